@@ -1,0 +1,56 @@
+"""One row an architecture: what it is, what it costs, how well it does, and how that is known."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+State = Literal["priced", "complete", "over_budget", "failed"]
+"""`priced`: cost known, not trained; `complete`: trained; `over_budget`: not trained, and `failed`: without a result,
+both for the reason that the row gives."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What is known of one architecture; a column of the table for every field."""
+
+    key: str
+    """The architecture's key: the index of the table."""
+    architecture: str
+    """Its one spelling."""
+    params: int
+    """Learnt parameters."""
+    macs: int
+    """Multiply-accumulates of convolutions, linear layers and matrix products, for one image."""
+    flops: int
+    """2 x macs + one for every element of every element-wise, reduction and pooling operator, for one image."""
+    latency_ms: float
+    """Median time of one forward pass of `latency_batch` images."""
+    latency_iqr_ms: float
+    """Its spread: the interquartile range of the timed calls."""
+    latency_calls: int
+    """How many calls were timed."""
+    latency_device: str
+    """The device that was timed, by its model's name."""
+    latency_threads: int
+    """Threads that one pass could use."""
+    latency_batch: int
+    """Images in one pass."""
+    latency_dtype: str
+    """The number type of the pass: `float32`."""
+    accuracy: float = math.nan
+    """Top-1 on the validation part, 0 to 1; NaN where it is not known."""
+    loss: float = math.nan
+    """Mean cross-entropy on the validation part; NaN where it is not known."""
+    seed: int = 0
+    """What fixed initialisation, data order and augmentation."""
+    role: Literal["baseline", "search"] = "search"
+    """Whether it was trained to be compared with, or proposed by the sampler."""
+    state: State = "priced"
+    reason: str = ""
+    """Why it is over budget or has failed."""
+    train_seconds: float = math.nan
+    """Time that training took."""
+    device: str = ""
+    """The device that trained, by its model's name."""
+    versions: str = ""
+    """What computed the row: `nas_attn 0.1.0, torch 2.13.0, ...`."""

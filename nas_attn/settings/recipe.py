@@ -1,0 +1,34 @@
+"""How a network is trained: the `[recipe]` of a study."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Settings(BaseModel):
+    """A table of a file, checked and then never changed; an unknown key is a fault."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+
+
+class Recipe(Settings):
+    """One way to train, from initialisation to the last epoch."""
+
+    epochs: int = Field(10, ge=1, strict=True)
+    """Passes over the training part."""
+    batch_size: int = Field(64, ge=2, strict=True)
+    """Images a step."""
+    optimizer: Literal["sgd", "adamw"] = "sgd"
+    """`sgd` has Nesterov's momentum; both follow one cycle of the learning rate."""
+    learning_rate: float = Field(0.1, gt=0)
+    """The highest of the cycle."""
+    momentum: float = Field(0.9, ge=0, lt=1)
+    """Of `sgd`; `adamw` takes it as its first beta."""
+    weight_decay: float = Field(5e-4, ge=0)
+    """Applied to every parameter with two or more dimensions: not to biases and normalisation."""
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    """Share of the target that is spread over all classes."""
+    horizontal_flip: bool = False
+    """Mirror every second training image; wrong for digits and letters."""
+    crop_padding: int = Field(0, ge=0, strict=True)
+    """Pixels of zero padding around a training image from which a crop of its size is taken; 0: none."""

@@ -1,0 +1,91 @@
+"""What a study asks: its `study.toml`."""
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from nas_attn.space import InputError
+
+from .check import check
+from .data import DataSource, Digits
+from .document import read_document
+from .recipe import Recipe, Settings
+
+Objective = Literal["accuracy", "loss", "params", "macs", "flops", "latency_ms"]
+
+
+class Latency(Settings):
+    """How the time of one forward pass is measured: the `[latency]` of a study."""
+
+    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+    """`auto`: the device that trains; else `cpu`, `cuda` or `cuda:1`."""
+    batch: int = Field(1, ge=1, strict=True)
+    """Images in one pass."""
+    threads: int = Field(1, ge=1, strict=True)
+    """Threads that one pass may use on a CPU."""
+    calls: int = Field(300, ge=300, strict=True)
+    """Passes that are timed one by one; their median counts."""
+
+
+class Budget(Settings):
+    """What a network may cost at most: the `[budget]` of a study. What costs more is not trained."""
+
+    max_params: int | None = Field(None, ge=1, strict=True)
+    max_macs: int | None = Field(None, ge=1, strict=True)
+    max_flops: int | None = Field(None, ge=1, strict=True)
+    max_latency_ms: float | None = Field(None, gt=0)
+
+    @property
+    def limits(self) -> dict[str, float]:
+        """The measures that are limited, with their limits: `{"flops": 2000000.0}`."""
+        named = ((name.removeprefix("max_"), value) for name, value in self)
+        return {name: float(value) for name, value in named if value is not None}
+
+
+class Search(Settings):
+    """How a study searches: the `[search]` of a study."""
+
+    trials: int = Field(24, ge=1, strict=True)
+    """Networks to train in all, baselines among them; answered from a row or over budget does not count."""
+    sampler: Literal["tpe", "nsga2", "random"] = "tpe"
+    """Who proposes the next network."""
+    storage: str | None = None
+    """Any Optuna storage URL; without it `study.db` (SQLite) in the study's folder."""
+
+
+class StudyFile(Settings):
+    """The whole of a `study.toml`; its paths are relative to the file."""
+
+    space: str = Field(min_length=1)
+    """The search-space file."""
+    objectives: tuple[Objective, ...] = Field(("accuracy", "flops", "latency_ms"), min_length=1)
+    """What the search trades off."""
+    seed: int = Field(0, ge=0, strict=True)
+    """Fixes initialisation, data order and augmentation, the same for every network."""
+    data: DataSource = Digits()
+    recipe: Recipe = Recipe()
+    latency: Latency = Latency()
+    budget: Budget = Budget()
+    search: Search = Search()
+
+    @model_validator(mode="after")
+    def _objectives_differ(self) -> Self:
+        if len(set(self.objectives)) < len(self.objectives):
+            raise ValueError(f"objectives: found {', '.join(self.objectives)}; each may stand there once")
+        return self
+
+
+def read_study_file(folder: Path) -> StudyFile:
+    """Read the `study.toml` of a study's folder.
+
+    Raises `InputError` with every fault, or where the folder or the file is missing.
+    """
+    path = folder / "study.toml"
+    if folder.is_file():
+        raise InputError(f"{folder}: is a file; a study is a folder that holds a study.toml")
+    if not folder.is_dir():
+        raise InputError(f"{folder}: there is no such folder; a study is a folder that holds a study.toml")
+    if not path.is_file():
+        raise InputError(f"{folder}: has no study.toml; a study is a folder that holds one")
+    return check(StudyFile, read_document(path))

@@ -1,0 +1,22 @@
+"""Ground floor: the values of the subject. What may be chosen, what was chosen, and how it is spelt."""
+
+from .architecture import NONE, Architecture, Attention, Placement, Site, Value
+from .errors import InputError, allowed
+from .searchspace import Choose, Kind, SearchSpace, Slot
+from .text import parse
+
+__all__ = [
+    "NONE",
+    "Architecture",
+    "Attention",
+    "Choose",
+    "InputError",
+    "Kind",
+    "Placement",
+    "SearchSpace",
+    "Site",
+    "Slot",
+    "Value",
+    "allowed",
+    "parse",
+]

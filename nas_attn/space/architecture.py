@@ -1,0 +1,128 @@
+"""What was chosen: which attention stands at which site of a network."""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from itertools import groupby
+
+from .ranges import fold, natural
+
+Value = str | int | float | bool
+"""The value of an option: plain, so that it can stand in a file, a database and a spelling."""
+
+NONE = "none"
+"""The answer that leaves a slot empty, and the spelling of the architecture without any attention."""
+
+_NAME = re.compile(r"\w+(\.\w+)*")
+_WORD = re.compile(r"[A-Za-z_]\w*")
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One place in a network where an attention may stand."""
+
+    name: str
+    """Dotted and unique in its network: `stage2.block0.branch`."""
+    stage: str
+    """The stage it belongs to: `stage2`."""
+    block: str
+    """The block it belongs to: `stage2.block0`."""
+    position: str
+    """Where in the block: `branch`, before the addition, or `block`, after it."""
+    channels: int
+    """Channels of the feature map that passes there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """A kind of attention with its options.
+
+    >>> print(Attention("cbam", (("reduction", 8), ("kernel_size", 7))))
+    cbam(kernel_size=7,reduction=8)
+    """
+
+    kind: str
+    """Its name in the table of kinds, such as `se`."""
+    options: tuple[tuple[str, Value], ...] = ()
+    """Option names with their values; kept sorted, so that equal choices are equal values."""
+
+    def __post_init__(self) -> None:
+        for word in (self.kind, *(name for name, _ in self.options)):
+            if not _WORD.fullmatch(word):
+                raise ValueError(f"{word!r} cannot name a kind or an option: letters, digits and _ only")
+        object.__setattr__(self, "options", tuple(sorted(self.options)))
+
+    def __str__(self) -> str:
+        if not self.options:
+            return self.kind
+        return f"{self.kind}({','.join(f'{name}={spell_value(value)}' for name, value in self.options)})"
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """An attention at a site."""
+
+    site: str
+    """The site's name."""
+    attention: Attention
+    """What stands there."""
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.site):
+            raise ValueError(f"{self.site!r} cannot name a site: words joined by dots only")
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """The placements of one network. Sites that are not listed have no attention.
+
+    Equal choices have one spelling, whatever order they were made in:
+
+    >>> se = Attention("se", (("reduction", 8),))
+    >>> print(Architecture((Placement("stage2.block1.branch", se), Placement("stage2.block0.branch", se))))
+    stage2.block0-1.branch=se(reduction=8)
+    >>> print(Architecture())
+    none
+    """
+
+    placements: tuple[Placement, ...] = ()
+    """Kept in the natural order of their sites."""
+
+    def __post_init__(self) -> None:
+        ordered = tuple(sorted(self.placements, key=lambda placement: natural(placement.site)))
+        for site, group in groupby(ordered, key=lambda placement: placement.site):
+            if len(list(group)) > 1:
+                raise ValueError(f"{site}: has more than one attention")
+        object.__setattr__(self, "placements", ordered)
+
+    def __str__(self) -> str:
+        sites: dict[Attention, list[str]] = {}
+        for placement in self.placements:
+            sites.setdefault(placement.attention, []).append(placement.site)
+        parts = [
+            (natural(names), f"{names}={attention}") for attention, group in sites.items() for names in fold(group)
+        ]
+        return " ".join(text for _, text in sorted(parts)) or NONE
+
+    @property
+    def key(self) -> str:
+        """Ten hexadecimal digits that name this architecture: the index of every table.
+
+        >>> Architecture().key
+        '140bedbf9c'
+        """
+        return hashlib.sha256(str(self).encode()).hexdigest()[:10]
+
+
+def spell_value(value: Value) -> str:
+    """The text of an option's value: `true`, `8`, `0.5` or a bare word.
+
+    Raises `ValueError` for a text that could not be told from another value when it is read back.
+    """
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        if not _WORD.fullmatch(value) or value in ("true", "false", "nan", "inf"):
+            raise ValueError(f"{value!r} cannot be an option's value: a word of letters, digits and _ only")
+        return value
+    return repr(value)

@@ -1,0 +1,23 @@
+"""How bad input is told: where, what was found, what is allowed, and the nearest right spelling."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class InputError(ValueError):
+    """What the user gave cannot be used; the message says where, what was found and what is allowed.
+
+    The command line shows the message without a traceback and ends with exit code 2.
+    """
+
+
+def allowed(found: object, names: Iterable[str]) -> str:
+    """Say which names are allowed, and which of them was probably meant.
+
+    >>> allowed("sse", ["none", "se", "cbam"])
+    "did you mean 'se'? allowed: none, se, cbam"
+    """
+    names = list(names)
+    close = get_close_matches(str(found), names, n=1)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    return f"{hint}allowed: {', '.join(names) or 'nothing'}"

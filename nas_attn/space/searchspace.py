@@ -1,0 +1,164 @@
+"""What may be chosen: slots, the kinds that may fill them, and the values of their options."""
+
+import math
+import random
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import product
+from typing import TypeVar
+
+from .architecture import NONE, Architecture, Attention, Placement, Site, Value
+from .errors import InputError
+
+_V = TypeVar("_V", bound=Value)
+
+Choose = Callable[[str, tuple[Value, ...]], Value]
+"""Answers a question of a space with one of the values offered, as Optuna's `trial.suggest_categorical` does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of attention that may fill a slot, with every value that its options may take."""
+
+    name: str
+    options: tuple[tuple[str, tuple[Value, ...]], ...] = ()
+    """Each option with its values, the preferred one first; an option with one value is never asked for."""
+    positions: tuple[str, ...] = ("branch",)
+    """Where in a block it may stand, the preferred position first."""
+
+    @property
+    def questions(self) -> tuple[tuple[str, tuple[Value, ...]], ...]:
+        """What has to be answered once this kind is chosen, in order."""
+        return (("position", self.positions), *self.options)
+
+    @property
+    def size(self) -> int:
+        """How many attentions this kind stands for."""
+        return math.prod(len(values) for _, values in self.questions)
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One question of a space: what stands at these sites? All of them get the same answer."""
+
+    name: str
+    """A stage (`stage2`) or a block (`stage2.block0`)."""
+    sites: tuple[Site, ...]
+    kinds: tuple[Kind, ...]
+
+    @property
+    def size(self) -> int:
+        """How many answers there are, the empty one among them."""
+        return 1 + sum(kind.size for kind in self.kinds)
+
+    def fill(self, kind: Kind, choices: Mapping[str, Value]) -> tuple[Placement, ...]:
+        """The placements of this kind at this slot's sites, for an answer to each of the kind's questions."""
+        attention = Attention(kind.name, tuple((name, choices[name]) for name, _ in kind.options))
+        return tuple(Placement(site.name, attention) for site in self.sites if site.position == choices["position"])
+
+    def fillings(self) -> Iterator[tuple[Placement, ...]]:
+        """Every answer to this slot, the empty one first."""
+        yield ()
+        for kind in self.kinds:
+            names = [name for name, _ in kind.questions]
+            for values in product(*(values for _, values in kind.questions)):
+                yield self.fill(kind, dict(zip(names, values, strict=True)))
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSpace:
+    """A walk of questions, slot by slot, that leads to an architecture."""
+
+    slots: tuple[Slot, ...]
+
+    def decide(self, choose: Choose) -> Architecture:
+        """Walk the questions: `"stage2"`, and where the answer is `se`, `"stage2.se.reduction"`.
+
+        A question with one possible answer is not asked. Random sampling, replay of given answers and
+        Optuna's `trial.suggest_categorical` are all a `choose`.
+
+        Raises `InputError` for an answer that was not offered.
+        """
+        placements: list[Placement] = []
+        for slot in self.slots:
+            name = _ask(choose, slot.name, (NONE, *(kind.name for kind in slot.kinds)))
+            for kind in slot.kinds:
+                if kind.name == name:
+                    prefix = f"{slot.name}.{kind.name}"
+                    choices = {option: _ask(choose, f"{prefix}.{option}", values) for option, values in kind.questions}
+                    placements.extend(slot.fill(kind, choices))
+        return Architecture(tuple(placements))
+
+    def answers(self, architecture: Architecture) -> dict[str, Value]:
+        """The answers that lead to this architecture: `decide` replays them.
+
+        Raises `InputError` where this space does not hold the architecture, and says at which site.
+        """
+        remaining = {placement.site: placement for placement in architecture.placements}
+        answers: dict[str, Value] = {}
+        for slot in self.slots:
+            answers.update(_slot_answers(slot, remaining))
+            for site in slot.sites:
+                remaining.pop(site.name, None)
+        if remaining:
+            sites = ", ".join(slot.name for slot in self.slots)
+            raise InputError(f"{next(iter(remaining))}: no slot of this space holds this site; the slots are {sites}")
+        return answers
+
+    @property
+    def size(self) -> int:
+        """How many architectures there are, exactly."""
+        return math.prod(slot.size for slot in self.slots)
+
+    def sample(self, rng: random.Random) -> Architecture:
+        """An architecture whose every question is answered uniformly at random."""
+        return self.decide(lambda _, values: rng.choice(values))
+
+    def architectures(self) -> Iterator[Architecture]:
+        """Every architecture, one after the other; the bare network first."""
+        for fillings in product(*(tuple(slot.fillings()) for slot in self.slots)):
+            yield Architecture(tuple(placement for filling in fillings for placement in filling))
+
+    def baselines(self) -> tuple[Architecture, ...]:
+        """What every search is held against: nothing anywhere, and each kind everywhere.
+
+        A kind takes the first value of each option, and leaves empty the slots that do not offer it.
+        """
+        names = dict.fromkeys(kind.name for slot in self.slots for kind in slot.kinds)
+        return (Architecture(), *(self.decide(_prefer(name)) for name in names))
+
+
+def _ask(choose: Choose, question: str, values: tuple[_V, ...]) -> _V:
+    if len(values) == 1:
+        return values[0]
+    answer = choose(question, values)
+    for value in values:
+        if value == answer:
+            return value
+    raise InputError(f"{question}: found {answer!r}; allowed: {', '.join(map(str, values))}")
+
+
+def _prefer(kind: str) -> Choose:
+    def choose(_: str, values: tuple[Value, ...]) -> Value:
+        return kind if kind in values else values[0]
+
+    return choose
+
+
+def _slot_answers(slot: Slot, placed: Mapping[str, Placement]) -> dict[str, Value]:
+    here = [placed[site.name] for site in slot.sites if site.name in placed]
+    if not here:
+        return {slot.name: NONE} if slot.kinds else {}
+    attention = here[0].attention
+    position = next(site.position for site in slot.sites if site.name == here[0].site)
+    for kind in slot.kinds:
+        choices: dict[str, Value] = {"position": position, **dict(attention.options)}
+        known = kind.name == attention.kind and set(choices) == {name for name, _ in kind.questions}
+        if not known or any(choices[name] not in values for name, values in kind.questions):
+            continue
+        if sorted(map(str, slot.fill(kind, choices))) == sorted(map(str, here)):
+            asked = {name: choices[name] for name, values in kind.questions if len(values) > 1}
+            return {slot.name: kind.name, **{f"{slot.name}.{kind.name}.{name}": asked[name] for name in asked}}
+    raise InputError(
+        f"{here[0].site}: this space does not offer {attention} there, at every site of {slot.name} in one position"
+    )
