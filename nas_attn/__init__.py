@@ -1,1 +1,18 @@
-"""Neural architecture search over attention placements in CNNs."""
+"""Neural architecture search over attention placements in CNNs.
+
+In the order of a day's work:
+
+- `load_space`: a search-space file, as what it says and as the `SearchSpace` of its architectures
+- `Architecture`, `parse`: what stands where, and its one spelling, read back
+- `build`: an architecture as an `nn.Module`
+- `count`, `measure_latency`: what a network costs
+- `open_study`: a study's folder, to search, to read and to export from
+- `front`, `knee`, `hypervolume`, `read_csv`, `write_csv`: the trade-off between accuracy and cost, in pandas
+- `InputError`: what every fault of a file, an image or a name is told with
+
+Names are loaded when they are first used, so that importing the package costs nothing.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 State = Literal["priced", "complete", "over_budget", "failed"]
-"""`priced`: cost known, not trained; `complete`: trained; `over_budget`: not trained, and `failed`: without a result,
-both for the reason that the row gives."""
+"""`priced`: cost known, not trained; `complete`: trained; `over_budget`: costs more than the budget allows; `failed`:
+training gave no result. The last two for the reason that the row gives."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ def _where(fault: ErrorDetails, document: Document) -> KeyPath:
     where: KeyPath = ()
     for key in fault["loc"]:
         last = fault["type"] == "missing" and key == fault["loc"][-1]
-        if isinstance(key, int) or last or _holds(document.data, (*where, key)):
+        if last or _holds(document.data, (*where, key)):
             where = (*where, key)
     return where
 

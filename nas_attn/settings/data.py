@@ -19,10 +19,10 @@ class _Split(Settings):
 class _Files(_Split):
     path: str = Field(min_length=1)
     """Where the images are, relative to the study file."""
-    test_path: str | None = None
+    test_path: str | None = Field(None, min_length=1)
     """Where the test images are, if they stand apart."""
     limit: int | None = Field(None, ge=8, strict=True)
-    """Take this many images at most, the same share of each class."""
+    """Take this many of the images of `path` at most, the same share of each class."""
     image_size: int | None = Field(None, ge=1, strict=True)
     """Resize every image to a square of this many pixels a side; without it all must have one size."""
     channels: Literal[1, 3] = 3

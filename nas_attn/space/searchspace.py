@@ -12,7 +12,7 @@ from .errors import InputError
 
 _V = TypeVar("_V", bound=Value)
 
-Choose = Callable[[str, tuple[Value, ...]], Value]
+Choose = Callable[[str, tuple[Value, ...]], Value | None]
 """Answers a question of a space with one of the values offered, as Optuna's `trial.suggest_categorical` does."""
 
 

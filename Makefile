@@ -1,0 +1,45 @@
+# Everything from nothing but Python 3.11 or newer and the package registry. `make help` lists the commands.
+.DEFAULT_GOAL := help
+.PHONY: help demo check format clean
+
+NEW_ENOUGH = import sys; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python; do \
+	$$p -c '$(NEW_ENOUGH)' >/dev/null 2>&1 && echo $$p && break; done)
+BIN := .venv/bin
+STUDY := studies/digits
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1@\2/p' $(MAKEFILE_LIST) | column -t -s @
+
+demo: .venv/user ## install, then search, front, report and export of studies/digits
+	$(BIN)/nas-attn search $(STUDY)
+	$(BIN)/nas-attn front $(STUDY)
+	$(BIN)/nas-attn report $(STUDY)
+	$(BIN)/nas-attn export $(STUDY) $(STUDY)/exported
+
+check: .venv/developer ## format, lint, types, import plan, tests with doctests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest
+
+format: .venv/developer ## put the code into its one form
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean: ## remove the environment, the caches and what studies/digits has produced
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	git clean -qfdX $(STUDY)
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 ..." >&2; exit 2; }
+	$(PYTHON) -m venv .venv
+
+.venv/user: .venv/bin/python pyproject.toml constraints.txt
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
+	@touch $@
+
+.venv/developer: .venv/bin/python pyproject.toml constraints.txt
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@ .venv/user

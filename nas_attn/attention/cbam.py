@@ -1,0 +1,38 @@
+"""CBAM: Woo, Park, Lee, Kweon, "CBAM: Convolutional Block Attention Module", 2018.
+
+https://arxiv.org/abs/1807.06521
+"""
+
+import torch
+from torch import Tensor, nn
+
+from .options import reduced_width, same_padding
+
+
+class CBAM(nn.Module):
+    """Weigh first the channels, then the positions, (B, C, H, W) -> (B, C, H, W).
+
+    Channels: the mean and the maximum over all positions pass through the same two layers, C -> m -> C with
+    m = max(1, C // reduction), and the sigmoid of their sum weighs. Positions: the maximum and the mean over the
+    channels, in the order of the authors' code, pass through a k x k convolution, batch normalisation and a sigmoid;
+    the normalisation stands in the code, not in the paper.
+
+    Parameters: 2Cm + m + C + 2k^2 + 2. Raises `ValueError` for an option that cannot be, and, as PyTorch's batch
+    normalisation does, in training mode for a single position in a batch of one.
+    """
+
+    def __init__(self, channels: int, *, reduction: int = 16, kernel_size: int = 7) -> None:
+        super().__init__()
+        width = reduced_width(channels, reduction)
+        self.mlp = nn.Sequential(nn.Linear(channels, width), nn.ReLU(), nn.Linear(width, channels))
+        self.conv = nn.Conv2d(2, 1, kernel_size, padding=same_padding(kernel_size), bias=False)
+        self.norm = nn.BatchNorm2d(1, momentum=0.01)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """The features times the weight of their channel and of their position."""
+        channel_scores = self.mlp(features.mean((2, 3))) + self.mlp(features.amax((2, 3)))
+        channel_weights: Tensor = channel_scores.sigmoid()
+        features = features * channel_weights[:, :, None, None]
+        planes = torch.cat((features.amax(1, keepdim=True), features.mean(1, keepdim=True)), dim=1)
+        position_weights: Tensor = self.norm(self.conv(planes)).sigmoid()
+        return features * position_weights

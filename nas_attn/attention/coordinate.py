@@ -1,0 +1,37 @@
+"""Coordinate attention: Hou, Zhou, Feng, "Coordinate Attention for Efficient Mobile Network Design", 2021.
+
+https://arxiv.org/abs/2103.02907
+"""
+
+import torch
+from torch import Tensor, nn
+
+from .options import reduced_width
+
+
+class CoordinateAttention(nn.Module):
+    """Weigh each channel by its row and by its column, (B, C, H, W) -> (B, C, H, W).
+
+    The means over each row and over each column, H + W of them, pass together through a 1 x 1 convolution C -> m with
+    m = max(8, C // reduction), batch normalisation and h-swish; then rows and columns each have their own 1 x 1
+    convolution m -> C and sigmoid.
+
+    Parameters: 3Cm + 3m + 2C. Raises `ValueError` for an option that cannot be.
+    """
+
+    def __init__(self, channels: int, *, reduction: int = 32) -> None:
+        super().__init__()
+        width = reduced_width(channels, reduction, at_least=8)
+        self.squeeze = nn.Sequential(nn.Conv2d(channels, width, 1), nn.BatchNorm2d(width), nn.Hardswish())
+        self.rows = nn.Conv2d(width, channels, 1)
+        self.columns = nn.Conv2d(width, channels, 1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """The features, each channel times the weight of its row and of its column."""
+        height = features.shape[2]
+        row_means = features.mean(3, keepdim=True)
+        column_means = features.mean(2, keepdim=True).transpose(2, 3)
+        hidden = self.squeeze(torch.cat((row_means, column_means), dim=2))
+        row_weights: Tensor = self.rows(hidden[:, :, :height]).sigmoid()
+        column_weights: Tensor = self.columns(hidden[:, :, height:]).sigmoid().transpose(2, 3)
+        return features * row_weights * column_weights

@@ -1,0 +1,31 @@
+"""Squeeze-and-excitation: Hu, Shen, Albanie, Sun, Wu, "Squeeze-and-Excitation Networks", 2017.
+
+https://arxiv.org/abs/1709.01507
+"""
+
+from torch import Tensor, nn
+
+from .options import reduced_width, switch
+
+
+class SqueezeExcitation(nn.Module):
+    """Weigh each channel by what all channels are on average, (B, C, H, W) -> (B, C, H, W).
+
+    The mean over all positions passes through two fully connected layers, C -> m -> C with m = max(1, C // reduction),
+    and a sigmoid. `bias` gives both layers a bias; the paper's authors found them better without.
+
+    Parameters: 2Cm, and m + C more with `bias`. Raises `ValueError` for an option that cannot be.
+    """
+
+    def __init__(self, channels: int, *, reduction: int = 16, bias: bool = False) -> None:
+        super().__init__()
+        width = reduced_width(channels, reduction)
+        self.squeeze = nn.Linear(channels, width, bias=switch("bias", bias))
+        self.activation = nn.ReLU()
+        self.excite = nn.Linear(width, channels, bias=bias)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """The features, each channel times its weight."""
+        hidden = self.activation(self.squeeze(features.mean((2, 3))))
+        weights: Tensor = self.excite(hidden).sigmoid()
+        return features * weights[:, :, None, None]

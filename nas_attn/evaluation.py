@@ -1,0 +1,143 @@
+"""Joint of assembly, cost and training: an architecture becomes a row of knowledge about it."""
+
+import math
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from nas_attn.assembly import build
+from nas_attn.cost import count, measure_latency
+from nas_attn.results import Evaluation
+from nas_attn.settings import Latency, Recipe
+from nas_attn.space import Architecture, InputError, parse
+from nas_attn.training import ImageData, TrainingFailed, train, training_device
+
+OnEpoch = Callable[[Evaluation, int, int], None]
+"""Called with the row in training, the epochs done and the epochs in all."""
+
+
+@dataclass(frozen=True)
+class Evaluator:
+    """Finds out about the architectures of one study, and keeps the weights of those that it trains."""
+
+    backbone: str
+    data: ImageData
+    recipe: Recipe
+    latency: Latency
+    timed_on: torch.device
+    """The device whose latency counts."""
+    seed: int
+    weights: Path
+    """The folder of trained weights, one file a key."""
+    on_epoch: OnEpoch
+
+    def count(self, architecture: Architecture) -> Evaluation:
+        """Parameters, MACs and FLOPs for one image, without running anything."""
+        with torch.device("meta"):
+            network = self._build(architecture)
+        cost = count(network, self.data.image)
+        return Evaluation(
+            key=architecture.key,
+            architecture=str(architecture),
+            params=cost.params,
+            macs=cost.macs,
+            flops=cost.flops,
+            latency_ms=math.nan,
+            latency_iqr_ms=math.nan,
+            latency_calls=0,
+            latency_device="",
+            latency_threads=self.latency.threads,
+            latency_batch=self.latency.batch,
+            latency_dtype="",
+            seed=self.seed,
+            versions=versions(),
+        )
+
+    def time(self, row: Evaluation) -> Evaluation:
+        """The row with its latency, measured on the untrained network: weights do not change it."""
+        reading = measure_latency(self._build(parse(row.architecture)), self.data.image, self.latency, self.timed_on)
+        return replace(
+            row,
+            latency_ms=reading.median_ms,
+            latency_iqr_ms=reading.iqr_ms,
+            latency_calls=reading.calls,
+            latency_device=reading.device,
+            latency_threads=reading.threads,
+            latency_batch=reading.batch,
+            latency_dtype=reading.dtype,
+        )
+
+    def train(self, row: Evaluation) -> Evaluation:
+        """The row with accuracy and loss on the validation part, or with the reason why training failed."""
+        network = self._build(parse(row.architecture))
+        try:
+            score = train(
+                network, self.data, self.recipe, self.seed, lambda done, epochs: self.on_epoch(row, done, epochs)
+            )
+        except TrainingFailed as failure:
+            return replace(row, state="failed", reason=str(failure))
+        write_weights(network, weights_file(self.weights, row.key))
+        return replace(
+            row,
+            state="complete",
+            accuracy=score.accuracy,
+            loss=score.loss,
+            train_seconds=score.seconds,
+            device=score.device,
+        )
+
+    def _build(self, architecture: Architecture) -> nn.Module:
+        in_channels, classes = self.data.image[0], self.data.classes
+        return build(architecture, self.backbone, in_channels=in_channels, classes=classes, seed=self.seed)
+
+
+def timing_device(latency: Latency) -> torch.device:
+    """The device that a study names for its latency.
+
+    Raises `InputError` where this machine does not have it.
+    """
+    device = training_device() if latency.device == "auto" else torch.device(latency.device)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise InputError(f"latency.device: found {latency.device!r}; this machine has {torch.cuda.device_count()} GPUs")
+    return device
+
+
+def weights_file(folder: Path, key: str) -> Path:
+    """Where the trained weights of an architecture are kept."""
+    return folder / f"{key}.safetensors"
+
+
+def write_weights(network: nn.Module, path: Path) -> None:
+    """Keep a network's weights and buffers; a crash in between leaves the file as it was."""
+    path.parent.mkdir(exist_ok=True)
+    partial = path.with_suffix(".partial")
+    save_file({name: tensor.contiguous() for name, tensor in network.state_dict().items()}, partial)
+    with partial.open("rb") as file:
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+def read_weights(network: nn.Module, path: Path) -> nn.Module:
+    """The network with the weights that are kept in a file, in evaluation mode.
+
+    Raises `InputError` where the file is missing or is not one of this network's.
+    """
+    try:
+        network.load_state_dict(load_file(path))
+    except FileNotFoundError:
+        raise InputError(f"{path}: the weights of this network are missing; training it again restores them") from None
+    except Exception as error:  # a damaged file has many ways to say so
+        raise InputError(f"{path}: holds no weights of this network: {str(error).splitlines()[0]}") from None
+    return network.eval()
+
+
+def versions() -> str:
+    """What computes a row."""
+    packages = ("nas-attn", "torch", "pytorch-lightning", "optuna", "fvcore")
+    return ", ".join(f"{package} {version(package)}" for package in packages)

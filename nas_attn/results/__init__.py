@@ -1,0 +1,23 @@
+"""What a study has found: its rows, the table of them, and the front on which no network is beaten.
+
+The figure and the page stand in `nas_attn.results.pictures` and `nas_attn.results.report`; importing them takes longer.
+"""
+
+from .front import DIRECTIONS, Direction, Objectives, front, hypervolume, knee
+from .rows import Evaluation, State
+from .table import evaluations, read_csv, table, write_csv
+
+__all__ = [
+    "Evaluation",
+    "State",
+    "table",
+    "evaluations",
+    "write_csv",
+    "read_csv",
+    "DIRECTIONS",
+    "Direction",
+    "Objectives",
+    "front",
+    "knee",
+    "hypervolume",
+]

@@ -1,0 +1,97 @@
+"""How each measure is called and how its numbers are written, in a figure and in words."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+_PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """The name and the unit of a column."""
+
+    title: str
+    """What an axis or the head of a column says."""
+    unit: str
+    """What stands behind its numbers."""
+    ticks: str
+    """How an axis writes its numbers, as a d3 format."""
+
+
+_MEASURES = {
+    "accuracy": Measure("Accuracy", "%", "~%"),
+    "loss": Measure("Loss", "nats", "~g"),
+    "params": Measure("Parameters", "", "~s"),
+    "macs": Measure("MACs", "", "~s"),
+    "flops": Measure("FLOPs", "", "~s"),
+    "latency_ms": Measure("Latency", "ms", "~g"),
+    "latency_iqr_ms": Measure("Latency, interquartile range", "ms", "~g"),
+    "train_seconds": Measure("Training time", "s", "~s"),
+}
+
+
+def measure(name: str) -> Measure:
+    """The measure that a column holds; a column that is not known is called by its own name.
+
+    >>> measure("decode_ms")
+    Measure(title='decode', unit='ms', ticks='~g')
+    """
+    if name in _MEASURES:
+        return _MEASURES[name]
+    if name.endswith("_ms"):
+        return Measure(name.removesuffix("_ms").replace("_", " "), "ms", "~g")
+    return Measure(name.replace("_", " "), "", "~s")
+
+
+def spell(name: str, value: float) -> str:
+    """A value of a column with its unit, short enough to be compared at a glance; `-` where it is not known.
+
+    >>> spell("accuracy", 0.97223), spell("flops", 81_322_112), spell("latency_ms", 2.3149)
+    ('97.22 %', '81.32 M', '2.315 ms')
+    """
+    if math.isnan(value):
+        return "-"
+    if name == "accuracy":
+        return f"{100 * value:.2f} %"
+    unit = measure(name).unit
+    if name in ("params", "macs", "flops"):
+        return short(value)
+    return f"{_digits(value)} {unit}".strip()
+
+
+def short(value: float) -> str:
+    """A number with four digits and the prefix of a power of a thousand.
+
+    >>> short(271_578), short(512), short(999_996), short(2_000_000)
+    ('271.6 k', '512', '1 M', '2 M')
+    """
+    value = float(f"{value:.4g}")
+    for size, prefix in _PREFIXES:
+        if abs(value) >= size:
+            return f"{value / size:.4g} {prefix}"
+    return f"{value:.4g}"
+
+
+def spell_latency(row: Mapping[str, Any]) -> str:
+    """The median latency of a row with its spread, both in milliseconds; `-` where it was not measured.
+
+    >>> spell_latency({"latency_ms": 2.3149, "latency_iqr_ms": 0.0512})
+    '2.315 ± 0.051 ms'
+    """
+    median, spread = float(row["latency_ms"]), float(row.get("latency_iqr_ms", math.nan))
+    if math.isnan(median):
+        return "-"
+    if math.isnan(spread):
+        return spell("latency_ms", median)
+    return f"{_digits(median)} ± {spread:.2g} ms"
+
+
+def _digits(value: float) -> str:
+    """Four digits, written out where that is readable.
+
+    >>> _digits(1234.56), _digits(0.5)
+    ('1,235', '0.5')
+    """
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.4g}"

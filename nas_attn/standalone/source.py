@@ -1,0 +1,111 @@
+"""The source of classes and functions with all that they need, as one module without any import of this package."""
+
+import ast
+import importlib
+import importlib.util
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
+
+_ROOT = __name__.partition(".")[0]
+_TYPE_CHECKER = re.compile(r"\s+# type: ignore.*")
+
+
+def standalone_source(things: Iterable[type | Callable[..., Any]]) -> tuple[str, str]:
+    """The imports and the definitions that these classes and functions need, each once, what is used standing first.
+
+    A definition is copied as it is written, with what it uses from other modules of this package; everything else is
+    imported. Raises `ValueError` where two definitions of one name would meet in the module.
+    """
+    collected = _Collection()
+    for thing in things:
+        collected.add(importlib.import_module(thing.__module__), thing.__name__)
+    return collected.imports(), "\n\n\n".join(collected.definitions.values()) + "\n"
+
+
+@dataclass
+class _Collection:
+    definitions: dict[str, str] = field(default_factory=dict)
+    homes: dict[str, str] = field(default_factory=dict)
+    imported: dict[str, str | None] = field(default_factory=dict)  # "torch" or "torch nn" -> its other name
+
+    def add(self, module: ModuleType, name: str) -> None:
+        """Add what a name stands for in a module; a name that the module neither defines nor imports is a builtin."""
+        source = inspect.getsource(module)
+        tree = ast.parse(source)
+        for position, node in enumerate(tree.body):
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                self._follow(module, node, name)
+            elif name in _defined(node):
+                self._define(module, tree, position, source, name)
+
+    def _define(self, module: ModuleType, tree: ast.Module, position: int, source: str, name: str) -> None:
+        home = self.homes.setdefault(name, module.__name__)
+        if home != module.__name__:
+            raise ValueError(f"{name}: is defined in both {home} and {module.__name__}")
+        if name in self.definitions:
+            return
+        node = tree.body[position]
+        self.definitions[name] = ""  # what it needs may need it in turn
+        for used in sorted({inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)} - {name}):
+            self.add(module, used)
+        del self.definitions[name]
+        self.definitions[name] = _text(tree, position, source)
+
+    def _follow(self, module: ModuleType, node: ast.Import | ast.ImportFrom, name: str) -> None:
+        for alias in node.names:
+            if (alias.asname or alias.name.partition(".")[0]) != name:
+                continue
+            if isinstance(node, ast.Import):
+                self.imported[alias.name] = alias.asname
+                continue
+            origin = "." * node.level + (node.module or "")
+            origin = importlib.util.resolve_name(origin, module.__package__) if node.level else origin
+            if origin.partition(".")[0] == _ROOT:
+                self.add(importlib.import_module(origin), alias.name)
+            else:
+                self.imported[f"{origin} {alias.name}"] = alias.asname
+
+    def imports(self) -> str:
+        """The import statements, the standard library's first."""
+        plain, members = [], dict[str, list[str]]()
+        for what, other in self.imported.items():
+            origin, _, member = what.partition(" ")
+            renamed = f" as {other}" if other else ""
+            if member:
+                members.setdefault(origin, []).append(f"{member}{renamed}")
+            else:
+                plain.append((origin, f"import {origin}{renamed}"))
+        named = [(origin, f"from {origin} import {', '.join(sorted(names))}") for origin, names in members.items()]
+        groups: dict[bool, list[str]] = {True: [], False: []}
+        for origin, line in (*sorted(plain), *sorted(named)):
+            groups[origin.partition(".")[0] in sys.stdlib_module_names].append(line)
+        return "\n\n".join("\n".join(lines) for lines in groups.values() if lines)
+
+
+def _defined(node: ast.stmt) -> set[str]:
+    if isinstance(node, ast.ClassDef | ast.FunctionDef):
+        return {node.name}
+    if isinstance(node, ast.AnnAssign):
+        return {node.target.id} if isinstance(node.target, ast.Name) else set()
+    if isinstance(node, ast.Assign):
+        return {target.id for target in node.targets if isinstance(target, ast.Name)}
+    return set()
+
+
+def _text(tree: ast.Module, position: int, source: str) -> str:
+    """The lines of a definition, its decorators and the docstring that follows a value among them."""
+    node = tree.body[position]
+    decorators = getattr(node, "decorator_list", [])
+    first = min([node.lineno, *(decorator.lineno for decorator in decorators)])
+    last = node.end_lineno or node.lineno
+    if isinstance(node, ast.Assign | ast.AnnAssign) and position + 1 < len(tree.body):
+        after = tree.body[position + 1]
+        if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant) and isinstance(after.value.value, str):
+            last = after.end_lineno or last
+    lines = source.splitlines()[first - 1 : last]
+    return "\n".join(_TYPE_CHECKER.sub("", line) for line in lines)

@@ -1,0 +1,22 @@
+"""Weights read without the library that wrote them, so that an exported network needs torch alone."""
+
+import json
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+_TYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64}
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Read a safetensors file: the length of its header in eight bytes, the header in JSON, then the numbers."""
+    content = path.read_bytes()
+    start = 8 + int.from_bytes(content[:8], "little")
+    tensors = {}
+    for name, entry in json.loads(content[8:start]).items():
+        if name != "__metadata__":
+            first, last = entry["data_offsets"]
+            numbers = torch.frombuffer(bytearray(content[start + first : start + last]), dtype=_TYPES[entry["dtype"]])
+            tensors[name] = numbers.reshape(entry["shape"])
+    return tensors

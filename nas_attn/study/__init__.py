@@ -1,0 +1,27 @@
+"""The search itself: what is asked next, what is written down, and how it goes on after a stop."""
+
+from .folder import StudyFolder
+from .interrupts import terminable
+from .record import Facts, read_facts, read_rows, read_slots, write_asked
+from .samplers import SAMPLERS
+from .search import Evaluator, OnRow, Search, trained
+from .storage import begin_study, find_study, hold, storage_url
+
+__all__ = [
+    "SAMPLERS",
+    "Evaluator",
+    "Facts",
+    "OnRow",
+    "Search",
+    "StudyFolder",
+    "begin_study",
+    "find_study",
+    "hold",
+    "read_facts",
+    "read_rows",
+    "read_slots",
+    "storage_url",
+    "terminable",
+    "trained",
+    "write_asked",
+]

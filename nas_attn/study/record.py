@@ -1,0 +1,129 @@
+"""What a study has written down: what it was asked, and the rows of what it has found."""
+
+import math
+import warnings
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import optuna
+from optuna.exceptions import ExperimentalWarning
+from optuna.trial import FrozenTrial, TrialState
+
+from nas_attn.results import Evaluation
+from nas_attn.space import InputError, SearchSpace
+
+ROW = "evaluation"
+ARCHITECTURE = "architecture"
+_ASKED, _SLOTS, _FACTS = "asked", "slots", "facts"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the images of a study are like: enough to build its networks, and to use them, without the images."""
+
+    in_channels: int
+    height: int
+    width: int
+    class_names: tuple[str, ...]
+    mean: tuple[float, ...]
+    """Of each channel over the training part, in units of the largest pixel value."""
+    std: tuple[float, ...]
+
+    @property
+    def image(self) -> tuple[int, int, int]:
+        """Channels, height and width."""
+        return self.in_channels, self.height, self.width
+
+
+def write_asked(study: optuna.Study, asked: Mapping[str, Any], space: SearchSpace, facts: Facts) -> None:
+    """Write down what a study asks, so that later rows can only join rows of the same question.
+
+    Raises `InputError` that names what has changed, where the study was begun with another question.
+    """
+    question = _flat({**asked, "space": _describe(space), "images": asdict(facts)})
+    before = study.user_attrs.get(_ASKED)
+    if before is None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            study.set_metric_names(list(asked["objectives"]))
+        study.set_user_attr(_SLOTS, {slot.name: [site.name for site in slot.sites] for slot in space.slots})
+        study.set_user_attr(_FACTS, asdict(facts))
+        study.set_user_attr(_ASKED, question)
+        return
+    changed = [
+        f"  {name}: was {before.get(name, 'absent')}, is {question.get(name, 'absent')}"
+        for name in sorted({*before, *question})
+        if before.get(name) != question.get(name)
+    ]
+    if changed:
+        raise InputError(
+            f"study {study.study_name}: its rows answer another question, and rows of two questions do not mix:\n"
+            + "\n".join(changed)
+            + "\nUndo the change, or give the changed study a folder of its own."
+        )
+
+
+def is_begun(study: optuna.Study) -> bool:
+    """Whether it is written down what the study asks; a process may have died before."""
+    return _ASKED in study.user_attrs
+
+
+def read_facts(study: optuna.Study) -> Facts:
+    """What the study's images are like."""
+    facts: dict[str, Any] = study.user_attrs[_FACTS]
+    return Facts(**{name: tuple(value) if isinstance(value, list) else value for name, value in facts.items()})
+
+
+def read_slots(study: optuna.Study) -> dict[str, list[str]]:
+    """The slots of the study's space, each with the names of its sites."""
+    return dict(study.user_attrs[_SLOTS])
+
+
+def read_rows(study: optuna.Study) -> dict[str, Evaluation]:
+    """The latest row of every architecture that has one, by key, in the order of first trial."""
+    finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+    rows = (row for trial in finished if (row := read_row(trial)) is not None)
+    return {row.key: row for row in rows}
+
+
+def read_row(trial: FrozenTrial) -> Evaluation | None:
+    """The row that a trial has written, if it has."""
+    fields = trial.user_attrs.get(ROW)
+    if fields is None:
+        return None
+    return Evaluation(**{name: math.nan if value is None else value for name, value in fields.items()})
+
+
+def write_row(trial: optuna.Trial, row: Evaluation) -> None:
+    """Write a row down with its trial; NaN, which JSON does not know, as null."""
+    fields = asdict(row).items()
+    trial.set_user_attr(
+        ROW, {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in fields}
+    )
+
+
+def _describe(space: SearchSpace) -> dict[str, Any]:
+    return {
+        f"{slot.name}.{kind.name}.{question}": list(values)
+        for slot in space.slots
+        for kind in slot.kinds
+        for question, values in kind.questions
+    }
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in tree.items():
+        if isinstance(value, Mapping):
+            flat.update(_flat(value, f"{prefix}{name}."))
+        else:
+            flat[f"{prefix}{name}"] = _plain(value)
+    return flat
+
+
+def _plain(value: Any) -> Any:
+    """The value as it comes back from a database, without the last digits of what was computed."""
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    return float(f"{value:.4g}") if isinstance(value, float) else value

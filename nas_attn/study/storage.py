@@ -1,0 +1,88 @@
+"""Where a study is kept: an Optuna storage, by default a SQLite file in the study's folder."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import optuna
+from filelock import FileLock, Timeout
+from optuna.exceptions import OptunaError
+from optuna.storages import BaseStorage, RDBStorage
+from sqlalchemy.exc import SQLAlchemyError
+
+from nas_attn.results import DIRECTIONS
+from nas_attn.space import InputError
+
+_SQLITE = "sqlite:///"
+
+
+def storage_url(folder: Path, storage: str | None) -> str:
+    """The URL of a study's storage; a relative SQLite path is relative to the study's folder."""
+    url = storage or f"{_SQLITE}study.db"
+    if url.startswith(_SQLITE):
+        return f"{_SQLITE}{folder.absolute() / url.removeprefix(_SQLITE)}"
+    return url
+
+
+def find_study(folder: Path, storage: str | None) -> optuna.Study | None:
+    """The study that is kept for this folder, or nothing where none was begun.
+
+    Raises `InputError` where the storage cannot be read.
+    """
+    url, name = storage_url(folder, storage), _study_name(folder, storage)
+    if url.startswith(_SQLITE) and not Path(url.removeprefix(_SQLITE)).exists():
+        return None
+    with _opened(url) as database:
+        return (
+            optuna.load_study(study_name=name, storage=database)
+            if name in optuna.get_all_study_names(database)
+            else None
+        )
+
+
+def begin_study(folder: Path, storage: str | None, objectives: Sequence[str]) -> optuna.Study:
+    """Create the study of this folder, with one direction for each objective.
+
+    Raises `InputError` where the storage cannot be written.
+    """
+    directions = ["maximize" if DIRECTIONS[objective] == "max" else "minimize" for objective in objectives]
+    with _opened(storage_url(folder, storage)) as database:
+        return optuna.create_study(study_name=_study_name(folder, storage), storage=database, directions=directions)
+
+
+@contextmanager
+def hold(folder: Path) -> Iterator[None]:
+    """Keep the study's folder for this process alone.
+
+    Raises `InputError` where another search holds it.
+    """
+    lock = FileLock(folder / ".search.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise InputError(f"{folder}: another search is running there; wait for it, or stop it") from None
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be written to: {error}") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _study_name(folder: Path, storage: str | None) -> str:
+    """The folder's name where studies share a storage; in its own file a study outlives a new name of its folder."""
+    return folder.absolute().name if storage else "study"
+
+
+@contextmanager
+def _opened(url: str) -> Iterator[BaseStorage]:
+    """The database behind a URL, with Optuna keeping its log to itself and every failure told as the user's to mend."""
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.CRITICAL)
+    try:
+        yield RDBStorage(url)
+    except (SQLAlchemyError, OptunaError, ImportError, RuntimeError, ValueError) as error:
+        cause = str(error.__cause__ or error).splitlines()[0]
+        raise InputError(f"storage {url}: cannot be used as an Optuna database: {cause}") from None
+    finally:
+        optuna.logging.set_verbosity(before)

@@ -1,0 +1,22 @@
+"""How well a network does: images in three parts, a recipe, and the score of what they make of it."""
+
+from .classifier import Classifier, OnEpoch
+from .device import device_name, training_device
+from .failure import TrainingFailed
+from .fit import Score, score, train
+from .images import ImageData, Part
+from .sources import load_data
+
+__all__ = [
+    "ImageData",
+    "Part",
+    "load_data",
+    "Classifier",
+    "OnEpoch",
+    "Score",
+    "TrainingFailed",
+    "train",
+    "score",
+    "device_name",
+    "training_device",
+]

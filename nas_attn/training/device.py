@@ -1,0 +1,69 @@
+"""The device that trains, and what chance does on it."""
+
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytorch_lightning as pl
+import torch
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+
+from .quiet import quiet
+
+
+def training_device() -> torch.device:
+    """The device that Lightning's `accelerator="auto"` chooses here: the first accelerator, else the CPU."""
+    with quiet():
+        return _trainer(1, half=False).strategy.root_device
+
+
+def make_trainer(epochs: int) -> pl.Trainer:
+    """A trainer for one device that leaves no file, and judges once, after the last epoch.
+
+    It computes in bfloat16 where CUDA does (float32 for weights), elsewhere in float32.
+    """
+    return _trainer(epochs, half=training_device().type == "cuda")
+
+
+def device_name(device: torch.device) -> str:
+    """The device's model, as its maker calls it: `NVIDIA H200`, `AMD EPYC 7763 64-Core Processor`."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    if device.type != "cpu":
+        return device.type
+    cpus = Path("/proc/cpuinfo")
+    lines = cpus.read_text(encoding="utf-8", errors="replace").splitlines() if cpus.is_file() else []
+    models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(models, platform.processor() or platform.machine())
+
+
+@contextmanager
+def seeded(device: torch.device, seed: int) -> Iterator[None]:
+    """Within it torch's chance, on the CPU and on a CUDA device, starts from a seed; after it, it is as it was."""
+    cuda = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(cuda):
+        torch.default_generator.manual_seed(seed)
+        for one in cuda:
+            with torch.cuda.device(one):
+                torch.cuda.manual_seed(seed)
+        yield
+
+
+def _trainer(epochs: int, half: bool) -> pl.Trainer:
+    return pl.Trainer(
+        accelerator="auto",
+        devices=1,
+        precision="bf16-mixed" if half else "32-true",
+        # One process trains one network; Lightning would take a cluster's variables for an order to join others.
+        plugins=[LightningEnvironment()],
+        max_epochs=epochs,
+        check_val_every_n_epoch=epochs,
+        reload_dataloaders_every_n_epochs=1,
+        num_sanity_val_steps=0,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+    )

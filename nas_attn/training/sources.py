@@ -1,0 +1,85 @@
+"""From what a study says about its data to the images themselves."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.datasets import load_digits
+
+from nas_attn.settings import DataSource, Digits, ImageFolder
+from nas_attn.space import InputError
+
+from .folder import open_folder
+from .gallery import Gallery, Rows
+from .images import ImageData, Part, spread
+from .parquet import open_parquet
+from .pixels import size
+from .split import split
+
+
+def load_data(source: DataSource, folder: Path) -> ImageData:
+    """Read the images that a study names, and divide them; paths are relative to `folder`.
+
+    The parts depend on the images, the shares and `split_seed` alone. Where `test_path` names test images, all of them
+    are the test part, and `limit` leaves them alone.
+
+    Raises `InputError` that says which file, column or class is at fault, and the cure.
+    """
+    gallery = _open(source, folder)
+    if len(gallery.class_names) < 2:
+        raise InputError(f"{gallery.where}: has one class, {gallery.class_names[0]!r}; there must be two or more")
+    apart = None if isinstance(source, Digits) else source.test_path
+    limit = None if isinstance(source, Digits) else source.limit
+    rows = split(gallery, source.validation, source.test if apart is None else 0.0, source.split_seed, limit)
+    train, validation, test = _parts(gallery, rows)
+    if apart is not None and not isinstance(source, Digits):
+        tested = _open(source.model_copy(update={"path": apart}), folder)
+        test = _test_part(tested, gallery, train.images[0].numpy())
+    mean, std = spread(train.images)
+    return ImageData(train, validation, test, gallery.class_names, mean, std)
+
+
+def _open(source: DataSource, folder: Path) -> Gallery:
+    if isinstance(source, Digits):
+        return _digits()
+    if isinstance(source, ImageFolder):
+        return open_folder(folder / source.path, source)
+    return open_parquet(folder / source.path, source)
+
+
+def _digits() -> Gallery:
+    """Handwritten digits of the UCI repository, as scikit-learn ships them; ink 0 to 16 becomes 0 to 255."""
+    digits = load_digits()
+    images = np.rint(digits.images[:, None] * (255 / 16)).astype(np.uint8)
+    names = tuple(str(name) for name in digits.target_names)
+    return Gallery("digits", names, digits.target.astype(np.int64), lambda rows: images[rows])
+
+
+def _parts(gallery: Gallery, rows: tuple[Rows, Rows, Rows]) -> tuple[Part, Part, Part]:
+    """Decode every image once, and hand it to its part."""
+    taken = np.sort(np.concatenate(rows))
+    images = gallery.decode(taken)
+    train, validation, test = (_part(images[np.searchsorted(taken, part)], gallery.labels[part]) for part in rows)
+    return train, validation, test
+
+
+def _test_part(tested: Gallery, known: Gallery, example: NDArray[np.uint8]) -> Part:
+    """All images of a gallery, with the labels that another gives to their classes."""
+    if unknown := [name for name in tested.class_names if name not in known.class_names]:
+        raise InputError(
+            f"{tested.where}: class {unknown[0]!r} is unknown in {known.where}, whose {len(known.class_names)} classes"
+            f" begin with {', '.join(known.class_names[:5])}; both must have the same"
+        )
+    images = tested.decode(np.arange(len(tested.labels)))
+    if images.shape[1:] != example.shape:
+        raise InputError(
+            f"{tested.where}: images are {size(images)} pixels, but {size(example)} in {known.where};"
+            " give them one size: image_size = 32"
+        )
+    translated = np.array([known.class_names.index(name) for name in tested.class_names], dtype=np.int64)
+    return _part(images, translated[tested.labels])
+
+
+def _part(images: NDArray[np.uint8], labels: NDArray[np.int64]) -> Part:
+    return Part(torch.from_numpy(np.ascontiguousarray(images)), torch.from_numpy(labels))

@@ -1,0 +1,145 @@
+"""Forward passes, held against the papers' equations written once more with NumPy."""
+
+import numpy as np
+import pytest
+import torch
+from attention_cases import CASES, build, images, inputs
+from torch import nn
+
+from nas_attn.attention import NonLocal
+
+
+def _sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def _norm(x, p, name):
+    mean, var, gamma, beta = (
+        p[f"{name}.{key}"][None, :, None, None] for key in ("running_mean", "running_var", "weight", "bias")
+    )
+    return (x - mean) / np.sqrt(var + 1e-5) * gamma + beta
+
+
+def _pointwise(x, p, name):
+    return np.einsum("oi,bihw->bohw", p[f"{name}.weight"][:, :, 0, 0], x) + p[f"{name}.bias"][None, :, None, None]
+
+
+def _dense(x, p, name):
+    return np.einsum("oi,bi->bo", p[f"{name}.weight"], x) + p.get(f"{name}.bias", 0.0)
+
+
+def _around(planes, kernel):
+    """A convolution of two planes, position by position."""
+    _, height, width = planes.shape[1:]
+    k = kernel.shape[-1]
+    padded = np.pad(planes, ((0, 0), (0, 0), (k // 2, k // 2), (k // 2, k // 2)))
+    scores = np.zeros((len(planes), 1, height, width))
+    for i in range(height):
+        for j in range(width):
+            scores[:, 0, i, j] = np.sum(padded[:, :, i : i + k, j : j + k] * kernel, axis=(1, 2, 3))
+    return scores
+
+
+def _se(p, x):
+    hidden = np.maximum(_dense(x.mean((2, 3)), p, "squeeze"), 0)
+    return np.einsum("bchw,bc->bchw", x, _sigmoid(_dense(hidden, p, "excite")))
+
+
+def _cbam(p, x):
+    def score(pooled):
+        return _dense(np.maximum(_dense(pooled, p, "mlp.0"), 0), p, "mlp.2")
+
+    x = np.einsum("bchw,bc->bchw", x, _sigmoid(score(x.mean((2, 3))) + score(x.max((2, 3)))))
+    planes = np.stack((x.max(1), x.mean(1)), axis=1)
+    return x * _sigmoid(_norm(_around(planes, p["conv.weight"]), p, "norm"))
+
+
+def _spatial(p, x):
+    planes = np.stack((x.mean(1), x.max(1)), axis=1)
+    return x * _sigmoid(_around(planes, p["conv.weight"]))
+
+
+def _coordinate(p, x):
+    def hidden(strip):
+        y = _norm(_pointwise(strip, p, "squeeze.0"), p, "squeeze.1")
+        return y * np.clip(y + 3, 0, 6) / 6
+
+    by_row = _sigmoid(_pointwise(hidden(x.mean(3)[:, :, :, None]), p, "rows"))
+    by_column = _sigmoid(_pointwise(hidden(x.mean(2)[:, :, None, :]), p, "columns"))
+    return x * by_row * by_column
+
+
+def _halved(x):
+    height, width = x.shape[2:]
+    rows = [x[:, :, i : i + 2].max(2) for i in range(0, height, 2)]
+    return np.stack([np.stack([row[:, :, j : j + 2].max(2) for j in range(0, width, 2)], 2) for row in rows], 2)
+
+
+def _non_local(p, x, subsample=False):
+    theta, phi, g = (_pointwise(x, p, name) for name in ("theta", "phi", "g"))
+    if subsample:
+        phi, g = _halved(phi), _halved(g)
+    y = np.zeros_like(theta)
+    for b, _, i, j in np.ndindex(len(x), 1, *x.shape[2:]):
+        likeness = np.exp(np.einsum("c,cuv->uv", theta[b, :, i, j], phi[b]))
+        y[b, :, i, j] = np.einsum("uv,cuv->c", likeness / likeness.sum(), g[b])
+    return x + _norm(_pointwise(y, p, "expand"), p, "norm")
+
+
+def _gate(p, x, signal):
+    hidden = _norm(_pointwise(x, p, "from_features.0"), p, "from_features.1")
+    hidden = np.maximum(hidden + _norm(_pointwise(signal, p, "from_signal.0"), p, "from_signal.1"), 0)
+    return x * _sigmoid(_norm(_pointwise(hidden, p, "psi.0"), p, "psi.1"))
+
+
+EQUATIONS = {
+    "se": _se,
+    "cbam": _cbam,
+    "coordinate": _coordinate,
+    "non_local": _non_local,
+    "gate": _gate,
+    "spatial": _spatial,
+}
+
+
+@pytest.mark.parametrize(("kind", "options"), CASES)
+@pytest.mark.parametrize("shape", [(2, 12, 5, 4), (1, 3, 1, 1), (1, 12, 1, 7)])
+def test_the_forward_pass_is_the_papers_equation(kind, options, shape):
+    attention = build(kind, shape[1], **options)
+    maps = inputs(attention, *shape)
+    p = {name: value.numpy() for name, value in attention.state_dict().items()}
+    shown = {name: value for name, value in options.items() if name == "subsample"}
+    expected = EQUATIONS[kind](p, *(features.numpy() for features in maps), **shown)
+    np.testing.assert_allclose(attention(*maps).detach().numpy(), expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("subsample", [False, True])
+@pytest.mark.parametrize("training", [False, True])
+def test_a_non_local_block_starts_as_the_identity(subsample, training):
+    block = NonLocal(16, subsample=subsample).train(training)
+    features = images(2, 16, 5, 7).float()
+    assert torch.equal(block(features), features)
+
+
+@pytest.mark.parametrize("subsample", [False, True])
+def test_the_weights_of_each_position_sum_to_one(subsample):
+    # where g is the same everywhere, its weighed sum is g itself if, and only if, the weights sum to one
+    block = build("non_local", 8, subsample=subsample)
+    nn.init.zeros_(block.g.weight)
+    features = images(2, 8, 5, 3)
+    constant = block.g.bias[None, :, None, None].expand(2, -1, 5, 3)
+    expected = features + block.norm(block.expand(constant))
+    torch.testing.assert_close(block(features), expected, rtol=0, atol=1e-12)
+
+
+def test_sub_sampling_changes_what_a_position_sees():
+    whole, halved = build("non_local", 8), build("non_local", 8, subsample=True)
+    halved.load_state_dict(whole.state_dict())
+    features = images(1, 8, 4, 4)
+    assert (whole(features) - halved(features)).abs().max() > 1e-3
+
+
+def test_a_gate_listens_to_its_gating_signal():
+    gate = build("gate", 8)
+    features, signal = inputs(gate, 1, 8, 4, 4)
+    assert (gate(features, signal) - gate(features, -signal)).abs().max() > 1e-3

@@ -1,0 +1,102 @@
+import inspect
+from pathlib import Path
+
+import pytest
+import torch
+from attention_cases import CASES, build, images, inputs
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import nas_attn.attention
+from nas_attn.attention import ATTENTIONS
+
+ROOM = Path(nas_attn.attention.__file__).parent
+sizes = st.integers(1, 9)
+
+
+@pytest.mark.parametrize(("kind", "options"), CASES)
+@pytest.mark.parametrize("shape", [(2, 8, 1, 1), (1, 8, 1, 7), (1, 8, 7, 1), (3, 8, 5, 3), (1, 8, 8, 8)])
+def test_the_shape_of_a_map_is_kept(kind, options, shape):
+    attention = build(kind, 8, **options)
+    assert attention(*inputs(attention, *shape)).shape == shape
+
+
+@pytest.mark.parametrize(("kind", "options"), CASES)
+@settings(max_examples=15, deadline=None)
+@given(batch=st.integers(1, 3), channels=st.integers(1, 20), height=sizes, width=sizes)
+def test_any_map_of_any_width_gives_finite_features_of_its_shape(kind, options, batch, channels, height, width):
+    attention = build(kind, channels, **options)
+    shape = (batch, channels, height, width)
+    weighed = attention(*inputs(attention, *shape))
+    assert weighed.shape == shape
+    assert weighed.isfinite().all()
+
+
+@pytest.mark.parametrize(("kind", "options"), CASES)
+def test_images_of_a_batch_do_not_see_each_other(kind, options):
+    attention = build(kind, 8, **options)
+    batch = inputs(attention, 3, 8, 5, 4)
+    alone = torch.cat([attention(*(features[n : n + 1] for features in batch)) for n in range(3)])
+    torch.testing.assert_close(attention(*batch), alone, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(("kind", "options"), CASES)
+def test_gradients_reach_the_features_and_every_parameter(kind, options):
+    attention = build(kind, 16, **options)
+    given_maps = [features.requires_grad_() for features in inputs(attention, 2, 16, 6, 5)]
+    (attention(*given_maps) * images(2, 16, 6, 5, seed=9)).sum().backward()
+    # a bias of phi adds the same to all scores of a row, and the softmax takes it away again
+    parameters = {name: p.grad for name, p in attention.named_parameters() if (kind, name) != ("non_local", "phi.bias")}
+    silent = [name for name, gradient in parameters.items() if gradient is None or gradient.abs().max() < 1e-9]
+    assert not silent
+    assert all(features.grad.abs().max() > 1e-9 for features in given_maps)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in ATTENTIONS if kind != "non_local"])
+def test_every_weight_of_a_weighing_kind_lies_between_zero_and_one(kind):
+    attention = build(kind, 16)
+    features, *signal = inputs(attention, 2, 16, 6, 5)
+    weights = attention(features, *signal) / features
+    assert weights.min() > 0
+    assert weights.max() < 1
+
+
+@pytest.mark.parametrize("kind", ["cbam", "non_local", "gate"])
+def test_a_single_position_in_a_batch_of_one_cannot_train_where_positions_are_normalised(kind):
+    attention = build(kind, 8).train()
+    with pytest.raises(ValueError, match="more than 1 value per channel"):
+        attention(*inputs(attention, 1, 8, 1, 1))
+
+
+@pytest.mark.parametrize("kind", ["se", "coordinate", "spatial"])
+def test_a_single_position_in_a_batch_of_one_can_train_elsewhere(kind):
+    attention = build(kind, 8).train()
+    assert attention(*inputs(attention, 1, 8, 1, 1)).shape == (1, 8, 1, 1)
+
+
+@pytest.mark.parametrize("kind", ATTENTIONS)
+def test_channels_come_first_and_every_option_has_a_name_and_a_default(kind):
+    channels, *options = inspect.signature(ATTENTIONS[kind]).parameters.values()
+    assert channels.name == "channels"
+    assert options
+    assert all(option.kind is option.KEYWORD_ONLY for option in options)
+    assert all(option.default is not option.empty for option in options)
+
+
+@pytest.mark.parametrize("kind", ATTENTIONS)
+def test_only_the_gate_asks_for_a_gating_signal(kind):
+    arguments = list(inspect.signature(ATTENTIONS[kind].forward).parameters)
+    assert getattr(ATTENTIONS[kind], "gated", False) == (kind == "gate")
+    assert arguments == ["self", "features", "gating_signal"][: 3 if kind == "gate" else 2]
+
+
+def test_every_file_of_the_room_is_in_the_table():
+    files = {path.name for path in ROOM.glob("*.py")} - {"__init__.py", "options.py"}
+    assert sorted(files) == sorted(Path(inspect.getfile(attention)).name for attention in ATTENTIONS.values())
+
+
+@pytest.mark.parametrize("kind", ATTENTIONS)
+def test_every_file_names_its_paper_and_year_and_links_to_it(kind):
+    title, _, link = inspect.getdoc(inspect.getmodule(ATTENTIONS[kind])).splitlines()
+    assert title.endswith((", 2017.", ", 2018.", ", 2021."))
+    assert "https://arxiv.org/abs/" in link

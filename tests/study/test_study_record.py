@@ -1,0 +1,107 @@
+import math
+import sqlite3
+from dataclasses import replace
+
+import optuna
+import pytest
+from fakes import FACTS, FakeEvaluator, search, space, study_file
+
+from nas_attn.space import Architecture, InputError
+from nas_attn.study import begin_study, find_study, read_facts, read_rows, read_slots, storage_url, write_asked
+
+ASKED = {"objectives": ("accuracy", "flops"), "recipe": {"epochs": 10, "learning_rate": 0.1}}
+
+
+@pytest.fixture
+def study(tmp_path):
+    return begin_study(tmp_path, None, ("accuracy", "flops"))
+
+
+def test_the_same_question_may_be_asked_again(study, tmp_path):
+    write_asked(study, ASKED, space(), FACTS)
+    write_asked(find_study(tmp_path, None), ASKED, space(), FACTS)
+    assert read_facts(find_study(tmp_path, None)) == FACTS
+    assert read_slots(study)["stage2"] == ["stage2.block0.branch"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "over", "facts", "told"),
+    [
+        ({**ASKED, "recipe": {"epochs": 20, "learning_rate": 0.1}}, space(), FACTS, "recipe.epochs: was 10, is 20"),
+        ({**ASKED, "objectives": ("accuracy", "loss")}, space(), FACTS, "objectives: was ['accuracy', 'flops'], is"),
+        ({**ASKED, "seed": 1}, space(), FACTS, "seed: was absent, is 1"),
+        (ASKED, space(ratios=(4, 16)), FACTS, "space.stage1.se.reduction: was [4, 8], is [4, 16]"),
+        (ASKED, space(stages=2), FACTS, "space.stage3.gate.position: was ['branch'], is absent"),
+        (ASKED, space(), replace(FACTS, class_names=("a", "b")), "images.class_names: was ['zero', 'one'], is"),
+        (ASKED, space(), replace(FACTS, mean=(0.51,)), "images.mean: was [0.5], is [0.51]"),
+    ],
+)
+def test_another_question_is_refused_with_what_has_changed(study, asked, over, facts, told):
+    write_asked(study, ASKED, space(), FACTS)
+    with pytest.raises(InputError) as error:
+        write_asked(study, asked, over, facts)
+    assert told in str(error.value)
+
+
+def test_rounding_in_the_last_digits_is_no_change(study):
+    write_asked(study, ASKED, space(), FACTS)
+    write_asked(study, ASKED, space(), replace(FACTS, mean=(0.5 + 1e-9,)))
+
+
+def test_a_row_comes_back_as_it_was_written(tmp_path):
+    evaluator = FakeEvaluator()
+    search(tmp_path, evaluator).run(1)
+    row = read_rows(find_study(tmp_path, None))[Architecture().key]
+    expected = evaluator.train(evaluator.time(evaluator.count(Architecture())))
+    assert replace(row, train_seconds=0) == replace(expected, role="baseline", train_seconds=0)
+    assert math.isnan(row.train_seconds)
+
+
+def test_a_study_outlives_a_new_name_of_its_folder(tmp_path):
+    (tmp_path / "before").mkdir()
+    search(tmp_path / "before", FakeEvaluator()).run(2)
+    (tmp_path / "before").rename(tmp_path / "after")
+    assert len(read_rows(find_study(tmp_path / "after", None))) == 2
+
+
+def test_studies_that_share_a_storage_are_told_apart_by_their_folders(tmp_path):
+    url = f"sqlite:///{tmp_path}/shared.db"
+    begin_study(tmp_path / "one", url, ("accuracy",))
+    assert find_study(tmp_path / "one", url) is not None
+    assert find_study(tmp_path / "two", url) is None
+
+
+def test_a_relative_database_stands_in_the_study_folder(tmp_path):
+    assert storage_url(tmp_path, "sqlite:///rows.db") == f"sqlite:///{tmp_path}/rows.db"
+    assert storage_url(tmp_path, None) == f"sqlite:///{tmp_path}/study.db"
+    assert storage_url(tmp_path, "postgresql://host/db") == "postgresql://host/db"
+
+
+def test_a_file_that_is_no_database_is_told(tmp_path):
+    (tmp_path / "study.db").write_text("certainly not a database, whatever its name says")
+    with pytest.raises(InputError, match="file is not a database"):
+        find_study(tmp_path, None)
+
+
+def test_a_database_of_something_else_is_told(tmp_path):
+    with sqlite3.connect(tmp_path / "study.db") as database:
+        database.execute("create table studies (wrong text)")
+    database.close()
+    with pytest.raises(InputError, match="cannot be used as an Optuna database"):
+        find_study(tmp_path, None)
+
+
+def test_a_storage_url_that_makes_no_sense_is_told(tmp_path):
+    with pytest.raises(InputError, match="storage nonsense: cannot be used"):
+        find_study(tmp_path, "nonsense")
+
+
+def test_reading_does_not_begin_a_study(tmp_path):
+    assert find_study(tmp_path, None) is None
+    assert not (tmp_path / "study.db").exists()
+
+
+def test_the_search_leaves_optuna_as_loud_as_it_was(tmp_path):
+    before = optuna.logging.get_verbosity()
+    search(tmp_path, FakeEvaluator(), file=study_file()).run(1)
+    assert optuna.logging.get_verbosity() == before

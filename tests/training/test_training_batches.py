@@ -1,0 +1,115 @@
+from itertools import chain
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nas_attn.settings import Recipe
+from nas_attn.training import Part
+from nas_attn.training.augmentation import Augmentation, augment, draw_augmentation
+from nas_attn.training.batches import batches_in_order, steps, training_batches
+
+BOTH = Recipe(horizontal_flip=True, crop_padding=2)
+
+
+def part(images, channels=1, height=3, width=5):
+    pixels = torch.randint(
+        0, 256, (images, channels, height, width), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
+    )
+    return Part(pixels, torch.arange(images))
+
+
+def seen(batches):
+    return [labels.tolist() for _, labels in batches]
+
+
+def by_hand(image, mirrored, top, left, padding):
+    """Mirror and crop one image (C, H, W), pixel by pixel."""
+    channels, height, width = image.shape
+    made = np.zeros_like(image)
+    for c in range(channels):
+        for y in range(height):
+            for x in range(width):
+                from_x = width - 1 - x if mirrored else x
+                row, column = y + top - padding, from_x + left - padding
+                if 0 <= row < height and 0 <= column < width:
+                    made[c, y, x] = image[c, row, column]
+    return made
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data(), st.integers(0, 6), st.integers(1, 5), st.integers(1, 5))
+def test_crops_and_mirrors_are_what_a_loop_over_pixels_makes(data, padding, height, width):
+    images = part(4, channels=2, height=height, width=width).images
+    corners = data.draw(st.lists(st.tuples(*[st.integers(0, 2 * padding)] * 2), min_size=6, max_size=6))
+    mirrored = data.draw(st.lists(st.booleans(), min_size=6, max_size=6))
+    rows = data.draw(st.permutations(range(6)))[:4]
+    made = augment(images, Augmentation(torch.tensor(mirrored), torch.tensor(corners), padding), torch.tensor(rows))
+    for image, row, result in zip(images.numpy(), rows, made.numpy(), strict=True):
+        assert np.array_equal(result, by_hand(image, mirrored[row], *corners[row], padding))
+
+
+def test_half_the_images_are_mirrored_and_every_crop_is_as_likely():
+    drawn = draw_augmentation(9000, BOTH, torch.Generator().manual_seed(0))
+    assert drawn.mirrored.float().mean() == pytest.approx(0.5, abs=0.03)
+    crops = torch.bincount(5 * drawn.corners[:, 0] + drawn.corners[:, 1])
+    assert len(crops) == 25
+    assert crops.min() > 280
+    assert crops.max() < 450
+
+
+def test_a_recipe_may_ask_for_one_of_the_two_or_neither():
+    generator = torch.Generator().manual_seed(0)
+    assert draw_augmentation(100, Recipe(), generator) is None
+    only_flip = draw_augmentation(100, Recipe(horizontal_flip=True), generator)
+    assert only_flip.mirrored.any()
+    assert not only_flip.corners.any()
+    only_crop = draw_augmentation(100, Recipe(crop_padding=1), generator)
+    assert not only_crop.mirrored.any()
+    assert only_crop.corners.unique().tolist() == [0, 1, 2]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 40), st.integers(2, 12))
+def test_an_epoch_shows_every_image_once_but_never_a_batch_of_one(images, size):
+    batches = training_batches(part(images), Recipe(batch_size=size), seed=0, epoch=0)
+    shown = seen(batches)
+    assert len(shown) == len(batches) == steps(images, size)
+    assert all(len(labels) > 1 for labels in shown) or images == 1
+    numbers = list(chain.from_iterable(shown))
+    left_out = 1 if images % size == 1 and images > 1 else 0
+    assert len(set(numbers)) == len(numbers) == images - left_out
+
+
+def test_seed_and_epoch_fix_order_and_augmentation():
+    data = part(30)
+
+    def run(seed, epoch):
+        return list(training_batches(data, BOTH, seed, epoch))
+
+    for (images, labels), (same_images, same_labels) in zip(run(3, 1), run(3, 1), strict=True):
+        assert torch.equal(images, same_images)
+        assert torch.equal(labels, same_labels)
+    orders = {
+        tuple(chain.from_iterable(labels.tolist() for _, labels in run(*which))) for which in ((3, 1), (3, 2), (4, 1))
+    }
+    assert len(orders) == 3
+
+
+def test_augmentation_does_not_change_the_order():
+    plain, both = (training_batches(part(30), recipe, 0, 0) for recipe in (Recipe(), BOTH))
+    assert seen(plain) == seen(both)
+
+
+def test_drawing_batches_leaves_the_chance_of_others_alone():
+    before = torch.random.get_rng_state()
+    list(training_batches(part(30), BOTH, 0, 0))
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_what_is_judged_is_shown_whole_and_as_it_is():
+    data = part(7)
+    assert seen(batches_in_order(data, 3)) == [[0, 1, 2], [3, 4, 5], [6]]
+    assert torch.equal(torch.cat([images for images, _ in batches_in_order(data, 3)]), data.images)

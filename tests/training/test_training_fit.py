@@ -1,0 +1,190 @@
+import logging
+import math
+import warnings
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from nas_attn.settings import Recipe
+from nas_attn.training import Part, TrainingFailed, score, train, training_device
+from nas_attn.training.failure import memory_faults_told
+
+ON_CPU = training_device().type == "cpu"
+QUICK = Recipe(epochs=1, batch_size=256)
+
+
+def test_digits_are_learnt_in_a_few_epochs(digits, small_network):
+    told = []
+    network = small_network()
+    result = train(network, digits, Recipe(epochs=4), seed=0, on_epoch=lambda done, of: told.append((done, of)))
+    assert result.accuracy > 0.8
+    assert result.seconds > 0
+    assert result.device
+    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert not network.training
+    assert {parameter.device.type for parameter in network.parameters()} == {"cpu"}
+    assert all(parameter.grad is None for parameter in network.parameters())
+    assert score(network, digits.test, digits, batch_size=64)[0] > 0.8
+
+
+def test_accuracy_and_loss_are_those_of_the_validation_part_in_one_pass(digits, small_network):
+    network = small_network()
+    result = train(network, digits, Recipe(epochs=1, label_smoothing=0.3, batch_size=100), seed=0)
+    pixels = (digits.validation.images / 255 - digits.mean[0]) / digits.std[0]
+    with torch.no_grad():
+        logits = network(pixels)
+    right = (logits.argmax(1) == digits.validation.labels).float().mean()
+    tolerance = 1e-5 if ON_CPU else 0.02
+    assert result.accuracy == pytest.approx(float(right), abs=tolerance)
+    assert result.loss == pytest.approx(float(F.cross_entropy(logits, digits.validation.labels)), rel=tolerance)
+    assert score(network, digits.validation, digits, 7) == pytest.approx((result.accuracy, result.loss), rel=tolerance)
+
+
+@pytest.mark.skipif(not ON_CPU, reason="an accelerator may add in another order")
+def test_the_same_seed_comes_to_the_same_end_bit_by_bit(digits, small_network):
+    recipe = Recipe(epochs=2, horizontal_flip=True, crop_padding=1)
+
+    def run(seed):
+        network = small_network(dropout=0.5)
+        result = train(network, digits, recipe, seed)
+        return result.accuracy, result.loss, network.state_dict()
+
+    *first, weights = run(seed=5)
+    torch.rand(3)
+    *again, same_weights = run(seed=5)
+    assert first == again
+    assert all(torch.equal(weights[name], same_weights[name]) for name in weights)
+    assert run(seed=6)[1] != first[1]
+
+
+def test_networks_with_one_seed_see_the_same_images_in_the_same_order(digits, small_network):
+    class Watcher(nn.Module):
+        def __init__(self, network, draws):
+            super().__init__()
+            self.network = network
+            self.draws = draws
+            self.seen = []
+
+        def forward(self, images):
+            self.seen.append(images.detach().cpu().clone())
+            torch.rand(self.draws)
+            return self.network(images)
+
+    watchers = [Watcher(small_network(), 0), Watcher(small_network(dropout=0.5), 100)]
+    for watcher in watchers:
+        train(watcher, digits, Recipe(epochs=2, batch_size=256, horizontal_flip=True, crop_padding=1), seed=1)
+    assert all(torch.equal(one, other) for one, other in zip(*(watcher.seen for watcher in watchers), strict=True))
+
+
+def test_the_chance_of_others_goes_on_as_if_nothing_had_happened(digits, small_network):
+    torch.manual_seed(11)
+    expected = torch.rand(4)
+    torch.manual_seed(11)
+    train(small_network(dropout=0.5), digits, QUICK, seed=0)
+    assert torch.equal(torch.rand(4), expected)
+
+
+def test_nothing_is_printed_written_or_left_changed(digits, small_network, capfd, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning_fabric")]
+    before = [logger.level for logger in loggers], list(warnings.filters), torch.is_grad_enabled()
+    network = small_network()
+    train(network, digits, QUICK, seed=0)
+    score(network, digits.test, digits, 64)
+    assert capfd.readouterr() == ("", "")
+    assert list(tmp_path.iterdir()) == []
+    assert ([logger.level for logger in loggers], list(warnings.filters), torch.is_grad_enabled()) == before
+
+
+def test_a_set_smaller_than_a_batch_is_no_trouble(digits, small_network):
+    few = Part(digits.train.images[:5], digits.train.labels[:5])
+    data = type(digits)(few, few, few, digits.class_names, digits.mean, digits.std)
+    assert math.isfinite(train(small_network(), data, Recipe(epochs=2, batch_size=64), seed=0).loss)
+    assert math.isfinite(train(small_network(), data, Recipe(epochs=2, batch_size=4), seed=0).loss)
+
+
+def test_a_loss_that_is_no_number_ends_training_with_the_reason(digits, small_network):
+    done = []
+    network = small_network()
+    with pytest.raises(TrainingFailed, match=r"the training loss became nan in epoch 1 of 3; a learning_rate below"):
+        train(network, digits, Recipe(epochs=3, learning_rate=1e9), 0, on_epoch=lambda *told: done.append(told))
+    assert done == []
+    assert not network.training
+
+
+class Spoilt(nn.Module):
+    """A network that breaks in its third pass, as it is told to."""
+
+    def __init__(self, spoil):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+        self.spoil = spoil
+        self.passes = 0
+
+    def forward(self, images):
+        self.passes += 1
+        return self.layers(images) if self.passes < 3 else self.spoil(self.layers(images))
+
+
+def test_a_loss_that_is_no_number_is_found_out_within_a_long_epoch(digits):
+    network = Spoilt(lambda logits: logits * math.nan)
+    with pytest.raises(TrainingFailed, match="training loss became nan in epoch 1 of 9"):
+        train(network, digits, Recipe(epochs=9, batch_size=2), seed=0)
+    assert network.passes == 50
+
+
+def test_a_network_that_is_good_for_training_only_is_found_out(digits):
+    network = Spoilt(lambda logits: logits if network.training else logits / 0)
+    with pytest.raises(TrainingFailed, match="the validation loss became"):
+        train(network, digits, Recipe(epochs=1, batch_size=256), seed=0)
+
+
+def test_running_out_of_memory_ends_training_with_the_reason(digits):
+    def fill(logits):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB.\nIt did not fit.")
+
+    network = Spoilt(fill)
+    with pytest.raises(TrainingFailed, match=r"^out of memory: CUDA out of memory. Tried to allocate 9 GiB.$"):
+        train(network, digits, QUICK, seed=0)
+    with pytest.raises(TrainingFailed, match=r"^out of memory"):
+        score(network, digits.test, digits, 64)
+
+
+def test_a_host_that_runs_out_of_memory_is_told_as_well():
+    with pytest.raises(TrainingFailed, match=r"^out of memory: .*allocate"), memory_faults_told():
+        torch.empty(1 << 60, dtype=torch.uint8)
+    with pytest.raises(TrainingFailed, match=r"^out of memory: MemoryError$"), memory_faults_told():
+        raise MemoryError
+
+
+def test_other_faults_of_a_network_are_told_as_they_are(digits):
+    def fail(logits):
+        raise RuntimeError("shapes do not fit")
+
+    network = Spoilt(fail)
+    state = torch.random.get_rng_state()
+    with pytest.raises(RuntimeError, match="shapes do not fit"):
+        train(network, digits, QUICK, seed=0)
+    assert torch.equal(torch.random.get_rng_state(), state)
+
+
+def test_a_caller_may_break_off_between_epochs(digits, small_network):
+    class EnoughError(Exception):
+        pass
+
+    def stop(done, of):
+        raise EnoughError
+
+    with pytest.raises(EnoughError):
+        train(small_network(), digits, Recipe(epochs=3), seed=0, on_epoch=stop)
+    assert Path("lightning_logs").exists() is False
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_both_optimisers_learn(digits, small_network, optimizer):
+    rate = 0.1 if optimizer == "sgd" else 0.01
+    recipe = Recipe(epochs=2, optimizer=optimizer, learning_rate=rate, batch_size=64)
+    assert train(small_network(), digits, recipe, seed=0).accuracy > 0.7
