@@ -1,6 +1,9 @@
 """Joint of space, attentions and backbones: an architecture becomes a network."""
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from inspect import Parameter, signature
 
 import torch
 from torch import nn
@@ -16,8 +19,10 @@ def build(architecture: Architecture, backbone: str, *, in_channels: int, classe
     The backbone's initial weights depend on the seed alone, and an attention's on the seed and its site, so that
     architectures of one seed can be compared in pairs. The global random state is left as it was.
 
-    Raises `InputError` for a site, a kind or an option that does not exist.
+    Raises `InputError` for a backbone, a site, a kind or an option that does not exist.
     """
+    if backbone not in BACKBONES:
+        raise InputError(f"unknown backbone {backbone!r}; {allowed(backbone, BACKBONES)}")
     remaining = {placement.site: placement.attention for placement in architecture.placements}
     asked: list[str] = []
 
@@ -26,24 +31,35 @@ def build(architecture: Architecture, backbone: str, *, in_channels: int, classe
         attention = remaining.pop(site.name, None)
         if attention is None:
             return None
-        with torch.random.fork_rng():
-            torch.manual_seed(_site_seed(seed, site))
+        with _seeded(_site_seed(seed, site)):
             return _make(attention, site)
 
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
+    with _seeded(seed):
         network = BACKBONES[backbone](in_channels=in_channels, classes=classes, insert=insert)
     for name in remaining:
         raise InputError(f"{name}: {backbone} has no such site; {allowed(name, asked)}")
     return network
 
 
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Draw from this seed on the CPU, where networks are built; no device is woken for it."""
+    with torch.random.fork_rng(devices=()):
+        torch.default_generator.manual_seed(seed)
+        yield
+
+
 def _make(attention: Attention, site: Site) -> nn.Module:
     if attention.kind not in ATTENTIONS:
         raise InputError(f"{site.name}: unknown kind {attention.kind!r}; {allowed(attention.kind, ATTENTIONS)}")
+    parameters = signature(ATTENTIONS[attention.kind]).parameters.values()
+    known = [parameter.name for parameter in parameters if parameter.kind is Parameter.KEYWORD_ONLY]
+    for name, _ in attention.options:
+        if name not in known:
+            raise InputError(f"{site.name}: {attention}: unknown option {name!r}; {allowed(name, known)}")
     try:
         return ATTENTIONS[attention.kind](site.channels, **dict(attention.options))
-    except (TypeError, ValueError) as error:
+    except ValueError as error:
         raise InputError(f"{site.name}: {attention}: {error}") from None
 
 

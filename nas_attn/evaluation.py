@@ -12,7 +12,8 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from nas_attn.assembly import build
-from nas_attn.cost import count, measure_latency
+from nas_attn.cost import device_name, measure_latency
+from nas_attn.ledger import price
 from nas_attn.results import Evaluation
 from nas_attn.settings import Latency, Recipe
 from nas_attn.space import Architecture, InputError, parse
@@ -39,9 +40,7 @@ class Evaluator:
 
     def count(self, architecture: Architecture) -> Evaluation:
         """Parameters, MACs and FLOPs for one image, without running anything."""
-        with torch.device("meta"):
-            network = self._build(architecture)
-        cost = count(network, self.data.image)
+        cost = price(architecture, self.backbone, self.data.image, self.data.classes)
         return Evaluation(
             key=architecture.key,
             architecture=str(architecture),
@@ -89,7 +88,7 @@ class Evaluator:
             accuracy=score.accuracy,
             loss=score.loss,
             train_seconds=score.seconds,
-            device=score.device,
+            device=device_name(training_device()),
         )
 
     def _build(self, architecture: Architecture) -> nn.Module:

@@ -18,6 +18,8 @@ from nas_attn.space import Kind, SearchSpace, Site, Slot, Value, allowed
 T = TypeVar("T")
 Position = Literal["branch", "block"]
 
+_Pixels = Annotated[int, Field(ge=1, strict=True)]
+
 _ANY_CHANNELS = 64  # enough for any option to show its faults
 
 
@@ -40,7 +42,7 @@ def _known_slots(names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...
     known = (info.context or {}).get("slots")
     for name in names:
         if known is not None and name not in known:
-            raise ValueError(f"found {name!r}, which is no slot of this network; {allowed(name, known)}")
+            raise ValueError(f"found {name!r}; {allowed(name, known)}")
     return names
 
 
@@ -86,13 +88,13 @@ class SpaceFile(Settings):
 
     backbone: str
     """Which network asks for attention."""
-    per: Literal["stage", "block"] = "stage"
+    per: Literal["stage", "block"] = Field("stage", validate_default=True)
     """Whether all blocks of a stage get the same attention, or each block its own."""
     slots: Slots | None = None
     """The stages or blocks that may be filled; without it all of them."""
     position: Positions = ("branch",)
     """`branch`: in the residual branch, before the addition; `block`: after it. A kind may say otherwise for itself."""
-    image: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] = (3, 32, 32)
+    image: tuple[_Pixels, _Pixels, _Pixels] = (3, 32, 32)
     """Channels, height and width for which `nas-attn space` shows prices; a study takes them from its data."""
     classes: int = Field(10, ge=2, strict=True)
     """Classes for which `nas-attn space` shows prices; a study takes them from its data."""
@@ -112,6 +114,14 @@ class SpaceFile(Settings):
         if info.context is not None and "backbone" in info.data:
             info.context["slots"] = tuple(_sites_by_slot(info.data["backbone"], per))
         return per
+
+    @field_validator("slots")
+    @classmethod
+    def _narrow_slots(cls, slots: Slots | None, info: ValidationInfo) -> Slots | None:
+        """A kind may only ask for what the file leaves it."""
+        if info.context is not None and slots is not None:
+            info.context["slots"] = slots
+        return slots
 
     @field_validator("kinds")
     @classmethod

@@ -64,7 +64,7 @@ def candidates(table: pd.DataFrame, objectives: Objectives) -> pd.DataFrame:
             raise InputError(f"objective {name!r}: the table has no such column; {allowed(name, numeric)}")
         if len(table) and name not in numeric:
             raise InputError(f"objective {name!r}: the column holds no numbers; {allowed(name, numeric)}")
-    rows = table[table["state"] == "complete"] if "state" in table.columns else table
+    rows: pd.DataFrame = table[table["state"] == "complete"] if "state" in table.columns else table
     rows = rows[np.isfinite(rows[names].to_numpy(dtype=np.float64, na_value=np.nan)).all(axis=1)]
     if "latency_ms" in names:
         _check_one_device(rows)

@@ -1,7 +1,7 @@
 """How each measure is called and how its numbers are written, in a figure and in words."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ class Measure:
 
 
 _MEASURES = {
+    "_place": Measure("Place", "", "~d"),
     "accuracy": Measure("Accuracy", "%", "~%"),
     "loss": Measure("Loss", "nats", "~g"),
     "params": Measure("Parameters", "", "~s"),
@@ -45,6 +46,25 @@ def measure(name: str) -> Measure:
     return Measure(name.replace("_", " "), "", "~s")
 
 
+def word(name: str) -> str:
+    """What a column is called within a sentence.
+
+    >>> word("accuracy"), word("flops")
+    ('accuracy', 'FLOPs')
+    """
+    title = measure(name).title
+    return title if title[1:2].isupper() else title[:1].lower() + title[1:]
+
+
+def listed(words: Sequence[str]) -> str:
+    """Words as they are listed in a sentence.
+
+    >>> listed(["accuracy", "FLOPs", "latency"])
+    'accuracy, FLOPs and latency'
+    """
+    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
+
+
 def spell(name: str, value: float) -> str:
     """A value of a column with its unit, short enough to be compared at a glance; `-` where it is not known.
 
@@ -65,12 +85,12 @@ def short(value: float) -> str:
     """A number with four digits and the prefix of a power of a thousand.
 
     >>> short(271_578), short(512), short(999_996), short(2_000_000)
-    ('271.6 k', '512', '1 M', '2 M')
+    ('271.6 k', '512', '1.000 M', '2.000 M')
     """
     value = float(f"{value:.4g}")
     for size, prefix in _PREFIXES:
         if abs(value) >= size:
-            return f"{value / size:.4g} {prefix}"
+            return f"{value / size:#.4g} {prefix}"
     return f"{value:.4g}"
 
 
@@ -85,13 +105,38 @@ def spell_latency(row: Mapping[str, Any]) -> str:
         return "-"
     if math.isnan(spread):
         return spell("latency_ms", median)
-    return f"{_digits(median)} ± {spread:.2g} ms"
+    told = _digits(median)
+    _, _, decimals = told.partition(".")
+    same = f"{spread:.{len(decimals)}f}"
+    return f"{told} ± {same if float(same) else f'{spread:.2g}'} ms"
+
+
+def head(name: str) -> str:
+    """What stands over a column of numbers: the measure with its unit.
+
+    >>> head("accuracy"), head("params")
+    ('Accuracy (%)', 'Parameters')
+    """
+    known = measure(name)
+    return f"{known.title} ({known.unit})" if known.unit else known.title
+
+
+def cell(name: str, row: Mapping[str, Any]) -> str:
+    """What stands under `head` in this row: the number, without the unit.
+
+    >>> cell("accuracy", {"accuracy": 0.97223}), cell("latency_ms", {"latency_ms": 2.3149, "latency_iqr_ms": 0.0512})
+    ('97.22', '2.315 ± 0.051')
+    """
+    text = spell_latency(row) if name == "latency_ms" else spell(name, float(row[name]))
+    return text.removesuffix(measure(name).unit).strip()
 
 
 def _digits(value: float) -> str:
     """Four digits, written out where that is readable.
 
-    >>> _digits(1234.56), _digits(0.5)
-    ('1,235', '0.5')
+    >>> _digits(1234.56), _digits(0.5), _digits(0)
+    ('1,235', '0.5000', '0')
     """
-    return f"{value:,.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.4g}"
+    if value == 0:
+        return "0"
+    return f"{value:,.0f}" if 999.95 <= abs(value) < 1e6 else f"{value:#.4g}"

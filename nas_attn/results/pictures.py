@@ -1,26 +1,23 @@
 """The figure of a study: every network by what it achieves and what it costs, with the front and its knee."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import altair as alt
-import numpy as np
 import pandas as pd
 import vl_convert
 
-from nas_attn.space import NONE, InputError
+from nas_attn.space import InputError
 
 from .files import write_whole
-from .front import Objectives, candidates, directions, front, knee, losses
-from .measures import measure, spell, spell_latency
+from .front import Objectives, candidates, directions, front, losses
+from .measures import listed, measure, word
+from .points import PLACE, STANDINGS, TOLD, Record, records, steps
 
-FRONT, DOMINATED, KNEE, INK = "#0072B2", "#8A8F98", "#D55E00", "#22262B"
-"""Blue, grey and vermilion, which colour-blind readers tell apart (Okabe and Ito), and the colour of words."""
-
-_STANDINGS = ("on the front", "dominated")
-_TOOLTIPS = ("params", "macs", "flops", "latency_ms", "loss")
-_PLACE = "place"
+FRONT, DOMINATED, KNEE, INK, PALE = "#0072B2", "#8A8F98", "#D55E00", "#22262B", "#555B64"
+"""Blue, grey and vermilion, which colour-blind readers tell apart (Okabe and Ito), and two colours of words."""
 
 
 def front_chart(table: pd.DataFrame, objectives: Objectives, title: str | None = None) -> alt.ConcatChart:
@@ -28,24 +25,23 @@ def front_chart(table: pd.DataFrame, objectives: Objectives, title: str | None =
 
     Networks on the front are strong and the others faint, baselines have a shape of their own, and the knee is ringed.
     The line of a panel is the front of its two objectives alone. One objective alone is drawn against the place that
-    each network takes. Wheel with Ctrl zooms, dragging moves and a double click resets.
+    each network takes. The wheel with Ctrl zooms, dragging moves and a double click resets.
 
     Raises `InputError` where no row is complete, and as `front` does.
     """
     rows = candidates(table, objectives)
     if rows.empty:
         raise InputError("nothing to draw: the table has no complete row")
-    known = directions(objectives)
-    first, *others = known
-    names = others or [_PLACE]
-    places = pd.Series(losses(rows, {first: known[first]})[:, 0]).rank(method="first")
-    rows = rows.assign(**{_PLACE: places.to_numpy()}) if not others else rows
-    records = _records(rows, objectives, [first, *names])
-    hover = alt.selection_point(name="network", fields=["key"], on="pointerover", nearest=True, empty=False)
-    panels = [_panel(rows, objectives, records, number, names, hover) for number in range(len(names))]
-    chart = alt.concat(*panels, columns=3, spacing=28).add_params(hover).resolve_scale(color="shared", shape="shared")
-    on_front = sum(record["standing"] == _STANDINGS[0] for record in records)
-    return _dressed(chart, title or _count(on_front, len(rows)), _subtitle(first, others))
+    first, *others = directions(objectives)
+    if not others:
+        rows = rows.assign(**{PLACE: pd.Series(losses(rows, objectives)[:, 0]).rank(method="first").to_numpy()})
+    names = [first, *(others or [PLACE])]
+    found = records(rows, objectives, names)
+    hover = alt.selection_point(name="network", fields=["key"], on="pointerover", nearest=True)
+    panels = [_Panel(rows, objectives, found, names, number).draw(hover) for number in range(1, len(names))]
+    chart = alt.concat(*panels, columns=_columns(names), spacing=30).resolve_scale(color="shared", shape="shared")
+    _share(chart, hover)
+    return _dressed(chart, title or _count(rows, objectives), _subtitle(first, others))
 
 
 def write_png(chart: alt.TopLevelMixin, path: Path) -> None:
@@ -56,178 +52,161 @@ def write_png(chart: alt.TopLevelMixin, path: Path) -> None:
     write_whole(path, vl_convert.vegalite_to_png(chart.to_json(), scale=2))
 
 
-def _records(rows: pd.DataFrame, objectives: Objectives, names: Sequence[str]) -> list[dict[str, Any]]:
-    """What the marks say of each row, under names that no column of a user can spoil; the front is drawn last."""
-    keys = set(front(rows, objectives).index)
-    chosen = knee(rows, objectives)
-    records = []
-    for key, row in zip(rows.index, rows.to_dict("records"), strict=True):
-        architecture = str(row.get("architecture", key))
-        words = {f"text_{name}": spell(name, float(row[name])) for name in _TOOLTIPS if name in row}
-        if "latency_ms" in row:
-            words["text_latency_ms"] = spell_latency({str(name): value for name, value in row.items()})
-        label = " ".join(("knee",) * (str(key) == chosen) + ("bare network",) * (architecture == NONE))
-        records.append(
-            {
-                "key": str(key),
-                "architecture": architecture,
-                "standing": _STANDINGS[key not in keys],
-                "role": row.get("role", "search"),
-                "label": label,
-                **{f"value{number}": float(row[name]) for number, name in enumerate(names)},
-                **{f"text{number}": spell(name, float(row[name])) for number, name in enumerate(names)},
-                **words,
-            }
+@dataclass(frozen=True, slots=True)
+class _Panel:
+    rows: pd.DataFrame
+    objectives: Objectives
+    records: list[Record]
+    names: Sequence[str]
+    """What is drawn upwards, then what each panel draws to the right."""
+    number: int
+    """Which of the names this panel draws."""
+
+    @property
+    def across(self) -> str:
+        return self.names[self.number]
+
+    @property
+    def width(self) -> int:
+        return {1: 640, 2: 440, 4: 440}.get(len(self.names) - 1, 310)
+
+    def draw(self, hover: alt.Parameter) -> alt.LayerChart:
+        """The line below, then the networks, then what is said of them; the first panel holds the shared selection."""
+        dots = alt.Chart(alt.InlineData(values=self.records)).encode(x=self._x(), y=self._y())
+        zoom = alt.selection_interval(name=f"zoom{self.number}", bind="scales", zoom="wheel![event.ctrlKey]")
+        marks = self._networks(dots, hover).add_params(zoom, *((hover,) if self.number == 1 else ()))
+        layers = [*self._line(), marks, *self._words(dots)]
+        return alt.LayerChart(layer=layers).properties(width=self.width, height=340)
+
+    def _networks(self, dots: alt.Chart, hover: alt.Parameter) -> alt.Chart:
+        size = alt.Size("standing:N", legend=None, scale=_by_standing(130, 60))
+        marks: alt.Chart = dots.mark_point(filled=True, strokeWidth=1).encode(
+            color=alt.Color("standing:N", title=None, scale=_by_standing(FRONT, DOMINATED), legend=alt.Legend()),
+            shape=_shape(self.records),
+            stroke=alt.condition(hover, alt.value(INK), alt.value("white"), empty=False),
+            size=alt.condition(hover, alt.value(260), size, empty=False),
+            opacity=alt.Opacity("standing:N", legend=None, scale=_by_standing(1, 0.6)),
+            tooltip=_tooltips(self.names, self.records),
         )
-    return sorted(records, key=lambda record: (record["standing"] == _STANDINGS[0], record["label"]))
+        return marks
 
-
-def _panel(
-    rows: pd.DataFrame,
-    objectives: Objectives,
-    records: list[dict[str, Any]],
-    number: int,
-    names: Sequence[str],
-    hover: alt.Parameter,
-) -> alt.LayerChart:
-    """One panel: the first objective upwards, this one to the right."""
-    first = next(iter(directions(objectives)))
-    name = names[number]
-    x = alt.X(f"value{number + 1}:Q", title=_axis_title(name, rows), scale=_scale(), axis=_axis(name))
-    y = alt.Y("value0:Q", title=_axis_title(first, rows) if number % 3 == 0 else None, scale=_scale(), axis=_axis(first))
-    dots = alt.Chart(alt.InlineData(values=records)).encode(x=x, y=y)
-    zoom = alt.selection_interval(name=f"zoom{number}", bind="scales", zoom="wheel![event.ctrlKey]")
-    marks = (
-        dots.mark_point(filled=True, strokeWidth=1)
-        .encode(
-            color=_color(),
-            shape=_shape(records),
-            stroke=alt.condition(hover, alt.value(INK), alt.value("white")),
-            size=alt.condition(hover, alt.value(260), alt.Size("standing:N", legend=None, scale=_by_standing(130, 60))),
-            opacity=alt.Opacity("standing:N", legend=None, scale=_by_standing(1, 0.55)),
-            tooltip=_tooltips(first, names, records),
+    def _line(self) -> list[alt.Chart]:
+        """The front of the two objectives alone: what each cost buys at best."""
+        if self.across == PLACE:
+            return []
+        values = steps(self.rows, self.objectives, (self.across, self.names[0]))
+        after = directions(self.objectives)[self.across] == "min"
+        line = alt.Chart(alt.InlineData(values=values)).mark_line(
+            interpolate="step-after" if after else "step-before", color=FRONT, strokeWidth=1.6, opacity=0.55
         )
-        .add_params(zoom)
-    )
-    ring = dots.transform_filter("indexof(datum.label, 'knee') == 0").mark_point(
-        size=380, color=KNEE, strokeWidth=2, filled=False
-    )
-    layers = [marks, ring, *_labels(dots, rows, objectives, name)]
-    if name != _PLACE:
-        layers.insert(0, _stairs(rows, objectives, first, name, number).encode(x=x, y=y))
-    return alt.layer(*layers).properties(width={1: 640, 2: 430}.get(len(names), 310), height=340)
+        return [line.encode(x="across:Q", y="up:Q")]
+
+    def _words(self, dots: alt.Chart) -> list[alt.Chart]:
+        """The knee's ring, and words on the sides where the fewest networks are: beyond the front, and behind it."""
+        known = directions(self.objectives)
+        up = 1 if known[self.names[0]] == "max" else -1
+        beyond = -1 if known.get(self.across, "max") == "min" else 1
+        ring = dots.transform_filter("datum.knee != ''").mark_point(size=380, color=KNEE, strokeWidth=2, opacity=0.9)
+        return [ring, self._label(dots, "knee", beyond, up, KNEE), self._label(dots, "bare", -beyond, -up, PALE)]
+
+    def _label(self, dots: alt.Chart, field: str, side: int, up: int, color: str) -> alt.Chart:
+        """The words of a field, on this side of their network, or on the other where the panel ends too soon."""
+        values = [record[f"value{self.number}"] for record in self.records]
+        place = next((value for value, record in zip(values, self.records, strict=True) if record[field]), values[0])
+        share = (place - min(values)) / ((max(values) - min(values)) or 1)
+        side = 1 if share < 0.25 and len(set(values)) > 1 else -1 if share > 0.75 else side
+        align: Literal["left", "right"] = "right" if side < 0 else "left"
+        text = dots.mark_text(align=align, dx=13 * side, dy=-12 * up, fontSize=12, fontWeight=600, color=color)
+        words: alt.Chart = text.encode(text=f"{field}:N")
+        return words
+
+    def _x(self) -> alt.X:
+        step = 1 if self.across == PLACE else 0
+        axis = alt.Axis(
+            format=measure(self.across).ticks, tickCount=self.width // 70, tickMinStep=step, titleLimit=self.width
+        )
+        title = _axis_title(self.across, self.rows)
+        return alt.X(f"value{self.number}:Q", title=title, scale=self._scale(self.across), axis=axis)
+
+    def _y(self) -> alt.Y:
+        name = self.names[0]
+        title = _axis_title(name, self.rows) if (self.number - 1) % _columns(self.names) == 0 else None
+        axis = alt.Axis(format=measure(name).ticks, tickCount=6)
+        return alt.Y("value0:Q", title=title, scale=self._scale(name), axis=axis)
+
+    def _scale(self, name: str) -> alt.Scale:
+        lowest, highest = float(self.rows[name].min()), float(self.rows[name].max())
+        if lowest == highest:  # one value has no extent that ticks could be set in
+            around = 0.02 * abs(lowest) or 1.0
+            return alt.Scale(zero=False, nice=False, domain=[lowest - around, highest + around])
+        return alt.Scale(zero=False, nice=name != PLACE, padding=26)
 
 
-def _stairs(rows: pd.DataFrame, objectives: Objectives, first: str, name: str, number: int) -> alt.Chart:
-    """The line along the front of two objectives, on which each step shows what a cost buys at best."""
-    known = directions(objectives)
-    ends = front(rows, {first: known[first], name: known[name]}).drop_duplicates([first, name]).sort_values(name)
-    values = [
-        {f"value{number + 1}": x, "value0": y}
-        for x, y in zip(ends[name].astype(float), ends[first].astype(float), strict=True)
-    ]
-    after = known[name] == "min"
-    return alt.Chart(alt.InlineData(values=values)).mark_line(
-        interpolate="step-after" if after else "step-before", color=FRONT, strokeWidth=1.6, opacity=0.55
-    )
+def _columns(names: Sequence[str]) -> int:
+    return 2 if len(names) == 5 else 3
 
 
-def _labels(dots: alt.Chart, rows: pd.DataFrame, objectives: Objectives, name: str) -> list[alt.Chart]:
-    """The words at the knee and at the bare network, on the sides where the fewest networks are."""
-    known = directions(objectives)
-    up = known[next(iter(known))] == "max"
-    left = known.get(name, "min") == "min"
-    text = {"fontSize": 12, "fontWeight": 600}
-    knee_label = dots.transform_filter("indexof(datum.label, 'knee') == 0").mark_text(
-        align="right" if left else "left", dx=-11 if left else 11, dy=-11 if up else 11, color=KNEE, **text
-    )
-    bare_label = dots.transform_filter("datum.label == 'bare network'").mark_text(
-        align="left" if left else "right", dx=11 if left else -11, dy=12 if up else -12, color="#555B64", **text
-    )
-    return [knee_label.encode(text="label:N"), bare_label.encode(text="label:N")]
+def _share(chart: alt.ConcatChart, hover: alt.Parameter) -> None:
+    """Let the selection that the first panel holds be made in every panel; each panel has a zoom that names it."""
+    held = chart["params"]
+    views = sorted({view for parameter in held for view in parameter.views})
+    for parameter in held:
+        if parameter.name == hover.name:
+            parameter.views = views
 
 
-def _tooltips(first: str, names: Sequence[str], records: list[dict[str, Any]]) -> list[alt.Tooltip]:
+def _tooltips(names: Sequence[str], records: list[Record]) -> list[alt.Tooltip]:
+    told = [(f"told{number}", name) for number, name in enumerate(names) if name not in TOLD]
+    told += [(f"told_{name}", name) for name in TOLD if f"told_{name}" in records[0]]
     tips = [alt.Tooltip("key:N", title="Key"), alt.Tooltip("architecture:N", title="Architecture")]
-    tips += [
-        alt.Tooltip(f"text{number}:N", title=measure(name).title)
-        for number, name in enumerate([first, *names])
-        if name not in _TOOLTIPS
-    ]
-    tips += [
-        alt.Tooltip(f"text_{name}:N", title=measure(name).title)
-        for name in _TOOLTIPS
-        if f"text_{name}" in records[0]
-    ]
-    return tips
+    return tips + [alt.Tooltip(f"{field}:N", title=measure(name).title) for field, name in told]
 
 
 def _axis_title(name: str, rows: pd.DataFrame) -> list[str]:
     """What an axis shows; a latency with how it was timed."""
-    if name == _PLACE:
-        return ["Place"]
     known = measure(name)
     lines = [f"{known.title} ({known.unit})" if known.unit not in ("", "%") else known.title]
     if name == "latency_ms" and {"latency_device", "latency_threads", "latency_batch"} <= set(rows.columns):
         row = rows.iloc[0]
         threads = "1 thread" if row["latency_threads"] == 1 else f"{row['latency_threads']} threads"
-        lines.append(f"batch {row['latency_batch']}, {threads}, {row['latency_device']}")
+        lines += [f"batch {row['latency_batch']}, {threads}", str(row["latency_device"])]
     return lines
 
 
-def _axis(name: str) -> alt.Axis:
-    ticks = "~d" if name == _PLACE else measure(name).ticks
-    return alt.Axis(format=ticks, tickCount=6, tickMinStep=1 if name == _PLACE else alt.Undefined, labelOverlap=True)
+def _by_standing(on_front: str | float, dominated: str | float) -> alt.Scale:
+    return alt.Scale(domain=list(STANDINGS), range=[on_front, dominated])
 
 
-def _scale() -> alt.Scale:
-    return alt.Scale(zero=False, nice=True, padding=26)
-
-
-def _color() -> alt.Color:
-    scale = alt.Scale(domain=list(_STANDINGS), range=[FRONT, DOMINATED])
-    return alt.Color("standing:N", title=None, scale=scale, legend=alt.Legend(symbolOpacity=1, symbolSize=110))
-
-
-def _shape(records: list[dict[str, Any]]) -> alt.Shape:
+def _shape(records: list[Record]) -> alt.Shape:
     scale = alt.Scale(domain=["search", "baseline"], range=["circle", "diamond"])
-    both = any(record["role"] == "baseline" for record in records)
-    legend = alt.Legend(symbolFillColor=INK, symbolStrokeWidth=0, symbolSize=110) if both else None
+    legend = alt.Legend(symbolFillColor=INK) if any(record["role"] == "baseline" for record in records) else None
     return alt.Shape("role:N", title=None, scale=scale, legend=legend)
 
 
-def _by_standing(on_front: float, dominated: float) -> alt.Scale:
-    return alt.Scale(domain=list(_STANDINGS), range=[on_front, dominated])
-
-
-def _count(on_front: int, rows: int) -> str:
-    return f"{on_front} of {rows} trained {'network is' if rows == 1 else 'networks are'} on the front"
+def _count(rows: pd.DataFrame, objectives: Objectives) -> str:
+    on_front = len(front(rows, objectives))
+    networks = "network" if len(rows) == 1 else "networks"
+    return f"{on_front} of {len(rows)} trained {networks} {'is' if on_front == 1 else 'are'} on the front"
 
 
 def _subtitle(first: str, others: Sequence[str]) -> str:
-    title = measure(first).title
     if not others:
-        return f"{title} of every trained network, the best one first"
-    listed = ", ".join(measure(name).title for name in others)
-    return f"No trained network is better than a blue one in {title}, {listed} at once; each line is the front of its panel"
+        return f"{measure(first).title} of every trained network, the best one first"
+    told = listed([word(name) for name in (first, *others)])
+    return f"No trained network beats a blue one in {told} at once; each line is the front of its panel alone"
 
 
 def _dressed(chart: alt.ConcatChart, title: str, subtitle: str) -> alt.ConcatChart:
-    lines = alt.TitleParams(title, subtitle=subtitle, anchor="start", offset=14)
-    return (
-        chart.properties(title=lines, background="white", padding=14)
+    legend = {"orient": "bottom", "labelFontSize": 12, "labelColor": INK, "columnPadding": 18, "symbolSize": 110}
+    axis = {"labelFontSize": 11, "labelColor": "#444A52", "labelOverlap": True, "gridColor": "#E9ECEF"}
+    axis |= {"titleFontSize": 12, "titleFontWeight": "normal", "titleColor": INK, "titlePadding": 10}
+    dressed: alt.ConcatChart = (
+        chart.properties(title=alt.TitleParams(title, subtitle=subtitle, anchor="start", offset=16))
+        .properties(background="white", padding=14)
         .configure(font="Helvetica Neue, Arial, Liberation Sans, DejaVu Sans, sans-serif")
-        .configure_title(fontSize=17, subtitleFontSize=13, color=INK, subtitleColor="#555B64", subtitlePadding=6)
+        .configure_title(fontSize=17, subtitleFontSize=13, color=INK, subtitleColor=PALE, subtitlePadding=6)
         .configure_view(stroke=None)
-        .configure_legend(orient="bottom", direction="horizontal", labelFontSize=12, labelColor=INK, columnPadding=22)
-        .configure_axis(
-            labelFontSize=11,
-            titleFontSize=12,
-            labelColor="#444A52",
-            titleColor=INK,
-            titlePadding=10,
-            gridColor="#E9ECEF",
-            domainColor="#9AA0A6",
-            tickColor="#9AA0A6",
-        )
+        .configure_legend(direction="horizontal", symbolOpacity=1, symbolStrokeWidth=0, **legend)
+        .configure_axis(domainColor="#9AA0A6", tickColor="#9AA0A6", **axis)
     )
+    return dressed

@@ -14,6 +14,25 @@ from .document import Document, KeyPath
 
 M = TypeVar("M", bound=BaseModel)
 
+_ALLOWED = {
+    "string_type": "a text",
+    "string_too_short": "a text that is not empty",
+    "bool_type": "true or false",
+    "int_type": "an integer",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "greater_than": "more than {gt:g}",
+    "greater_than_equal": "at least {ge:g}",
+    "less_than": "less than {lt:g}",
+    "less_than_equal": "at most {le:g}",
+    "tuple_type": "a list",
+    "too_short": "a list of {min_length} or more",
+    "too_long": "a list of {max_length} at most",
+    "model_type": "a table",
+    "model_attributes_type": "a table",
+}
+"""What pydantic's complaints mean for who writes the file."""
+
 
 def check(model: type[M], document: Document, context: Mapping[str, Any] | None = None) -> M:
     """The document as a value of this model; `context` reaches the model's validators.
@@ -34,17 +53,17 @@ def _where(fault: ErrorDetails, document: Document) -> KeyPath:
         last = fault["type"] == "missing" and key == fault["loc"][-1]
         if last or _holds(document.data, (*where, key)):
             where = (*where, key)
+    if fault["type"].startswith("union_tag"):
+        return (*where, fault["ctx"]["discriminator"].strip("'"))
     return where
 
 
 def _holds(data: Any, where: KeyPath) -> bool:
     for key in where:
-        if isinstance(data, Mapping) and key in data:
-            data = data[key]
-        elif isinstance(data, list) and isinstance(key, int) and key < len(data):
-            data = data[key]
-        else:
+        keys = data if isinstance(data, Mapping) else range(len(data)) if isinstance(data, list) else ()
+        if key not in keys:
             return False
+        data = data[key]
     return True
 
 
@@ -52,40 +71,41 @@ def _tell(fault: ErrorDetails, model: type[BaseModel], document: Document) -> st
     where = _where(fault, document)
     place = f"{document.path}:{document.line(where)}: {'.'.join(map(str, where)) or 'the file'}"
     if fault["type"] == "extra_forbidden":
-        names = _names(model, fault["loc"][:-1])
-        return f"{place}: unknown name; {allowed(where[-1], names)}"
+        return f"{place}: unknown name; {allowed(where[-1], _names(model, fault['loc'][:-1]))}"
     if fault["type"] == "missing":
         return f"{place}: is missing"
     if fault["type"] == "union_tag_not_found":
-        return f"{place}: says no {fault['ctx']['discriminator']}; allowed: {fault['ctx'].get('expected_tags', '')}"
-    message = fault["msg"].removeprefix("Value error, ")
+        return f"{place}: is missing; allowed: {', '.join(map(_tag, _members(model, fault['loc'])))}"
     if fault["type"] in ("value_error", "assertion_error"):
-        return f"{place}: {message}"
-    if fault["type"] == "literal_error" and isinstance(fault["input"], str):
-        names = [name.strip("' ") for name in fault["ctx"]["expected"].replace(" or ", ",").split(",")]
-        return f"{place}: found {fault['input']!r}; {allowed(fault['input'], names)}"
-    if fault["type"] == "union_tag_invalid":
-        names = [name.strip("' ") for name in fault["ctx"]["expected_tags"].split(",")]
-        return f"{place}: found {fault['ctx']['tag']!r}; {allowed(fault['ctx']['tag'], names)}"
-    return f"{place}: found {fault['input']!r}; {message[:1].lower()}{message[1:]}"
+        return f"{place}: {fault['msg'].removeprefix('Value error, ')}"
+    found = fault["ctx"]["tag"] if fault["type"] == "union_tag_invalid" else fault["input"]
+    return f"{place}: found {found!r}; {_allowed(fault, found)}"
+
+
+def _allowed(fault: ErrorDetails, found: object) -> str:
+    context = fault.get("ctx", {})
+    if fault["type"] in _ALLOWED:
+        return f"allowed: {_ALLOWED[fault['type']].format(**context)}"
+    if listed := context.get("expected") or context.get("expected_tags"):
+        return allowed(found, [name.strip("' ") for name in listed.replace(" or ", ",").split(",")])
+    return f"{fault['msg'][:1].lower()}{fault['msg'][1:]}"
 
 
 def _names(model: type[BaseModel], loc: tuple[str | int, ...]) -> list[str]:
     """The field names of the model that stands at this place of a larger model."""
-    members: list[Any] = [model]
-    for key in loc:
-        inner = [
-            field.annotation
-            for member in members
-            if isinstance(member, type) and issubclass(member, BaseModel)
-            for name, field in member.model_fields.items()
-            if name == key
-        ]
-        members = [member for annotation in inner for member in _models(annotation)] or members
-    names = [dict.fromkeys(member.model_fields) for member in members if issubclass(member, BaseModel)]
+    members = _members(model, loc)
     tag = str(loc[-1]) if loc else ""
-    tagged = [fields for member, fields in zip(members, names, strict=True) if _tag(member) == tag]
-    return [name for fields in (tagged or names) for name in fields]
+    named = [member for member in members if _tag(member) == tag] or members
+    return list(dict.fromkeys(name for member in named for name in member.model_fields))
+
+
+def _members(model: type[BaseModel], loc: tuple[str | int, ...]) -> list[type[BaseModel]]:
+    """The models, one or those of a union, that may stand at this place of a larger model."""
+    members = [model]
+    for key in loc:
+        inner = [member.model_fields[key].annotation for member in members if key in member.model_fields]
+        members = [member for annotation in inner for member in _models(annotation)] or members
+    return members
 
 
 def _models(annotation: Any) -> list[type[BaseModel]]:
@@ -96,6 +116,6 @@ def _models(annotation: Any) -> list[type[BaseModel]]:
     return []
 
 
-def _tag(model: type[BaseModel]) -> str | None:
+def _tag(model: type[BaseModel]) -> str:
     kind = model.model_fields.get("kind")
-    return str(kind.default) if kind is not None else None
+    return str(kind.default) if kind is not None else ""

@@ -8,9 +8,9 @@ from .recipe import Settings
 
 
 class _Split(Settings):
-    validation: float = Field(0.2, gt=0, lt=1)
+    validation: float = Field(0.2, gt=0, lt=1, strict=True)
     """Share of the images by which the search judges."""
-    test: float = Field(0.2, gt=0, lt=1)
+    test: float = Field(0.2, gt=0, lt=1, strict=True)
     """Share of the images that the search never sees; not used where `test_path` names them."""
     split_seed: int = Field(0, ge=0, strict=True)
     """Fixes which image belongs to which part."""

@@ -1,8 +1,7 @@
 """A TOML file in which every key knows its line."""
 
-import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,6 @@ from nas_attn.space import InputError
 
 KeyPath = tuple[str | int, ...]
 """Where a value stands in a file: `("kinds", "se", "reduction", 0)`."""
-
-_KEY = r"""(?:[\w-]+|"[^"]*"|'[^']*')"""
-_DOTTED = rf"{_KEY}(?:\s*\.\s*{_KEY})*"
-_HEADER = re.compile(rf"\s*\[\s*(?P<name>{_DOTTED})\s*\]")
-_ENTRY = re.compile(rf"\s*(?P<name>{_DOTTED})\s*=")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,21 +55,60 @@ def _neighbours(path: Path) -> str:
 
 
 def _lines(text: str) -> dict[KeyPath, int]:
+    """The line of each table and key of a text that is TOML.
+
+    A table that only a longer name speaks of, as `[a.b]` speaks of `a`, stands where that is first. What is inside a
+    value stands where the value begins.
+    """
     lines: dict[KeyPath, int] = {}
+    elements: dict[KeyPath, int] = {}  # how many tables each array of tables has so far
     table: KeyPath = ()
-    for number, line in enumerate(text.splitlines(), start=1):
-        if header := _HEADER.match(line):
-            table = _path(header["name"])
-            _note(lines, (), table, number)
-        elif entry := _ENTRY.match(line):
-            _note(lines, table, _path(entry["name"]), number)
+    for number, written, said in _statements(text):
+        if written.lstrip().startswith("["):
+            table = _table(said, elements)
+            lines[table] = number
+            for depth in range(1, len(table)):
+                lines.setdefault(table[:depth], number)
+        else:
+            for where in _paths(said):
+                lines.setdefault((*table, *where), number)
     return lines
 
 
-def _path(dotted: str) -> KeyPath:
-    return tuple(piece.strip("\"'") for piece in re.findall(_KEY, dotted))
+def _statements(text: str) -> Iterator[tuple[int, str, dict[str, Any]]]:
+    """Each header and entry with the line on which it begins: the fewest lines that are TOML by themselves."""
+    first, written = 1, ""
+    for number, line in enumerate(text.split("\n"), start=1):
+        written += line
+        try:
+            said = tomllib.loads(written)
+        except tomllib.TOMLDecodeError:
+            written += "\n"
+            continue
+        if said:
+            yield first, written, said
+        first, written = number + 1, ""
 
 
-def _note(lines: dict[KeyPath, int], table: KeyPath, keys: Sequence[str | int], number: int) -> None:
-    for depth in range(1, len(keys) + 1):
-        lines.setdefault((*table, *keys[:depth]), number)
+def _table(said: dict[str, Any], elements: dict[KeyPath, int]) -> KeyPath:
+    """The key path of a header; one in double brackets begins another element of its array of tables."""
+    where: KeyPath = ()
+    inner: Any = said
+    while inner:
+        if isinstance(inner, list):
+            elements[where] = elements.get(where, 0) + 1
+            inner = inner[0]
+        else:
+            ((name, inner),) = inner.items()
+            where = (*where, name)
+        if where in elements and not isinstance(inner, list):
+            where = (*where, elements[where] - 1)
+    return where
+
+
+def _paths(said: Any) -> Iterator[KeyPath]:
+    """The key path of every key in a table, a key before the keys inside it."""
+    if isinstance(said, Mapping):
+        for key, inner in said.items():
+            yield (key,)
+            yield from ((key, *rest) for rest in _paths(inner))

@@ -20,15 +20,15 @@ class Recipe(Settings):
     """Images a step."""
     optimizer: Literal["sgd", "adamw"] = "sgd"
     """`sgd` has Nesterov's momentum; both follow one cycle of the learning rate."""
-    learning_rate: float = Field(0.1, gt=0)
+    learning_rate: float = Field(0.1, gt=0, strict=True)
     """The highest of the cycle."""
-    momentum: float = Field(0.9, ge=0, lt=1)
+    momentum: float = Field(0.9, ge=0, lt=1, strict=True)
     """Of `sgd`; `adamw` takes it as its first beta."""
-    weight_decay: float = Field(5e-4, ge=0)
+    weight_decay: float = Field(5e-4, ge=0, strict=True)
     """Applied to every parameter with two or more dimensions: not to biases and normalisation."""
-    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    label_smoothing: float = Field(0.0, ge=0, lt=1, strict=True)
     """Share of the target that is spread over all classes."""
-    horizontal_flip: bool = False
+    horizontal_flip: bool = Field(False, strict=True)
     """Mirror every second training image; wrong for digits and letters."""
     crop_padding: int = Field(0, ge=0, strict=True)
     """Pixels of zero padding around a training image from which a crop of its size is taken; 0: none."""

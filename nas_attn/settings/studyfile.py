@@ -1,9 +1,10 @@
 """What a study asks: its `study.toml`."""
 
+import re
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator
 
 from nas_attn.space import InputError
 
@@ -14,11 +15,13 @@ from .recipe import Recipe, Settings
 
 Objective = Literal["accuracy", "loss", "params", "macs", "flops", "latency_ms"]
 
+_DEVICE = re.compile(r"auto|cpu|cuda(:(0|[1-9]\d*))?", re.ASCII)
+
 
 class Latency(Settings):
     """How the time of one forward pass is measured: the `[latency]` of a study."""
 
-    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+    device: str = "auto"
     """`auto`: the device that trains; else `cpu`, `cuda` or `cuda:1`."""
     batch: int = Field(1, ge=1, strict=True)
     """Images in one pass."""
@@ -27,6 +30,13 @@ class Latency(Settings):
     calls: int = Field(300, ge=300, strict=True)
     """Passes that are timed one by one; their median counts."""
 
+    @field_validator("device")
+    @classmethod
+    def _known_device(cls, device: str) -> str:
+        if not _DEVICE.fullmatch(device):
+            raise ValueError(f"found {device!r}; allowed: auto, cpu, cuda or cuda:N")
+        return device
+
 
 class Budget(Settings):
     """What a network may cost at most: the `[budget]` of a study. What costs more is not trained."""
@@ -34,7 +44,7 @@ class Budget(Settings):
     max_params: int | None = Field(None, ge=1, strict=True)
     max_macs: int | None = Field(None, ge=1, strict=True)
     max_flops: int | None = Field(None, ge=1, strict=True)
-    max_latency_ms: float | None = Field(None, gt=0)
+    max_latency_ms: float | None = Field(None, gt=0, strict=True)
 
     @property
     def limits(self) -> dict[str, float]:
@@ -69,11 +79,12 @@ class StudyFile(Settings):
     budget: Budget = Budget()
     search: Search = Search()
 
-    @model_validator(mode="after")
-    def _objectives_differ(self) -> Self:
-        if len(set(self.objectives)) < len(self.objectives):
-            raise ValueError(f"objectives: found {', '.join(self.objectives)}; each may stand there once")
-        return self
+    @field_validator("objectives")
+    @classmethod
+    def _objectives_differ(cls, objectives: tuple[Objective, ...]) -> tuple[Objective, ...]:
+        if len(set(objectives)) < len(objectives):
+            raise ValueError(f"found {', '.join(objectives)}; each may stand there once")
+        return objectives
 
 
 def read_study_file(folder: Path) -> StudyFile:

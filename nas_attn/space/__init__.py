@@ -1,9 +1,10 @@
 """Ground floor: the values of the subject. What may be chosen, what was chosen, and how it is spelt."""
 
-from .architecture import NONE, Architecture, Attention, Placement, Site, Value
+from .architecture import NONE, Architecture, Attention, Placement, Site
 from .errors import InputError, allowed
 from .searchspace import Choose, Kind, SearchSpace, Slot
 from .text import parse
+from .values import Value
 
 __all__ = [
     "NONE",

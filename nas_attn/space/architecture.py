@@ -6,15 +6,12 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from .ranges import fold, natural
-
-Value = str | int | float | bool
-"""The value of an option: plain, so that it can stand in a file, a database and a spelling."""
+from .values import Value, is_word, spell_value
 
 NONE = "none"
 """The answer that leaves a slot empty, and the spelling of the architecture without any attention."""
 
-_NAME = re.compile(r"\w+(\.\w+)*")
-_WORD = re.compile(r"[A-Za-z_]\w*")
+_NAME = re.compile(r"\w+(\.\w+)*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +30,14 @@ class Site:
     """Channels of the feature map that passes there."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Attention:
-    """A kind of attention with its options.
+    """A kind of attention with its options. Attentions are equal where their spellings are: `1` is not `true`.
 
     >>> print(Attention("cbam", (("reduction", 8), ("kernel_size", 7))))
     cbam(kernel_size=7,reduction=8)
+
+    Raises `ValueError` for a name that is no word, an option that is given twice, and a value that cannot be spelt.
     """
 
     kind: str
@@ -47,15 +46,26 @@ class Attention:
     """Option names with their values; kept sorted, so that equal choices are equal values."""
 
     def __post_init__(self) -> None:
-        for word in (self.kind, *(name for name, _ in self.options)):
-            if not _WORD.fullmatch(word):
+        names = [name for name, _ in self.options]
+        for word in (self.kind, *names):
+            if not is_word(word):
                 raise ValueError(f"{word!r} cannot name a kind or an option: letters, digits and _ only")
+            if names.count(word) > 1:
+                raise ValueError(f"{self.kind}: the option {word!r} is given twice")
+        for _, value in self.options:
+            spell_value(value)
         object.__setattr__(self, "options", tuple(sorted(self.options)))
 
     def __str__(self) -> str:
         if not self.options:
             return self.kind
         return f"{self.kind}({','.join(f'{name}={spell_value(value)}' for name, value in self.options)})"
+
+    def __eq__(self, other: object) -> bool:
+        return str(self) == str(other) if isinstance(other, Attention) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(str(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,17 +122,3 @@ class Architecture:
         '140bedbf9c'
         """
         return hashlib.sha256(str(self).encode()).hexdigest()[:10]
-
-
-def spell_value(value: Value) -> str:
-    """The text of an option's value: `true`, `8`, `0.5` or a bare word.
-
-    Raises `ValueError` for a text that could not be told from another value when it is read back.
-    """
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        if not _WORD.fullmatch(value) or value in ("true", "false", "nan", "inf"):
-            raise ValueError(f"{value!r} cannot be an option's value: a word of letters, digits and _ only")
-        return value
-    return repr(value)

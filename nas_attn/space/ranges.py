@@ -2,9 +2,13 @@
 
 import re
 from collections.abc import Iterable
+from string import digits
 
-_COUNTED = re.compile(r"(?P<head>.*?)(?P<number>0|[1-9]\d*)(?P<tail>\D*)")
-_RANGE = re.compile(r"(?P<head>.*?)(?P<first>\d+)-(?P<last>\d+)(?P<tail>\D*)")
+_NUMBER = r"(?:0|[1-9]\d*)"  # zeros before a number belong to the text before it
+_COUNTED = re.compile(rf"(?P<head>.*?)(?P<number>{_NUMBER})(?P<tail>\D*)", re.ASCII)
+_RANGE = re.compile(rf"(?P<head>.*?)(?P<first>{_NUMBER})-(?P<last>{_NUMBER})(?P<tail>\D*)", re.ASCII)
+_LONGEST = 10_000  # names in a range; more than any network has, and less than a slip of the hand
+_PIECE = re.compile(r"\d+|\D+", re.ASCII)
 
 
 def natural(name: str) -> tuple[tuple[int, str], ...]:
@@ -13,8 +17,8 @@ def natural(name: str) -> tuple[tuple[int, str], ...]:
     >>> sorted(["block10", "block2"], key=natural)
     ['block2', 'block10']
     """
-    pieces = re.findall(r"\d+|\D+", name)
-    return tuple((int(piece), piece) if piece.isdigit() else (-1, piece) for piece in pieces)
+    pieces = _PIECE.findall(name)
+    return tuple((int(piece), piece) if piece[0] in digits else (-1, piece) for piece in pieces)
 
 
 def fold(names: Iterable[str]) -> list[str]:
@@ -54,7 +58,7 @@ def unfold(text: str) -> list[str]:
     >>> unfold("block0-2.branch")
     ['block0.branch', 'block1.branch', 'block2.branch']
 
-    Raises `ValueError` for a range that counts down.
+    Raises `ValueError` for a range that counts down, or stands for more than 10,000 names.
     """
     match = _RANGE.fullmatch(text)
     if match is None:
@@ -62,4 +66,6 @@ def unfold(text: str) -> list[str]:
     first, last = int(match["first"]), int(match["last"])
     if last < first:
         raise ValueError(f"{text!r}: the range {first}-{last} counts down")
+    if last - first >= _LONGEST:
+        raise ValueError(f"{text!r}: the range {first}-{last} is longer than {_LONGEST:,} names")
     return [f"{match['head']}{number}{match['tail']}" for number in range(first, last + 1)]

@@ -2,13 +2,14 @@
 
 import math
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 from typing import TypeVar
 
-from .architecture import NONE, Architecture, Attention, Placement, Site, Value
-from .errors import InputError
+from .architecture import NONE, Architecture, Attention, Placement, Site
+from .errors import InputError, allowed
+from .values import Value, spell_value
 
 _V = TypeVar("_V", bound=Value)
 
@@ -18,13 +19,27 @@ Choose = Callable[[str, tuple[Value, ...]], Value | None]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of attention that may fill a slot, with every value that its options may take."""
+    """A kind of attention that may fill a slot, with every value that its options may take.
+
+    Raises `ValueError` for a question without an answer, an answer that is offered twice (`1` and `true` are one), and
+    an answer that cannot be spelt.
+    """
 
     name: str
     options: tuple[tuple[str, tuple[Value, ...]], ...] = ()
     """Each option with its values, the preferred one first; an option with one value is never asked for."""
     positions: tuple[str, ...] = ("branch",)
     """Where in a block it may stand, the preferred position first."""
+
+    def __post_init__(self) -> None:
+        if self.name == NONE:
+            raise ValueError(f"{NONE!r} is the empty answer; it cannot name a kind")
+        Attention(self.name, tuple((option, NONE) for option, _ in self.questions))
+        for option, values in self.questions:
+            if not values or len(set(values)) < len(values):
+                raise ValueError(f"{self.name}.{option}: found {values}; allowed: one value or more, each once")
+            for value in values:
+                spell_value(value)
 
     @property
     def questions(self) -> tuple[tuple[str, tuple[Value, ...]], ...]:
@@ -39,12 +54,23 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One question of a space: what stands at these sites? All of them get the same answer."""
+    """One question of a space: what stands at these sites? All of them get the same answer.
+
+    Raises `ValueError` for a kind that is offered twice, and a position that none of the sites has.
+    """
 
     name: str
     """A stage (`stage2`) or a block (`stage2.block0`)."""
     sites: tuple[Site, ...]
     kinds: tuple[Kind, ...]
+
+    def __post_init__(self) -> None:
+        if repeated := _repeated(kind.name for kind in self.kinds):
+            raise ValueError(f"{self.name}: offers the kind {repeated!r} twice")
+        here = {site.position for site in self.sites}
+        for kind in self.kinds:
+            if missing := [position for position in kind.positions if position not in here]:
+                raise ValueError(f"{self.name}.{kind.name}: no site has the position {missing[0]!r}")
 
     @property
     def size(self) -> int:
@@ -67,9 +93,17 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class SearchSpace:
-    """A walk of questions, slot by slot, that leads to an architecture."""
+    """A walk of questions, slot by slot, that leads to an architecture.
+
+    Raises `ValueError` for two slots of one name, and a site in two slots.
+    """
 
     slots: tuple[Slot, ...]
+
+    def __post_init__(self) -> None:
+        for what in ((slot.name for slot in self.slots), (site.name for slot in self.slots for site in slot.sites)):
+            if repeated := _repeated(what):
+                raise ValueError(f"{repeated}: stands in this space twice")
 
     def decide(self, choose: Choose) -> Architecture:
         """Walk the questions: `"stage2"`, and where the answer is `se`, `"stage2.se.reduction"`.
@@ -124,8 +158,13 @@ class SearchSpace:
 
         A kind takes the first value of each option, and leaves empty the slots that do not offer it.
         """
+        slots = {slot.name for slot in self.slots}
+
+        def everywhere(kind: str) -> Choose:
+            return lambda question, values: kind if question in slots and kind in values else values[0]
+
         names = dict.fromkeys(kind.name for slot in self.slots for kind in slot.kinds)
-        return (Architecture(), *(self.decide(_prefer(name)) for name in names))
+        return (Architecture(), *(self.decide(everywhere(name)) for name in names))
 
 
 def _ask(choose: Choose, question: str, values: tuple[_V, ...]) -> _V:
@@ -135,14 +174,17 @@ def _ask(choose: Choose, question: str, values: tuple[_V, ...]) -> _V:
     for value in values:
         if value == answer:
             return value
-    raise InputError(f"{question}: found {answer!r}; allowed: {', '.join(map(str, values))}")
+    raise InputError(f"{question}: found {answer!r}; {allowed(answer, map(spell_value, values))}")
 
 
-def _prefer(kind: str) -> Choose:
-    def choose(_: str, values: tuple[Value, ...]) -> Value:
-        return kind if kind in values else values[0]
-
-    return choose
+def _repeated(names: Iterable[str]) -> str | None:
+    """The first name that stands there twice."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None
 
 
 def _slot_answers(slot: Slot, placed: Mapping[str, Placement]) -> dict[str, Value]:
@@ -151,12 +193,12 @@ def _slot_answers(slot: Slot, placed: Mapping[str, Placement]) -> dict[str, Valu
         return {slot.name: NONE} if slot.kinds else {}
     attention = here[0].attention
     position = next(site.position for site in slot.sites if site.name == here[0].site)
+    found: dict[str, Value] = {"position": position, **dict(attention.options)}
     for kind in slot.kinds:
-        choices: dict[str, Value] = {"position": position, **dict(attention.options)}
-        known = kind.name == attention.kind and set(choices) == {name for name, _ in kind.questions}
-        if not known or any(choices[name] not in values for name, values in kind.questions):
+        if kind.name != attention.kind or found.keys() != {name for name, _ in kind.questions}:
             continue
-        if sorted(map(str, slot.fill(kind, choices))) == sorted(map(str, here)):
+        choices = {name: value for name, values in kind.questions for value in values if value == found[name]}
+        if choices.keys() == found.keys() and slot.fill(kind, choices) == tuple(here):
             asked = {name: choices[name] for name, values in kind.questions if len(values) > 1}
             return {slot.name: kind.name, **{f"{slot.name}.{kind.name}.{name}": asked[name] for name in asked}}
     raise InputError(

@@ -2,9 +2,10 @@
 
 import re
 
-from .architecture import NONE, Architecture, Attention, Placement, Value
+from .architecture import NONE, Architecture, Attention, Placement
 from .errors import InputError
 from .ranges import unfold
+from .values import Value, read_value
 
 _PART = re.compile(r"(?P<sites>[^\s=]+)=(?P<kind>\w+)(?:\((?P<options>[^()]*)\))?")
 
@@ -42,15 +43,4 @@ def _option(text: str) -> tuple[str, Value]:
     name, equals, value = text.partition("=")
     if not equals or not value:
         raise ValueError(f"found the option {text!r}; an option is spelt NAME=VALUE")
-    return name, _value(value)
-
-
-def _value(text: str) -> Value:
-    if text in ("true", "false"):
-        return text == "true"
-    for read in (int, float):
-        try:
-            return read(text)
-        except ValueError:
-            continue
-    return text
+    return name, read_value(value)

@@ -19,7 +19,8 @@ def standalone_source(things: Iterable[type | Callable[..., Any]]) -> tuple[str,
     """The imports and the definitions that these classes and functions need, each once, what is used standing first.
 
     A definition is copied as it is written, with what it uses from other modules of this package; everything else is
-    imported. Raises `ValueError` where two definitions of one name would meet in the module.
+    imported. Raises `ValueError` where one name would stand for two things in the module, and for an import from this
+    package that a copy cannot replace: under another name, or of a whole module.
     """
     collected = _Collection()
     for thing in things:
@@ -30,7 +31,7 @@ def standalone_source(things: Iterable[type | Callable[..., Any]]) -> tuple[str,
 @dataclass
 class _Collection:
     definitions: dict[str, str] = field(default_factory=dict)
-    homes: dict[str, str] = field(default_factory=dict)
+    homes: dict[str, str] = field(default_factory=dict)  # how each name came to be known
     imported: dict[str, str | None] = field(default_factory=dict)  # "torch" or "torch nn" -> its other name
 
     def add(self, module: ModuleType, name: str) -> None:
@@ -44,9 +45,7 @@ class _Collection:
                 self._define(module, tree, position, source, name)
 
     def _define(self, module: ModuleType, tree: ast.Module, position: int, source: str, name: str) -> None:
-        home = self.homes.setdefault(name, module.__name__)
-        if home != module.__name__:
-            raise ValueError(f"{name}: is defined in both {home} and {module.__name__}")
+        self._claim(name, f"in {module.__name__}")
         if name in self.definitions:
             return
         node = tree.body[position]
@@ -61,14 +60,23 @@ class _Collection:
             if (alias.asname or alias.name.partition(".")[0]) != name:
                 continue
             if isinstance(node, ast.Import):
+                self._claim(name, f"by 'import {alias.name if alias.asname else name}'")
                 self.imported[alias.name] = alias.asname
                 continue
             origin = "." * node.level + (node.module or "")
             origin = importlib.util.resolve_name(origin, module.__package__) if node.level else origin
             if origin.partition(".")[0] == _ROOT:
                 self.add(importlib.import_module(origin), alias.name)
+                if alias.asname or alias.name not in self.homes:
+                    raise ValueError(f"{name}: {module.__name__} must import a definition, under its own name")
             else:
+                self._claim(name, f"by 'from {origin} import {alias.name}'")
                 self.imported[f"{origin} {alias.name}"] = alias.asname
+
+    def _claim(self, name: str, how: str) -> None:
+        first = self.homes.setdefault(name, how)
+        if first != how:
+            raise ValueError(f"{name}: is one thing {first} and another {how}")
 
     def imports(self) -> str:
         """The import statements, the standard library's first."""

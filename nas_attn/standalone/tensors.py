@@ -17,6 +17,8 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     for name, entry in json.loads(content[8:start]).items():
         if name != "__metadata__":
             first, last = entry["data_offsets"]
-            numbers = torch.frombuffer(bytearray(content[start + first : start + last]), dtype=_TYPES[entry["dtype"]])
+            numbers = torch.empty(entry["shape"], dtype=_TYPES[entry["dtype"]])
+            if last > first:  # torch reads nothing from an empty buffer
+                numbers = torch.frombuffer(bytearray(content[start + first : start + last]), dtype=numbers.dtype)
             tensors[name] = numbers.reshape(entry["shape"])
     return tensors

@@ -9,6 +9,7 @@ from typing import Any
 import optuna
 from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FrozenTrial, TrialState
+from pydantic import TypeAdapter
 
 from nas_attn.results import Evaluation
 from nas_attn.space import InputError, SearchSpace
@@ -71,8 +72,7 @@ def is_begun(study: optuna.Study) -> bool:
 
 def read_facts(study: optuna.Study) -> Facts:
     """What the study's images are like."""
-    facts: dict[str, Any] = study.user_attrs[_FACTS]
-    return Facts(**{name: tuple(value) if isinstance(value, list) else value for name, value in facts.items()})
+    return TypeAdapter(Facts).validate_python(study.user_attrs[_FACTS])
 
 
 def read_slots(study: optuna.Study) -> dict[str, list[str]]:
@@ -92,7 +92,8 @@ def read_row(trial: FrozenTrial) -> Evaluation | None:
     fields = trial.user_attrs.get(ROW)
     if fields is None:
         return None
-    return Evaluation(**{name: math.nan if value is None else value for name, value in fields.items()})
+    known = {name: math.nan if value is None else value for name, value in fields.items()}
+    return TypeAdapter(Evaluation).validate_python(known)
 
 
 def write_row(trial: optuna.Trial, row: Evaluation) -> None:

@@ -8,6 +8,7 @@ import optuna
 from filelock import FileLock, Timeout
 from optuna.exceptions import OptunaError
 from optuna.storages import BaseStorage, RDBStorage
+from optuna.study import StudyDirection
 from sqlalchemy.exc import SQLAlchemyError
 
 from nas_attn.results import DIRECTIONS
@@ -45,7 +46,8 @@ def begin_study(folder: Path, storage: str | None, objectives: Sequence[str]) ->
 
     Raises `InputError` where the storage cannot be written.
     """
-    directions = ["maximize" if DIRECTIONS[objective] == "max" else "minimize" for objective in objectives]
+    better = {"max": StudyDirection.MAXIMIZE, "min": StudyDirection.MINIMIZE}
+    directions = [better[DIRECTIONS[objective]] for objective in objectives]
     with _opened(storage_url(folder, storage)) as database:
         return optuna.create_study(study_name=_study_name(folder, storage), storage=database, directions=directions)
 

@@ -1,7 +1,7 @@
 """How well a network does: images in three parts, a recipe, and the score of what they make of it."""
 
 from .classifier import Classifier, OnEpoch
-from .device import device_name, training_device
+from .device import training_device
 from .failure import TrainingFailed
 from .fit import Score, score, train
 from .images import ImageData, Part
@@ -17,6 +17,5 @@ __all__ = [
     "TrainingFailed",
     "train",
     "score",
-    "device_name",
     "training_device",
 ]

@@ -1,9 +1,7 @@
 """The device that trains, and what chance does on it."""
 
-import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytorch_lightning as pl
 import torch
@@ -24,18 +22,6 @@ def make_trainer(epochs: int) -> pl.Trainer:
     It computes in bfloat16 where CUDA does (float32 for weights), elsewhere in float32.
     """
     return _trainer(epochs, half=training_device().type == "cuda")
-
-
-def device_name(device: torch.device) -> str:
-    """The device's model, as its maker calls it: `NVIDIA H200`, `AMD EPYC 7763 64-Core Processor`."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    if device.type != "cpu":
-        return device.type
-    cpus = Path("/proc/cpuinfo")
-    lines = cpus.read_text(encoding="utf-8", errors="replace").splitlines() if cpus.is_file() else []
-    models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(models, platform.processor() or platform.machine())
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 _NO_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "alloc_failed")
 
 
-class TrainingFailed(Exception):  # noqa: N818 - told as an outcome, not as a fault of the program
+class TrainingFailed(Exception):
     """A network could not be trained, for the reason that the message gives; another network may well be."""
 
 

@@ -10,7 +10,7 @@ from nas_attn.settings import Recipe
 
 from .batches import batches_in_order
 from .classifier import Classifier, OnEpoch
-from .device import device_name, make_trainer, seeded, training_device
+from .device import make_trainer, seeded, training_device
 from .failure import interrupts_told, memory_faults_told
 from .images import ImageData, Part
 from .judging import Judgement, Normalise
@@ -27,8 +27,6 @@ class Score:
     """Mean cross-entropy in nats, without label smoothing."""
     seconds: float
     """Time that training and judging took, by the wall clock."""
-    device: str
-    """The device that trained, by its model's name."""
 
 
 def train(network: nn.Module, data: ImageData, recipe: Recipe, seed: int, on_epoch: OnEpoch | None = None) -> Score:
@@ -50,7 +48,7 @@ def train(network: nn.Module, data: ImageData, recipe: Recipe, seed: int, on_epo
     finally:
         network.zero_grad(set_to_none=True)
         _retire(network)
-    return Score(accuracy, loss, time.perf_counter() - began, device_name(device))
+    return Score(accuracy, loss, time.perf_counter() - began)
 
 
 def score(network: nn.Module, part: Part, data: ImageData, batch_size: int) -> tuple[float, float]:

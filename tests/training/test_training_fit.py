@@ -1,7 +1,6 @@
 import logging
 import math
 import warnings
-from pathlib import Path
 
 import pytest
 import torch
@@ -9,7 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from nas_attn.settings import Recipe
-from nas_attn.training import Part, TrainingFailed, score, train, training_device
+from nas_attn.training import Classifier, Part, TrainingFailed, score, train, training_device
 from nas_attn.training.failure import memory_faults_told
 
 ON_CPU = training_device().type == "cpu"
@@ -22,7 +21,6 @@ def test_digits_are_learnt_in_a_few_epochs(digits, small_network):
     result = train(network, digits, Recipe(epochs=4), seed=0, on_epoch=lambda done, of: told.append((done, of)))
     assert result.accuracy > 0.8
     assert result.seconds > 0
-    assert result.device
     assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
     assert not network.training
     assert {parameter.device.type for parameter in network.parameters()} == {"cpu"}
@@ -41,6 +39,15 @@ def test_accuracy_and_loss_are_those_of_the_validation_part_in_one_pass(digits, 
     assert result.accuracy == pytest.approx(float(right), abs=tolerance)
     assert result.loss == pytest.approx(float(F.cross_entropy(logits, digits.validation.labels)), rel=tolerance)
     assert score(network, digits.validation, digits, 7) == pytest.approx((result.accuracy, result.loss), rel=tolerance)
+
+
+def test_the_loss_that_trains_has_the_smoothing_of_the_recipe(digits, small_network):
+    network = small_network().eval()
+    images, labels = digits.train.images[:20], digits.train.labels[:20]
+    loss = Classifier(network, digits, Recipe(label_smoothing=0.3), seed=0).training_step((images, labels), 0)
+    chances = F.log_softmax(network((images / 255 - digits.mean[0]) / digits.std[0]), dim=1)
+    targets = 0.7 * F.one_hot(labels, 10) + 0.3 / 10
+    assert loss.item() == pytest.approx(-(targets * chances).sum(1).mean().item(), rel=1e-5)
 
 
 @pytest.mark.skipif(not ON_CPU, reason="an accelerator may add in another order")
@@ -147,10 +154,12 @@ def test_running_out_of_memory_ends_training_with_the_reason(digits):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB.\nIt did not fit.")
 
     network = Spoilt(fill)
+    state = torch.random.get_rng_state()
     with pytest.raises(TrainingFailed, match=r"^out of memory: CUDA out of memory. Tried to allocate 9 GiB.$"):
         train(network, digits, QUICK, seed=0)
     with pytest.raises(TrainingFailed, match=r"^out of memory"):
         score(network, digits.test, digits, 64)
+    assert torch.equal(torch.random.get_rng_state(), state)
 
 
 def test_a_host_that_runs_out_of_memory_is_told_as_well():
@@ -178,9 +187,19 @@ def test_a_caller_may_break_off_between_epochs(digits, small_network):
     def stop(done, of):
         raise EnoughError
 
+    network = small_network()
     with pytest.raises(EnoughError):
-        train(small_network(), digits, Recipe(epochs=3), seed=0, on_epoch=stop)
-    assert Path("lightning_logs").exists() is False
+        train(network, digits, Recipe(epochs=3), seed=0, on_epoch=stop)
+    assert not network.training
+    assert all(parameter.grad is None for parameter in network.parameters())
+
+
+def test_a_job_of_a_cluster_trains_as_a_desk_does(digits, small_network, monkeypatch):
+    alone = train(small_network(), digits, QUICK, seed=0)
+    job = {"JOB_ID": "7", "JOB_NAME": "search", "NTASKS": "4", "PROCID": "1", "LOCALID": "1", "NODELIST": "a[1-2]"}
+    for name, value in job.items():
+        monkeypatch.setenv(f"SLURM_{name}", value)
+    assert train(small_network(), digits, QUICK, seed=0).loss == pytest.approx(alone.loss, rel=1e-3)
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])

@@ -1,0 +1,7 @@
+"""What a network costs: counted, in parameters, multiply-accumulates and FLOPs, and measured, in milliseconds."""
+
+from .counting import Cost, UncountedOperator, count
+from .latency import LatencyReading, device_name, measure_latency
+from .operators import Rule
+
+__all__ = ["Cost", "LatencyReading", "Rule", "UncountedOperator", "count", "device_name", "measure_latency"]

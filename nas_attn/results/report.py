@@ -1,0 +1,113 @@
+"""The page that a study ends with: one file that needs nothing else and nobody's network."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import vl_convert
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from .files import write_whole
+from .front import Objectives, candidates, directions, front, knee
+from .headline import headline
+from .measures import cell, head
+from .pictures import front_chart
+from .placements import Slots, matrix
+
+_MEASURES = ("accuracy", "loss", "params", "macs", "flops", "latency_ms")
+_WORDS = {"role": "Role", "state": "State", "reason": "Reason", "seed": "Seed"}
+_TIMED = ("latency_calls", "latency_batch", "latency_threads", "latency_dtype", "latency_device")
+_SNIPPET = "window.vegaEmbed = vegaEmbed;"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a page tells."""
+
+    title: str
+    table: pd.DataFrame
+    """Every row of the study, indexed by key."""
+    objectives: Objectives
+    slots: Slots
+    """The slots of the space, each with the names of its sites."""
+    settings: str
+    """The study file as it was written."""
+    facts: Mapping[str, str]
+    """What else is known: budget, data, devices, versions."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    """A table of the page, as texts."""
+
+    heads: tuple[str, ...]
+    lines: tuple[tuple[str, str, tuple[str, ...], tuple[str, ...]], ...]
+    """Key, architecture, numbers and words of each row."""
+    words: tuple[str, ...] = ()
+
+
+def write_report(report: Report, path: Path) -> None:
+    """Write the page as one HTML file that loads nothing; it appears whole or not at all.
+
+    The finding in words, the figure, the front, what stands where on it, every row, the settings and the facts.
+
+    Raises `InputError` where nothing can be written there, and as `front` does.
+    """
+    pages = Environment(
+        loader=PackageLoader("nas_attn.results", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    text = pages.get_template("report.html.jinja").render(_contents(report))
+    write_whole(path, text.encode())
+
+
+def _contents(report: Report) -> dict[str, Any]:
+    rows = candidates(report.table, report.objectives)
+    best = front(rows, report.objectives)
+    extra = [name for name in directions(report.objectives) if name not in _MEASURES]
+    measures = [*(name for name in _MEASURES if name in report.table.columns), *extra]
+    networks = [(key, architecture) for key, architecture, _, _ in _listing(best, [], []).lines]
+    return {
+        "title": report.title,
+        "sentences": headline(report.table, report.objectives),
+        "figure": None if rows.empty else _figure(report),
+        "front": _listing(best, measures, []),
+        "knee": None if rows.empty else knee(rows, report.objectives),
+        "knee_word": "best" if len(directions(report.objectives)) == 1 else "knee",
+        "timed": _timed(best),
+        "matrix": matrix(networks, report.slots),
+        "all": _listing(report.table, measures, [name for name in _WORDS if name in report.table.columns]),
+        "settings": report.settings,
+        "facts": report.facts,
+    }
+
+
+def _figure(report: Report) -> dict[str, Any]:
+    """The figure's specification, and the program that draws it."""
+    chart = front_chart(report.table, report.objectives)
+    specification = chart.to_dict()
+    del specification["$schema"]
+    return {"specification": specification, "program": Markup(vl_convert.javascript_bundle(_SNIPPET))}
+
+
+def _listing(rows: pd.DataFrame, measures: Sequence[str], words: Sequence[str]) -> _Listing:
+    lines = []
+    for key, values in zip(rows.index, rows.to_dict("records"), strict=True):
+        row = {str(name): value for name, value in values.items()}
+        numbers = tuple(cell(name, row) for name in measures)
+        lines.append((str(key), str(row.get("architecture", "")), numbers, tuple(str(row[name]) for name in words)))
+    return _Listing(tuple(map(head, measures)), tuple(lines), tuple(_WORDS[name] for name in words))
+
+
+def _timed(rows: pd.DataFrame) -> list[str]:
+    """How the latencies of these rows were measured, a sentence for each way."""
+    if rows.empty or not {"latency_ms", *_TIMED} <= set(rows.columns):
+        return []
+    ways = rows[rows["latency_ms"].notna()][list(_TIMED)].drop_duplicates()
+    return [
+        f"Latency: median of {calls} passes of {batch} {'image' if batch == 1 else 'images'} with {threads} "
+        f"{'thread' if threads == 1 else 'threads'} in {dtype} on {device}, ± the interquartile range."
+        for calls, batch, threads, dtype, device in ways.itertuples(index=False)
+    ]

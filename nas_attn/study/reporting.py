@@ -1,0 +1,53 @@
+"""The report of a study: a page and a picture, beside what they tell about."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from nas_attn.results import hypervolume
+from nas_attn.results.pictures import front_chart, write_png
+from nas_attn.results.report import Report, write_report
+
+from .folder import StudyFolder
+from .record import read_facts, read_slots
+
+
+def report_study(path: Path) -> tuple[Path, Path]:
+    """Write `report.html` and `front.png` into a study's folder, and return their paths."""
+    folder = StudyFolder.open(path)
+    table, page, picture = folder.table(), path / "report.html", path / "front.png"
+    write_png(front_chart(table, folder.file.objectives), picture)
+    write_report(
+        Report(
+            title=path.absolute().name,
+            table=table,
+            objectives=folder.file.objectives,
+            slots=tuple(read_slots(folder.study()).items()),
+            settings=(path / "study.toml").read_text(encoding="utf-8"),
+            facts=_facts(folder, table),
+        ),
+        page,
+    )
+    return page, picture
+
+
+def _facts(folder: StudyFolder, table: pd.DataFrame) -> Mapping[str, str]:
+    images, budget = read_facts(folder.study()), folder.file.budget.limits
+    return {
+        "Budget": ", ".join(f"{measure} at most {limit:,g}" for measure, limit in budget.items()) or "none",
+        "Data": f"{folder.file.data.kind}: {images.in_channels} x {images.height} x {images.width}, "
+        f"{len(images.class_names)} classes",
+        "Recipe": json.dumps(folder.file.recipe.model_dump()),
+        "Sampler": folder.file.search.sampler,
+        "Seed": str(folder.file.seed),
+        "Trained on": _values(table, "device"),
+        "Timed on": _values(table, "latency_device"),
+        "Hypervolume": f"{hypervolume(table, folder.file.objectives):.4g}",
+        "Versions": _values(table, "versions"),
+    }
+
+
+def _values(table: pd.DataFrame, column: str) -> str:
+    return "; ".join(dict.fromkeys(value for value in table[column] if value)) or "unknown"

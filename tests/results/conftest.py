@@ -1,0 +1,54 @@
+from dataclasses import replace
+
+import pytest
+
+from nas_attn.results import Evaluation, table
+from nas_attn.space import parse
+
+_BRANCH = "stage{}.block0-1.branch={}"
+_SPELLINGS = [
+    ("none", 0.90, 100, 1.0),
+    (_BRANCH.format(1, "se(reduction=8)"), 0.93, 104, 1.2),
+    (_BRANCH.format(2, "cbam(kernel_size=7,reduction=8)"), 0.94, 120, 1.9),
+    (_BRANCH.format(1, "gate(reduction=2)"), 0.89, 130, 2.0),
+    (f"{_BRANCH.format(1, 'se(reduction=8)')} stage2.block0.branch=se(reduction=4)", 0.92, 125, 1.8),
+]
+
+
+def evaluation(spelling, accuracy, megaflops, latency_ms, **others):
+    return Evaluation(
+        key=parse(spelling).key,
+        architecture=spelling,
+        params=2_000 * megaflops,
+        macs=450_000 * megaflops,
+        flops=1_000_000 * megaflops,
+        latency_ms=latency_ms,
+        latency_iqr_ms=0.05,
+        latency_calls=300,
+        latency_device="a processor",
+        latency_threads=1,
+        latency_batch=1,
+        latency_dtype="float32",
+        **{"accuracy": accuracy, "loss": 1 - accuracy, "state": "complete", **others},
+    )
+
+
+@pytest.fixture(scope="session")
+def rows():
+    """Five networks that were trained, the first three of which are on the front, and two that were not."""
+    trained = [evaluation(*spelling) for spelling in _SPELLINGS]
+    trained[0] = replace(trained[0], role="baseline")
+    nan = float("nan")
+    return table(
+        [
+            *trained,
+            evaluation("stage2.block1.branch=se(reduction=4)", nan, 200, 3.0, state="over_budget", reason="too dear"),
+            evaluation("stage2.block1.branch=se(reduction=2)", nan, 110, 1.5, state="failed", reason="loss <is> NaN"),
+        ]
+    )
+
+
+@pytest.fixture(scope="session")
+def slots():
+    """A slot for each stage, with two blocks that offer a branch."""
+    return [(f"stage{number}", [f"stage{number}.block{block}.branch" for block in (0, 1)]) for number in (1, 2)]

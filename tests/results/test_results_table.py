@@ -1,0 +1,154 @@
+import math
+from dataclasses import asdict, fields, replace
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nas_attn.results import Evaluation, evaluations, read_csv, table, write_csv
+from nas_attn.space import InputError
+
+ROW = Evaluation(
+    key="140bedbf9c",
+    architecture="none",
+    params=269_722,
+    macs=40_813_184,
+    flops=82_000_000,
+    latency_ms=2.31,
+    latency_iqr_ms=0.05,
+    latency_calls=300,
+    latency_device="a processor",
+    latency_threads=1,
+    latency_batch=1,
+    latency_dtype="float32",
+)
+
+texts = st.one_of(
+    st.sampled_from(
+        ["", "nan", "NA", "none", "null", "1234567890", "12345e6789", "007", "True", '"', "a,b", " a ", "\r"]
+    ),
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12),
+)
+whole = st.integers(min_value=-(2**63), max_value=2**63 - 1)
+real = st.floats(allow_nan=True, allow_infinity=True)
+rows = st.builds(
+    Evaluation,
+    **{
+        field.name: {"int": whole, "float": real, "str": texts}[field.type.__name__]
+        for field in fields(Evaluation)
+        if field.name not in ("role", "state")
+    },
+    role=st.sampled_from(["baseline", "search"]),
+    state=st.sampled_from(["priced", "complete", "over_budget", "failed"]),
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("tables")
+
+
+def test_a_table_has_a_column_for_every_field_but_the_key_which_is_its_index():
+    made = table([ROW])
+    assert made.index.name == "key"
+    assert ["key", *made.columns] == [field.name for field in fields(Evaluation)]
+    assert made.loc["140bedbf9c"].to_dict() == pytest.approx(
+        {name: value for name, value in asdict(ROW).items() if name != "key"}, nan_ok=True
+    )
+
+
+def test_the_types_of_the_columns_do_not_depend_on_there_being_rows():
+    pd.testing.assert_series_equal(table([]).dtypes, table([ROW]).dtypes)
+    assert table([]).index.dtype == table([ROW]).index.dtype
+    assert str(table([])["macs"].dtype) == "int64"
+    assert str(table([])["accuracy"].dtype) == "float64"
+
+
+@given(st.lists(rows, max_size=4))
+def test_the_rows_of_a_table_are_those_it_was_made_of(some):
+    assert list(map(repr, evaluations(table(some)))) == list(map(repr, some))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(rows, max_size=4))
+def test_a_file_gives_back_the_very_table_that_was_written(folder, some):
+    path = folder / "rows.csv"
+    write_csv(table(some), path)
+    pd.testing.assert_frame_equal(read_csv(path), table(some), check_exact=True)
+
+
+def test_writing_leaves_nothing_beside_the_file_and_replaces_what_was_there(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("what was there")
+    write_csv(table([ROW]), path)
+    assert list(tmp_path.iterdir()) == [path]
+    assert evaluations(read_csv(path))[0].params == ROW.params
+
+
+def test_a_table_that_cannot_be_written_leaves_the_file_as_it_was(tmp_path):
+    path = tmp_path / "rows.csv"
+    write_csv(table([ROW]), path)
+    before = path.read_bytes()
+    with pytest.raises(InputError, match="'params' is missing"):
+        write_csv(table([ROW]).drop(columns="params"), path)
+    assert path.read_bytes() == before
+
+
+def test_a_folder_that_is_not_there_is_told(tmp_path):
+    with pytest.raises(InputError, match=r"nowhere.rows\.csv: cannot be written: No such file"):
+        write_csv(table([ROW]), tmp_path / "nowhere" / "rows.csv")
+    with pytest.raises(InputError, match=r"rows\.csv: there is no such file"):
+        read_csv(tmp_path / "rows.csv")
+
+
+def test_every_missing_and_every_unknown_column_is_named_at_once(tmp_path):
+    path = tmp_path / "rows.csv"
+    write_csv(table([ROW]), path)
+    path.write_text(path.read_text().replace("macs", "mac", 1).replace("train_seconds,", "", 1))
+    with pytest.raises(InputError) as error:
+        read_csv(path)
+    assert "'macs' is missing" in str(error.value)
+    assert "'train_seconds' is missing" in str(error.value)
+    assert "unknown column 'mac'; did you mean 'macs'?" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "told"),
+    [
+        ("params", "many", "params: found 'many'"),
+        ("state", "done", "state: found 'done'"),
+        ("loss", "low", "loss: found"),
+    ],
+)
+def test_a_cell_that_cannot_be_read_is_told_with_its_row_and_column(tmp_path, column, cell, told):
+    path = tmp_path / "rows.csv"
+    write_csv(table([ROW]), path)
+    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    frame[column] = cell
+    frame.to_csv(path, index=False)
+    with pytest.raises(InputError, match=f"row 1: {told}"):
+        read_csv(path)
+
+
+def test_a_line_with_too_few_cells_and_an_empty_file_are_told(tmp_path):
+    path = tmp_path / "rows.csv"
+    write_csv(table([ROW]), path)
+    path.write_text(path.read_text() + "140bedbf9c,none\n")
+    with pytest.raises(InputError, match="row 2: found 2 cells"):
+        read_csv(path)
+    path.write_text("")
+    with pytest.raises(InputError, match="'key' is missing"):
+        read_csv(path)
+
+
+def test_a_missing_number_in_a_whole_column_is_not_read_as_one():
+    with pytest.raises(InputError, match="params: found nan"):
+        evaluations(table([ROW]).astype({"params": "float64"}).assign(params=math.nan))
+    with pytest.raises(InputError, match=r"params: found 1\.5; a whole number"):
+        evaluations(table([ROW]).assign(params=1.5))
+
+
+def test_rows_that_differ_in_one_field_differ_in_one_cell():
+    made = table([ROW, replace(ROW, key="other", seed=3)])
+    assert (made.iloc[0].fillna(0) != made.iloc[1].fillna(0)).sum() == 1

@@ -1,0 +1,35 @@
+"""Made-up spaces, small and crooked, and the spaces of every file that comes with the package."""
+
+from pathlib import Path
+
+from nas_attn.space import Kind, SearchSpace, Site, Slot
+from nas_attn.spacefile import load_space
+
+FILES = sorted(Path(__file__).parents[2].joinpath("search_spaces").glob("*.toml"))
+SPACES = {path.stem: load_space(path)[1] for path in FILES}
+
+
+def slot(name, *kinds, blocks=2):
+    """A slot of some blocks, each with a site in the branch and one after the addition."""
+    sites = (
+        Site(f"{name}.block{block}.{position}", name, f"{name}.block{block}", position, 16)
+        for block in range(blocks)
+        for position in ("branch", "block")
+    )
+    return Slot(name, tuple(sites), kinds)
+
+
+SE = Kind("se", (("reduction", (8, 4)), ("bias", (False, True))))
+BOTH = Kind("gate", (("reduction", (2,)),), positions=("block", "branch"))
+BARE = Kind("spatial")
+WORDS = Kind("words", (("mode", ("mean", "none", "se")), ("share", (0.5, 1e-07, -2)), ("position_x", (1,))))
+
+MADE_UP = {
+    "nothing": SearchSpace(()),
+    "an empty slot": SearchSpace((slot("stage1"), slot("stage2", BARE))),
+    "one of each": SearchSpace((slot("stage1", SE), slot("stage2", BOTH, blocks=1), slot("stage3", BARE))),
+    "all in each": SearchSpace(tuple(slot(f"stage{n}", SE, BOTH, BARE) for n in (1, 2))),
+    "twelve blocks": SearchSpace((slot("stage1", BOTH, SE, blocks=12), slot("stage2", BARE))),
+    "words": SearchSpace((slot("stage1", WORDS, SE),)),
+}
+ALL = {**SPACES, **MADE_UP}

@@ -1,0 +1,167 @@
+import hashlib
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from nas_attn.assembly import build
+from nas_attn.attention import ATTENTIONS
+from nas_attn.export import Winner, export, model_source
+from nas_attn.results import Evaluation
+from nas_attn.space import InputError, parse
+from nas_attn.study import Facts
+
+FACTS = Facts(3, 9, 8, ("cat", "dog", "owl"), (0.5, 0.4, 0.3), (0.2, 0.2, 0.2))
+EVERY_KIND = (
+    "stage1.block0.branch=se(reduction=4) stage1.block0.block=cbam(kernel_size=3) stage2.block0.branch=gate "
+    "stage2.block0.block=non_local(subsample=true) stage3.block0.branch=spatial stage3.block0.block=coordinate"
+)
+
+
+def winner(spelling, **changes):
+    architecture = parse(spelling)
+    network = build(architecture, "resnet8", in_channels=3, classes=3, seed=1)
+    generator = torch.Generator().manual_seed(0)
+    for tensor in network.state_dict().values():  # trained weights are not initial ones
+        if tensor.is_floating_point():
+            tensor += 0.1 * torch.rand(tensor.shape, generator=generator)
+    row = Evaluation(
+        key=architecture.key,
+        architecture=str(architecture),
+        params=1,
+        macs=2,
+        flops=5,
+        latency_ms=0.5,
+        latency_iqr_ms=0.01,
+        latency_calls=300,
+        latency_device="some CPU",
+        latency_threads=1,
+        latency_batch=1,
+        latency_dtype="float32",
+        accuracy=0.75,
+        loss=0.5,
+        state="complete",
+    )
+    values = {"network": network, "backbone": "resnet8", "row": row, "facts": FACTS, "study": {"seed": 0}}
+    return Winner(**{**values, "test_accuracy": 0.7, "test_images": 30, **changes})
+
+
+def outputs_of(folder, images, *, what="model.load()"):
+    """The outputs of the exported files in a fresh process that cannot import this package."""
+    torch.save(images, folder.parent / "images.pt")
+    code = (
+        "import sys; sys.modules['nas_attn'] = None; sys.path.insert(0, '.')\n"
+        f"import torch, model\nnetwork = {what}\n"
+        "torch.save([network(i).detach() for i in torch.load('../images.pt')], '../outputs.pt')"
+    )
+    subprocess.run([sys.executable, "-I", "-c", code], cwd=folder, check=True)
+    return torch.load(folder.parent / "outputs.pt")
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    given, out = winner(EVERY_KIND), tmp_path_factory.mktemp("export") / "out"
+    assert export(given, out) == []
+    return given, out
+
+
+@pytest.mark.parametrize("what", ["model.load()", "torch.export.load('model.pt2').module()"])
+def test_the_files_give_the_networks_outputs_without_this_package(exported, what):
+    given, out = exported
+    images = [torch.randn(shape) for shape in ((4, 3, 9, 8), (1, 3, 9, 8), (1, 3, 24, 17), (3, 3, 10, 40))]
+    with torch.no_grad():
+        expected = [given.network(batch) for batch in images]
+    for ours, theirs in zip(expected, outputs_of(out, images, what=what), strict=True):
+        torch.testing.assert_close(theirs, ours, rtol=1e-5, atol=1e-6)
+
+
+def test_the_source_is_formatted_linted_and_builds_every_kind(exported):
+    given, out = exported
+    source = (out / "model.py").read_text()
+    compile(source, "model.py", "exec")
+    for kind in ATTENTIONS.values():
+        assert f"class {kind.__name__}(" in source
+    assert "nas_attn import" not in source
+    ruff = [sys.executable, "-m", "ruff", "--quiet"]
+    subprocess.run([*ruff, "format", "--check", "--line-length", "120", out / "model.py"], check=True)
+    subprocess.run(
+        [*ruff, "check", "--isolated", "--line-length", "120", "--select", "E,F,I,B,UP", out / "model.py"], check=True
+    )
+
+
+def test_the_plain_backbone_can_leave_too(tmp_path):
+    given = winner("none")
+    export(given, tmp_path / "out")
+    assert "class SqueezeExcitation" not in model_source(given)
+    assert "No attention anywhere" in (tmp_path / "out" / "README.md").read_text()
+
+
+def test_the_config_and_the_card_say_what_the_network_is(exported):
+    given, out = exported
+    config = json.loads((out / "config.json").read_text())
+    assert parse(config["architecture"]) == parse(EVERY_KIND)
+    assert config["placements"]["stage1.block0.branch"] == "se(reduction=4)"
+    assert config["metrics"]["accuracy"] == 0.75
+    assert config["metrics"]["test_accuracy"] == 0.7
+    assert config["metrics"]["train_seconds"] is None
+    assert config["class_names"] == ["cat", "dog", "owl"]
+    assert config["normalisation"]["mean"] == [0.5, 0.4, 0.3]
+    card = (out / "README.md").read_text()
+    for text in ("75.00 %", "70.00 %", "0.500 ms", "some CPU", "- `stage2.block0.branch`: gate"):
+        assert text in card
+
+
+def test_the_cards_example_runs_as_written(exported):
+    _, out = exported
+    code = (out / "README.md").read_text().split("```python\n")[1].split("```")[0]
+    subprocess.run([sys.executable, "-c", code], cwd=out, check=True)
+
+
+def test_the_weights_and_checksums_are_right(exported):
+    given, out = exported
+    state = given.network.state_dict()
+    loaded = load_file(out / "model.safetensors")
+    assert loaded.keys() == state.keys()
+    assert all(torch.equal(loaded[name], state[name]) for name in state)
+    lines = [line.split("  ") for line in (out / "MANIFEST.sha256").read_text().splitlines()]
+    assert {name for _, name in lines} == {path.name for path in out.iterdir()} - {"MANIFEST.sha256", "__pycache__"}
+    assert all(hashlib.sha256((out / name).read_bytes()).hexdigest() == checksum for checksum, name in lines)
+
+
+def test_an_earlier_export_is_replaced_and_anything_else_is_left_alone(tmp_path):
+    export(winner("none"), tmp_path / "out")
+    export(winner("stage1.block0.branch=se"), tmp_path / "out")
+    assert json.loads((tmp_path / "out" / "config.json").read_text())["architecture"] == "stage1.block0.branch=se"
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("all of it")
+    with pytest.raises(InputError, match="exists, and is no earlier export"):
+        export(winner("none"), tmp_path / "mine")
+    assert (tmp_path / "mine" / "thesis.txt").exists()
+    with pytest.raises(InputError, match="exists, and is no earlier export"):
+        export(winner("none"), tmp_path / "mine" / "thesis.txt")
+
+
+def test_an_export_that_differs_is_not_kept(tmp_path, monkeypatch):
+    def lie(network, path):
+        network(torch.zeros(1, 3, 8, 8))
+        torch.export.save(torch.export.export(torch.nn.Flatten(), (torch.zeros(2, 3, 9, 8),)), path)
+
+    monkeypatch.setattr("nas_attn.export._write_program", lambda network, image, path: lie(network, path))
+    with pytest.raises(RuntimeError, match=r"do not load|differs"):
+        export(winner("none"), tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_program_that_torch_refuses_is_told_and_the_rest_is_kept(tmp_path, monkeypatch):
+    def refuse(*_args, **_kwargs):
+        raise RuntimeError("too dynamic")
+
+    monkeypatch.setattr(torch.export, "export", refuse)
+    assert export(winner("none"), tmp_path / "out") == [
+        "model.pt2 is not there, because torch.export refused: too dynamic"
+    ]
+    assert (tmp_path / "out" / "model.py").is_file()
+    assert not (tmp_path / "out" / "model.pt2").exists()
