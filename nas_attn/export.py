@@ -19,9 +19,9 @@ from torch import nn
 from nas_attn.attention import ATTENTIONS
 from nas_attn.backbones import BACKBONES, sites
 from nas_attn.results import Evaluation
+from nas_attn.settings import ImageFacts
 from nas_attn.space import InputError, Placement, parse
 from nas_attn.standalone import prove, read_tensors, standalone_source
-from nas_attn.study import Facts
 
 _MANIFEST = "MANIFEST.sha256"
 _TEMPLATES = Environment(
@@ -40,7 +40,7 @@ class Winner:
     """With its trained weights."""
     backbone: str
     row: Evaluation
-    facts: Facts
+    facts: ImageFacts
     """What its images are like."""
     study: Mapping[str, Any]
     """What was asked: data, recipe, objectives."""

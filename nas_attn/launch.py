@@ -12,10 +12,10 @@ from nas_attn.cost import device_name
 from nas_attn.evaluation import Evaluator, OnEpoch, read_weights, timing_device, weights_file
 from nas_attn.export import Winner, export
 from nas_attn.results import Evaluation
+from nas_attn.settings import ImageFacts
 from nas_attn.space import Architecture, parse
 from nas_attn.spacefile import load_space
 from nas_attn.study import (
-    Facts,
     OnRow,
     Search,
     StudyFolder,
@@ -113,7 +113,7 @@ class Study:
     def _backbone(self) -> str:
         return load_space(self.folder.path / self.folder.file.space)[0].backbone
 
-    def _network(self, row: Evaluation, facts: Facts) -> nn.Module:
+    def _network(self, row: Evaluation, facts: ImageFacts) -> nn.Module:
         architecture, classes = parse(row.architecture), len(facts.class_names)
         network = build(architecture, self._backbone, in_channels=facts.in_channels, classes=classes, seed=row.seed)
         return read_weights(network, weights_file(self.folder.path / "weights", row.key))
@@ -134,5 +134,5 @@ def open_study(path: Path | str) -> Study:
     return Study(StudyFolder.open(path))
 
 
-def _facts(data: ImageData) -> Facts:
-    return Facts(*data.image, class_names=data.class_names, mean=data.mean, std=data.std)
+def _facts(data: ImageData) -> ImageFacts:
+    return ImageFacts(*data.image, class_names=data.class_names, mean=data.mean, std=data.std)

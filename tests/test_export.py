@@ -11,10 +11,10 @@ from nas_attn.assembly import build
 from nas_attn.attention import ATTENTIONS
 from nas_attn.export import Winner, export, model_source
 from nas_attn.results import Evaluation
+from nas_attn.settings import ImageFacts
 from nas_attn.space import InputError, parse
-from nas_attn.study import Facts
 
-FACTS = Facts(3, 9, 8, ("cat", "dog", "owl"), (0.5, 0.4, 0.3), (0.2, 0.2, 0.2))
+FACTS = ImageFacts(3, 9, 8, ("cat", "dog", "owl"), (0.5, 0.4, 0.3), (0.2, 0.2, 0.2))
 EVERY_KIND = (
     "stage1.block0.branch=se(reduction=4) stage1.block0.block=cbam(kernel_size=3) stage2.block0.branch=gate "
     "stage2.block0.block=non_local(subsample=true) stage3.block0.branch=spatial stage3.block0.block=coordinate"
@@ -79,7 +79,7 @@ def test_the_files_give_the_networks_outputs_without_this_package(exported, what
 
 
 def test_the_source_is_formatted_linted_and_builds_every_kind(exported):
-    given, out = exported
+    _, out = exported
     source = (out / "model.py").read_text()
     compile(source, "model.py", "exec")
     for kind in ATTENTIONS.values():
@@ -100,7 +100,7 @@ def test_the_plain_backbone_can_leave_too(tmp_path):
 
 
 def test_the_config_and_the_card_say_what_the_network_is(exported):
-    given, out = exported
+    _, out = exported
     config = json.loads((out / "config.json").read_text())
     assert parse(config["architecture"]) == parse(EVERY_KIND)
     assert config["placements"]["stage1.block0.branch"] == "se(reduction=4)"

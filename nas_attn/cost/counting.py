@@ -1,77 +1,101 @@
-"""Parameters, multiply-accumulates and FLOPs of a network, counted operator by operator."""
+"""What one image costs a network, counted from shapes alone."""
 
-import copy
-import logging
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import torch
-from fvcore.nn import FlopCountAnalysis
 from torch import nn
 
 from nas_attn.space import InputError
 
-from .operators import ELEMENTS, MACS, Rule, counts
+from .operators import FREE, OPAQUE, RULES, Rule
+from .products import PRODUCTS
+from .tracing import Watched, on_meta
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)  # fvcore scripts a loss as soon as it is imported
+    from fvcore.nn import FlopCountAnalysis
+
+
+class UncountedOperator(InputError):
+    """A network uses operators of which nobody has said what they cost; the message names them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a network costs, for one image."""
+    """What a network costs, for one image in evaluation mode."""
 
     params: int
-    """Learnt parameters; one that is shared counts once."""
+    """Learnt parameters; one that several layers share counts once."""
     macs: int
     """Multiply-accumulates of convolutions, linear layers and matrix products."""
     flops: int
-    """2 x macs, and one for each element of what is not a product: see `count`."""
-
-
-class UncountedOperator(InputError):
-    """A network uses an operator that has no price."""
+    """Two a multiply-accumulate, and one an element of every other operator that computes."""
 
 
 def count(network: nn.Module, image: tuple[int, int, int], rules: Mapping[str, Rule] | None = None) -> Cost:
-    """Count what a network in evaluation mode does with one image of (channels, height, width).
+    """Parameters, multiply-accumulates and FLOPs of a network for one image of (channels, height, width).
 
-    `macs` are those of convolutions, linear layers and matrix products, biases included. `flops` are 2 x macs, and for
-    every other operator one for each element: of the output where it works element by element (activation, sum, batch
-    normalisation, softmax, interpolation), of the input where it reduces (mean, maximum, pooling, layer
-    normalisation). What only moves data is free. Costs add up: those of a network are the sum of those of its parts.
+    >>> count(nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU()), (3, 32, 32))
+    Cost(params=224, macs=221184, flops=450560)
 
-    fvcore traces one pass of a copy on the CPU whose weights are never filled in: a network on the `meta` device will
-    do, and the network stays as it is.
+    An element-wise operator (`mul`, `sigmoid`, `softmax`, normalisation, interpolation) costs one FLOP for each
+    element that it gives; a reduction or a pooling (`mean`, `amax`, `max_pool2d`) one for each element that it takes;
+    moving, shaping and converting data costs nothing, nor does computing with sizes. The bias of a product is the
+    start of its sum and costs nothing more. Scaled dot-product attention costs its two products, and one FLOP each
+    for scale, softmax and, where there is one, mask for each pair of positions. What is computed counts even where
+    the network's output does not depend on it.
 
-    >>> count(nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU()), (3, 4, 4))
-    Cost(params=224, macs=3456, flops=7040)
+    fvcore traces a copy on the `meta` device, so no arithmetic is done and the network stays as it is. `rules` adds to
+    the known operators, or overrides them: a rule takes fvcore's traced inputs and outputs of one call, and gives its
+    number of elements.
 
-    Raises `UncountedOperator` for an operator without a price. `rules` gives prices for more operators, or other
-    ones: `{"aten::erfinv": rule}`, where `rule(inputs, outputs)` returns a number of elements.
+    Raises `UncountedOperator` for an operator without a rule, and what PyTorch raises where the network does not take
+    such an image, or decides by the values that it computes.
     """
-    traced = copy.deepcopy(network).to_empty(device="cpu").eval()
-    analysis = FlopCountAnalysis(traced, torch.zeros(1, *image))
+    analysis = FlopCountAnalysis(Watched(on_meta(network)), torch.empty(1, *image, device="meta"))
     analysis.clear_op_handles()
-    analysis.set_op_handle(**counts(rules or {}))
-    analysis.tracer_warnings("none").uncalled_modules_warnings(False).unsupported_ops_warnings(False)
-    with torch.inference_mode(), _quiet():
-        found = analysis.by_operator()
-        unknown = sorted(analysis.unsupported_ops())
-    if unknown:
-        raise UncountedOperator(
-            f"no price is known for {', '.join(unknown)}; give one: count(network, image, "
-            f"rules={{{unknown[0]!r}: rule}}), where rule(inputs, outputs) returns a number of elements"
-        )
-    macs = round(found[MACS])
-    params = sum(parameter.numel() for parameter in network.parameters())
-    return Cost(params=params, macs=macs, flops=2 * macs + round(found[ELEMENTS]))
+    analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False).tracer_warnings("none")
+    analysis.set_op_handle(**_handles(rules or {}))
+    # Autograd functions switch gradients off for their insides, and `Watched` must be able to see that.
+    with torch.inference_mode(False), torch.enable_grad():
+        counted: Counter[str] = analysis.by_operator()
+    if uncounted := analysis.unsupported_ops():
+        raise _uncounted(uncounted)
+    macs = int(counted["macs"])
+    return Cost(
+        params=sum(parameter.numel() for parameter in network.parameters()),
+        macs=macs,
+        flops=2 * macs + int(counted["elements"]),
+    )
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    logger = logging.getLogger("fvcore")
-    before = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(before)
+def _handles(rules: Mapping[str, Rule]) -> dict[str, Any]:
+    """The tables in the form of fvcore, which ignores what has `None`."""
+    return {
+        **dict.fromkeys(FREE),
+        **{name: partial(_refuse, name) for name in OPAQUE},
+        **PRODUCTS,
+        **{name: partial(_elements, rule) for name, rule in (RULES | dict(rules)).items()},
+    }
+
+
+def _elements(rule: Rule, inputs: list[Any], outputs: list[Any]) -> Counter[str]:
+    return Counter(elements=rule(inputs, outputs))
+
+
+def _refuse(name: str, inputs: list[Any], outputs: list[Any]) -> Counter[str]:
+    raise _uncounted([name])
+
+
+def _uncounted(names: Iterable[str]) -> UncountedOperator:
+    names = sorted(names)
+    return UncountedOperator(
+        f"no rule says what {', '.join(names)} costs; give one with "
+        f"count(network, image, rules={{{names[0]!r}: rule}}), "
+        "where rule(inputs, outputs) is the number of elements that one call computes"
+    )

@@ -1,62 +1,70 @@
-"""The time of one forward pass, measured so that a busy machine does not decide it."""
+"""How long one forward pass takes on a device, told with everything that the number depends on."""
 
+import copy
 import platform
-import time
+import statistics
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from time import perf_counter_ns
 
-import numpy as np
 import torch
 from torch import nn
 
 from nas_attn.settings import Latency
 
-_WARM_UP_CALLS, _WARM_UP_SECONDS = 10, 0.2
-_ATTEMPTS, _STEADY = 3, 0.1  # measure again while the spread is above a tenth of the median
+Pass = Callable[[], object]
+"""One forward pass."""
 
-Clock = Callable[[Callable[[], object]], float]
-"""Runs something once and says how many milliseconds it took."""
+Stopwatch = Callable[[Pass], float]
+"""Does one pass, and gives the milliseconds that it took."""
+
+WARM_UP_CALLS = 10
+WARM_UP_MS = 200.0
+STEADY = 0.1
+"""Interquartile range over median up to which a measurement is not repeated."""
+ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class LatencyReading:
-    """A latency with what it was measured on; readings compare only where all but the times is equal."""
+    """The time of one forward pass, and how it was measured."""
 
     median_ms: float
-    """Of the calls, each timed alone."""
+    """The median of the passes, which were timed one by one."""
     iqr_ms: float
-    """Interquartile range of the calls."""
+    """Their interquartile range."""
     calls: int
+    """How many passes were timed."""
     device: str
-    """The device by its model's name."""
+    """The device's model: `NVIDIA H200`, `AMD EPYC 7763 64-Core Processor`."""
     threads: int
-    """Threads that a call could use on a CPU."""
+    """Threads that a pass may use on a CPU."""
     batch: int
-    """Images in one call."""
+    """Images in one pass."""
     dtype: str
-    """`float32`."""
+    """The number format of weights and images."""
 
 
 def measure_latency(
     network: nn.Module, image: tuple[int, int, int], settings: Latency, device: torch.device
 ) -> LatencyReading:
-    """Time single forward passes of a batch of images (channels, height, width), in evaluation mode and float32.
+    """Time forward passes of a network, in evaluation mode and float32, on images of (channels, height, width).
 
-    At least 10 calls and 0.2 s of warm-up; then `settings.calls` calls, each timed alone, whose median is the reading:
-    on a shared machine a mean follows whatever else is running. Where the spread is above a tenth of the median, the
-    measurement is repeated, twice at most, and the steadiest is kept. The network's device and mode, and the number of
-    threads, are left as they were.
+    A copy of the network runs, so the network keeps its mode, device and weights; the number of threads is as before
+    afterwards. At least 10 passes and 0.2 seconds go by before the first that is timed. Where the interquartile range
+    is more than a tenth of the median, the measurement is repeated, at most twice, and the steadiest is kept.
     """
-    clock = _cuda_clock(device) if device.type == "cuda" else _wall_clock
-    images = torch.randn(settings.batch, *image, generator=torch.Generator().manual_seed(0)).to(device)
-    with _ready(network, device, settings.threads), torch.inference_mode():
-        times_ms = _steadiest(lambda: network(images), settings.calls, clock)
-    low, median, high = np.percentile(times_ms, [25, 50, 75])
+    generator = torch.Generator().manual_seed(0)
+    images = torch.rand((settings.batch, *image), generator=generator).to(device)
+    timed = copy.deepcopy(network).to(device=device, dtype=torch.float32).eval()
+    with _threads(settings.threads), torch.inference_mode():
+        median_ms, iqr_ms = _steadiest(partial(timed, images), _stopwatch(device), settings.calls)
     return LatencyReading(
-        median_ms=float(median),
-        iqr_ms=float(high - low),
+        median_ms=median_ms,
+        iqr_ms=iqr_ms,
         calls=settings.calls,
         device=device_name(device),
         threads=settings.threads,
@@ -66,71 +74,73 @@ def measure_latency(
 
 
 def device_name(device: torch.device) -> str:
-    """The model's name of a device, such as `NVIDIA H200`."""
+    """The device's model as its maker calls it, or the type of a device that has no name."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     if device.type != "cpu":
         return device.type
-    listed = Path("/proc/cpuinfo")
-    lines = listed.read_text(encoding="utf-8").splitlines() if listed.is_file() else []
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, "") or platform.processor() or platform.machine()
+    cpus = Path("/proc/cpuinfo")
+    lines = cpus.read_text(encoding="utf-8", errors="replace").splitlines() if cpus.is_file() else []
+    models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(models, platform.processor() or platform.machine())
 
 
-def _steadiest(call: Callable[[], object], calls: int, clock: Clock) -> list[float]:
-    """The times of the calls, in milliseconds, of the attempt with the smallest spread."""
-    _warm_up(call, clock)
-    attempts: list[list[float]] = []
-    for _ in range(_ATTEMPTS):
-        attempts.append([clock(call) for _ in range(calls)])
-        if _spread(attempts[-1]) <= _STEADY:
-            break
-    return min(attempts, key=_spread)
+def _steadiest(one_pass: Pass, stopwatch: Stopwatch, calls: int) -> tuple[float, float]:
+    """Median and interquartile range, in milliseconds, of the steadiest attempt."""
+    _warm_up(one_pass, stopwatch)
+    attempts: list[tuple[float, float]] = []
+    while len(attempts) < ATTEMPTS and not any(iqr_ms <= STEADY * median_ms for median_ms, iqr_ms in attempts):
+        lower, median_ms, upper = statistics.quantiles(
+            [stopwatch(one_pass) for _ in range(calls)], n=4, method="inclusive"
+        )
+        attempts.append((median_ms, upper - lower))
+    return min(attempts, key=lambda attempt: attempt[1] / attempt[0])
 
 
-def _warm_up(call: Callable[[], object], clock: Clock) -> None:
-    spent_ms, calls = 0.0, 0
-    while calls < _WARM_UP_CALLS or spent_ms < 1000 * _WARM_UP_SECONDS:
-        spent_ms, calls = spent_ms + clock(call), calls + 1
+def _warm_up(one_pass: Pass, stopwatch: Stopwatch) -> None:
+    calls, passed_ms = 0, 0.0
+    while calls < WARM_UP_CALLS or passed_ms < WARM_UP_MS:
+        passed_ms += stopwatch(one_pass)
+        calls += 1
 
 
-def _spread(times_ms: list[float]) -> float:
-    low, median, high = np.percentile(times_ms, [25, 50, 75])
-    return float((high - low) / median)
+def _stopwatch(device: torch.device) -> Stopwatch:
+    if device.type == "cuda":
+        return partial(_by_events, device)
+    if device.type == "cpu":
+        return _by_clock
+    return lambda one_pass: _by_clock(partial(_to_the_end, one_pass, device))
 
 
-def _wall_clock(call: Callable[[], object]) -> float:
-    begin_ns = time.perf_counter_ns()
-    call()
-    return (time.perf_counter_ns() - begin_ns) / 1e6
+def _by_clock(one_pass: Pass) -> float:
+    start_ns = perf_counter_ns()
+    one_pass()
+    return (perf_counter_ns() - start_ns) / 1e6
 
 
-def _cuda_clock(device: torch.device) -> Clock:
-    begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
-    stream = torch.cuda.current_stream(device)
+def _to_the_end(one_pass: Pass, device: torch.device) -> None:
+    """Do a pass on a device that works on its own, and wait until it is done."""
+    one_pass()
+    torch.accelerator.synchronize(device)
 
-    def clock(call: Callable[[], object]) -> float:
-        begin.record(stream)
-        call()
-        end.record(stream)
+
+def _by_events(device: torch.device, one_pass: Pass) -> float:
+    """The time between two events on the GPU's current stream; nothing else is waiting there at the first."""
+    with torch.cuda.device(device):
+        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
+        torch.cuda.synchronize(device)
+        start.record()
+        one_pass()
+        end.record()
         end.synchronize()
-        return float(begin.elapsed_time(end))
-
-    return clock
+    return float(start.elapsed_time(end))
 
 
 @contextmanager
-def _ready(network: nn.Module, device: torch.device, threads: int) -> Iterator[None]:
-    """The network on the device and in evaluation mode, with this many threads; all restored at the end."""
-    home = next((tensor.device for tensor in (*network.parameters(), *network.buffers())), device)
-    training = {module: module.training for module in network.modules()}
-    threads_before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    network.to(device).eval()
+def _threads(number: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
     try:
         yield
     finally:
-        torch.set_num_threads(threads_before)
-        network.to(home)
-        for module, mode in training.items():
-            module.training = mode
+        torch.set_num_threads(before)

@@ -18,7 +18,7 @@ from .pictures import front_chart
 from .placements import Slots, matrix
 
 _MEASURES = ("accuracy", "loss", "params", "macs", "flops", "latency_ms")
-_WORDS = {"role": "Role", "state": "State", "reason": "Reason", "seed": "Seed"}
+_WORDS = {"role": "Role", "seed": "Seed", "state": "State"}
 _TIMED = ("latency_calls", "latency_batch", "latency_threads", "latency_dtype", "latency_device")
 _SNIPPET = "window.vegaEmbed = vegaEmbed;"
 
@@ -97,8 +97,15 @@ def _listing(rows: pd.DataFrame, measures: Sequence[str], words: Sequence[str]) 
     for key, values in zip(rows.index, rows.to_dict("records"), strict=True):
         row = {str(name): value for name, value in values.items()}
         numbers = tuple(cell(name, row) for name in measures)
-        lines.append((str(key), str(row.get("architecture", "")), numbers, tuple(str(row[name]) for name in words)))
+        lines.append((str(key), str(row.get("architecture", "")), numbers, tuple(_word(name, row) for name in words)))
     return _Listing(tuple(map(head, measures)), tuple(lines), tuple(_WORDS[name] for name in words))
+
+
+def _word(name: str, row: Mapping[str, Any]) -> str:
+    """A cell of words; a state with its reason."""
+    reason = row.get("reason") if name == "state" else None
+    told = str(row[name]).replace("_", " ")
+    return f"{told}: {reason}" if reason else told
 
 
 def _timed(rows: pd.DataFrame) -> list[str]:

@@ -1,5 +1,6 @@
 """Which images a study learns from: the `[data]` of a study."""
 
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -53,3 +54,21 @@ class Parquet(_Files):
 
 DataSource = Annotated[Digits | ImageFolder | Parquet, Field(discriminator="kind")]
 """Where the images of a study come from."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFacts:
+    """What the images of a study are like: enough to build its networks, and to use them, without the images."""
+
+    in_channels: int
+    height: int
+    width: int
+    class_names: tuple[str, ...]
+    mean: tuple[float, ...]
+    """Of each channel over the training part, in units of the largest pixel value."""
+    std: tuple[float, ...]
+
+    @property
+    def image(self) -> tuple[int, int, int]:
+        """Channels, height and width."""
+        return self.in_channels, self.height, self.width

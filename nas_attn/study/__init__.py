@@ -2,7 +2,7 @@
 
 from .folder import StudyFolder
 from .interrupts import terminable
-from .record import Facts, read_facts, read_rows, read_slots, write_asked
+from .record import read_facts, read_rows, read_slots, write_asked
 from .samplers import SAMPLERS
 from .search import Evaluator, OnRow, Search, trained
 from .storage import begin_study, find_study, hold, storage_url
@@ -10,7 +10,6 @@ from .storage import begin_study, find_study, hold, storage_url
 __all__ = [
     "SAMPLERS",
     "Evaluator",
-    "Facts",
     "OnRow",
     "Search",
     "StudyFolder",

@@ -3,7 +3,7 @@
 import math
 import warnings
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import optuna
@@ -12,6 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 from pydantic import TypeAdapter
 
 from nas_attn.results import Evaluation
+from nas_attn.settings import ImageFacts
 from nas_attn.space import InputError, SearchSpace
 
 ROW = "evaluation"
@@ -19,25 +20,7 @@ ARCHITECTURE = "architecture"
 _ASKED, _SLOTS, _FACTS = "asked", "slots", "facts"
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What the images of a study are like: enough to build its networks, and to use them, without the images."""
-
-    in_channels: int
-    height: int
-    width: int
-    class_names: tuple[str, ...]
-    mean: tuple[float, ...]
-    """Of each channel over the training part, in units of the largest pixel value."""
-    std: tuple[float, ...]
-
-    @property
-    def image(self) -> tuple[int, int, int]:
-        """Channels, height and width."""
-        return self.in_channels, self.height, self.width
-
-
-def write_asked(study: optuna.Study, asked: Mapping[str, Any], space: SearchSpace, facts: Facts) -> None:
+def write_asked(study: optuna.Study, asked: Mapping[str, Any], space: SearchSpace, facts: ImageFacts) -> None:
     """Write down what a study asks, so that later rows can only join rows of the same question.
 
     Raises `InputError` that names what has changed, where the study was begun with another question.
@@ -70,9 +53,9 @@ def is_begun(study: optuna.Study) -> bool:
     return _ASKED in study.user_attrs
 
 
-def read_facts(study: optuna.Study) -> Facts:
+def read_facts(study: optuna.Study) -> ImageFacts:
     """What the study's images are like."""
-    return TypeAdapter(Facts).validate_python(study.user_attrs[_FACTS])
+    return TypeAdapter(ImageFacts).validate_python(study.user_attrs[_FACTS])
 
 
 def read_slots(study: optuna.Study) -> dict[str, list[str]]:

@@ -14,11 +14,10 @@ from .folder import StudyFolder
 from .record import read_facts, read_slots
 
 
-def report_study(path: Path) -> tuple[Path, Path]:
-    """Write `report.html` and `front.png` into a study's folder, and return their paths."""
+def report_study(path: Path) -> list[Path]:
+    """Write `report.html` and, where a network is trained, `front.png` into a study's folder; return their paths."""
     folder = StudyFolder.open(path)
     table, page, picture = folder.table(), path / "report.html", path / "front.png"
-    write_png(front_chart(table, folder.file.objectives), picture)
     write_report(
         Report(
             title=path.absolute().name,
@@ -30,7 +29,10 @@ def report_study(path: Path) -> tuple[Path, Path]:
         ),
         page,
     )
-    return page, picture
+    if folder.front().empty:
+        return [page]
+    write_png(front_chart(table, folder.file.objectives), picture)
+    return [page, picture]
 
 
 def _facts(folder: StudyFolder, table: pd.DataFrame) -> Mapping[str, str]:

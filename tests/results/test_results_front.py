@@ -125,6 +125,12 @@ def test_the_knee_is_the_row_nearest_to_the_best_of_everything():
     assert knee(made, list(TWO)) == "k1"
 
 
+def test_the_distance_of_the_knee_is_euclidean():
+    # scaled, without the ends: (0.02, 0.56) has the least sum, (0.45, 0.45) the least maximum, (0.1, 0.5) is nearest
+    made = frame([(1.0, 110), (0.99, 66), (0.95, 60), (0.775, 55), (0.5, 10)], TWO)
+    assert knee(made, list(TWO)) == "k2"
+
+
 def test_an_objective_that_is_the_same_everywhere_does_not_move_the_knee():
     made = frame([(1.0, 110, 5), (0.9, 40, 5), (0.5, 10, 5)], THREE)
     assert knee(made, list(THREE)) == "k1"

@@ -25,7 +25,10 @@ def architectures(draw):
     attentions = draw(st.lists(ATTENTIONS, min_size=1, max_size=3))
     stems = draw(st.lists(NAMES, max_size=3, unique=True))
     sites = dict.fromkeys(
-        site for stem in stems for number in range(draw(st.integers(1, 13))) for site in (f"{stem}{number}.branch", stem)
+        site
+        for stem in stems
+        for number in range(draw(st.integers(1, 13)))
+        for site in (f"{stem}{number}.branch", stem)
     )
     return Architecture(tuple(Placement(site, draw(st.sampled_from(attentions))) for site in sites))
 
@@ -62,7 +65,9 @@ def test_values_that_python_calls_equal_but_that_are_spelt_apart_are_two_choices
     first, second = (Architecture((Placement("s", Attention("se", (("bias", value),))),)) for value in (one, other))
     assert first != second
     assert first.key != second.key
-    both = Architecture((Placement("s0", first.placements[0].attention), Placement("s1", second.placements[0].attention)))
+    both = Architecture(
+        (Placement("s0", first.placements[0].attention), Placement("s1", second.placements[0].attention))
+    )
     assert parse(str(both)) == both
 
 
@@ -96,7 +101,23 @@ def test_values_at_the_edges_have_one_spelling(value, text):
 
 @pytest.mark.parametrize(
     "value",
-    ["8", "0.5", "1e5", "true", "false", "nan", "NaN", "inf", "Infinity", "infinity", "", "two words", "a-b", "é", "a,b"],
+    [
+        "8",
+        "0.5",
+        "1e5",
+        "true",
+        "false",
+        "nan",
+        "NaN",
+        "inf",
+        "Infinity",
+        "infinity",
+        "",
+        "two words",
+        "a-b",
+        "é",
+        "a,b",
+    ],
 )
 def test_a_text_that_would_be_read_as_something_else_is_refused(value):
     with pytest.raises(ValueError, match="allowed"):

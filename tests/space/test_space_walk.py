@@ -2,14 +2,13 @@
 
 import math
 import random
-from itertools import islice, product
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from space_cases import ALL, FILES, MADE_UP, SPACES, SE, slot
+from space_cases import ALL, FILES, MADE_UP, SPACES
 
-from nas_attn.space import NONE, Architecture, Attention, InputError, Placement, SearchSpace, parse
+from nas_attn.space import NONE, Architecture, parse
 
 EVERY = pytest.mark.parametrize("space", ALL.values(), ids=ALL)
 
@@ -43,22 +42,10 @@ def test_the_answers_lead_back_to_the_architecture(space, data):
     answers = space.answers(architecture)
     assert space.decide(replay) == architecture
     assert parse(str(architecture)) == architecture
-    # what is asked is what is answered, and nothing else
     assert replay.asked == spy.asked
-    assert {question: answer for question, answer in answers.items() if question in spy.asked} == spy.asked
-    assert {type(answers[question]) for question in spy.asked} == {type(answer) for answer in spy.asked.values()}
-
-
-@EVERY
-def test_every_answer_is_asked_for_unless_nothing_else_can_be_said(space):
-    rng = random.Random(0)
-    for _ in range(30):
-        spy = Spy(lambda _, values: rng.choice(values))
-        architecture = space.decide(spy)
-        answers = space.answers(architecture)
-        single = {one.name: NONE for one in space.slots if not one.kinds}
-        assert answers.keys() - spy.asked.keys() <= single.keys()
-        assert spy.asked.keys() <= answers.keys()
+    # what is answered is what is asked, and nothing else, for a slot without kinds says nothing
+    assert answers == spy.asked
+    assert [type(answers[question]) for question in spy.asked] == [type(answer) for answer in spy.asked.values()]
 
 
 @pytest.mark.parametrize("name", [name for name, space in ALL.items() if space.size < 20_000])
@@ -69,30 +56,70 @@ def test_the_size_is_the_number_of_distinct_architectures(name):
     assert spellings[0] == NONE
 
 
-@pytest.mark.parametrize("space", MADE_UP.values(), ids=MADE_UP)
-def test_the_walk_reaches_what_the_enumeration_lists(space):
-    assert _walked(space) == {str(architecture) for architecture in space.architectures()}
+@pytest.mark.parametrize("name", [name for name, space in ALL.items() if space.size < 1000])
+def test_every_sequence_of_answers_leads_to_an_architecture_of_its_own(name):
+    walked = _walked(ALL[name])
+    assert len(walked) == ALL[name].size
+    assert set(walked) == {str(architecture) for architecture in ALL[name].architectures()}
+
+
+def test_the_sizes_of_made_up_spaces_are_known():
+    sizes = {name: space.size for name, space in MADE_UP.items()}
+    # a slot counts 1 for nothing and, for each kind, the product of its positions and values: SE 4, BOTH 2, BARE 1
+    assert sizes == {
+        "nothing": 1,
+        "an empty slot": 2,
+        "one of each": 5 * 3 * 2,
+        "all in each": 8**2,
+        "twelve blocks": 7 * 2,
+        "words": 1 + 9 + 4,
+    }
+    assert SPACES["resnet20-blocks"].size == math.prod(slot.size for slot in SPACES["resnet20-blocks"].slots)
+
+
+@EVERY
+def test_the_baselines_are_nothing_and_each_kind_everywhere(space):
+    bare, *others = space.baselines()
+    assert bare == Architecture()
+    kinds = list(dict.fromkeys(kind.name for slot in space.slots for kind in slot.kinds))
+    assert [{placement.attention.kind for placement in one.placements} for one in others] == [{kind} for kind in kinds]
+    for kind, baseline in zip(kinds, others, strict=True):
+        assert space.decide(lambda question, _, given=baseline: space.answers(given)[question]) == baseline
+        filled = {placement.site for placement in baseline.placements}
+        for slot in space.slots:
+            offers = [one for one in slot.kinds if one.name == kind]
+            expected = {site.name for one in offers for site in slot.sites if site.position == one.positions[0]}
+            assert expected == filled & {site.name for site in slot.sites}
+            first = tuple(sorted((name, values[0]) for one in offers for name, values in one.options))
+            assert all(p.attention.options == first for p in baseline.placements if p.site in expected)
+
+
+@EVERY
+def test_a_seed_fixes_what_is_sampled(space):
+    assert space.sample(random.Random(3)) == space.sample(random.Random(3))
+    drawn = {str(space.sample(random.Random(seed))) for seed in range(60)}
+    assert (len(drawn) > 1) == (space.size > 1)
 
 
 def _walked(space):
-    """Every architecture that some sequence of answers leads to, by trying them all."""
-    found, open_ends = set(), [()]
-    while open_ends:
-        script = open_ends.pop()
-        given, offered = list(script), []
-
-        def choose(_, values, given=given, offered=offered):
-            if given:
-                return given.pop(0)
-            offered.append(len(values))
-            return values[0]
-
-        def answer(question, values, choose=choose, script=script):
-            return choose(question, tuple(range(len(values))) if False else values)
-
-        architecture, path = _follow(space, script)
-        found.add(str(architecture))
-        open_ends.extend(
-            (*path[:depth], other) for depth in range(len(script), len(path)) for other in range(1, path_widths(space, path)[depth])
-        )
+    """What every sequence of answers leads to, each tried once."""
+    found, prefixes = [], [()]
+    while prefixes:
+        prefix = prefixes.pop()
+        architecture, widths = _followed(space, prefix)
+        found.append(str(architecture))
+        for depth in range(len(prefix), len(widths)):
+            zeros = (0,) * (depth - len(prefix))
+            prefixes.extend((*prefix, *zeros, other) for other in range(1, widths[depth]))
     return found
+
+
+def _followed(space, prefix):
+    """The architecture of these answers, each a number, and the first answer after them; and how many were offered."""
+    widths = []
+
+    def choose(_, values):
+        widths.append(len(values))
+        return values[prefix[len(widths) - 1] if len(widths) <= len(prefix) else 0]
+
+    return space.decide(choose), widths

@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 from nas_attn.results import Evaluation
-from nas_attn.settings import StudyFile
+from nas_attn.settings import ImageFacts, StudyFile
 from nas_attn.space import Kind, SearchSpace, Site, Slot, parse
-from nas_attn.study import Facts, Search, begin_study, find_study, write_asked
+from nas_attn.study import Search, begin_study, find_study, write_asked
 
-FACTS = Facts(1, 8, 8, ("zero", "one"), (0.5,), (0.25,))
+FACTS = ImageFacts(1, 8, 8, ("zero", "one"), (0.5,), (0.25,))
 
 
 def space(stages=3, ratios=(4, 8)):

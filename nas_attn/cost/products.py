@@ -1,0 +1,87 @@
+"""Multiply-accumulates of convolutions, linear layers and matrix products, from the shapes of what they take and give.
+
+The sum over K products costs K multiply-accumulates for each element that comes out, bias included.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from .einsum import einsum
+from .operators import elements, shape
+
+Product = Callable[[list[Any], list[Any]], Counter[str]]
+"""`macs`, and `elements` of what is not multiply-accumulate, of one call, from its traced inputs and outputs."""
+
+
+def matrix(first: int) -> Product:
+    """The product of two matrices, of batches of them, or of vectors; the first factor is the `first`-th input.
+
+    Batches may be broadcast; (..., N, K) and (..., K, M) give (..., N, M).
+    """
+
+    def product(inputs: list[Any], outputs: list[Any]) -> Counter[str]:
+        return Counter(macs=elements(outputs[0]) * shape(inputs[first])[-1])
+
+    return product
+
+
+def summed_batch(inputs: list[Any], outputs: list[Any]) -> Counter[str]:
+    """`addbmm`: the sum of B products (B, N, K) by (B, K, M)."""
+    return Counter(macs=elements(inputs[1]) * shape(inputs[2])[-1])
+
+
+def tensordot(inputs: list[Any], outputs: list[Any]) -> Counter[str]:
+    """A matrix product of tensors, (N, K) by (K, M) once their dimensions are put together."""
+    left, right, out = (elements(value) for value in (*inputs[:2], outputs[0]))
+    return Counter(macs=math.isqrt(left * right * out))
+
+
+def convolution(inputs: list[Any], outputs: list[Any]) -> Counter[str]:
+    """A convolution of any dimension, stride, dilation and number of groups, forward or transposed.
+
+    Each element that a forward one gives, or a transposed one takes, meets the kernel once: all of it but its first
+    dimension. Padding counts like the image.
+    """
+    transposed = len(inputs) > 7 and bool(inputs[6].toIValue())
+    kernel = math.prod(shape(inputs[1])[1:])
+    return Counter(macs=kernel * elements(inputs[0] if transposed else outputs[0]))
+
+
+def scaled_dot_product_attention(inputs: list[Any], outputs: list[Any]) -> Counter[str]:
+    """Query (..., L, E) by key (..., S, E), and the softmax of that by value (..., S, F)."""
+    query, key, value, out = (shape(traced) for traced in (*inputs[:3], outputs[0]))
+    pairs = math.prod(out[:-1]) * key[-2]
+    masked = inputs[3].type().kind() == "TensorType" or bool(inputs[5].toIValue())
+    return Counter(macs=pairs * (query[-1] + value[-1]), elements=pairs * (2 + masked))
+
+
+def contraction(inputs: list[Any], outputs: list[Any]) -> Counter[str]:
+    """`einsum`, two operands at a time."""
+    shapes = [tuple(shape(operand)) for operand in inputs[1].node().inputs()]
+    path = [step.toIValue() for step in inputs[2].node().inputs()] or inputs[2].toIValue()
+    macs, others = einsum(inputs[0].toIValue(), shapes, path)
+    return Counter(macs=macs, elements=others)
+
+
+PRODUCTS: dict[str, Product] = {
+    "aten::_convolution": convolution,
+    "aten::_convolution_mode": convolution,
+    "aten::linear": matrix(0),
+    "aten::matmul": matrix(0),
+    "aten::mm": matrix(0),
+    "aten::bmm": matrix(0),
+    "aten::mv": matrix(0),
+    "aten::dot": matrix(0),
+    "aten::vdot": matrix(0),
+    "aten::inner": matrix(0),
+    "aten::addmm": matrix(1),
+    "aten::addmv": matrix(1),
+    "aten::baddbmm": matrix(1),
+    "aten::addbmm": summed_batch,
+    "aten::tensordot": tensordot,
+    "aten::einsum": contraction,
+    "aten::scaled_dot_product_attention": scaled_dot_product_attention,
+}
+"""Every matrix product by the tracer's name."""

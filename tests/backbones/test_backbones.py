@@ -1,0 +1,175 @@
+"""Residual networks that ask what should stand at each of their sites."""
+
+import pytest
+import torch
+from torch import nn
+
+from nas_attn.backbones import BACKBONES, CifarResNet, attend, sites
+from nas_attn.space import Site
+
+DEPTHS = {"resnet8": 8, "resnet20": 20, "resnet32": 32, "resnet56": 56, "resnet110": 110}
+POSITIONS = ("branch", "block")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """Networks this small lose by threads that wait for one another."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+class Recorder(nn.Module):
+    """Lets features pass, and remembers their shape and that of the gating signal."""
+
+    gated = True
+
+    def __init__(self):
+        super().__init__()
+        self.shapes = []
+
+    def forward(self, features, gating_signal):
+        self.shapes.append((tuple(features.shape), tuple(gating_signal.shape)))
+        return features
+
+
+def network(name="resnet8", *, in_channels=3, classes=10, insert=lambda site: None, seed=0):
+    torch.manual_seed(seed)
+    return BACKBONES[name](in_channels=in_channels, classes=classes, insert=insert)
+
+
+def params(name):
+    with torch.device("meta"):
+        return sum(parameter.numel() for parameter in network(name).parameters())
+
+
+# He et al., 2015, table 6: parameters in millions, to the digits that are printed
+@pytest.mark.parametrize(("name", "printed"), [("resnet20", "0.27"), ("resnet32", "0.46"), ("resnet56", "0.85")])
+def test_the_paper_counts_the_same_parameters_to_two_digits(name, printed):
+    assert f"{params(name) / 1e6:.2f}" == printed
+
+
+def test_the_paper_counts_the_same_parameters_of_110_layers_to_one_digit():
+    assert f"{params('resnet110') / 1e6:.1f}" == "1.7"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("resnet8", 75_290),
+        ("resnet20", 269_722),
+        ("resnet32", 464_154),
+        ("resnet56", 853_018),
+        ("resnet110", 1_727_962),
+    ],
+)
+def test_the_parameters_are_those_of_the_layers_by_hand(name, expected):
+    n = (DEPTHS[name] - 2) // 6
+    convolutions = 9 * (3 * 16 + 2 * n * 16**2 + 16 * 32 + (2 * n - 1) * 32**2 + 32 * 64 + (2 * n - 1) * 64**2)
+    normalisations = 2 * (16 + 2 * n * (16 + 32 + 64))
+    assert params(name) == convolutions + normalisations + 64 * 10 + 10 == expected
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_a_network_has_the_layers_of_its_name(name):
+    with torch.device("meta"):
+        layers = [m for m in network(name).modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    assert len(layers) == DEPTHS[name] == int(name.removeprefix("resnet"))
+
+
+@pytest.mark.parametrize("in_channels", [1, 3, 4])
+@pytest.mark.parametrize("size", [(32, 32), (7, 7), (5, 12), (33, 2), (1, 1), (1, 9)])
+@pytest.mark.parametrize("batch", [1, 3])
+def test_images_of_any_size_become_scores(in_channels, size, batch):
+    scores = network(in_channels=in_channels, classes=7).eval()(torch.randn(batch, in_channels, *size))
+    assert scores.shape == (batch, 7)
+    assert scores.isfinite().all()
+
+
+def test_the_scores_of_an_image_do_not_depend_on_its_batch():
+    model, images = network().eval(), torch.randn(3, 3, 9, 6)
+    torch.testing.assert_close(model(images)[1:2], model(images[1:2]))
+
+
+def test_a_step_of_training_reaches_every_parameter():
+    model = network()
+    model(torch.randn(4, 3, 9, 9)).square().sum().backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in model.parameters())
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_the_sites_are_those_that_a_real_build_asks_for(name):
+    asked = []
+    network(name, insert=asked.append)
+    noted = sites(lambda insert: BACKBONES[name](in_channels=3, classes=10, insert=insert))
+    assert noted == tuple(asked)
+    blocks = [f"stage{stage}.block{block}" for stage in (1, 2, 3) for block in range((DEPTHS[name] - 2) // 6)]
+    assert [site.name for site in noted] == [f"{block}.{position}" for block in blocks for position in POSITIONS]
+    assert all(
+        (site.block, site.position) == tuple(site.name.rsplit(".", 1)) and site.stage == site.block.split(".")[0]
+        for site in noted
+    )
+
+
+def test_noting_the_sites_draws_no_random_number():
+    before = torch.get_rng_state()
+    sites(lambda insert: BACKBONES["resnet110"](in_channels=3, classes=10, insert=insert))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("size", [(8, 8), (9, 5), (1, 1)])
+def test_a_site_sees_the_channels_it_names_and_a_shortcut_of_the_same_shape(size):
+    recorders = {}
+    model = network("resnet20", insert=lambda site: recorders.setdefault(site, Recorder())).eval()
+    model(torch.randn(2, 3, *size))
+    assert len(recorders) == 18
+    height, width = size
+    for site, recorder in recorders.items():
+        stride = {"stage1": 1, "stage2": 2, "stage3": 4}[site.stage]
+        seen = (2, site.channels, -(-height // stride), -(-width // stride))
+        assert recorder.shapes == [(seen, seen)]
+
+
+def test_what_changes_nothing_leaves_the_scores_as_they_are():
+    images = torch.randn(2, 3, 11, 6)
+    bare = network("resnet20").eval()
+    for insert in (lambda site: nn.Identity(), lambda site: Recorder() if site.position == "block" else None):
+        assert torch.equal(network("resnet20", insert=insert).eval()(images), bare(images))
+
+
+def test_the_branch_is_attended_before_the_addition_and_the_block_after_it():
+    class Nought(nn.Module):
+        def forward(self, features):
+            return features * 0
+
+    block = "stage2.block0"
+    images = torch.randn(2, 3, 8, 8)
+    model = network(insert=lambda site: Nought() if site.name == f"{block}.branch" else None).eval()
+    features = model.stage1(torch.relu(model.norm(model.conv(images))))
+    # without its branch a block is its shortcut: every second pixel, and zeros in the added channels
+    shortcut = torch.cat((features[:, :, ::2, ::2], torch.zeros(2, 16, 4, 4)), dim=1)
+    assert torch.equal(model.stage2[0](features), torch.relu(shortcut))
+    model = network(insert=lambda site: Nought() if site.name == f"{block}.block" else None).eval()
+    assert not model.stage2[0](features).any()
+
+
+def test_only_a_gated_attention_is_given_the_signal():
+    features, signal = torch.randn(2, 4, 3, 3), torch.randn(2, 4, 3, 3)
+    assert attend(None, features, signal) is features
+    assert attend(nn.Identity(), features, signal) is features
+    recorder = Recorder()
+    attend(recorder, features, signal)
+    assert recorder.shapes == [((2, 4, 3, 3), (2, 4, 3, 3))]
+
+
+@pytest.mark.parametrize("depth", [-4, 0, 2, 7, 9, 18, 21, 100])
+def test_a_depth_without_whole_blocks_is_refused(depth):
+    with pytest.raises(ValueError, match=rf"depth: found {depth}; allowed: 6n \+ 2"):
+        CifarResNet(depth=depth, in_channels=3, classes=10, insert=lambda site: None)
+
+
+def test_a_width_scales_every_site():
+    noted = sites(lambda insert: CifarResNet(depth=8, in_channels=3, classes=10, insert=insert, width=4))
+    assert noted[0] == Site("stage1.block0.branch", "stage1", "stage1.block0", "branch", 4)
+    assert [site.channels for site in noted] == [4, 4, 8, 8, 16, 16]

@@ -1,0 +1,60 @@
+import textwrap
+
+import numpy as np
+import pytest
+from PIL import Image
+
+SPACE = """
+backbone = "resnet8"
+image = [1, 8, 8]
+
+[kinds.se]
+reduction = [4, 8]
+
+[kinds.spatial]
+kernel_size = 3
+"""
+
+STUDY = """
+space = "space.toml"
+
+[data]
+kind = "digits"
+
+[recipe]
+epochs = 1
+batch_size = 128
+
+[search]
+trials = 3
+"""
+
+
+@pytest.fixture
+def make_study(tmp_path):
+    """Writes a small study into a folder of its own, with these texts in place of the usual ones."""
+
+    def make(study=STUDY, space=SPACE, name="study"):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "study.toml").write_text(textwrap.dedent(study))
+        (folder / "space.toml").write_text(textwrap.dedent(space))
+        return folder
+
+    return make
+
+
+@pytest.fixture
+def make_images():
+    """Writes a folder of images a class: bright ones and dark ones, so that there is something to learn."""
+
+    def make(folder, classes=("bright", "dark"), count=12, size=(10, 8)):
+        rng = np.random.default_rng(0)
+        for index, name in enumerate(classes):
+            (folder / name).mkdir(parents=True)
+            for number in range(count):
+                pixels = rng.integers(0, 100, (size[1], size[0], 3)) + 150 * (index % 2)
+                Image.fromarray(pixels.astype("uint8")).save(folder / name / f"{number}.png")
+        return folder
+
+    return make

@@ -1,0 +1,227 @@
+"""A study file becomes a frozen value, or is told every one of its faults."""
+
+import re
+from dataclasses import FrozenInstanceError
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from nas_attn.settings import (
+    Budget,
+    Digits,
+    Document,
+    ImageFolder,
+    Latency,
+    Parquet,
+    Recipe,
+    Search,
+    StudyFile,
+    check,
+    read_document,
+    read_study_file,
+)
+from nas_attn.space import InputError
+
+STUDIES = sorted(Path(__file__).parents[2].joinpath("studies").glob("*/study.toml"))
+
+
+@pytest.fixture
+def faults_of(tmp_path):
+    """The faults of a study file, each without its path: `2: recipe.epochs: found 0; ...`."""
+
+    def read(text):
+        tmp_path.joinpath("study.toml").write_text(text)
+        with pytest.raises(InputError) as told:
+            read_study_file(tmp_path)
+        lines = str(told.value).split("\n")
+        assert all(line.startswith(f"{tmp_path / 'study.toml'}:") for line in lines)
+        return [line.removeprefix(f"{tmp_path / 'study.toml'}:") for line in lines]
+
+    return read
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.parent.name)
+def test_every_study_that_comes_with_the_package_can_be_read(path):
+    file = read_study_file(path.parent)
+    assert (path.parent / file.space).is_file()
+
+
+def test_there_are_studies():
+    assert "digits" in {path.parent.name for path in STUDIES}
+
+
+def test_a_study_of_one_line_has_the_defaults(tmp_path):
+    tmp_path.joinpath("study.toml").write_text('space = "some.toml"')
+    file = read_study_file(tmp_path)
+    assert file == StudyFile(
+        space="some.toml",
+        objectives=("accuracy", "flops", "latency_ms"),
+        seed=0,
+        data=Digits(),
+        recipe=Recipe(),
+        latency=Latency(device="auto", batch=1, threads=1, calls=300),
+        budget=Budget(),
+        search=Search(trials=24, sampler="tpe", storage=None),
+    )
+    assert file.budget.limits == {}
+
+
+def test_every_key_reaches_its_field(tmp_path):
+    tmp_path.joinpath("study.toml").write_text(
+        'space = "s.toml"\nobjectives = ["loss", "params"]\nseed = 3\n'
+        '[data]\nkind = "parquet"\npath = "p"\nimage_column = "img"\nchannels = 1\nvalidation = 0.1\nlimit = 100\n'
+        "[recipe]\nlearning_rate = 1\nhorizontal_flip = true\n"
+        '[latency]\ndevice = "cuda:1"\n[budget]\nmax_params = 5\n[search]\nstorage = "sqlite:///x.db"\n'
+    )
+    file = read_study_file(tmp_path)
+    assert file.objectives == ("loss", "params")
+    assert file.data == Parquet(path="p", image_column="img", channels=1, validation=0.1, limit=100)
+    assert (file.recipe.learning_rate, file.recipe.horizontal_flip) == (1.0, True)
+    assert (file.seed, file.latency.device, file.search.storage) == (3, "cuda:1", "sqlite:///x.db")
+    assert file.budget.limits == {"params": 5.0}
+
+
+def test_limits_are_named_for_their_measures():
+    budget = Budget(max_params=1, max_macs=2, max_flops=3, max_latency_ms=0.5)
+    assert budget.limits == {"params": 1.0, "macs": 2.0, "flops": 3.0, "latency_ms": 0.5}
+    assert all(type(limit) is float for limit in budget.limits.values())
+
+
+def test_all_faults_are_told_at_once_in_the_order_of_their_lines(faults_of):
+    told = faults_of(
+        "sed = 1\n"
+        'objectives = ["accuracy", "flop"]\n'
+        "seed = -1\n"
+        "[search]\n"
+        'sampler = "tpee"\n'
+        "[data]\n"
+        'kind = "digits"\n'
+        "validation = 1.5\n"
+        "[recipe]\n"
+        "epochs = 0\n"
+        "batch_sise = 4\n"
+    )
+    assert [line.split(": ")[0] for line in told] == ["1", "1", "2", "3", "5", "8", "10", "11"]
+    assert sorted(told[:2]) == [
+        "1: sed: unknown name; did you mean 'seed'? allowed: space, objectives, seed, data, recipe, latency, budget,"
+        " search",
+        "1: space: is missing",
+    ]
+    assert told[2:] == [
+        "2: objectives.1: found 'flop'; did you mean 'flops'? allowed: accuracy, loss, params, macs, flops, latency_ms",
+        "3: seed: found -1; allowed: at least 0",
+        "5: search.sampler: found 'tpee'; did you mean 'tpe'? allowed: tpe, nsga2, random",
+        "8: data.validation: found 1.5; allowed: less than 1",
+        "10: recipe.epochs: found 0; allowed: at least 1",
+        "11: recipe.batch_sise: unknown name; did you mean 'batch_size'? allowed: epochs, batch_size, optimizer,"
+        " learning_rate, momentum, weight_decay, label_smoothing, horizontal_flip, crop_padding",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ('space = ""', "1: space: found ''; allowed: a text that is not empty"),
+        ("space = 3", "1: space: found 3; allowed: a text"),
+        ("space = 's'\nobjectives = []", "2: objectives: found []; allowed: a list of 1 or more"),
+        ("space = 's'\nobjectives = 'loss'", "2: objectives: found 'loss'; allowed: a list"),
+        (
+            "space = 's'\nobjectives = ['loss', 3]",
+            "2: objectives.1: found 3; allowed: accuracy, loss, params, macs, flops, latency_ms",
+        ),
+        (
+            "space = 's'\nobjectives = ['loss', 'loss']",
+            "2: objectives: found loss, loss; each may stand there once",
+        ),
+        ("space = 's'\nseed = true", "2: seed: found True; allowed: an integer"),
+        ("space = 's'\nseed = 1.0", "2: seed: found 1.0; allowed: an integer"),
+        ("space = 's'\nrecipe = 3", "2: recipe: found 3; allowed: a table"),
+        ("space = 's'\n[[search]]\ntrials = 3", "2: search: found [{'trials': 3}]; allowed: a table"),
+        ("space = 's'\nrecipe.momentum = 1", "2: recipe.momentum: found 1; allowed: less than 1"),
+        ("space = 's'\nrecipe.momentum = -0.5", "2: recipe.momentum: found -0.5; allowed: at least 0"),
+        ("space = 's'\nrecipe.momentum = '0.5'", "2: recipe.momentum: found '0.5'; allowed: a number"),
+        ("space = 's'\nrecipe.learning_rate = 0", "2: recipe.learning_rate: found 0; allowed: more than 0"),
+        ("space = 's'\nrecipe.learning_rate = inf", "2: recipe.learning_rate: found inf; allowed: a finite number"),
+        ("space = 's'\nrecipe.horizontal_flip = 'no'", "2: recipe.horizontal_flip: found 'no'; allowed: true or false"),
+        ("space = 's'\nrecipe.horizontal_flip = 1", "2: recipe.horizontal_flip: found 1; allowed: true or false"),
+        (
+            "space = 's'\nrecipe.optimizer = 'adam'",
+            "2: recipe.optimizer: found 'adam'; did you mean 'adamw'? allowed: sgd, adamw",
+        ),
+        ("space = 's'\nlatency.calls = 10", "2: latency.calls: found 10; allowed: at least 300"),
+        ("space = 's'\nbudget.max_macs = 1e6", "2: budget.max_macs: found 1000000.0; allowed: an integer"),
+        ("space = 's'\nbudget.max_latency_ms = nan", "2: budget.max_latency_ms: found nan; allowed: a finite number"),
+        ("space = 's'\ndata = 3", "2: data: found 3; allowed: a table"),
+        ("space = 's'\n[data]", "2: data.kind: is missing; allowed: digits, folder, parquet"),
+        (
+            "space = 's'\n[data]\n\nkind = 'folders'",
+            "4: data.kind: found 'folders'; did you mean 'folder'? allowed: digits, folder, parquet",
+        ),
+        ("space = 's'\n[data]\nkind = 'folder'", "2: data.path: is missing"),
+        ("space = 's'\n[data]\nkind = 'folder'\npath = 'p'\nchannels = 2", "5: data.channels: found 2; allowed: 1, 3"),
+        (
+            "space = 's'\n[data]\nkind = 'digits'\nsplit_sed = 3",
+            "4: data.split_sed: unknown name; did you mean 'split_seed'? allowed: validation, test, split_seed, kind",
+        ),
+        (
+            "space = 's'\n[data]\nkind = 'folder'\npath = 'p'\nlabel_column = 'y'",
+            "5: data.label_column: unknown name; allowed: validation, test, split_seed, path, test_path, limit,"
+            " image_size, channels, kind",
+        ),
+    ],
+)
+def test_a_fault_says_where_it_is_what_was_found_and_what_is_allowed(faults_of, text, fault):
+    assert faults_of(text) == [fault]
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:", "cuda:x", "cuda:-1", "cuda:01", "CPU", "cpu\n", "mps", ""])
+def test_a_device_that_cannot_be_is_told(faults_of, device):
+    told = faults_of(f"space = 's'\nlatency.device = {device!r}".replace("'cpu\\n'", '"cpu\\n"'))
+    assert told == [f"2: latency.device: found {device!r}; allowed: auto, cpu, cuda or cuda:N"]
+
+
+@pytest.mark.parametrize("device", ["auto", "cpu", "cuda", "cuda:0", "cuda:12"])
+def test_a_device_that_may_be_is_kept(device):
+    assert Latency(device=device).device == device
+
+
+def test_a_study_that_is_not_there_is_told(tmp_path):
+    with pytest.raises(InputError, match=re.escape(f"{tmp_path / 'nowhere'}: there is no such folder")):
+        read_study_file(tmp_path / "nowhere")
+    with pytest.raises(InputError, match=re.escape(f"{tmp_path}: has no study.toml")):
+        read_study_file(tmp_path)
+    path = tmp_path / "study.toml"
+    path.write_text("space = \n")
+    with pytest.raises(InputError, match=re.escape(f"{path}: is a file; a study is a folder")):
+        read_study_file(path)
+    with pytest.raises(InputError, match=re.escape(f"{path}: not a TOML file: ") + ".*line 1"):
+        read_study_file(tmp_path)
+    path.write_bytes(b"space = '\xe9'")
+    with pytest.raises(InputError, match=re.escape(f"{path}: cannot be read as text: ")):
+        read_study_file(tmp_path)
+
+
+def test_what_was_read_never_changes(tmp_path):
+    tmp_path.joinpath("study.toml").write_text('space = "some.toml"')
+    file = read_study_file(tmp_path)
+    for value, name in [(file, "seed"), (file.recipe, "epochs"), (file.data, "test"), (file.budget, "max_macs")]:
+        with pytest.raises(ValidationError, match="frozen"):
+            setattr(value, name, 1)
+    with pytest.raises(FrozenInstanceError):
+        read_document(tmp_path / "study.toml").path = tmp_path
+
+
+def test_equal_settings_are_equal_values():
+    assert ImageFolder(path="p") == ImageFolder(path="p")
+    assert hash(Recipe(epochs=3)) == hash(Recipe(epochs=3))
+    assert Recipe(epochs=3) != Recipe(epochs=4)
+
+
+def test_a_complaint_without_words_of_ours_is_told_in_those_of_pydantic():
+    class Odd(BaseModel):
+        when: complex
+
+    document = Document(Path("odd.toml"), {"when": []}, {("when",): 7})
+    with pytest.raises(InputError, match=r"^odd\.toml:7: when: found \[\]; input should be a valid .*complex"):
+        check(Odd, document)

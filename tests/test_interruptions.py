@@ -1,0 +1,61 @@
+"""A search that is stopped, however rudely, loses the running network and nothing else."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from conftest import STUDY
+from optuna.trial import TrialState
+
+from nas_attn.study import StudyFolder
+
+COMMAND = [sys.executable, "-c", "from nas_attn.cli import main; main()", "search"]
+SLOWER = STUDY.replace("epochs = 1", "epochs = 12").replace("trials = 3", "trials = 4")
+
+
+def start(folder):
+    return subprocess.Popen([*COMMAND, folder], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def running(folder):
+    """Whether a network is being timed or trained."""
+    trials = StudyFolder.open(folder).study().trials
+    return trials[-1].state == TrialState.RUNNING and "architecture" in trials[-1].user_attrs
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 130), (signal.SIGINT, 130)]
+)
+def test_a_stopped_search_goes_on_and_trains_nothing_twice(make_study, sent, code):
+    folder = make_study(study=SLOWER)
+    process = start(folder)
+    first, second = process.stdout.readline(), process.stdout.readline()
+    assert first.split()[0] == "1/4", process.stderr.read()
+    assert second.split()[0] == "2/4"
+    while not running(folder):
+        time.sleep(0.05)
+    process.send_signal(sent)
+    printed, said = process.communicate(timeout=60)
+    assert process.returncode == code, said
+    assert "Traceback" not in said
+    if code == 130:
+        assert f"Interrupted; what is finished is kept. Go on with: nas-attn search {folder}" in printed
+
+    study = StudyFolder.open(folder)
+    states = [trial.state for trial in study.study().trials]
+    assert states.count(TrialState.COMPLETE) == 2
+    assert states.count(TrialState.RUNNING) == (1 if sent == signal.SIGKILL else 0)
+    kept = study.table()
+    assert list(kept.index) == [first.split()[1], second.split()[1]]
+
+    resumed = subprocess.run([*COMMAND, folder], capture_output=True, text=True, check=True, timeout=300)
+    assert "4 of 4 networks are trained" in resumed.stdout
+    table = StudyFolder.open(folder).table()
+    assert (table["state"] == "complete").sum() == 4
+    assert table.loc[kept.index].equals(kept)
+    trained = [line.split()[1] for line in resumed.stdout.splitlines() if "/4" in line.split()[0]]
+    assert len(trained) == 2
+    assert not set(trained) & set(kept.index)
+    assert TrialState.RUNNING not in [trial.state for trial in StudyFolder.open(folder).study().trials]

@@ -1,0 +1,165 @@
+"""The main job, from a study's folder to an exported network."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from conftest import SPACE, STUDY
+
+import nas_attn
+from nas_attn.results import read_csv
+from nas_attn.space import InputError
+from nas_attn.training import load_data, score
+
+ROOT = Path(__file__).parent.parent
+CIFAR10 = ROOT.parent / "shared" / "data" / "cifar10"
+
+
+def command(*arguments, cwd=None):
+    """What `nas-attn` prints, in a process of its own."""
+    code = "from nas_attn.cli import main; main()"
+    process = subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True, check=False, cwd=cwd
+    )
+    assert process.returncode == 0, process.stderr
+    assert process.stderr == ""
+    return process.stdout
+
+
+def test_the_readmes_python_runs_as_written(make_study, tmp_path, monkeypatch):
+    """On the small study, so that it takes seconds."""
+    readme = (ROOT / "README.md").read_text()
+    blocks = re.findall(r"```python\n(.*?)```", readme, flags=re.DOTALL)
+    assert any("open_study" in block for block in blocks)
+    folder = make_study(name="digits")
+    (tmp_path / "studies").mkdir()
+    folder.rename(tmp_path / "studies" / "digits")
+    (tmp_path / "search_spaces").symlink_to(ROOT / "search_spaces")
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    for block in blocks:
+        exec(block.replace("trials=24", "trials=3"), names)
+    assert isinstance(names["network"], torch.nn.Module)
+    assert len(names["table"]) == 3
+    assert set(names["front"].index) <= set(names["table"].index)
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory):
+    """A study that has trained six networks; no test may change it."""
+    folder = tmp_path_factory.mktemp("searched")
+    (folder / "study.toml").write_text(STUDY.replace("trials = 3", "trials = 6"))
+    (folder / "space.toml").write_text(SPACE)
+    study = nas_attn.open_study(folder)
+    study.run()
+    return study
+
+
+def test_a_network_comes_back_with_its_trained_weights(searched):
+    row = searched.folder.pick("best")
+    data = load_data(searched.folder.file.data, searched.folder.path)
+    network = searched.network(row.key)
+    accuracy, loss = score(network, data.validation, data, 128)
+    assert accuracy == pytest.approx(row.accuracy)
+    assert loss == pytest.approx(row.loss, rel=1e-4)
+    assert str(searched.architecture(row.key)) == row.architecture
+    assert not network.training
+
+
+def test_the_table_has_the_agreed_columns(searched):
+    table = searched.table()
+    assert table.index.name == "key"
+    agreed = "architecture accuracy loss params macs flops latency_ms latency_iqr_ms seed state reason device versions"
+    assert set(agreed.split()) <= set(table.columns)
+    assert table["accuracy"].between(0.05, 1).all()
+    assert (table["latency_ms"] > 0).all()
+    assert list(table["role"].iloc[:3]) == ["baseline"] * 3
+
+
+def test_a_repeated_study_gives_the_same_rows(searched, make_study):
+    again = nas_attn.open_study(make_study(study=STUDY.replace("trials = 3", "trials = 4")))
+    again.run()
+    measured = ["latency_ms", "latency_iqr_ms", "train_seconds"]
+    table = again.table().drop(columns=measured)
+    pd.testing.assert_frame_equal(table.iloc[:3], searched.table().drop(columns=measured).iloc[:3], check_exact=True)
+
+
+def test_an_unknown_key_is_told(searched):
+    with pytest.raises(InputError, match="pick: found 'nonsense'"):
+        searched.network("nonsense")
+
+
+def test_damaged_and_missing_weights_are_told(make_study):
+    study = nas_attn.open_study(make_study(study=STUDY.replace("trials = 3", "trials = 1")))
+    study.run()
+    (weights,) = (study.folder.path / "weights").iterdir()
+    weights.write_bytes(weights.read_bytes()[:-100])
+    with pytest.raises(InputError, match="holds no weights of this network"):
+        study.network("best")
+    weights.unlink()
+    with pytest.raises(InputError, match="are missing"):
+        study.network("best")
+
+
+def test_a_changed_recipe_is_refused_with_what_changed(make_study):
+    folder = make_study(study=STUDY.replace("trials = 3", "trials = 1"))
+    nas_attn.open_study(folder).run()
+    (folder / "study.toml").write_text(STUDY.replace("epochs = 1", "epochs = 2"))
+    (folder / "space.toml").write_text(SPACE.replace("[4, 8]", "[4, 16]"))
+    with pytest.raises(InputError) as error:
+        nas_attn.open_study(folder).run()
+    assert "recipe.epochs: was 1, is 2" in str(error.value)
+    assert "space.stage1.se.reduction: was [4, 8], is [4, 16]" in str(error.value)
+
+
+def test_a_diverging_recipe_becomes_reasons_and_the_search_goes_on(make_study):
+    study = nas_attn.open_study(make_study(study=STUDY.replace("epochs = 1", "epochs = 1\nlearning_rate = 1e12")))
+    assert study.run() == "3 of 3 networks are trained"
+    table = study.table()
+    assert set(table["state"]) == {"failed"}
+    assert table["reason"].str.contains("nan").all()
+    assert study.front().empty
+
+
+def test_every_step_works_from_the_command_line(make_study, tmp_path):
+    folder = make_study()
+    assert "3 of 3 networks are trained" in command("search", folder)
+    assert "3 of 3 networks are trained" in command("search", folder)  # nothing is left to do
+    shown = command("front", folder, "--csv", tmp_path / "front.csv")
+    assert set(read_csv(tmp_path / "front.csv").index) == set(nas_attn.open_study(folder).front().index)
+    assert all(key in shown for key in nas_attn.open_study(folder).front().index)
+    written = command("report", folder)
+    assert str(folder / "report.html") in written
+    assert (folder / "front.png").read_bytes().startswith(b"\x89PNG")
+    assert "accuracy" in command("export", folder, tmp_path / "out", "--pick", "best")
+    config = json.loads((tmp_path / "out" / "config.json").read_text())
+    assert config["key"] == nas_attn.open_study(folder).folder.pick("best").key
+    assert 0 < config["metrics"]["test_accuracy"] <= 1
+    assert "resnet8" in command("space", folder / "space.toml")
+
+
+def test_images_of_the_users_own_run_to_the_export(make_study, make_images, tmp_path):
+    text = STUDY.replace('kind = "digits"', 'kind = "folder"\npath = "photos"').replace("epochs = 1", "epochs = 20")
+    folder = make_study(study=text.replace("batch_size = 128", "batch_size = 8").replace("trials = 3", "trials = 2"))
+    make_images(folder / "photos", count=20)
+    study = nas_attn.open_study(folder)
+    study.run()
+    assert study.table()["accuracy"].max() > 0.8
+    study.export(tmp_path / "out", "best")
+    assert json.loads((tmp_path / "out" / "config.json").read_text())["class_names"] == ["bright", "dark"]
+
+
+@pytest.mark.skipif(not CIFAR10.is_dir(), reason="needs the CIFAR-10 Parquet files")
+def test_cifar10_runs_to_the_export(make_study, tmp_path):
+    source = f'kind = "parquet"\npath = "{CIFAR10}/train-00000-of-00001.parquet"\nlimit = 300'
+    text = STUDY.replace('kind = "digits"', source).replace("trials = 3", "trials = 2")
+    study = nas_attn.open_study(make_study(study=text))
+    study.run()
+    assert (study.table()["state"] == "complete").all()
+    study.export(tmp_path / "out")
+    assert "airplane" in json.loads((tmp_path / "out" / "config.json").read_text())["class_names"]
