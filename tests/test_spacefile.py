@@ -217,7 +217,8 @@ START = 'backbone = "resnet8"\n'
         ),
         (
             START + "per = 'block'\nslots = ['stage1']\n[kinds.se]",
-            "3: slots: found 'stage1'; did you mean 'stage1.block0'? allowed: stage1.block0, stage2.block0, stage3.block0",
+            "3: slots: found 'stage1'; did you mean 'stage1.block0'?"
+            " allowed: stage1.block0, stage2.block0, stage3.block0",
         ),
         (START + "slots = 'stage1'\n[kinds.se]", "2: slots: found 'stage1'; allowed: a list"),
         (

@@ -1,8 +1,10 @@
-"""What one image costs a network, counted from shapes alone."""
+"""What one image costs a network, counted operator by operator."""
 
+import copy
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -14,7 +16,6 @@ from nas_attn.space import InputError
 
 from .operators import FREE, OPAQUE, RULES, Rule
 from .products import PRODUCTS
-from .tracing import Watched, on_meta
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # fvcore scripts a loss as soon as it is imported
@@ -47,22 +48,21 @@ def count(network: nn.Module, image: tuple[int, int, int], rules: Mapping[str, R
     element that it gives; a reduction or a pooling (`mean`, `amax`, `max_pool2d`) one for each element that it takes;
     moving, shaping and converting data costs nothing, nor does computing with sizes. The bias of a product is the
     start of its sum and costs nothing more. Scaled dot-product attention costs its two products, and one FLOP each
-    for scale, softmax and, where there is one, mask for each pair of positions. What is computed counts even where
-    the network's output does not depend on it.
+    for scale, softmax and, where there is one, mask for each pair of positions.
 
-    fvcore traces a copy on the `meta` device, so no arithmetic is done and the network stays as it is. `rules` adds to
-    the known operators, or overrides them: a rule takes fvcore's traced inputs and outputs of one call, and gives its
-    number of elements.
+    fvcore traces one pass of a copy whose weights are never filled in: a network on the `meta` device will do, and the
+    network stays as it is. `rules` adds to the known operators, or overrides them: a rule takes fvcore's traced inputs
+    and outputs of one call, and gives its number of elements.
 
     Raises `UncountedOperator` for an operator without a rule, and what PyTorch raises where the network does not take
     such an image, or decides by the values that it computes.
     """
-    analysis = FlopCountAnalysis(Watched(on_meta(network)), torch.empty(1, *image, device="meta"))
+    traced = copy.deepcopy(network).to_empty(device="cpu").eval()
+    analysis = FlopCountAnalysis(traced, torch.zeros(1, *image))
     analysis.clear_op_handles()
     analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False).tracer_warnings("none")
     analysis.set_op_handle(**_handles(rules or {}))
-    # Autograd functions switch gradients off for their insides, and `Watched` must be able to see that.
-    with torch.inference_mode(False), torch.enable_grad():
+    with torch.inference_mode(False), torch.no_grad(), _unfused_attention():
         counted: Counter[str] = analysis.by_operator()
     if uncounted := analysis.unsupported_ops():
         raise _uncounted(uncounted)
@@ -99,3 +99,14 @@ def _uncounted(names: Iterable[str]) -> UncountedOperator:
         f"count(network, image, rules={{{names[0]!r}: rule}}), "
         "where rule(inputs, outputs) is the number of elements that one call computes"
     )
+
+
+@contextmanager
+def _unfused_attention() -> Iterator[None]:
+    """Keep `nn.MultiheadAttention` from its fast path, a single operator that hides its products."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)

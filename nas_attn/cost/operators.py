@@ -18,13 +18,9 @@ def shape(value: Any) -> list[int]:
 
 
 def elements(value: Any) -> int:
-    """The number of elements of a traced tensor; 0 for anything else, and for sizes.
-
-    The network is on the `meta` device; the tracer keeps sizes, and what is computed from them, as tensors on the CPU.
-    """
-    if value.type().kind() != "TensorType" or (value.isCompleteTensor() and value.type().device().type != "meta"):
-        return 0
-    return math.prod(shape(value))
+    """The elements of a traced tensor; 0 for a single number, because the tracer holds sizes as such tensors too."""
+    sizes = value.type().sizes() if value.type().kind() == "TensorType" else None
+    return math.prod(sizes) if sizes else 0
 
 
 def per_output(inputs: list[Any], outputs: list[Any]) -> int:

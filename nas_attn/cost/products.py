@@ -8,7 +8,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from .einsum import einsum
+from fvcore.nn.jit_handles import einsum_flop_jit
+
 from .operators import elements, shape
 
 Product = Callable[[list[Any], list[Any]], Counter[str]]
@@ -57,12 +58,20 @@ def scaled_dot_product_attention(inputs: list[Any], outputs: list[Any]) -> Count
     return Counter(macs=pairs * (query[-1] + value[-1]), elements=pairs * (2 + masked))
 
 
-def contraction(inputs: list[Any], outputs: list[Any]) -> Counter[str]:
-    """`einsum`, two operands at a time."""
-    shapes = [tuple(shape(operand)) for operand in inputs[1].node().inputs()]
-    path = [step.toIValue() for step in inputs[2].node().inputs()] or inputs[2].toIValue()
-    macs, others = einsum(inputs[0].toIValue(), shapes, path)
-    return Counter(macs=macs, elements=others)
+def einsum(inputs: list[Any], outputs: list[Any]) -> Counter[str]:
+    """Of two operands each index runs once; more of them meet in the order that NumPy finds cheapest.
+
+    Where nothing is summed it is no product of matrices, and costs one for each element.
+    """
+    terms = str(inputs[0].toIValue()).replace(" ", "").partition("->")[0].split(",")
+    shapes = [shape(operand) for operand in inputs[1].node().inputs()]
+    if len(terms) != 2 or "..." in "".join(terms):
+        return Counter(macs=int(einsum_flop_jit(inputs, outputs)))
+    sizes = {
+        index: size for term, sized in zip(terms, shapes, strict=True) for index, size in zip(term, sized, strict=True)
+    }
+    everything = math.prod(sizes.values())
+    return Counter(macs=everything) if everything > elements(outputs[0]) else Counter(elements=everything)
 
 
 PRODUCTS: dict[str, Product] = {
@@ -81,7 +90,7 @@ PRODUCTS: dict[str, Product] = {
     "aten::baddbmm": matrix(1),
     "aten::addbmm": summed_batch,
     "aten::tensordot": tensordot,
-    "aten::einsum": contraction,
+    "aten::einsum": einsum,
     "aten::scaled_dot_product_attention": scaled_dot_product_attention,
 }
 """Every matrix product by the tracer's name."""

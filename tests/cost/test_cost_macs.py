@@ -7,7 +7,6 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from nas_attn.cost import count
-from nas_attn.cost.einsum import einsum
 
 
 class Function(nn.Module):
@@ -80,8 +79,6 @@ MATRIX_PRODUCTS = {
     "einsum, dots": lambda x: torch.einsum("...hw,...vw->...hv", x, x[:, :1]),
     "einsum, three operands": lambda x: torch.einsum("bchw,bdhw,de->bce", x, x, torch.ones(4, 5)),
     "einsum, nothing summed": lambda x: torch.einsum("bchw,bc->bchw", x, x[:, :, 0, 0]),
-    "einsum, one label of one operand summed": lambda x: torch.einsum("bchw,bdw->bcd", x, x[:, :, 0]),
-    "einsum, one channel": lambda x: torch.einsum("bchw,bchv->bwv", x[:, :1, :1], x[:, :1, :1]),
     "einsum, diagonal": lambda x: torch.einsum("cii,cj->ij", x[0, :, :6, :6], x[0, :, 0]),
 }
 
@@ -126,22 +123,13 @@ def test_a_causal_mask_costs_one_for_each_pair():
 
 
 def test_multi_head_attention_is_not_lost_in_a_fast_path():
-    attention = nn.MultiheadAttention(8, 2, batch_first=True)
-    network = Function(lambda x: attention.to(x.device)(x[:, 0], x[:, 0], x[:, 0], need_weights=False)[0])
-    network.attention = attention
+    class Heads(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.attention = nn.MultiheadAttention(8, 2, batch_first=True)
+
+        def forward(self, x):
+            return self.attention(x[:, 0], x[:, 0], x[:, 0], need_weights=False)[0]
+
     projections, products = 4 * 6 * 8 * 8, 2 * 2 * 6 * 6 * 4
-    assert count(network, (4, 6, 8)).macs == projections + products
-
-
-def test_the_order_of_contraction_is_followed():
-    shapes = [(2, 3), (3, 50), (50, 7)]
-    assert einsum("ab,bc,cd->ad", shapes) == (2 * 3 * 50 + 2 * 50 * 7, 0)
-    assert einsum("ab,bc,cd->ad", shapes, [1, 2, 0, 1]) == (3 * 50 * 7 + 2 * 3 * 7, 0)
-
-
-def test_an_einsum_without_a_product_costs_elements_only():
-    assert einsum("chw->wc", [(2, 3, 4)]) == (0, 0)
-    assert einsum("chw->c", [(2, 3, 4)]) == (0, 24)
-    assert einsum("chw,c->chw", [(2, 3, 4), (2,)]) == (0, 24)
-    assert einsum("ch,c->c", [(2, 3), (2,)]) == (0, 6 + 2)
-    assert einsum("...h,...h->...", [(1, 2, 5), (3, 2, 5)]) == (3 * 2 * 5, 0)
+    assert count(Heads(), (4, 6, 8)).macs == projections + products

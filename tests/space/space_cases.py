@@ -22,7 +22,7 @@ def slot(name, *kinds, blocks=2):
 SE = Kind("se", (("reduction", (8, 4)), ("bias", (False, True))))
 BOTH = Kind("gate", (("reduction", (2,)),), positions=("block", "branch"))
 BARE = Kind("spatial")
-WORDS = Kind("words", (("mode", ("mean", "none", "se")), ("share", (0.5, 1e-07, -2)), ("position_x", (1,))))
+WORDS = Kind("words", (("mode", ("mean", "none", "words")), ("share", (0.5, 1e-07, -2)), ("position_x", (1,))))
 
 MADE_UP = {
     "nothing": SearchSpace(()),
