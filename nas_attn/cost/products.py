@@ -23,7 +23,7 @@ def matrix(first: int) -> Product:
     """
 
     def product(inputs: list[Any], outputs: list[Any]) -> Counter[str]:
-        return Counter(macs=elements(outputs[0]) * shape(inputs[first])[-1])
+        return Counter(macs=math.prod(shape(outputs[0])) * shape(inputs[first])[-1])
 
     return product
 
