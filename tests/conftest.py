@@ -1,33 +1,14 @@
+import os
 import textwrap
+
+os.environ["OMP_NUM_THREADS"] = (
+    "1"  # before torch is loaded, here and in child processes: its threads wait for each other
+)
 
 import numpy as np
 import pytest
 from PIL import Image
-
-SPACE = """
-backbone = "resnet8"
-image = [1, 8, 8]
-
-[kinds.se]
-reduction = [4, 8]
-
-[kinds.spatial]
-kernel_size = 3
-"""
-
-STUDY = """
-space = "space.toml"
-
-[data]
-kind = "digits"
-
-[recipe]
-epochs = 1
-batch_size = 128
-
-[search]
-trials = 3
-"""
+from small_study import SPACE, STUDY
 
 
 @pytest.fixture

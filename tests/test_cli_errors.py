@@ -5,7 +5,7 @@ import sys
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import SPACE, STUDY
+from small_study import SPACE, STUDY
 
 from nas_attn import cli
 from nas_attn.study import hold

@@ -6,8 +6,8 @@ import sys
 import time
 
 import pytest
-from conftest import STUDY
 from optuna.trial import TrialState
+from small_study import STUDY
 
 from nas_attn.study import StudyFolder
 

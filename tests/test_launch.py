@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
-from conftest import SPACE, STUDY
+from small_study import SPACE, STUDY
 
 import nas_attn
 from nas_attn.results import read_csv
