@@ -40,20 +40,25 @@ def door(
 
 @app.command()
 def space(file: Annotated[Path, typer.Argument(help="A search-space file.", metavar="FILE")]) -> None:
-    """Show what may be chosen in a search space, how many networks that is, and what they cost."""
+    """Show what may be chosen in a search space, how many networks that is, and what they cost.
+
+    The costs are those of the baselines: no attention anywhere, and each kind everywhere.
+    """
     from nas_attn.ledger import price
+    from nas_attn.space.ranges import fold
+    from nas_attn.space.values import spell_value
     from nas_attn.spacefile import load_space
 
     said, space = load_space(file)
     kinds: dict[str, list[Any]] = {}
     for slot in space.slots:
         for kind in slot.kinds:
-            asked = ((question, "|".join(map(str, values))) for question, values in kind.questions)
+            asked = ((question, "|".join(map(spell_value, values))) for question, values in kind.questions)
             text = f"{kind.name}({', '.join(f'{question}={values}' for question, values in asked)})"
             kinds.setdefault(text, []).append(slot.name)
     networks = f"{space.size:,} network{'s' if space.size > 1 else ''}"
     typer.echo(f"{file}: {said.backbone}, {len(space.slots)} slots (one a {said.per}), {networks}\n")
-    _show(("what may stand there", "slots"), ((text, ", ".join(slots)) for text, slots in kinds.items()))
+    _show(("what may stand there", "slots"), ((text, ", ".join(fold(slots))) for text, slots in kinds.items()))
     channels, height, width = said.image
     typer.echo(f"\nWhat it costs, for one image of {channels} x {height} x {width} and {said.classes} classes:\n")
     costs = [(a, price(a, said.backbone, said.image, said.classes)) for a in space.baselines()]
@@ -107,7 +112,11 @@ def front(
     study: StudyPath,
     csv: Annotated[Path | None, typer.Option(help="Also write the rows of the front to this CSV file.")] = None,
 ) -> None:
-    """Show the Pareto front of a study: the networks that no other beats in every objective."""
+    """Show the Pareto front of a study: the networks that no other beats.
+
+    Another network beats one if it is at least as good in every objective and better in one. The best in the first
+    objective comes first; a star marks the knee, the most balanced of them.
+    """
     from nas_attn.results import evaluations, knee, write_csv
     from nas_attn.study import StudyFolder
 
@@ -126,8 +135,9 @@ def front(
         for row in evaluations(rows)
     )
     _show(("", "key", *measures, "latency", "architecture"), lines)
-    first = table.iloc[0]
-    timed = f"{first['latency_device']}, {first['latency_threads']} thread(s), batch {first['latency_batch']}"
+    first = evaluations(rows)[0]
+    threads = f"{first.latency_threads} thread{'s' if first.latency_threads > 1 else ''}"
+    timed = f"{first.latency_device}, {threads}, batch {first.latency_batch}"
     typer.echo(
         f"\n* the knee, the most balanced of them. Latency on {timed}. One seed: small differences may be noise."
     )
@@ -138,7 +148,11 @@ def front(
 
 @app.command()
 def report(study: StudyPath) -> None:
-    """Write report.html and front.png into a study's folder."""
+    """Write report.html and front.png into a study's folder.
+
+    The page needs no network: the front as an interactive picture and as a table, what stands where in each of its
+    networks, every row with its reason, settings, versions and devices.
+    """
     from nas_attn.study.reporting import report_study
 
     for path in report_study(study):
@@ -154,7 +168,12 @@ def export(
         typer.Option(help="knee: the most balanced of the front; best: the most accurate; or a KEY.", metavar="WHICH"),
     ] = "knee",
 ) -> None:
-    """Write a trained network into a folder that needs torch alone, and prove that it works there."""
+    """Write a trained network into a folder that needs torch alone, and prove that it works there.
+
+    The folder holds model.py (source to read), model.safetensors, model.pt2, config.json and a README.md that says how
+    to use them. Before they are kept, a fresh process without nas_attn loads them and compares their outputs. The
+    accuracy on the test part, which no search has seen, is measured here.
+    """
     from nas_attn.launch import open_study
     from nas_attn.results.measures import spell
 

@@ -1,20 +1,20 @@
 """Joint of assembly, cost and training: an architecture becomes a row of knowledge about it."""
 
 import math
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import nn
 
 from nas_attn.assembly import build
 from nas_attn.cost import device_name, measure_latency
 from nas_attn.ledger import price
 from nas_attn.results import Evaluation
+from nas_attn.results.files import write_whole
 from nas_attn.settings import Latency, Recipe
 from nas_attn.space import Architecture, InputError, parse
 from nas_attn.training import ImageData, TrainingFailed, train, training_device
@@ -115,11 +115,7 @@ def weights_file(folder: Path, key: str) -> Path:
 def write_weights(network: nn.Module, path: Path) -> None:
     """Keep a network's weights and buffers; a crash in between leaves the file as it was."""
     path.parent.mkdir(exist_ok=True)
-    partial = path.with_suffix(".partial")
-    save_file({name: tensor.contiguous() for name, tensor in network.state_dict().items()}, partial)
-    with partial.open("rb") as file:
-        os.fsync(file.fileno())
-    partial.replace(path)
+    write_whole(path, save({name: tensor.contiguous() for name, tensor in network.state_dict().items()}))
 
 
 def read_weights(network: nn.Module, path: Path) -> nn.Module:

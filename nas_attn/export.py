@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import nn
 
 from nas_attn.attention import ATTENTIONS
@@ -90,9 +90,7 @@ def export(winner: Winner, out: Path) -> list[str]:
 
 def _write(winner: Winner, network: nn.Module, folder: Path) -> list[str]:
     config = _config(winner)
-    save_file(
-        {name: tensor.contiguous() for name, tensor in network.state_dict().items()}, folder / "model.safetensors"
-    )
+    (folder / "model.safetensors").write_bytes(save(dict(network.state_dict())))
     (folder / "model.py").write_text(model_source(winner), encoding="utf-8")
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     (folder / "README.md").write_text(_TEMPLATES.get_template("card.md.jinja").render(config), encoding="utf-8")

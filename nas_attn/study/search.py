@@ -116,11 +116,14 @@ class Search:
                 trial.set_constraint(measure, value - limit)
         if row.state == "failed":
             trial.set_constraint("failed", 1.0)
-        if row.state == "complete":
-            self.study.tell(trial, [getattr(row, objective) for objective in self.file.objectives])
-        else:
-            self.study.tell(trial, state=TrialState.PRUNED)
+        self._tell(trial.number, row)
         return row
+
+    def _tell(self, number: int, row: Evaluation) -> None:
+        if row.state == "complete":
+            self.study.tell(number, [getattr(row, objective) for objective in self.file.objectives])
+        else:
+            self.study.tell(number, state=TrialState.PRUNED)
 
     @contextmanager
     def _told(self, trial: optuna.Trial) -> Iterator[None]:
@@ -134,10 +137,10 @@ class Search:
         """Finish what a killed process left running: told if it had written its row, else failed."""
         for left in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             row = read_row(left)
-            if row is not None and row.state == "complete":
-                self.study.tell(left.number, [getattr(row, objective) for objective in self.file.objectives])
-            else:
+            if row is None:
                 self.study.tell(left.number, state=TrialState.FAIL)
+            else:
+                self._tell(left.number, row)
 
     def _unanswered(self, rows: dict[str, Evaluation]) -> list[tuple[Architecture, Role]]:
         """What has to be trained before the sampler is asked: baselines, and what was interrupted."""
