@@ -82,12 +82,15 @@ def search(
     """
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from nas_attn.launch import open_study
     from nas_attn.results import Evaluation
+    from nas_attn.study import StudyFolder
 
-    opened = open_study(study)
-    total = trials or opened.folder.file.search.trials
+    total = trials or StudyFolder.open(study).file.search.trials
     console = _console()
+    console.print(f"{study}: training until {total} networks are known, baselines first", soft_wrap=True)
+
+    from nas_attn.launch import open_study  # takes seconds, so something is said before
+
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         networks, epochs = progress.add_task("networks", total=total), progress.add_task("epochs", total=None)
@@ -100,7 +103,7 @@ def search(
             progress.update(epochs, completed=done, total=all_epochs)
 
         try:
-            said = opened.run(trials, on_row=on_row, on_epoch=on_epoch)
+            said = open_study(study).run(trials, on_row=on_row, on_epoch=on_epoch)
         except KeyboardInterrupt:
             console.print(f"Interrupted; what is finished is kept. Go on with: nas-attn search {study}", soft_wrap=True)
             raise typer.Exit(130) from None

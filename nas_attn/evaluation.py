@@ -17,7 +17,7 @@ from nas_attn.results import Evaluation
 from nas_attn.results.files import write_whole
 from nas_attn.settings import Latency, Recipe
 from nas_attn.space import Architecture, InputError, parse
-from nas_attn.training import ImageData, TrainingFailed, train, training_device
+from nas_attn.training import ImageData, TrainingFailed, memory_faults_told, train, training_device
 
 OnEpoch = Callable[[Evaluation, int, int], None]
 """Called with the row in training, the epochs done and the epochs in all."""
@@ -59,8 +59,13 @@ class Evaluator:
         )
 
     def time(self, row: Evaluation) -> Evaluation:
-        """The row with its latency, measured on the untrained network: weights do not change it."""
-        reading = measure_latency(self._build(parse(row.architecture)), self.data.image, self.latency, self.timed_on)
+        """The row with its latency, measured on the untrained network; or with the reason why there is none."""
+        network = self._build(parse(row.architecture))
+        try:
+            with memory_faults_told():
+                reading = measure_latency(network, self.data.image, self.latency, self.timed_on)
+        except TrainingFailed as failure:
+            return replace(row, state="failed", reason=str(failure))
         return replace(
             row,
             latency_ms=reading.median_ms,

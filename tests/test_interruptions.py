@@ -31,7 +31,7 @@ def running(folder):
 def test_a_stopped_search_goes_on_and_trains_nothing_twice(make_study, sent, code):
     folder = make_study(study=SLOWER)
     process = start(folder)
-    first, second = process.stdout.readline(), process.stdout.readline()
+    _, first, second = (process.stdout.readline() for _ in range(3))
     assert first.split()[0] == "1/4", process.stderr.read()
     assert second.split()[0] == "2/4"
     while not running(folder):

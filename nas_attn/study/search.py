@@ -34,7 +34,7 @@ class Evaluator(Protocol):
         """Parameters, MACs and FLOPs, without running anything."""
 
     def time(self, row: Evaluation) -> Evaluation:
-        """The row with its latency."""
+        """The row with its latency, or with the reason why there is none."""
 
     def train(self, row: Evaluation) -> Evaluation:
         """The row with its accuracy and loss, or with the reason why there are none."""
@@ -79,7 +79,8 @@ class Search:
             row = self._try(rows, role or "search")
             rows[row.key] = row
             free = 0 if trained(rows.values()) > before else free + 1
-        return f"{trained(rows.values())} of {trials} networks are trained"
+        done = trained(rows.values())
+        return f"{done} of {trials} networks are trained" if done == trials else f"{done} networks are trained already"
 
     def _try(self, rows: dict[str, Evaluation], role: Role) -> Evaluation:
         trial = self.study.ask()
@@ -103,6 +104,8 @@ class Search:
             if over := over_budget(row, self.file.budget):
                 return over
             row = step(row)
+            if row.state == "failed":
+                break
         return row
 
     def _open(self, row: Evaluation) -> bool:

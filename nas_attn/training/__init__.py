@@ -2,7 +2,7 @@
 
 from .classifier import Classifier, OnEpoch
 from .device import training_device
-from .failure import TrainingFailed
+from .failure import TrainingFailed, memory_faults_told
 from .fit import Score, score, train
 from .images import ImageData, Part
 from .sources import load_data
@@ -15,6 +15,7 @@ __all__ = [
     "OnEpoch",
     "Score",
     "TrainingFailed",
+    "memory_faults_told",
     "train",
     "score",
     "training_device",
