@@ -23,6 +23,7 @@ from nas_attn.study import (
     find_study,
     hold,
     read_facts,
+    storage_faults_told,
     terminable,
     write_asked,
 )
@@ -52,7 +53,7 @@ class Study:
         """
         file, path = self.folder.file, self.folder.path
         spacefile, space = load_space(path / file.space)
-        with hold(path), terminable():
+        with hold(path), terminable(), storage_faults_told(path, file.search.storage):
             data = load_data(file.data, path)
             evaluator = Evaluator(
                 backbone=spacefile.backbone,

@@ -5,7 +5,7 @@ from .interrupts import terminable
 from .record import read_facts, read_rows, read_slots, write_asked
 from .samplers import SAMPLERS
 from .search import Evaluator, OnRow, Search, trained
-from .storage import begin_study, find_study, hold, storage_url
+from .storage import begin_study, find_study, hold, storage_faults_told, storage_url
 
 __all__ = [
     "SAMPLERS",
@@ -19,6 +19,7 @@ __all__ = [
     "read_facts",
     "read_rows",
     "read_slots",
+    "storage_faults_told",
     "storage_url",
     "terminable",
     "trained",

@@ -77,6 +77,15 @@ def _study_name(folder: Path, storage: str | None) -> str:
 
 
 @contextmanager
+def storage_faults_told(folder: Path, storage: str | None) -> Iterator[None]:
+    """Within it a storage that cannot be read or written any more is an `InputError`; what it holds is kept."""
+    try:
+        yield
+    except (SQLAlchemyError, OptunaError) as error:
+        raise _fault(storage_url(folder, storage), error) from None
+
+
+@contextmanager
 def _opened(url: str) -> Iterator[BaseStorage]:
     """The database behind a URL, with Optuna keeping its log to itself and every failure told as the user's to mend."""
     before = optuna.logging.get_verbosity()
@@ -84,7 +93,11 @@ def _opened(url: str) -> Iterator[BaseStorage]:
     try:
         yield RDBStorage(url)
     except (SQLAlchemyError, OptunaError, ImportError, RuntimeError, ValueError) as error:
-        cause = str(error.__cause__ or error).splitlines()[0]
-        raise InputError(f"storage {url}: cannot be used as an Optuna database: {cause}") from None
+        raise _fault(url, error) from None
     finally:
         optuna.logging.set_verbosity(before)
+
+
+def _fault(url: str, error: Exception) -> InputError:
+    cause = str(error.__cause__ or error).splitlines()[0]
+    return InputError(f"storage {url}: cannot be used as an Optuna database: {cause}")

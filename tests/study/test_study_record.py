@@ -7,7 +7,16 @@ import pytest
 from fakes import FACTS, FakeEvaluator, search, space, study_file
 
 from nas_attn.space import Architecture, InputError
-from nas_attn.study import begin_study, find_study, read_facts, read_rows, read_slots, storage_url, write_asked
+from nas_attn.study import (
+    begin_study,
+    find_study,
+    read_facts,
+    read_rows,
+    read_slots,
+    storage_faults_told,
+    storage_url,
+    write_asked,
+)
 
 ASKED = {"objectives": ("accuracy", "flops"), "recipe": {"epochs": 10, "learning_rate": 0.1}}
 
@@ -94,6 +103,13 @@ def test_a_database_of_something_else_is_told(tmp_path):
 def test_a_storage_url_that_makes_no_sense_is_told(tmp_path):
     with pytest.raises(InputError, match="storage nonsense: cannot be used"):
         find_study(tmp_path, "nonsense")
+
+
+def test_a_database_that_fails_in_the_middle_is_told(tmp_path):
+    going_on = search(tmp_path, FakeEvaluator())
+    (tmp_path / "study.db").write_bytes(b"overwritten " * 1000)
+    with pytest.raises(InputError, match="cannot be used as an Optuna database"), storage_faults_told(tmp_path, None):
+        going_on.run(2)
 
 
 def test_reading_does_not_begin_a_study(tmp_path):
