@@ -20,6 +20,7 @@ from nas_attn.study import (
     Search,
     StudyFolder,
     begin_study,
+    check_images,
     find_study,
     hold,
     read_facts,
@@ -66,9 +67,12 @@ class Study:
                 on_epoch=on_epoch,
             )
             study = find_study(path, file.search.storage) or begin_study(path, file.search.storage, file.objectives)
-            write_asked(study, self._asked(evaluator), space, _facts(data))
+            asked = {**self._asked(), "backbone": spacefile.backbone}
+            if "latency_ms" in file.objectives or file.budget.max_latency_ms:
+                asked["latency"]["measured_on"] = device_name(evaluator.timed_on)
+            write_asked(study, asked, space, _facts(data))
             search = Search(study, space, file, evaluator, on_row)
-            return search.run(trials or file.search.trials)
+            return search.run(file.search.trials if trials is None else trials)
 
     def table(self) -> pd.DataFrame:
         """One row an architecture, indexed by key, in the order of first trial."""
@@ -95,9 +99,11 @@ class Study:
         Its accuracy on the test part is measured here, for the first time. Returns its row, and what the user should
         know about the files.
         """
-        row, facts = self.folder.pick(pick), read_facts(self.folder.study())
-        network = self._network(row, facts)
+        row, study = self.folder.pick(pick), self.folder.study()
         data = load_data(self.folder.file.data, self.folder.path)
+        facts = _facts(data)
+        check_images(study, self._asked(), facts)
+        network = self._network(row, facts)
         accuracy, _ = score(network, data.test, data, self.folder.file.recipe.batch_size)
         winner = Winner(
             network=network,
@@ -119,15 +125,12 @@ class Study:
         network = build(architecture, self._backbone, in_channels=facts.in_channels, classes=classes, seed=row.seed)
         return read_weights(network, weights_file(self.folder.path / "weights", row.key))
 
-    def _asked(self, evaluator: Evaluator) -> dict[str, Any]:
+    def _asked(self) -> dict[str, Any]:
         """What a row of this study answers; where its files stand on the disk is no part of it."""
-        file = self.folder.file
-        asked = file.model_dump(include={"objectives", "seed", "data", "recipe", "latency"})
+        asked = self.folder.file.model_dump(include={"objectives", "seed", "data", "recipe", "latency"})
         for place in ("path", "test_path"):
             asked["data"].pop(place, None)
-        if "latency_ms" in file.objectives or file.budget.max_latency_ms:
-            asked["latency"]["measured_on"] = device_name(evaluator.timed_on)
-        return {**asked, "backbone": evaluator.backbone}
+        return asked
 
 
 def open_study(path: Path | str) -> Study:

@@ -117,6 +117,15 @@ def test_a_changed_recipe_is_refused_with_what_changed(make_study):
     assert "space.stage1.se.reduction: was [4, 8], is [4, 16]" in str(error.value)
 
 
+def test_an_export_is_not_tested_on_images_that_were_trained_on(make_study, tmp_path):
+    folder = make_study(study=STUDY.replace("trials = 3", "trials = 1"))
+    nas_attn.open_study(folder).run()
+    (folder / "study.toml").write_text(STUDY.replace('"digits"', '"digits"\nsplit_seed = 1'))
+    with pytest.raises(InputError, match=r"data\.split_seed: was 0, is 1"):
+        nas_attn.open_study(folder).export(tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_diverging_recipe_becomes_reasons_and_the_search_goes_on(make_study):
     study = nas_attn.open_study(make_study(study=STUDY.replace("epochs = 1", "epochs = 1\nlearning_rate = 1e12")))
     assert study.run() == "3 of 3 networks are trained"

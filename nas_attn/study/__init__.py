@@ -2,7 +2,7 @@
 
 from .folder import StudyFolder
 from .interrupts import terminable
-from .record import read_facts, read_rows, read_slots, write_asked
+from .record import check_images, read_facts, read_rows, read_slots, write_asked
 from .samplers import SAMPLERS
 from .search import Evaluator, OnRow, Search, trained
 from .storage import begin_study, find_study, hold, storage_faults_told, storage_url
@@ -14,6 +14,7 @@ __all__ = [
     "Search",
     "StudyFolder",
     "begin_study",
+    "check_images",
     "find_study",
     "hold",
     "read_facts",

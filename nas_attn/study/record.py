@@ -35,6 +35,20 @@ def write_asked(study: optuna.Study, asked: Mapping[str, Any], space: SearchSpac
         study.set_user_attr(_FACTS, asdict(facts))
         study.set_user_attr(_ASKED, question)
         return
+    _refuse_changes(study, before, question)
+
+
+def check_images(study: optuna.Study, asked: Mapping[str, Any], facts: ImageFacts) -> None:
+    """Make sure that the images are those that the study was begun with, so that no test image was trained on.
+
+    Raises `InputError` that names what has changed.
+    """
+    question = _flat({"data": asked["data"], "images": asdict(facts)})
+    before = {name: value for name, value in study.user_attrs[_ASKED].items() if name.startswith(("data.", "images."))}
+    _refuse_changes(study, before, question)
+
+
+def _refuse_changes(study: optuna.Study, before: Mapping[str, Any], question: Mapping[str, Any]) -> None:
     changed = [
         f"  {name}: was {before.get(name, 'absent')}, is {question.get(name, 'absent')}"
         for name in sorted({*before, *question})
