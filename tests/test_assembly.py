@@ -17,15 +17,6 @@ BARE = Architecture()
 POSITIONS = ("branch", "block")
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Networks this small lose by threads that wait for one another."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def network(text, *, seed=0, backbone="resnet8", in_channels=3, classes=10):
     return build(parse(text), backbone, in_channels=in_channels, classes=classes, seed=seed)
 

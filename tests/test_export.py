@@ -5,12 +5,12 @@ import sys
 
 import pytest
 import torch
+from made_up import evaluation
 from safetensors.torch import load_file
 
 from nas_attn.assembly import build
 from nas_attn.attention import ATTENTIONS
 from nas_attn.export import Winner, export, model_source
-from nas_attn.results import Evaluation
 from nas_attn.settings import ImageFacts
 from nas_attn.space import InputError, parse
 
@@ -28,23 +28,7 @@ def winner(spelling, **changes):
     for tensor in network.state_dict().values():  # trained weights are not initial ones
         if tensor.is_floating_point():
             tensor += 0.1 * torch.rand(tensor.shape, generator=generator)
-    row = Evaluation(
-        key=architecture.key,
-        architecture=str(architecture),
-        params=1,
-        macs=2,
-        flops=5,
-        latency_ms=0.5,
-        latency_iqr_ms=0.01,
-        latency_calls=300,
-        latency_device="some CPU",
-        latency_threads=1,
-        latency_batch=1,
-        latency_dtype="float32",
-        accuracy=0.75,
-        loss=0.5,
-        state="complete",
-    )
+    row = evaluation(str(architecture), latency_ms=0.5, latency_iqr_ms=0.01, accuracy=0.75, loss=0.5, state="complete")
     values = {"network": network, "backbone": "resnet8", "row": row, "facts": FACTS, "study": {"seed": 0}}
     return Winner(**{**values, "test_accuracy": 0.7, "test_images": 30, **changes})
 
@@ -110,7 +94,7 @@ def test_the_config_and_the_card_say_what_the_network_is(exported):
     assert config["class_names"] == ["cat", "dog", "owl"]
     assert config["normalisation"]["mean"] == [0.5, 0.4, 0.3]
     card = (out / "README.md").read_text()
-    for text in ("75.00 %", "70.00 %", "0.500 ms", "some CPU", "- `stage2.block0.branch`: gate"):
+    for text in ("75.00 %", "70.00 %", "0.500 ms", "a processor", "- `stage2.block0.branch`: gate"):
         assert text in card
 
 

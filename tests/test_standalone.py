@@ -21,15 +21,6 @@ from nas_attn.standalone import tensors as tensors_module
 DTYPES = tuple(tensors_module._TYPES.values())
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Networks this small lose by threads that wait for one another."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def executed(monkeypatch, *things):
     """The names of the source of these things, executed where this package cannot be imported."""
     imports, definitions = standalone_source(things)

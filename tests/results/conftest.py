@@ -1,9 +1,9 @@
 from dataclasses import replace
 
 import pytest
+from made_up import evaluation
 
-from nas_attn.results import Evaluation, table
-from nas_attn.space import parse
+from nas_attn.results import table
 
 _BRANCH = "stage{}.block0-1.branch={}"
 _SPELLINGS = [
@@ -15,35 +15,33 @@ _SPELLINGS = [
 ]
 
 
-def evaluation(spelling, accuracy, megaflops, latency_ms, **others):
-    return Evaluation(
-        key=parse(spelling).key,
-        architecture=spelling,
-        params=2_000 * megaflops,
-        macs=450_000 * megaflops,
-        flops=1_000_000 * megaflops,
-        latency_ms=latency_ms,
-        latency_iqr_ms=0.05,
-        latency_calls=300,
-        latency_device="a processor",
-        latency_threads=1,
-        latency_batch=1,
-        latency_dtype="float32",
-        **{"accuracy": accuracy, "loss": 1 - accuracy, "state": "complete", **others},
+def row(spelling, accuracy, megaflops, latency_ms, **others):
+    return evaluation(
+        spelling,
+        **{
+            "params": 2_000 * megaflops,
+            "macs": 450_000 * megaflops,
+            "flops": 1_000_000 * megaflops,
+            "latency_ms": latency_ms,
+            "accuracy": accuracy,
+            "loss": 1 - accuracy,
+            "state": "complete",
+            **others,
+        },
     )
 
 
 @pytest.fixture(scope="session")
 def rows():
     """Five networks that were trained, the first three of which are on the front, and two that were not."""
-    trained = [evaluation(*spelling) for spelling in _SPELLINGS]
+    trained = [row(*spelling) for spelling in _SPELLINGS]
     trained[0] = replace(trained[0], role="baseline")
     nan = float("nan")
     return table(
         [
             *trained,
-            evaluation("stage2.block1.branch=se(reduction=4)", nan, 200, 3.0, state="over_budget", reason="too dear"),
-            evaluation("stage2.block1.branch=se(reduction=2)", nan, 110, 1.5, state="failed", reason="loss <is> NaN"),
+            row("stage2.block1.branch=se(reduction=4)", nan, 200, 3.0, state="over_budget", reason="too dear"),
+            row("stage2.block1.branch=se(reduction=2)", nan, 110, 1.5, state="failed", reason="loss <is> NaN"),
         ]
     )
 

@@ -5,24 +5,12 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_up import evaluation
 
 from nas_attn.results import Evaluation, evaluations, read_csv, table, write_csv
 from nas_attn.space import InputError
 
-ROW = Evaluation(
-    key="140bedbf9c",
-    architecture="none",
-    params=269_722,
-    macs=40_813_184,
-    flops=82_000_000,
-    latency_ms=2.31,
-    latency_iqr_ms=0.05,
-    latency_calls=300,
-    latency_device="a processor",
-    latency_threads=1,
-    latency_batch=1,
-    latency_dtype="float32",
-)
+ROW = evaluation()
 
 texts = st.one_of(
     st.sampled_from(
