@@ -7,6 +7,7 @@ os.environ["OMP_NUM_THREADS"] = (
 
 import numpy as np
 import pytest
+from made_up import study_table
 from PIL import Image
 from small_study import SPACE, STUDY
 
@@ -39,3 +40,15 @@ def make_images():
         return folder
 
     return make
+
+
+@pytest.fixture(scope="session")
+def rows():
+    """The table of a study of seven networks, five of them trained."""
+    return study_table()
+
+
+@pytest.fixture(scope="session")
+def slots():
+    """A slot for each stage, with two blocks that offer a branch."""
+    return [(f"stage{number}", [f"stage{number}.block{block}.branch" for block in (0, 1)]) for number in (1, 2)]

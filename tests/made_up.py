@@ -1,6 +1,8 @@
 """Rows that nobody measured, for tests of what is done with rows."""
 
-from nas_attn.results import Evaluation
+from dataclasses import replace
+
+from nas_attn.results import Evaluation, table
 from nas_attn.space import parse
 
 
@@ -21,3 +23,43 @@ def evaluation(spelling="none", **known):
         "latency_dtype": "float32",
     }
     return Evaluation(**{**made_up, **known})
+
+
+_BRANCH = "stage{}.block0-1.branch={}"
+_TRAINED = [
+    ("none", 0.90, 100, 1.0),
+    (_BRANCH.format(1, "se(reduction=8)"), 0.93, 104, 1.2),
+    (_BRANCH.format(2, "cbam(kernel_size=7,reduction=8)"), 0.94, 120, 1.9),
+    (_BRANCH.format(1, "gate(reduction=2)"), 0.89, 130, 2.0),
+    (f"{_BRANCH.format(1, 'se(reduction=8)')} stage2.block0.branch=se(reduction=4)", 0.92, 125, 1.8),
+]
+
+
+def row(spelling, accuracy, megaflops, latency_ms, **others):
+    return evaluation(
+        spelling,
+        **{
+            "params": 2_000 * megaflops,
+            "macs": 450_000 * megaflops,
+            "flops": 1_000_000 * megaflops,
+            "latency_ms": latency_ms,
+            "accuracy": accuracy,
+            "loss": 1 - accuracy,
+            "state": "complete",
+            **others,
+        },
+    )
+
+
+def study_table():
+    """Five networks that were trained, the first three of which are on the front, and two that were not."""
+    trained = [row(*spelling) for spelling in _TRAINED]
+    trained[0] = replace(trained[0], role="baseline")
+    nan = float("nan")
+    return table(
+        [
+            *trained,
+            row("stage2.block1.branch=se(reduction=4)", nan, 200, 3.0, state="over_budget", reason="too dear"),
+            row("stage2.block1.branch=se(reduction=2)", nan, 110, 1.5, state="failed", reason="loss <is> NaN"),
+        ]
+    )
