@@ -8,7 +8,7 @@ from inspect import Parameter, signature
 import torch
 from torch import nn
 
-from nas_attn.attention import ATTENTIONS
+from nas_attn.attention import ATTENTIONS, STARTS, IdentityStart
 from nas_attn.backbones import BACKBONES
 from nas_attn.space import Architecture, Attention, InputError, Site, allowed
 
@@ -54,13 +54,18 @@ def _make(attention: Attention, site: Site) -> nn.Module:
         raise InputError(f"{site.name}: unknown kind {attention.kind!r}; {allowed(attention.kind, ATTENTIONS)}")
     parameters = signature(ATTENTIONS[attention.kind]).parameters.values()
     known = [parameter.name for parameter in parameters if parameter.kind is Parameter.KEYWORD_ONLY]
-    for name, _ in attention.options:
+    options = dict(attention.options)
+    start = options.pop("start", "paper")
+    if start not in STARTS:
+        raise InputError(f"{site.name}: {attention}: start: found {start!r}; {allowed(start, STARTS)}")
+    for name in options:
         if name not in known:
-            raise InputError(f"{site.name}: {attention}: unknown option {name!r}; {allowed(name, known)}")
+            raise InputError(f"{site.name}: {attention}: unknown option {name!r}; {allowed(name, [*known, 'start'])}")
     try:
-        return ATTENTIONS[attention.kind](site.channels, **dict(attention.options))
+        module = ATTENTIONS[attention.kind](site.channels, **options)
     except ValueError as error:
         raise InputError(f"{site.name}: {attention}: {error}") from None
+    return IdentityStart(module) if start == "identity" else module
 
 
 def _site_seed(seed: int, site: Site) -> int:

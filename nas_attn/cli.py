@@ -68,6 +68,26 @@ def space(file: Annotated[Path, typer.Argument(help="A search-space file.", meta
 
 
 @app.command()
+def kinds() -> None:
+    """List the kinds of attention: options with the paper's defaults, parameters, and the paper.
+
+    In the formulas C is the number of channels, m or n the width of a hidden layer, C // reduction, and k the kernel
+    size. Every kind may also be given `position` (branch, inner, pre, identity, block), `start` (paper, identity) and
+    `slots`.
+    """
+    from nas_attn.attention import ATTENTIONS, describe
+
+    def row(kind: str) -> tuple[str, str, str, str]:
+        known = describe(ATTENTIONS[kind])
+        options = ", ".join(
+            name if default is None else f"{name}={str(default).lower()}" for name, default in known.options
+        )
+        return kind, options, known.parameters, f"{known.paper} {known.link}"
+
+    _show(("kind", "options", "parameters", "paper"), map(row, ATTENTIONS))
+
+
+@app.command()
 def search(
     study: StudyPath,
     trials: Annotated[

@@ -16,11 +16,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from safetensors.torch import save
 from torch import nn
 
-from nas_attn.attention import ATTENTIONS
+from nas_attn.attention import ATTENTIONS, IdentityStart
 from nas_attn.backbones import BACKBONES, sites
 from nas_attn.results import Evaluation
 from nas_attn.settings import ImageFacts
-from nas_attn.space import InputError, Placement, parse
+from nas_attn.space import InputError, Placement, Value, parse
 from nas_attn.standalone import prove, read_tensors, standalone_source
 
 _MANIFEST = "MANIFEST.sha256"
@@ -140,7 +140,7 @@ def model_source(winner: Winner) -> str:
     network = BACKBONES[winner.backbone]
     arguments = {"in_channels": winner.facts.in_channels, "classes": len(winner.facts.class_names)}
     channels = {site.name: site.channels for site in sites(lambda insert: network(**arguments, insert=insert))}
-    kinds = dict.fromkeys(ATTENTIONS[placement.attention.kind] for placement in winner.placements)
+    kinds = dict.fromkeys(kind for placement in winner.placements for kind in _classes(placement))
     imports, definitions = standalone_source([read_tensors, *kinds, network.func])
     return _TEMPLATES.get_template("model.py.jinja").render(
         about=textwrap.fill(f"{winner.backbone} with {winner.row.architecture}", 110, break_on_hyphens=False),
@@ -152,6 +152,19 @@ def model_source(winner: Winner) -> str:
     )
 
 
+def _classes(placement: Placement) -> list[type[nn.Module]]:
+    """The kind that stands there, and what is around it."""
+    around = [IdentityStart] if ("start", "identity") in placement.attention.options else []
+    return [ATTENTIONS[placement.attention.kind], *around]
+
+
 def _call(placement: Placement, channels: int) -> str:
-    options = (f"{name}={value!r}" for name, value in placement.attention.options)
-    return f"{ATTENTIONS[placement.attention.kind].__name__}({', '.join([str(channels), *options])})"
+    options = [f"{name}={_literal(value)}" for name, value in placement.attention.options if name != "start"]
+    call = ", ".join([str(channels), *options])
+    for made in _classes(placement):
+        call = f"{made.__name__}({call})"
+    return call
+
+
+def _literal(value: Value) -> str:
+    return json.dumps(value) if isinstance(value, str) else repr(value)

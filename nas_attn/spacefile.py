@@ -1,7 +1,8 @@
 """Joint of settings, attentions and backbones: a search-space file becomes a `SearchSpace`."""
 
 import inspect
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
+from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -10,17 +11,18 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, cre
 from pydantic.types import Strict
 from torch import nn
 
-from nas_attn.attention import ATTENTIONS
+from nas_attn.attention import ATTENTIONS, STARTS
 from nas_attn.backbones import BACKBONES, sites
-from nas_attn.settings import Settings, check, read_document
-from nas_attn.space import Kind, SearchSpace, Site, Slot, Value, allowed
+from nas_attn.settings import Document, Settings, check, read_document
+from nas_attn.space import Attention, InputError, Kind, SearchSpace, Site, Slot, Value, allowed
 
 T = TypeVar("T")
-Position = Literal["branch", "block"]
+_Choice = tuple[tuple[str, Value], ...]
+Position = Literal["branch", "inner", "pre", "identity", "block"]
 
 _Pixels = Annotated[int, Field(ge=1, strict=True)]
 
-_ANY_CHANNELS = 64  # enough for any option to show its faults
+_ANY_CHANNELS = 3840  # divisible by much: only options that are faulty at any width are faulty here
 
 
 def _listed(value: object) -> object:
@@ -36,6 +38,7 @@ def _differ(values: tuple[T, ...]) -> tuple[T, ...]:
 _ONE_OR_MORE = (BeforeValidator(_listed), Field(min_length=1), AfterValidator(_differ))
 
 Positions = Annotated[tuple[Position, ...], *_ONE_OR_MORE]
+Starts = Annotated[tuple[Literal[STARTS], ...], *_ONE_OR_MORE]  # type: ignore[valid-type]
 
 
 def _known_slots(names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
@@ -51,6 +54,7 @@ Slots = Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_differ),
 
 class _KindTable(Settings):
     position: Positions | None = None
+    start: Starts | None = None
     slots: Slots | None = None
 
 
@@ -93,7 +97,11 @@ class SpaceFile(Settings):
     slots: Slots | None = None
     """The stages or blocks that may be filled; without it all of them."""
     position: Positions = ("branch",)
-    """`branch`: in the residual branch, before the addition; `block`: after it. A kind may say otherwise for itself."""
+    """Where in a block: in the residual branch, after its last normalisation (`branch`), after its first convolution
+    (`inner`) or before everything in it (`pre`); on the shortcut (`identity`); or after the addition (`block`). A kind
+    may say otherwise for itself."""
+    start: Starts = ("paper",)
+    """How attentions start: as the `paper` says, or as the `identity`. A kind may say otherwise for itself."""
     image: tuple[_Pixels, _Pixels, _Pixels] = (3, 32, 32)
     """Channels, height and width for which `nas-attn space` shows prices; a study takes them from its data."""
     classes: int = Field(10, ge=2, strict=True)
@@ -141,7 +149,7 @@ def load_space(path: Path | str) -> tuple[SpaceFile, SearchSpace]:
     slots = []
     for name, places in _sites_by_slot(file.backbone, file.per).items():
         if file.slots is None or name in file.slots:
-            slots.append(Slot(name, places, tuple(_offered(name, places, file))))
+            slots.append(Slot(name, places, tuple(_offered(name, places, file, document))))
     return file, SearchSpace(tuple(slot for slot in slots if slot.kinds))
 
 
@@ -153,29 +161,51 @@ def _sites_by_slot(backbone: str, per: Literal["stage", "block"]) -> dict[str, t
     return slots
 
 
-def _offered(slot: str, places: Iterable[Site], file: SpaceFile) -> Iterable[Kind]:
+def _offered(slot: str, places: Iterable[Site], file: SpaceFile, document: Document) -> Iterable[Kind]:
     for name, table in file.kinds:
         if table is None or (table.slots is not None and slot not in table.slots):
             continue
         positions = table.position or file.position
-        widths = {site.channels for site in places if site.position in positions}
+        widths = sorted({site.channels for site in places if site.position in positions})
         options = {
             option: getattr(table, option)
             for option in type(table).model_fields
             if option not in _KindTable.model_fields and getattr(table, option) is not None
         }
-        distinct = ((option, _distinct(name, option, values, widths)) for option, values in options.items())
+        built = {choice: _built(name, dict(choice), widths, document, slot) for choice in _choices(options)}
+        distinct = [(option, _distinct(option, options, built)) for option in options]
+        starts = table.start or file.start
+        if starts != ("paper",):
+            distinct.append(("start", starts))
         yield Kind(name, tuple(distinct), positions)
 
 
-def _distinct(kind: str, option: str, values: tuple[Value, ...], widths: Iterable[int]) -> tuple[Value, ...]:
-    """The values that build different modules at these widths; of those that build the same one, the first."""
-    kept: dict[Hashable, Value] = {}
-    for value in values:
+def _choices(options: Mapping[str, tuple[Value, ...]]) -> Iterable[_Choice]:
+    """Every way to choose a value for each option."""
+    for values in product(*options.values()):
+        yield tuple(zip(options, values, strict=True))
+
+
+def _built(kind: str, options: dict[str, Value], widths: Iterable[int], document: Document, slot: str) -> Hashable:
+    """What a kind with these options is at each of these widths; all that may be chosen together must be possible."""
+    try:
         with torch.device("meta"):
-            built = tuple(_identity(ATTENTIONS[kind](width, **{option: value})) for width in sorted(widths))
-        kept.setdefault(built, value)
-    return tuple(kept.values())
+            return tuple(_identity(ATTENTIONS[kind](width, **options)) for width in widths)
+    except ValueError as error:
+        attention = Attention(kind, tuple(options.items()))
+        place = f"{document.path}:{document.line(('kinds', kind))}: kinds.{kind}"
+        raise InputError(f"{place}: {attention} cannot stand in {slot}: {error}") from None
+
+
+def _distinct(
+    option: str, options: Mapping[str, tuple[Value, ...]], built: Mapping[_Choice, Hashable]
+) -> tuple[Value, ...]:
+    """The values that make a difference, whatever else is chosen; of those that make none, the first."""
+    made: dict[Hashable, Value] = {}
+    for value in options[option]:
+        with_value = tuple(what for choice, what in built.items() if (option, value) in choice)
+        made.setdefault(with_value, value)
+    return tuple(made.values())
 
 
 def _identity(network: nn.Module) -> Hashable:

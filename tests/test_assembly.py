@@ -7,14 +7,15 @@ import pytest
 import torch
 
 from nas_attn.assembly import build
-from nas_attn.attention import ATTENTIONS
+from nas_attn.attention import ATTENTIONS, IdentityStart
 from nas_attn.backbones import BACKBONES
 from nas_attn.space import Architecture, Attention, InputError, Placement, parse
 from nas_attn.spacefile import load_space
 
 FILES = sorted(Path(__file__).parents[1].joinpath("search_spaces").glob("*.toml"))
 BARE = Architecture()
-POSITIONS = ("branch", "block")
+WITH_WEIGHTS = [kind for kind, attention in ATTENTIONS.items() if attention(64).state_dict()]
+POSITIONS = ("pre", "inner", "branch", "identity", "block")
 
 
 def network(text, *, seed=0, backbone="resnet8", in_channels=3, classes=10):
@@ -39,7 +40,7 @@ def assert_same_weights(one, other):
 def test_the_weights_of_the_backbone_are_those_of_the_bare_network(kind, position):
     bare = network("none", seed=5).state_dict()
     attended = network(everywhere(kind, position), seed=5).state_dict()
-    assert any(is_attention(name) for name in attended)
+    assert any(is_attention(name) for name in attended) == (kind in WITH_WEIGHTS)
     assert_same_weights({name: value for name, value in attended.items() if not is_attention(name)}, bare)
 
 
@@ -50,7 +51,7 @@ def test_other_seeds_give_other_weights():
     assert differing == {name for name, value in one.items() if value.ndim >= 2} | {"head.bias"}
 
 
-@pytest.mark.parametrize("kind", ATTENTIONS)
+@pytest.mark.parametrize("kind", WITH_WEIGHTS)
 def test_the_weights_of_an_attention_depend_on_the_seed_and_its_site_alone(kind):
     alone = f"stage2.block0.branch={kind}"
     crowd = f"stage1.block0.branch=cbam {alone} stage2.block0.block=gate stage3.block0.branch={kind}"
@@ -61,7 +62,7 @@ def test_the_weights_of_an_attention_depend_on_the_seed_and_its_site_alone(kind)
 
     assert weights(alone)
     assert_same_weights(weights(alone), weights(crowd))
-    drawn = {name for name, value in weights(alone).items() if value.ndim >= 2}
+    drawn = {name for name, value in weights(alone).items() if value.ndim >= 2 and value.any()}
     other_seed = weights(alone, seed=1)
     assert all(not torch.equal(weights(alone)[name], other_seed[name]) for name in drawn)
     block = weights(f"stage2.block0.block={kind}", at="stage2.0.block_attention.")
@@ -159,13 +160,22 @@ def test_a_gate_is_given_the_shortcut_as_its_gating_signal(position, stage):
     gate.register_forward_pre_hook(lambda _, inputs: seen.update(features=inputs[0], signal=inputs[1]))
     with torch.inference_mode():
         model(torch.randn(2, 3, 9, 6))
-        features = block.norm2(block.conv2(torch.relu(block.norm1(block.conv1(seen["block"])))))
+        inner = torch.relu(block.norm1(block.conv1(seen["block"])))
+        branch = block.norm2(block.conv2(inner))
     stride, channels = block.conv1.stride[0], block.conv1.in_channels
-    shortcut = torch.zeros_like(features)
+    shortcut = torch.zeros_like(branch)
     shortcut[:, :channels] = seen["block"][:, :, ::stride, ::stride]
-    torch.testing.assert_close(seen["signal"], shortcut, rtol=0, atol=0)
-    expected = features if position == "branch" else torch.relu(features + shortcut)
-    torch.testing.assert_close(seen["features"], expected)
+    features = {
+        "pre": seen["block"],
+        "inner": inner,
+        "branch": branch,
+        "identity": shortcut,
+        "block": torch.relu(branch + shortcut),
+    }
+    # nothing but the block's input is there yet before its branch
+    signal = seen["block"] if position == "pre" else shortcut
+    torch.testing.assert_close(seen["signal"], signal, rtol=0, atol=0)
+    torch.testing.assert_close(seen["features"], features[position])
 
 
 def test_there_are_files():
@@ -180,7 +190,11 @@ def test_every_architecture_of_a_file_is_built_as_it_says(path):
     for architecture in drawn:
         with torch.device("meta"):
             model = build(architecture, file.backbone, in_channels=file.image[0], classes=file.classes)
-        placed = {name: type(module) for name, module in model.named_modules() if name.endswith("_attention")}
+        standing = {name: module for name, module in model.named_modules() if name.endswith("_attention")}
+        placed = {
+            name: type(module.attention if isinstance(module, IdentityStart) else module)
+            for name, module in standing.items()
+        }
         assert placed == {
             f"{p.site.replace('.block', '.', 1)}_attention": ATTENTIONS[p.attention.kind]
             for p in architecture.placements
@@ -207,3 +221,22 @@ def test_a_site_of_a_placement_is_used_once():
     assert [name for name, module in model.named_modules() if isinstance(module, ATTENTIONS["se"])] == [
         "stage1.0.branch_attention"
     ]
+
+
+@pytest.mark.parametrize("position", POSITIONS)
+@pytest.mark.parametrize("kind", ATTENTIONS)
+def test_identity_start_leaves_the_output_of_the_bare_network_exactly_as_it_was(kind, position):
+    bare = network("none").eval()
+    attended = network(everywhere(f"{kind}(start=identity)", position)).eval()
+    assert sum(name.endswith("gamma") for name, _ in attended.named_parameters()) == 3
+    missing, unexpected = attended.load_state_dict(bare.state_dict(), strict=False)
+    assert not unexpected
+    assert all(is_attention(name) for name in missing)
+    images = torch.randn(2, 3, 9, 12, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        assert torch.equal(attended(images), bare(images))
+
+
+def test_an_unknown_start_is_told():
+    with pytest.raises(InputError, match=r"start: found 'zero'; .*allowed: paper, identity"):
+        network("stage1.block0.branch=se(start=zero)")

@@ -39,8 +39,8 @@ def assert_refused(outcome, *texts):
 
 WRONG_SPACES = {
     "misspelt kind": (
-        SPACE.replace("kinds.se]", "kinds.sse]"),
-        "space.toml:5: kinds.sse: unknown name; did you mean 'se'?",
+        SPACE.replace("kinds.se]", "kinds.ser]"),
+        "space.toml:5: kinds.ser: unknown name; did you mean 'se'?",
     ),
     "misspelt option": (SPACE.replace("reduction", "reductoin"), "space.toml:6: kinds.se.reductoin", "'reduction'"),
     "negative ratio": (SPACE.replace("[4, 8]", "-4"), "space.toml:6: kinds.se.reduction", "found -4", "at least 1"),
@@ -48,7 +48,7 @@ WRONG_SPACES = {
     "unknown backbone": (SPACE.replace("resnet8", "resnet9"), "backbone: found 'resnet9'; did you mean 'resnet"),
     "unknown site": ('slots = ["stage4"]\n' + SPACE, "found 'stage4'", "stage1, stage2, stage3"),
     "unknown site of a kind": (SPACE + 'slots = ["stage1.block3"]', "kinds.spatial.slots", "found 'stage1.block3'"),
-    "unknown position": (SPACE + 'position = "inside"', "kinds.spatial.position", "found 'inside'", "branch, block"),
+    "unknown position": (SPACE + 'position = "inside"', "kinds.spatial.position", "found 'inside'", "branch, inner, pre, identity, block"),
     "empty space": (SPACE.split("[kinds")[0] + "[kinds]", "space.toml:5: kinds", "nothing to choose"),
     "no kinds": (SPACE.split("[kinds")[0], "kinds: is missing"),
     "not TOML": ("backbone = resnet8", "space.toml: not a TOML file", "line 1"),

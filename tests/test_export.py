@@ -17,7 +17,10 @@ from nas_attn.space import InputError, parse
 FACTS = ImageFacts(3, 9, 8, ("cat", "dog", "owl"), (0.5, 0.4, 0.3), (0.2, 0.2, 0.2))
 EVERY_KIND = (
     "stage1.block0.branch=se(reduction=4) stage1.block0.block=cbam(kernel_size=3) stage2.block0.branch=gate "
-    "stage2.block0.block=non_local(subsample=true) stage3.block0.branch=spatial stage3.block0.block=coordinate"
+    "stage2.block0.block=non_local(subsample=true) stage2.block0.pre=se(start=identity) "
+    "stage3.block0.branch=spatial stage3.block0.block=coordinate stage1.block0.inner=eca "
+    "stage2.block0.inner=global_context(start=identity) stage3.block0.inner=simam stage1.block0.identity=scse "
+    "stage2.block0.identity=bam stage3.block0.identity=efficient"
 )
 
 
@@ -68,6 +71,7 @@ def test_the_source_is_formatted_linted_and_builds_every_kind(exported):
     compile(source, "model.py", "exec")
     for kind in ATTENTIONS.values():
         assert f"class {kind.__name__}(" in source
+    assert '"stage2.block0.pre": IdentityStart(SqueezeExcitation(16)),' in source
     assert "nas_attn import" not in source
     ruff = [sys.executable, "-m", "ruff", "--quiet"]
     subprocess.run([*ruff, "format", "--check", "--line-length", "120", out / "model.py"], check=True)

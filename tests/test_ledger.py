@@ -17,7 +17,7 @@ def everywhere(kind, position):
     return Architecture(tuple(Placement(site.name, Attention(kind)) for site in asked if site.position == position))
 
 
-@pytest.mark.parametrize("position", ["branch", "block"])
+@pytest.mark.parametrize("position", ["pre", "inner", "branch", "identity", "block"])
 @pytest.mark.parametrize("kind", ATTENTIONS)
 def test_macs_agree_between_two_counters_for_every_kind_in_every_position(kind, position):
     architecture = everywhere(kind, position)

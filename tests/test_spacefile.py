@@ -1,5 +1,6 @@
 """A search-space file becomes a space, or is told every one of its faults."""
 
+from inspect import signature
 from pathlib import Path
 
 import pytest
@@ -84,9 +85,10 @@ def test_slots_of_a_stage_or_a_block_hold_its_sites(load):
     _, blocks = load('backbone = "resnet20"\nper = "block"\n[kinds.se]')
     assert [slot.name for slot in stages.slots] == ["stage1", "stage2", "stage3"]
     assert [slot.name for slot in blocks.slots] == [f"stage{s}.block{b}" for s in (1, 2, 3) for b in (0, 1, 2)]
-    assert [len(slot.sites) for slot in stages.slots] == [6, 6, 6]
+    assert [len(slot.sites) for slot in stages.slots] == [15, 15, 15]
     assert [[site.name for site in slot.sites] for slot in blocks.slots] == [
-        [f"{slot.name}.branch", f"{slot.name}.block"] for slot in blocks.slots
+        [f"{slot.name}.{position}" for position in ("pre", "inner", "branch", "identity", "block")]
+        for slot in blocks.slots
     ]
 
 
@@ -130,12 +132,12 @@ def test_values_that_build_the_same_module_are_one_answer(load, kind, option, va
     assert {name: offered[name] for name in kept} == kept
 
 
-@pytest.mark.parametrize("kind", [kind for kind in ATTENTIONS if kind != "spatial"])
+@pytest.mark.parametrize("kind", [kind for kind in ATTENTIONS if "reduction" in signature(ATTENTIONS[kind]).parameters])
 def test_each_module_that_a_reduction_can_build_is_offered_once(load, kind):
     ratios = range(1, 40)
     _, space = load(f'backbone = "resnet8"\n[kinds.{kind}]\nreduction = {list(ratios)}')
     for slot in space.slots:
-        channels = slot.sites[0].channels
+        channels = next(site.channels for site in slot.sites if site.position == "branch")
         with torch.device("meta"):
             shapes = {ratio: _shapes(ATTENTIONS[kind](channels, reduction=ratio)) for ratio in ratios}
         offered = [shapes[ratio] for ratio in dict(slot.kinds[0].options)["reduction"]]
@@ -147,6 +149,7 @@ def _shapes(module):
     return tuple(tuple(parameter.shape) for parameter in module.parameters())
 
 
+SE = ", ".join(parameter for parameter in signature(ATTENTIONS["se"]).parameters if parameter != "channels")
 START = 'backbone = "resnet8"\n'
 
 
@@ -168,15 +171,16 @@ START = 'backbone = "resnet8"\n'
         (START + "[kinds]\nse = 4", "3: kinds.se: found 4; allowed: a table"),
         (
             START + "[kinds.se]\nreductoin = 4",
-            "3: kinds.se.reductoin: unknown name; did you mean 'reduction'? allowed: position, slots, reduction, bias",
+            f"3: kinds.se.reductoin: unknown name; did you mean 'reduction'? allowed: position, start, slots, {SE}",
         ),
         (
             START + "kinds.se = { ratio = 4 }",
-            "2: kinds.se.ratio: unknown name; allowed: position, slots, reduction, bias",
+            f"2: kinds.se.ratio: unknown name; allowed: position, start, slots, {SE}",
         ),
         (
             START + "pers = 'stage'\n[kinds.se]",
-            "2: pers: unknown name; did you mean 'per'? allowed: backbone, per, slots, position, image, classes, kinds",
+            "2: pers: unknown name; did you mean 'per'? allowed: backbone, per, slots, position, start,"
+            " image, classes, kinds",
         ),
         (START + "per = 'layer'\n[kinds.se]", "2: per: found 'layer'; allowed: stage, block"),
         (
@@ -201,11 +205,11 @@ START = 'backbone = "resnet8"\n'
         (START + "position = []\n[kinds.se]", "2: position: found []; allowed: a list of 1 or more"),
         (
             START + "position = 'blok'\n[kinds.se]",
-            "2: position: found 'blok'; did you mean 'block'? allowed: branch, block",
+            "2: position: found 'blok'; did you mean 'block'? allowed: branch, inner, pre, identity, block",
         ),
         (
             START + "[kinds.se]\nposition = ['branch', 'after']",
-            "3: kinds.se.position.1: found 'after'; allowed: branch, block",
+            "3: kinds.se.position.1: found 'after'; allowed: branch, inner, pre, identity, block",
         ),
         (
             START + "position = ['block', 'block']\n[kinds.se]",
@@ -264,3 +268,39 @@ def test_a_missing_file_is_told(tmp_path):
 
 def test_a_path_may_be_a_text():
     assert load_space(str(FILES[0])) == load_space(FILES[0])
+
+
+def test_a_choice_that_cannot_be_built_at_a_place_is_told_with_the_place(faults_of):
+    assert faults_of(START + "[kinds.efficient]\nheads = [1, 8]") == [
+        "2: kinds.efficient: efficient(heads=8) cannot stand in stage1: heads: found 8;"
+        " allowed: a divisor of the 4 channels of the keys"
+    ]
+
+
+def test_options_that_cannot_be_chosen_together_are_told(faults_of):
+    (fault,) = faults_of(
+        START + "[kinds.non_local]\nform = ['gaussian', 'dot_product']\nscale = [false, true]\nslots = ['stage3']"
+    )
+    assert fault.startswith(
+        "2: kinds.non_local: non_local(form=dot_product,scale=true) cannot stand in stage3: scale: "
+    )
+
+
+def test_an_option_makes_a_difference_if_it_does_with_any_other(load):
+    """A reduction that is too large for one divisor is not too large for another."""
+    _, space = load('backbone = "resnet8"\nslots = ["stage1"]\n[kinds.se]\nreduction = [4, 2]\ndivisor = [8, 1]')
+    assert dict(space.slots[0].kinds[0].options) == {"reduction": (4, 2), "divisor": (8, 1)}
+    _, space = load('backbone = "resnet8"\nslots = ["stage1"]\n[kinds.se]\nreduction = [4, 2]\ndivisor = 8')
+    assert dict(space.slots[0].kinds[0].options) == {"reduction": (4,), "divisor": (8,)}
+
+
+def test_the_start_is_a_choice_where_it_is_not_the_papers(load):
+    _, space = load(
+        'backbone = "resnet8"\nslots = ["stage1"]\nstart = ["identity", "paper"]\n'
+        '[kinds.se]\n[kinds.gate]\nstart = "identity"\n[kinds.spatial]\nstart = "paper"'
+    )
+    assert {kind.name: dict(kind.options) for kind in space.slots[0].kinds} == {
+        "se": {"start": ("identity", "paper")},
+        "gate": {"start": ("identity",)},
+        "spatial": {},
+    }

@@ -6,7 +6,7 @@ https://arxiv.org/abs/1807.06521
 import torch
 from torch import Tensor, nn
 
-from .options import reduced_width, same_padding
+from .options import reduced_width, same_padding, switch
 
 
 class CBAM(nn.Module):
@@ -15,16 +15,21 @@ class CBAM(nn.Module):
     Channels: the mean and the maximum over all positions pass through the same two layers, C -> m -> C with
     m = max(1, C // reduction), and the sigmoid of their sum weighs. Positions: the maximum and the mean over the
     channels, in the order of the authors' code, pass through a k x k convolution, batch normalisation and a sigmoid;
-    the normalisation stands in the code, not in the paper.
+    the normalisation stands in the code, not in the paper. `bias` gives the two layers a bias, as the authors' code
+    does. A `divisor` above 1 makes m the multiple of it nearest to C / reduction, as MobileNets do, and never far
+    below.
 
-    Parameters: 2Cm + m + C + 2k^2 + 2. Raises `ValueError` for an option that cannot be, and, as PyTorch's batch
-    normalisation does, in training mode for a single position in a batch of one.
+    Parameters: 2Cm + m + C + 2k^2 + 2, and m + C fewer without `bias`. Raises `ValueError` for an option that cannot
+    be, and, as PyTorch's batch normalisation does, in training mode for a single position in a batch of one.
     """
 
-    def __init__(self, channels: int, *, reduction: int = 16, kernel_size: int = 7) -> None:
+    def __init__(
+        self, channels: int, *, reduction: int = 16, kernel_size: int = 7, bias: bool = True, divisor: int = 1
+    ) -> None:
         super().__init__()
-        width = reduced_width(channels, reduction)
-        self.mlp = nn.Sequential(nn.Linear(channels, width), nn.ReLU(), nn.Linear(width, channels))
+        width = reduced_width(channels, reduction, divisor=divisor)
+        squeeze = nn.Linear(channels, width, bias=switch("bias", bias))
+        self.mlp = nn.Sequential(squeeze, nn.ReLU(), nn.Linear(width, channels, bias=bias))
         self.conv = nn.Conv2d(2, 1, kernel_size, padding=same_padding(kernel_size), bias=False)
         self.norm = nn.BatchNorm2d(1, momentum=0.01)
 

@@ -14,14 +14,15 @@ class CoordinateAttention(nn.Module):
 
     The means over each row and over each column, H + W of them, pass together through a 1 x 1 convolution C -> m with
     m = max(8, C // reduction), batch normalisation and h-swish; then rows and columns each have their own 1 x 1
-    convolution m -> C and sigmoid.
+    convolution m -> C and sigmoid. A `divisor` above 1 makes m a multiple of it, the nearest to C / reduction and never
+    far below; at least 8 all the same.
 
     Parameters: 3Cm + 3m + 2C. Raises `ValueError` for an option that cannot be.
     """
 
-    def __init__(self, channels: int, *, reduction: int = 32) -> None:
+    def __init__(self, channels: int, *, reduction: int = 32, divisor: int = 1) -> None:
         super().__init__()
-        width = reduced_width(channels, reduction, at_least=8)
+        width = reduced_width(channels, reduction, at_least=8, divisor=divisor)
         self.squeeze = nn.Sequential(nn.Conv2d(channels, width, 1), nn.BatchNorm2d(width), nn.Hardswish())
         self.rows = nn.Conv2d(width, channels, 1)
         self.columns = nn.Conv2d(width, channels, 1)

@@ -12,14 +12,15 @@ class SqueezeExcitation(nn.Module):
     """Weigh each channel by what all channels are on average, (B, C, H, W) -> (B, C, H, W).
 
     The mean over all positions passes through two fully connected layers, C -> m -> C with m = max(1, C // reduction),
-    and a sigmoid. `bias` gives both layers a bias; the paper's authors found them better without.
+    and a sigmoid. `bias` gives both layers a bias; the paper's authors found them better without. A `divisor` above 1
+    makes m the multiple of it nearest to C / reduction, as MobileNets do, and never far below.
 
     Parameters: 2Cm, and m + C more with `bias`. Raises `ValueError` for an option that cannot be.
     """
 
-    def __init__(self, channels: int, *, reduction: int = 16, bias: bool = False) -> None:
+    def __init__(self, channels: int, *, reduction: int = 16, bias: bool = False, divisor: int = 1) -> None:
         super().__init__()
-        width = reduced_width(channels, reduction)
+        width = reduced_width(channels, reduction, divisor=divisor)
         self.squeeze = nn.Linear(channels, width, bias=switch("bias", bias))
         self.activation = nn.ReLU()
         self.excite = nn.Linear(width, channels, bias=bias)

@@ -22,16 +22,22 @@ class BasicBlock(nn.Module):
         self.norm1 = nn.BatchNorm2d(channels)
         self.conv2 = _conv3x3(channels, channels)
         self.norm2 = nn.BatchNorm2d(channels)
+        self.pre_attention = insert(Site(f"{block}.pre", stage, block, "pre", in_channels))
+        self.inner_attention = insert(Site(f"{block}.inner", stage, block, "inner", channels))
         self.branch_attention = insert(Site(f"{block}.branch", stage, block, "branch", channels))
+        self.identity_attention = insert(Site(f"{block}.identity", stage, block, "identity", channels))
         self.block_attention = insert(Site(f"{block}.block", stage, block, "block", channels))
 
     def forward(self, features: Tensor) -> Tensor:
         """Add the branch, with what attends to it, to the shortcut."""
         shortcut = self.shortcut(features)
-        branch = F.relu(self.norm1(self.conv1(features)))
+        branch = attend(self.pre_attention, features, features)
+        branch = F.relu(self.norm1(self.conv1(branch)))
+        branch = attend(self.inner_attention, branch, shortcut)
         branch = self.norm2(self.conv2(branch))
         branch = attend(self.branch_attention, branch, shortcut)
-        return attend(self.block_attention, F.relu(branch + shortcut), shortcut)
+        added = F.relu(branch + attend(self.identity_attention, shortcut, shortcut))
+        return attend(self.block_attention, added, shortcut)
 
     def shortcut(self, features: Tensor) -> Tensor:
         """The block's input in the shape of its output: every stride-th pixel, and zeros in the added channels."""

@@ -1,5 +1,7 @@
 """Forward passes, held against the papers' equations written once more with NumPy."""
 
+from inspect import signature
+
 import numpy as np
 import pytest
 import torch
@@ -20,8 +22,10 @@ def _norm(x, p, name):
     return (x - mean) / np.sqrt(var + 1e-5) * gamma + beta
 
 
-def _pointwise(x, p, name):
-    return np.einsum("oi,bihw->bohw", p[f"{name}.weight"][:, :, 0, 0], x) + p[f"{name}.bias"][None, :, None, None]
+def _pointwise(x, p, name, groups=1):
+    parts = zip(np.split(p[f"{name}.weight"][:, :, 0, 0], groups), np.split(x, groups, axis=1), strict=True)
+    products = np.concatenate([np.einsum("oi,bihw->bohw", *part) for part in parts], axis=1)
+    return products + p[f"{name}.bias"][None, :, None, None]
 
 
 def _dense(x, p, name):
@@ -75,15 +79,39 @@ def _halved(x):
     return np.stack([np.stack([row[:, :, j : j + 2].max(2) for j in range(0, width, 2)], 2) for row in rows], 2)
 
 
-def _non_local(p, x, subsample=False):
-    theta, phi, g = (_pointwise(x, p, name) for name in ("theta", "phi", "g"))
+def _likeness(p, here, there, form, scale):
+    """Of one position's theta (C) to every phi (C, U, V), normalised over them."""
+    if form == "concatenation":
+        both = np.concatenate((np.broadcast_to(here[:, None, None], there.shape), there))
+        return np.maximum(np.einsum("c,cuv->uv", p["pair.weight"][0, :, 0, 0], both), 0) / there[0].size
+    products = np.einsum("c,cuv->uv", here, there)
+    if form == "dot_product":
+        return products / there[0].size
+    products = products / np.sqrt(len(here)) if scale else products
+    return np.exp(products - products.max()) / np.exp(products - products.max()).sum()
+
+
+def _non_local(p, x, subsample=False, form="embedded_gaussian", scale=False):
+    theta, phi = (x if form == "gaussian" else _pointwise(x, p, name) for name in ("theta", "phi"))
+    g = _pointwise(x, p, "g")
+    y = np.zeros_like(g)
     if subsample:
         phi, g = _halved(phi), _halved(g)
-    y = np.zeros_like(theta)
     for b, _, i, j in np.ndindex(len(x), 1, *x.shape[2:]):
-        likeness = np.exp(np.einsum("c,cuv->uv", theta[b, :, i, j], phi[b]))
-        y[b, :, i, j] = np.einsum("uv,cuv->c", likeness / likeness.sum(), g[b])
+        y[b, :, i, j] = np.einsum("uv,cuv->c", _likeness(p, theta[b, :, i, j], phi[b], form, scale), g[b])
     return x + _norm(_pointwise(y, p, "expand"), p, "norm")
+
+
+def _efficient(p, x, heads=1, groups=1):
+    """With the weights between all positions, which the paper proves to be there and the module never builds."""
+    maps = (_pointwise(x, p, name, groups) for name in ("keys", "queries", "values"))
+    keys, queries, values = (y.reshape(len(x), heads, y.shape[1] // heads, -1) for y in maps)
+    keys, queries = np.exp(keys), np.exp(queries)
+    keys, queries = keys / keys.sum(3, keepdims=True), queries / queries.sum(2, keepdims=True)
+    weights = np.einsum("bhci,bhcj->bhij", queries, keys)
+    np.testing.assert_allclose(weights.sum(3), 1, rtol=0, atol=1e-12)
+    gathered = np.einsum("bhij,bhcj->bhci", weights, values)
+    return x + _pointwise(gathered.reshape(len(x), -1, *x.shape[2:]), p, "expand", groups)
 
 
 def _gate(p, x, signal):
@@ -97,18 +125,19 @@ EQUATIONS = {
     "cbam": _cbam,
     "coordinate": _coordinate,
     "non_local": _non_local,
+    "efficient": _efficient,
     "gate": _gate,
     "spatial": _spatial,
 }
 
 
-@pytest.mark.parametrize(("kind", "options"), CASES)
+@pytest.mark.parametrize(("kind", "options"), [case for case in CASES if case[0] in EQUATIONS])
 @pytest.mark.parametrize("shape", [(2, 12, 5, 4), (1, 3, 1, 1), (1, 12, 1, 7)])
 def test_the_forward_pass_is_the_papers_equation(kind, options, shape):
     attention = build(kind, shape[1], **options)
     maps = inputs(attention, *shape)
     p = {name: value.numpy() for name, value in attention.state_dict().items()}
-    shown = {name: value for name, value in options.items() if name == "subsample"}
+    shown = {name: value for name, value in options.items() if name in signature(EQUATIONS[kind]).parameters}
     expected = EQUATIONS[kind](p, *(features.numpy() for features in maps), **shown)
     np.testing.assert_allclose(attention(*maps).detach().numpy(), expected, rtol=0, atol=1e-12)
 

@@ -1,5 +1,7 @@
 """Parameter counts, held against the formulas of the papers and against counts of their authors' classes."""
 
+import math
+
 import pytest
 
 from nas_attn.attention import ATTENTIONS
@@ -10,9 +12,9 @@ def _se(c, reduction=16, bias=False):
     return 2 * c * m + bias * (m + c)
 
 
-def _cbam(c, reduction=16, kernel_size=7):
+def _cbam(c, reduction=16, kernel_size=7, bias=True):
     m = max(1, c // reduction)
-    return 2 * c * m + m + c + 2 * kernel_size**2 + 2
+    return 2 * c * m + bias * (m + c) + 2 * kernel_size**2 + 2
 
 
 def _coordinate(c, reduction=32):
@@ -20,9 +22,16 @@ def _coordinate(c, reduction=32):
     return 3 * c * m + 3 * m + 2 * c
 
 
-def _non_local(c, reduction=2, subsample=False):
+def _non_local(c, reduction=2, subsample=False, form="embedded_gaussian", scale=False):
     n = max(1, c // reduction)
-    return 4 * c * n + 3 * n + 3 * c
+    if form == "gaussian":
+        return 2 * c * n + n + 3 * c
+    return 4 * c * n + (5 if form == "concatenation" else 3) * n + 3 * c
+
+
+def _efficient(c, reduction=4, heads=1, groups=1):
+    k = v = max(1, c // reduction)
+    return (2 * c * k + c * v + v * c) // groups + 2 * k + v + c
 
 
 def _gate(c, reduction=2):
@@ -34,21 +43,69 @@ def _spatial(c, kernel_size=7):
     return 2 * kernel_size**2
 
 
+def _eca(c, kernel_size=None):
+    t = int(math.log2(c) / 2 + 1 / 2)
+    return kernel_size or t + 1 - t % 2
+
+
+def _global_context(c, reduction=16, fusion="add"):
+    m = max(4, c // reduction)
+    return 2 * c * m + 3 * m + 2 * c + 1
+
+
+def _simam(c, e_lambda=1e-4):
+    return 0
+
+
+def _scse(c, reduction=2, combination="max"):
+    m = max(1, c // reduction)
+    return 2 * c * m + m + c + (c + 1)
+
+
+def _bam(c, reduction=16, dilation=4):
+    m = max(1, c // reduction)
+    return (2 * c * m + 3 * m + c) + (c * m + 3 * m + 2 * (9 * m**2 + 3 * m) + m + 1)
+
+
 FORMULAS = {
     "se": _se,
     "cbam": _cbam,
     "coordinate": _coordinate,
     "non_local": _non_local,
+    "efficient": _efficient,
     "gate": _gate,
     "spatial": _spatial,
+    "eca": _eca,
+    "global_context": _global_context,
+    "simam": _simam,
+    "scse": _scse,
+    "bam": _bam,
 }
 OPTIONS = [
     *((kind, {}) for kind in FORMULAS),
-    *((kind, {"reduction": n}) for kind in FORMULAS if kind != "spatial" for n in (1, 3, 16, 512)),
-    *((kind, {"kernel_size": k}) for kind in ("cbam", "spatial") for k in (1, 3, 5)),
+    *(
+        (kind, {"reduction": n})
+        for kind in FORMULAS
+        if kind not in ("spatial", "eca", "simam")
+        for n in (1, 3, 16, 512)
+    ),
+    *((kind, {"kernel_size": k}) for kind in ("cbam", "spatial", "eca") for k in (1, 3, 5)),
     ("se", {"bias": True, "reduction": 4}),
     ("cbam", {"kernel_size": 3, "reduction": 4}),
     ("non_local", {"subsample": True, "reduction": 4}),
+    *(
+        ("non_local", {"form": form, "reduction": reduction})
+        for form in ("embedded_gaussian", "gaussian", "dot_product", "concatenation")
+        for reduction in (1, 2, 64)
+    ),
+    ("non_local", {"form": "gaussian", "scale": True, "subsample": True}),
+    ("cbam", {"bias": False, "reduction": 4}),
+    ("global_context", {"fusion": "scale"}),
+    ("simam", {"e_lambda": 0.1}),
+    ("scse", {"combination": "add"}),
+    ("bam", {"dilation": 2, "reduction": 4}),
+    ("efficient", {"heads": 2, "groups": 2}),
+    ("efficient", {"heads": 8, "groups": 4, "reduction": 1}),
 ]
 
 
@@ -71,12 +128,24 @@ def test_parameters_follow_the_formula(kind, options, channels):
     [
         ("se", {}, 8192),
         ("se", {"bias": True}, 8464),
+        ("se", {"bias": True, "divisor": 8}, 8464),
         ("cbam", {}, 8564),
+        ("cbam", {"divisor": 8}, 8564),
         ("coordinate", {}, 6680),
         ("coordinate", {"reduction": 16}, 12848),
         ("non_local", {}, 132224),
+        ("non_local", {"form": "gaussian"}, 66432),
+        ("non_local", {"form": "dot_product"}, 132224),
+        ("non_local", {"form": "concatenation"}, 132480),
+        ("efficient", {}, 65984),
         ("gate", {}, 66435),
         ("spatial", {}, 98),
+        ("eca", {}, 5),
+        ("global_context", {}, 8753),
+        ("global_context", {"reduction": 4}, 33473),
+        ("simam", {}, 0),
+        ("scse", {}, 66177),
+        ("bam", {}, 17361),
     ],
 )
 def test_at_256_channels_parameters_are_those_of_the_authors(kind, options, params):

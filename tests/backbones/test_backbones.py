@@ -8,7 +8,7 @@ from nas_attn.backbones import BACKBONES, CifarResNet, attend, sites
 from nas_attn.space import Site
 
 DEPTHS = {"resnet8": 8, "resnet20": 20, "resnet32": 32, "resnet56": 56, "resnet110": 110}
-POSITIONS = ("branch", "block")
+POSITIONS = ("pre", "inner", "branch", "identity", "block")
 
 
 class Recorder(nn.Module):
@@ -114,10 +114,12 @@ def test_a_site_sees_the_channels_it_names_and_a_shortcut_of_the_same_shape(size
     recorders = {}
     model = network("resnet20", insert=lambda site: recorders.setdefault(site, Recorder())).eval()
     model(torch.randn(2, 3, *size))
-    assert len(recorders) == 18
+    assert len(recorders) == 9 * len(POSITIONS)
     height, width = size
     for site, recorder in recorders.items():
         stride = {"stage1": 1, "stage2": 2, "stage3": 4}[site.stage]
+        if site.position == "pre" and site.block.endswith("block0"):
+            stride = max(1, stride // 2)  # before the convolution that strides
         seen = (2, site.channels, -(-height // stride), -(-width // stride))
         assert recorder.shapes == [(seen, seen)]
 
@@ -162,5 +164,5 @@ def test_a_depth_without_whole_blocks_is_refused(depth):
 
 def test_a_width_scales_every_site():
     noted = sites(lambda insert: CifarResNet(depth=8, in_channels=3, classes=10, insert=insert, width=4))
-    assert noted[0] == Site("stage1.block0.branch", "stage1", "stage1.block0", "branch", 4)
-    assert [site.channels for site in noted] == [4, 4, 8, 8, 16, 16]
+    assert noted[0] == Site("stage1.block0.pre", "stage1", "stage1.block0", "pre", 4)
+    assert [site.channels for site in noted] == [4, 4, 4, 4, 4, 4, 8, 8, 8, 8, 8, 16, 16, 16, 16]
