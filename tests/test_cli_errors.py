@@ -48,7 +48,12 @@ WRONG_SPACES = {
     "unknown backbone": (SPACE.replace("resnet8", "resnet9"), "backbone: found 'resnet9'; did you mean 'resnet"),
     "unknown site": ('slots = ["stage4"]\n' + SPACE, "found 'stage4'", "stage1, stage2, stage3"),
     "unknown site of a kind": (SPACE + 'slots = ["stage1.block3"]', "kinds.spatial.slots", "found 'stage1.block3'"),
-    "unknown position": (SPACE + 'position = "inside"', "kinds.spatial.position", "found 'inside'", "branch, inner, pre, identity, block"),
+    "unknown position": (
+        SPACE + 'position = "inside"',
+        "kinds.spatial.position",
+        "found 'inside'",
+        "branch, inner, pre, identity, block",
+    ),
     "empty space": (SPACE.split("[kinds")[0] + "[kinds]", "space.toml:5: kinds", "nothing to choose"),
     "no kinds": (SPACE.split("[kinds")[0], "kinds: is missing"),
     "not TOML": ("backbone = resnet8", "space.toml: not a TOML file", "line 1"),

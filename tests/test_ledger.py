@@ -7,7 +7,7 @@ from nas_attn.attention import ATTENTIONS
 from nas_attn.backbones import BACKBONES, sites
 from nas_attn.cost import count
 from nas_attn.ledger import price
-from nas_attn.space import Architecture, Attention, Placement, parse
+from nas_attn.space import Architecture, Attention, InputError, Placement, parse
 
 IMAGE = (3, 18, 13)
 
@@ -67,3 +67,10 @@ def test_prices_of_placements_add_up():
             getattr(price(parse(text), "resnet8", IMAGE, 10), measure) - getattr(bare, measure) for text in texts
         )
         assert getattr(together, measure) - getattr(bare, measure) == alone
+
+
+def test_an_attention_that_cannot_take_its_map_is_told():
+    with pytest.raises(
+        InputError, match=r"stage3\.block0\.branch=simam: cannot take images of 3 x 4 x 4 here: .* 1 x 1"
+    ):
+        price(parse("stage3.block0.branch=simam"), "resnet8", (3, 4, 4), 10)
