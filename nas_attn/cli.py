@@ -107,7 +107,7 @@ def search(
 
     total = trials or StudyFolder.open(study).file.search.trials
     console = _console()
-    console.print(f"{study}: training until {total} networks are known, baselines first", soft_wrap=True)
+    console.print(f"{study}: up to {total} networks in all, baselines first", soft_wrap=True)
 
     from nas_attn.launch import open_study  # takes seconds, so something is said before
 

@@ -50,7 +50,7 @@ class StudyFolder:
     def pick(self, which: str) -> Evaluation:
         """A trained row: the knee of the front (`knee`), the most accurate (`best`), or the one with this key.
 
-        Raises `InputError` where there is no such row.
+        Of equally accurate ones the one with the smallest loss is best. Raises `InputError` where there is no such row.
         """
         trained = {key: row for key, row in self.rows().items() if row.state == "complete"}
         if not trained:
@@ -58,7 +58,7 @@ class StudyFolder:
         if which == "knee":
             which = knee(self.table(), self.file.objectives)
         elif which == "best":
-            which = max(trained, key=lambda key: trained[key].accuracy)
+            which = max(trained, key=lambda key: (trained[key].accuracy, -trained[key].loss))
         if which not in trained:
             raise InputError(f"pick: found {which!r}; {allowed(which, ['knee', 'best', *trained])}")
         return trained[which]
