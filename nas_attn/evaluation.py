@@ -131,7 +131,9 @@ def read_weights(network: nn.Module, path: Path) -> nn.Module:
     try:
         network.load_state_dict(load_file(path))
     except FileNotFoundError:
-        raise InputError(f"{path}: the weights of this network are missing; training it again restores them") from None
+        raise InputError(
+            f"{path}: the weights of this network are missing, and its row alone cannot restore them"
+        ) from None
     except Exception as error:  # a damaged file has many ways to say so
         raise InputError(f"{path}: holds no weights of this network: {str(error).splitlines()[0]}") from None
     return network.eval()

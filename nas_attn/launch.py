@@ -110,7 +110,7 @@ class Study:
             backbone=self._backbone,
             row=row,
             facts=facts,
-            study=self.folder.file.model_dump(mode="json"),
+            study=self.folder.file.model_dump(mode="json", exclude={"search": {"storage"}}),  # it may hold a password
             test_accuracy=accuracy,
             test_images=len(data.test),
         )

@@ -149,6 +149,7 @@ def test_every_step_works_from_the_command_line(make_study, tmp_path):
     config = json.loads((tmp_path / "out" / "config.json").read_text())
     assert config["key"] == nas_attn.open_study(folder).folder.pick("best").key
     assert 0 < config["metrics"]["test_accuracy"] <= 1
+    assert "storage" not in config["study"]["search"]  # its URL may hold a password
     assert "resnet8" in command("space", folder / "space.toml")
 
 

@@ -12,6 +12,7 @@ from nas_attn.results.report import Report, write_report
 
 from .folder import StudyFolder
 from .record import read_facts, read_slots
+from .storage import without_password
 
 
 def report_study(path: Path) -> list[Path]:
@@ -24,7 +25,7 @@ def report_study(path: Path) -> list[Path]:
             table=table,
             objectives=folder.file.objectives,
             slots=tuple(read_slots(folder.study()).items()),
-            settings=(path / "study.toml").read_text(encoding="utf-8"),
+            settings=_settings(folder),
             facts=_facts(folder, table),
         ),
         page,
@@ -33,6 +34,12 @@ def report_study(path: Path) -> list[Path]:
         return [page]
     write_png(front_chart(table, folder.file.objectives), picture)
     return [page, picture]
+
+
+def _settings(folder: StudyFolder) -> str:
+    """The study file as it is written, but for the password of its storage."""
+    text, storage = (folder.path / "study.toml").read_text(encoding="utf-8"), folder.file.search.storage
+    return text.replace(storage, without_password(storage)) if storage else text
 
 
 def _facts(folder: StudyFolder, table: pd.DataFrame) -> Mapping[str, str]:

@@ -9,7 +9,8 @@ from filelock import FileLock, Timeout
 from optuna.exceptions import OptunaError
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.study import StudyDirection
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from nas_attn.results import DIRECTIONS
 from nas_attn.space import InputError
@@ -23,6 +24,18 @@ def storage_url(folder: Path, storage: str | None) -> str:
     if url.startswith(_SQLITE):
         return f"{_SQLITE}{folder.absolute() / url.removeprefix(_SQLITE)}"
     return url
+
+
+def without_password(url: str) -> str:
+    """A storage URL as it may be shown and handed on; what is no URL is shown as it is.
+
+    >>> without_password("postgresql://me:secret@host/studies")
+    'postgresql://me:***@host/studies'
+    """
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except ArgumentError:
+        return url
 
 
 def find_study(folder: Path, storage: str | None) -> optuna.Study | None:
@@ -100,4 +113,4 @@ def _opened(url: str) -> Iterator[BaseStorage]:
 
 def _fault(url: str, error: Exception) -> InputError:
     cause = str(error.__cause__ or error).splitlines()[0]
-    return InputError(f"storage {url}: cannot be used as an Optuna database: {cause}")
+    return InputError(f"storage {without_password(url)}: cannot be used as an Optuna database: {cause}")

@@ -3,6 +3,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from applied import Function
 from fvcore.nn.flop_count import _DEFAULT_SUPPORTED_OPS
 from fvcore.nn.jit_analysis import _IGNORED_OPS
 from hypothesis import given, settings
@@ -16,15 +17,6 @@ from nas_attn.cost.products import PRODUCTS
 CHANNELS, HEIGHT, WIDTH = 4, 6, 8
 PIXELS = HEIGHT * WIDTH
 ELEMENTS = CHANNELS * PIXELS
-
-
-class Function(nn.Module):
-    def __init__(self, function):
-        super().__init__()
-        self.function = function
-
-    def forward(self, images):
-        return self.function(images)
 
 
 def elements(function):

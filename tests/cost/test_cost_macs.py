@@ -3,19 +3,11 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from applied import Function
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from nas_attn.cost import count
-
-
-class Function(nn.Module):
-    def __init__(self, function):
-        super().__init__()
-        self.function = function
-
-    def forward(self, images):
-        return self.function(images)
 
 
 def pytorch_macs(run):

@@ -8,11 +8,13 @@ from fakes import FACTS, FakeEvaluator, search, space, study_file
 
 from nas_attn.space import Architecture, InputError
 from nas_attn.study import (
+    StudyFolder,
     begin_study,
     find_study,
     read_facts,
     read_rows,
     read_slots,
+    reporting,
     storage_faults_told,
     storage_url,
     write_asked,
@@ -78,6 +80,22 @@ def test_studies_that_share_a_storage_are_told_apart_by_their_folders(tmp_path):
     begin_study(tmp_path / "one", url, ("accuracy",))
     assert find_study(tmp_path / "one", url) is not None
     assert find_study(tmp_path / "two", url) is None
+
+
+def test_a_password_is_neither_shown_nor_handed_on(tmp_path):
+    url = "nosuchdatabase://me:secret@host/studies"
+    with pytest.raises(InputError, match=r"me:\*\*\*@host") as error:
+        find_study(tmp_path, url)
+    assert "secret" not in str(error.value)
+
+
+def test_the_page_shows_the_study_file_without_the_password_of_its_storage(tmp_path):
+    url = "postgresql://me:secret@host/studies"
+    (tmp_path / "study.toml").write_text(f'space = "space.toml"\n[search]\nstorage = "{url}"\n')
+    shown = reporting._settings(StudyFolder.open(tmp_path))
+    assert 'space = "space.toml"' in shown
+    assert "me:***@host" in shown
+    assert "secret" not in shown
 
 
 def test_a_relative_database_stands_in_the_study_folder(tmp_path):
