@@ -9,11 +9,14 @@ import torch
 from torch import nn
 
 from nas_attn.attention import ATTENTIONS, STARTS, IdentityStart
-from nas_attn.backbones import BACKBONES
+from nas_attn.backbones import network
+from nas_attn.settings import Backbone
 from nas_attn.space import Architecture, Attention, InputError, Site, allowed
 
 
-def build(architecture: Architecture, backbone: str, *, in_channels: int, classes: int, seed: int = 0) -> nn.Module:
+def build(
+    architecture: Architecture, backbone: Backbone | str, *, in_channels: int, classes: int, seed: int = 0
+) -> nn.Module:
     """The backbone with this architecture's attentions in their places.
 
     The backbone's initial weights depend on the seed alone, and an attention's on the seed and its site, so that
@@ -21,8 +24,8 @@ def build(architecture: Architecture, backbone: str, *, in_channels: int, classe
 
     Raises `InputError` for a backbone, a site, a kind or an option that does not exist.
     """
-    if backbone not in BACKBONES:
-        raise InputError(f"unknown backbone {backbone!r}; {allowed(backbone, BACKBONES)}")
+    chosen = Backbone.model_validate(backbone)
+    make = network(chosen)
     remaining = {placement.site: placement.attention for placement in architecture.placements}
     asked: list[str] = []
 
@@ -35,10 +38,10 @@ def build(architecture: Architecture, backbone: str, *, in_channels: int, classe
             return _make(attention, site)
 
     with _seeded(seed):
-        network = BACKBONES[backbone](in_channels=in_channels, classes=classes, insert=insert)
+        built = make(in_channels=in_channels, classes=classes, insert=insert)
     for name in remaining:
-        raise InputError(f"{name}: {backbone} has no such site; {allowed(name, asked)}")
-    return network
+        raise InputError(f"{name}: {chosen.name} has no such site; {allowed(name, asked)}")
+    return built
 
 
 @contextmanager

@@ -14,11 +14,11 @@ from torch import nn
 from nas_attn.attention import ATTENTIONS, STARTS
 from nas_attn.backbones import BACKBONES, sites
 from nas_attn.settings import Document, Settings, check, read_document
-from nas_attn.space import Attention, InputError, Kind, SearchSpace, Site, Slot, Value, allowed
+from nas_attn.space import POSITIONS, Attention, InputError, Kind, SearchSpace, Site, Slot, Value, allowed
 
 T = TypeVar("T")
 _Choice = tuple[tuple[str, Value], ...]
-Position = Literal["branch", "inner", "pre", "identity", "block"]
+Position = Literal[POSITIONS]  # type: ignore[valid-type]
 
 _Pixels = Annotated[int, Field(ge=1, strict=True)]
 

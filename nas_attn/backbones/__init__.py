@@ -1,11 +1,17 @@
 """CNNs that ask, site by site, what should stand there."""
 
 from functools import partial
+from typing import Protocol
+
+from torch import nn
+
+from nas_attn.settings import Backbone
+from nas_attn.space import InputError, allowed
 
 from .insertion import Insert, attend, sites
 from .resnet import CifarResNet
 
-BACKBONES: dict[str, partial[CifarResNet]] = {
+BACKBONES: dict[str, partial[nn.Module]] = {
     "resnet8": partial(CifarResNet, depth=8),
     "resnet20": partial(CifarResNet, depth=20),
     "resnet32": partial(CifarResNet, depth=32),
@@ -14,4 +20,22 @@ BACKBONES: dict[str, partial[CifarResNet]] = {
 }
 """Every built-in network by name; called with `in_channels`, `classes` and `insert`."""
 
-__all__ = ["BACKBONES", "CifarResNet", "Insert", "attend", "sites"]
+
+class Network(Protocol):
+    """Builds a network, on the current default device, and asks `insert` what stands at each of its sites."""
+
+    def __call__(self, *, in_channels: int, classes: int, insert: Insert) -> nn.Module:
+        """The network for images of this many channels, with this many class scores."""
+
+
+def network(backbone: Backbone) -> Network:
+    """What builds this backbone.
+
+    Raises `InputError` where there is no such network.
+    """
+    if backbone.name not in BACKBONES:
+        raise InputError(f"unknown backbone {backbone.name!r}; {allowed(backbone.name, BACKBONES)}")
+    return partial(BACKBONES[backbone.name], **dict(backbone.arguments))
+
+
+__all__ = ["BACKBONES", "CifarResNet", "Insert", "Network", "attend", "network", "sites"]

@@ -1,12 +1,15 @@
 """What a user writes: files in TOML, and the checked, frozen values that their tables become."""
 
+from .backbone import Backbone
 from .check import check
 from .data import DataSource, Digits, ImageFacts, ImageFolder, Parquet
 from .document import Document, KeyPath, read_document
+from .objects import is_named_object, named_object
 from .recipe import Recipe, Settings
 from .studyfile import Budget, Latency, Objective, Search, StudyFile, read_study_file
 
 __all__ = [
+    "Backbone",
     "Budget",
     "DataSource",
     "Digits",
@@ -22,6 +25,8 @@ __all__ = [
     "Settings",
     "StudyFile",
     "check",
+    "is_named_object",
+    "named_object",
     "read_document",
     "read_study_file",
 ]

@@ -1,6 +1,6 @@
 """Ground floor: the values of the subject. What may be chosen, what was chosen, and how it is spelt."""
 
-from .architecture import NONE, Architecture, Attention, Placement, Site
+from .architecture import NONE, POSITIONS, Architecture, Attention, Placement, Site
 from .errors import InputError, allowed
 from .searchspace import Choose, Kind, SearchSpace, Slot
 from .text import parse
@@ -8,6 +8,7 @@ from .values import Value
 
 __all__ = [
     "NONE",
+    "POSITIONS",
     "Architecture",
     "Attention",
     "Choose",

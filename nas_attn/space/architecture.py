@@ -11,6 +11,11 @@ from .values import Value, is_word, spell_value
 NONE = "none"
 """The answer that leaves a slot empty, and the spelling of the architecture without any attention."""
 
+POSITIONS = ("branch", "inner", "pre", "identity", "block", "stage")
+"""Where in a block a site may be: at the end of the residual branch, before the addition (`branch`); before the branch's
+last convolution, after the activation (`inner`); before everything in the branch (`pre`); on the shortcut (`identity`);
+after the addition and its activation (`block`); and after the last block of a stage (`stage`)."""
+
 _NAME = re.compile(r"\w+(\.\w+)*", re.ASCII)
 
 
@@ -25,9 +30,13 @@ class Site:
     block: str
     """The block it belongs to: `stage2.block0`."""
     position: str
-    """Where in the block: `branch`, before the addition, or `block`, after it."""
+    """Where in the block: one of `POSITIONS`."""
     channels: int
     """Channels of the feature map that passes there."""
+    signal_channels: int | None = None
+    """Channels of the gating signal there, the block's input; without a number, as many as the feature map has."""
+    module: str = ""
+    """The module whose output, or with a `<` before it whose input, it is, in a network that does not ask by itself."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,0 +1,39 @@
+"""Which network asks for attention: the `backbone` of a search-space file."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from .recipe import Settings
+
+
+def _frozen(value: object) -> object:
+    """Tables and lists as tuples, so that a backbone can be compared and looked up."""
+    if isinstance(value, Mapping):
+        return tuple((name, _frozen(inner)) for name, inner in sorted(value.items()))
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
+
+
+class Backbone(Settings):
+    """A network that is to get attention. A text stands for the network of that name, with everything else as usual.
+
+    >>> Backbone.model_validate("resnet20") == Backbone(name="resnet20")
+    True
+    """
+
+    name: str = Field(min_length=1)
+    """A built-in one (`resnet20`), `timm:NAME`, `torchvision:NAME`, or `package.module:function` of your own."""
+    arguments: Annotated[tuple[tuple[str, Any], ...], BeforeValidator(_frozen)] = ()
+    """What it is called with beside its channels and classes: names with values, lists as tuples."""
+    weights: str | None = Field(None, min_length=1)
+    """`pretrained`: what its library has for it; or a file of weights. Without it, initial weights of the seed."""
+    attention: Literal["keep", "strip"] = "keep"
+    """What becomes of attention that it has by itself."""
+    modules: tuple[str, ...] = ()
+    """Paths of modules after which attention may stand, such as `features.3`; without them places are found."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value

@@ -1,0 +1,28 @@
+"""What a user has written in Python, named in a file: `my_package.blocks:MyAttention`."""
+
+import importlib
+from typing import Any
+
+from nas_attn.space import InputError, allowed
+
+
+def is_named_object(text: str) -> bool:
+    """Whether a text names an object of a module, rather than something built in."""
+    module, colon, name = text.partition(":")
+    return bool(colon) and name.isidentifier() and all(part.isidentifier() for part in module.split("."))
+
+
+def named_object(text: str) -> Any:
+    """The object that `package.module:name` names.
+
+    Raises `InputError` where the module cannot be imported, in whatever way it fails, or has no such name.
+    """
+    module, _, name = text.partition(":")
+    try:
+        home = importlib.import_module(module)
+    except Exception as error:  # a user's module may fail in any way when it is imported
+        raise InputError(f"{text}: {module} cannot be imported: {type(error).__name__}: {error}") from None
+    if not hasattr(home, name):
+        names = [known for known in vars(home) if not known.startswith("_")]
+        raise InputError(f"{text}: {module} has no {name!r}; {allowed(name, names)}")
+    return getattr(home, name)
