@@ -35,7 +35,7 @@ def build(
         if attention is None:
             return None
         with _seeded(_site_seed(seed, site)):
-            return _make(attention, site)
+            return place(attention, site)
 
     with _seeded(seed):
         built = make(in_channels=in_channels, classes=classes, insert=insert)
@@ -52,7 +52,11 @@ def _seeded(seed: int) -> Iterator[None]:
         yield
 
 
-def _make(attention: Attention, site: Site) -> nn.Module:
+def place(attention: Attention, site: Site) -> nn.Module:
+    """The module that this attention is at this site, with initial weights from the current random state.
+
+    Raises `InputError` for a kind or an option that does not exist, and one that cannot be had there.
+    """
     if attention.kind not in ATTENTIONS:
         raise InputError(f"{site.name}: unknown kind {attention.kind!r}; {allowed(attention.kind, ATTENTIONS)}")
     parameters = signature(ATTENTIONS[attention.kind]).parameters.values()
