@@ -68,9 +68,10 @@ def _panel(name: str, bare: int, known: Distribution) -> alt.LayerChart:
         x=alt.X("start:Q", title=measure(name).title, scale=scale, axis=across),
         x2="end:Q",
         y=alt.Y("share:Q", title="Share of the networks", axis=alt.Axis(format="~%", tickCount=5)),
+        y2=alt.Y2Datum(0),
         tooltip=[alt.Tooltip("told:N", title=measure(name).title), alt.Tooltip("share:Q", title="Share", format=".2%")],
     )
-    marks = [("bare network", bare, KNEE), ("half cost at most", known.quantile(0.5), INK)]
+    marks = [("bare network", bare, KNEE), ("median", known.quantile(0.5), INK)]
     share = [(value - known.lowest) / ((known.highest - known.lowest) or 1) for _, value, _ in marks]
     lines = [
         layer
