@@ -18,7 +18,7 @@ from .operators import FREE, OPAQUE, RULES, Rule
 from .products import PRODUCTS
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore", DeprecationWarning)  # fvcore scripts a loss as soon as it is imported
+    warnings.simplefilter("ignore")  # fvcore scripts a loss as soon as it is imported
     from fvcore.nn import FlopCountAnalysis
 
 
