@@ -4,10 +4,11 @@ import torch
 
 from nas_attn.assembly import build
 from nas_attn.cost import Cost, count
+from nas_attn.settings import Backbone
 from nas_attn.space import Architecture, InputError
 
 
-def price(architecture: Architecture, backbone: str, image: tuple[int, int, int], classes: int) -> Cost:
+def price(architecture: Architecture, backbone: Backbone | str, image: tuple[int, int, int], classes: int) -> Cost:
     """Parameters, MACs and FLOPs for one image of (channels, height, width), without any weights.
 
     Raises `InputError` for an operator without a price, and where an attention does not take a map of its size.

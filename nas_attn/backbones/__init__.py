@@ -1,7 +1,7 @@
 """CNNs that ask, site by site, what should stand there."""
 
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 from torch import nn
 
@@ -11,7 +11,7 @@ from nas_attn.space import InputError, allowed
 from .insertion import Insert, attend, sites
 from .resnet import CifarResNet
 
-BACKBONES: dict[str, partial[nn.Module]] = {
+BACKBONES: dict[str, partial[Any]] = {
     "resnet8": partial(CifarResNet, depth=8),
     "resnet20": partial(CifarResNet, depth=20),
     "resnet32": partial(CifarResNet, depth=32),
