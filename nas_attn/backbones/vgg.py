@@ -86,7 +86,9 @@ class VGG(nn.Module):
         height, width = images.shape[2:]
         if height < _SMALLEST_SIDE or width < _SMALLEST_SIDE:
             least = f"{_SMALLEST_SIDE} x {_SMALLEST_SIDE}"
-            raise ValueError(f"found images of {height} x {width}; allowed: {least} or more, as five poolings halve them")
+            raise ValueError(
+                f"found images of {height} x {width}; allowed: {least} or more, as five poolings halve them"
+            )
         features = self.pool(self.stage2(self.pool(self.stage1(images))))
         features = self.pool(self.stage5(self.pool(self.stage4(self.pool(self.stage3(features))))))
         pooled = F.adaptive_avg_pool2d(features, 7).flatten(1) if self.paper_head else features.mean((2, 3))
