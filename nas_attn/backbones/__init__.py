@@ -9,7 +9,9 @@ from nas_attn.settings import Backbone
 from nas_attn.space import InputError, allowed
 
 from .insertion import Insert, attend, sites
+from .mobilenet import MobileNetV2
 from .resnet import CifarResNet
+from .vgg import VGG
 
 BACKBONES: dict[str, partial[Any]] = {
     "resnet8": partial(CifarResNet, depth=8),
@@ -17,6 +19,12 @@ BACKBONES: dict[str, partial[Any]] = {
     "resnet32": partial(CifarResNet, depth=32),
     "resnet56": partial(CifarResNet, depth=56),
     "resnet110": partial(CifarResNet, depth=110),
+    "mobilenetv2": partial(MobileNetV2),
+    "mobilenetv2_small_images": partial(MobileNetV2, strides=(1, 1, 1, 2, 2, 1, 2, 1)),
+    "vgg11": partial(VGG, depth=11),
+    "vgg13": partial(VGG, depth=13),
+    "vgg16": partial(VGG, depth=16),
+    "vgg19": partial(VGG, depth=19),
 }
 """Every built-in network by name; called with `in_channels`, `classes` and `insert`."""
 
@@ -38,4 +46,4 @@ def network(backbone: Backbone) -> Network:
     return partial(BACKBONES[backbone.name], **dict(backbone.arguments))
 
 
-__all__ = ["BACKBONES", "CifarResNet", "Insert", "Network", "attend", "network", "sites"]
+__all__ = ["BACKBONES", "VGG", "CifarResNet", "Insert", "MobileNetV2", "Network", "attend", "network", "sites"]
