@@ -8,7 +8,11 @@ from torch import nn
 from nas_attn.settings import Backbone
 from nas_attn.space import InputError, allowed
 
+from .attachment import Attentions, Point, attach
+from .discovery import Place
+from .foreign import Plan, foreign_network, plan
 from .insertion import Insert, attend, sites
+from .libraries import is_foreign
 from .resnet import CifarResNet
 
 BACKBONES: dict[str, partial[nn.Module]] = {
@@ -29,13 +33,32 @@ class Network(Protocol):
 
 
 def network(backbone: Backbone) -> Network:
-    """What builds this backbone.
+    """What builds this backbone: a built-in one, or one from outside, whose sites are found when it is built.
 
     Raises `InputError` where there is no such network.
     """
+    if is_foreign(backbone.name):
+        return partial(foreign_network, backbone)
     if backbone.name not in BACKBONES:
-        raise InputError(f"unknown backbone {backbone.name!r}; {allowed(backbone.name, BACKBONES)}")
+        raise InputError(
+            f"unknown backbone {backbone.name!r}; {allowed(backbone.name, BACKBONES)}, "
+            "timm:NAME, torchvision:NAME, PACKAGE.MODULE:FUNCTION"
+        )
     return partial(BACKBONES[backbone.name], **dict(backbone.arguments))
 
 
-__all__ = ["BACKBONES", "CifarResNet", "Insert", "Network", "attend", "network", "sites"]
+__all__ = [
+    "BACKBONES",
+    "Attentions",
+    "CifarResNet",
+    "Insert",
+    "Network",
+    "Place",
+    "Plan",
+    "Point",
+    "attach",
+    "attend",
+    "network",
+    "plan",
+    "sites",
+]
