@@ -8,6 +8,7 @@ from .cbam import CBAM
 from .coordinate import CoordinateAttention
 from .eca import EfficientChannelAttention
 from .efficient import EfficientAttention
+from .ese import EffectiveSqueezeExcitation
 from .gate import AttentionGate
 from .global_context import GlobalContext
 from .non_local import NonLocal
@@ -17,6 +18,7 @@ from .se import SqueezeExcitation
 from .simam import SimAM
 from .spatial import SpatialAttention
 from .start import STARTS, IdentityStart
+from .triplet import TripletAttention
 
 ATTENTIONS: dict[str, type[nn.Module]] = {
     "se": SqueezeExcitation,
@@ -31,6 +33,8 @@ ATTENTIONS: dict[str, type[nn.Module]] = {
     "simam": SimAM,
     "scse": ConcurrentSqueezeExcitation,
     "bam": BAM,
+    "triplet": TripletAttention,
+    "ese": EffectiveSqueezeExcitation,
 }
 """Every kind of attention by name; called with `channels` and, by keyword, the options of the kind."""
 
@@ -48,6 +52,7 @@ __all__ = [
     "CBAM",
     "ConcurrentSqueezeExcitation",
     "CoordinateAttention",
+    "EffectiveSqueezeExcitation",
     "EfficientAttention",
     "EfficientChannelAttention",
     "GlobalContext",
@@ -55,4 +60,5 @@ __all__ = [
     "SimAM",
     "SpatialAttention",
     "SqueezeExcitation",
+    "TripletAttention",
 ]
