@@ -83,7 +83,8 @@ def _kind_table(kind: str, attention: type[nn.Module]) -> Any:
 def _own_table(kind: str) -> Any:
     """The table of a user's own attention; where that has a fault, any table has it."""
     try:
-        return _kind_table(kind, check_attention(kind))
+        check_attention(kind)
+        return _kind_table(kind, attention_class(kind))
     except InputError as error:
         message = str(error).removeprefix(f"{kind}: ")
 

@@ -158,8 +158,7 @@ START = 'backbone = "resnet8"\n'
     [
         (
             'backbone = "resnet18"\n[kinds.se]',
-            "1: backbone: unknown backbone 'resnet18'; did you mean 'resnet8'?"
-            f" allowed: {', '.join(BACKBONES)}",
+            f"1: backbone: unknown backbone 'resnet18'; did you mean 'resnet8'? allowed: {', '.join(BACKBONES)}",
         ),
         ("backbone = 8\n[kinds.se]", "1: backbone: found 8; allowed: a text, or a table with a name"),
         ("[kinds.se]", "1: backbone: is missing"),
