@@ -13,7 +13,7 @@ from .attachment import Attentions, Point, attach
 from .discovery import Place
 from .foreign import Plan, foreign_network, plan
 from .insertion import Insert, attend, sites
-from .libraries import is_foreign
+from .libraries import Construction, construction, is_foreign
 from .mobilenet import MobileNetV2
 from .resnet import CifarResNet
 from .vgg import VGG
@@ -66,6 +66,7 @@ __all__ = [
     "VGG",
     "Attentions",
     "CifarResNet",
+    "Construction",
     "Insert",
     "MobileNetV2",
     "Network",
@@ -74,6 +75,8 @@ __all__ = [
     "Point",
     "attach",
     "attend",
+    "construction",
+    "is_foreign",
     "network",
     "plan",
     "sites",

@@ -2,6 +2,8 @@
 
 import importlib
 import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
 from difflib import get_close_matches
 from types import ModuleType
 from typing import Any
@@ -50,23 +52,55 @@ def library(name: str) -> ModuleType:
         raise InputError(f"{name} cannot be imported: {type(error).__name__}: {error}") from None
 
 
-def _make(backbone: Backbone, in_channels: int, classes: int) -> nn.Module:
+@dataclass(frozen=True, slots=True)
+class Construction:
+    """How a network from outside is made, as a program would write it."""
+
+    make: Callable[..., Any]
+    name: str
+    """What a program calls it: `timm.create_model`, or the name of the user's own function."""
+    arguments: dict[str, Any]
+
+
+def construction(backbone: Backbone, *, in_channels: int, classes: int) -> Construction:
+    """How the network without attention of ours is made.
+
+    Raises `InputError` where the library, the network or an argument does not exist.
+    """
     source, _, name = backbone.name.partition(":")
     makers = {"timm": _timm, "torchvision": _torchvision}
-    if source in makers:
-        return makers[source](name, backbone, in_channels, classes)
-    return _own(backbone, in_channels, classes)
+    made = (
+        makers[source](name, backbone, in_channels, classes)
+        if source in makers
+        else _own(name, backbone, in_channels, classes)
+    )
+    for argument, value in backbone.arguments:
+        if argument in made.arguments:
+            raise InputError(f"{backbone.name}: arguments: {argument} is set by the study, the data or `weights`")
+        made.arguments[argument] = value
+    return made
 
 
-def _timm(name: str, backbone: Backbone, in_channels: int, classes: int) -> nn.Module:
+def _make(backbone: Backbone, in_channels: int, classes: int) -> nn.Module:
+    made = construction(backbone, in_channels=in_channels, classes=classes)
+    try:
+        network = made.make(**made.arguments)
+    except Exception as error:  # somebody else's code may fail in any way
+        raise InputError(f"{backbone.name}: cannot be built: {type(error).__name__}: {error}") from error
+    if not isinstance(network, nn.Module):
+        raise InputError(f"{backbone.name}: gives {type(network).__name__}; allowed: a torch.nn.Module")
+    return network
+
+
+def _timm(name: str, backbone: Backbone, in_channels: int, classes: int) -> Construction:
     timm = library("timm")
     if not timm.is_model(name.partition(".")[0]):
         raise _unknown("timm", name, timm.list_models(), "timm.list_models()")
-    fixed = {"num_classes": classes, "in_chans": in_channels, "pretrained": False}
-    return _call(timm.create_model, backbone, {"model_name": name, **fixed})
+    fixed = {"model_name": name, "num_classes": classes, "in_chans": in_channels, "pretrained": False}
+    return Construction(timm.create_model, "timm.create_model", fixed)
 
 
-def _torchvision(name: str, backbone: Backbone, in_channels: int, classes: int) -> nn.Module:
+def _torchvision(name: str, backbone: Backbone, in_channels: int, classes: int) -> Construction:
     models = library("torchvision").models
     names = models.list_models(module=models)
     if name not in names:
@@ -78,10 +112,11 @@ def _torchvision(name: str, backbone: Backbone, in_channels: int, classes: int) 
         )
     usual = {"aux_logits": False, "init_weights": True} if name in ("googlenet", "inception_v3") else {}
     chosen = {option: value for option, value in usual.items() if option not in dict(backbone.arguments)}
-    return _call(models.get_model, backbone, {"name": name, "weights": None, "num_classes": classes, **chosen})
+    fixed = {"name": name, "weights": None, "num_classes": classes, **chosen}
+    return Construction(models.get_model, "torchvision.models.get_model", fixed)
 
 
-def _own(backbone: Backbone, in_channels: int, classes: int) -> nn.Module:
+def _own(name: str, backbone: Backbone, in_channels: int, classes: int) -> Construction:
     make = named_object(backbone.name)
     if not callable(make):
         raise InputError(
@@ -93,20 +128,7 @@ def _own(backbone: Backbone, in_channels: int, classes: int) -> nn.Module:
     except TypeError as error:
         wanted = ", ".join(f"{name}=" for name in (*fixed, *dict(backbone.arguments)))
         raise InputError(f"{backbone.name}: has to take {wanted}: {error}") from None
-    return _call(make, backbone, fixed)
-
-
-def _call(make: Any, backbone: Backbone, fixed: dict[str, Any]) -> nn.Module:
-    for name, _ in backbone.arguments:
-        if name in fixed:
-            raise InputError(f"{backbone.name}: arguments: {name} is set by the study, the data or `weights`")
-    try:
-        network = make(**fixed, **dict(backbone.arguments))
-    except Exception as error:  # somebody else's code may fail in any way
-        raise InputError(f"{backbone.name}: cannot be built: {type(error).__name__}: {error}") from error
-    if not isinstance(network, nn.Module):
-        raise InputError(f"{backbone.name}: gives {type(network).__name__}; allowed: a torch.nn.Module")
-    return network
+    return Construction(make, name, fixed)
 
 
 def _unknown(source: str, found: str, names: list[str], listing: str) -> InputError:

@@ -14,15 +14,16 @@ from typing import Any
 _TYPE_CHECKER = re.compile(r"\s+# type: ignore.*")
 
 
-def standalone_source(things: Iterable[type | Callable[..., Any]]) -> tuple[str, str]:
+def standalone_source(things: Iterable[type | Callable[..., Any]], packages: Iterable[str] = ()) -> tuple[str, str]:
     """The imports and the definitions that these classes and functions need, each once, what is used standing first.
 
     A definition is copied as it is written, with what it uses from other modules of its package; everything else is
-    imported. Raises `ValueError` where one name would stand for two things in the module, and for an import from such
-    a package that a copy cannot replace: under another name, or of a whole module.
+    imported, and so are these `packages`. Raises `ValueError` where one name would stand for two things in the module,
+    and for an import from such a package that a copy cannot replace: under another name, or of a whole module.
     """
     wanted = list(things)
     collected = _Collection(frozenset(_root(thing.__module__) for thing in wanted))
+    collected.imported.update(dict.fromkeys(packages))
     for thing in wanted:
         collected.add(importlib.import_module(thing.__module__), thing.__name__)
     return collected.imports(), "\n\n\n".join(collected.definitions.values()) + "\n"
