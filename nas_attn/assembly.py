@@ -8,7 +8,7 @@ from inspect import Parameter, signature
 import torch
 from torch import nn
 
-from nas_attn.attention import ATTENTIONS, STARTS, IdentityStart
+from nas_attn.attention import STARTS, IdentityStart, attention_class
 from nas_attn.backbones import network
 from nas_attn.settings import Backbone
 from nas_attn.space import Architecture, Attention, InputError, Site, allowed
@@ -35,7 +35,7 @@ def build(
         if attention is None:
             return None
         with _seeded(_site_seed(seed, site)):
-            return _make(attention, site)
+            return place(attention, site)
 
     with _seeded(seed):
         built = make(in_channels=in_channels, classes=classes, insert=insert)
@@ -52,10 +52,16 @@ def _seeded(seed: int) -> Iterator[None]:
         yield
 
 
-def _make(attention: Attention, site: Site) -> nn.Module:
-    if attention.kind not in ATTENTIONS:
-        raise InputError(f"{site.name}: unknown kind {attention.kind!r}; {allowed(attention.kind, ATTENTIONS)}")
-    parameters = signature(ATTENTIONS[attention.kind]).parameters.values()
+def place(attention: Attention, site: Site) -> nn.Module:
+    """The module of an attention that stands at a site, on the current default device.
+
+    Raises `InputError` that names the site for a kind, an option or a value that cannot be.
+    """
+    try:
+        made = attention_class(attention.kind)
+        parameters = signature(made).parameters.values()
+    except InputError as error:
+        raise InputError(f"{site.name}: {error}") from None
     known = [parameter.name for parameter in parameters if parameter.kind is Parameter.KEYWORD_ONLY]
     options = dict(attention.options)
     start = options.pop("start", "paper")
@@ -64,8 +70,9 @@ def _make(attention: Attention, site: Site) -> nn.Module:
     for name in options:
         if name not in known:
             raise InputError(f"{site.name}: {attention}: unknown option {name!r}; {allowed(name, [*known, 'start'])}")
+    widths = (site.channels, site.signal_channels) if getattr(made, "gated", False) else (site.channels,)
     try:
-        module = ATTENTIONS[attention.kind](site.channels, **options)
+        module = made(*widths, **options)
     except ValueError as error:
         raise InputError(f"{site.name}: {attention}: {error}") from None
     return IdentityStart(module) if start == "identity" else module

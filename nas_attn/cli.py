@@ -44,7 +44,7 @@ def space(file: Annotated[Path, typer.Argument(help="A search-space file.", meta
 
     The costs are those of the baselines: no attention anywhere, and each kind everywhere.
     """
-    from nas_attn.ledger import price
+    from nas_attn.ledger import open_ledger
     from nas_attn.space.ranges import fold
     from nas_attn.space.values import spell_value
     from nas_attn.spacefile import load_space
@@ -61,7 +61,8 @@ def space(file: Annotated[Path, typer.Argument(help="A search-space file.", meta
     _show(("what may stand there", "slots"), ((text, ", ".join(fold(slots))) for text, slots in kinds.items()))
     channels, height, width = said.image
     typer.echo(f"\nWhat it costs, for one image of {channels} x {height} x {width} and {said.classes} classes:\n")
-    costs = [(a, price(a, said.backbone, said.image, said.classes)) for a in space.baselines()]
+    ledger = open_ledger(said.backbone, said.image, said.classes)
+    costs = [(a, ledger.price(a)) for a in space.baselines()]
     bare = costs[0][1].flops
     rows = ((*_spelt(cost, ("params", "macs", "flops")), f"{cost.flops / bare - 1:+.2%}", str(a)) for a, cost in costs)
     _show(("params", "MACs", "FLOPs", "more FLOPs", "baseline"), rows)

@@ -19,7 +19,7 @@ from torch import nn
 from nas_attn.attention import ATTENTIONS, IdentityStart
 from nas_attn.backbones import BACKBONES, sites
 from nas_attn.results import Evaluation
-from nas_attn.settings import ImageFacts
+from nas_attn.settings import Backbone, ImageFacts
 from nas_attn.space import InputError, Placement, Value, parse
 from nas_attn.standalone import prove, read_tensors, standalone_source
 
@@ -38,7 +38,7 @@ class Winner:
 
     network: nn.Module
     """With its trained weights."""
-    backbone: str
+    backbone: Backbone
     row: Evaluation
     facts: ImageFacts
     """What its images are like."""

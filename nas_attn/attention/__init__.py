@@ -11,6 +11,7 @@ from .efficient import EfficientAttention
 from .gate import AttentionGate
 from .global_context import GlobalContext
 from .non_local import NonLocal
+from .own import allowed_positions, attention_class, check_attention
 from .scse import ConcurrentSqueezeExcitation
 from .se import SqueezeExcitation
 from .simam import SimAM
@@ -35,6 +36,9 @@ ATTENTIONS: dict[str, type[nn.Module]] = {
 
 __all__ = [
     "ATTENTIONS",
+    "allowed_positions",
+    "attention_class",
+    "check_attention",
     "describe",
     "Description",
     "STARTS",

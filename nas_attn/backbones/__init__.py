@@ -1,7 +1,7 @@
 """CNNs that ask, site by site, what should stand there."""
 
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 from torch import nn
 
@@ -13,7 +13,7 @@ from .mobilenet import MobileNetV2
 from .resnet import CifarResNet
 from .vgg import VGG
 
-BACKBONES: dict[str, partial[nn.Module]] = {
+BACKBONES: dict[str, partial[Any]] = {
     "resnet8": partial(CifarResNet, depth=8),
     "resnet20": partial(CifarResNet, depth=20),
     "resnet32": partial(CifarResNet, depth=32),

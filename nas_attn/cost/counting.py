@@ -1,7 +1,6 @@
 """What one image costs a network, counted operator by operator."""
 
 import copy
-import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,12 +13,9 @@ from torch import nn
 
 from nas_attn.space import InputError
 
+from .fvcore import FlopCountAnalysis
 from .operators import FREE, OPAQUE, RULES, Rule
 from .products import PRODUCTS
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # fvcore scripts a loss as soon as it is imported
-    from fvcore.nn import FlopCountAnalysis
 
 
 class UncountedOperator(InputError):
@@ -37,12 +33,17 @@ class Cost:
     flops: int
     """Two a multiply-accumulate, and one an element of every other operator that computes."""
 
+    def __add__(self, other: "Cost") -> "Cost":
+        return Cost(self.params + other.params, self.macs + other.macs, self.flops + other.flops)
 
-def count(network: nn.Module, image: tuple[int, int, int], rules: Mapping[str, Rule] | None = None) -> Cost:
+
+def count(network: nn.Module, *shapes: tuple[int, ...], rules: Mapping[str, Rule] | None = None) -> Cost:
     """Parameters, multiply-accumulates and FLOPs of a network for one image of (channels, height, width).
 
     >>> count(nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU()), (3, 32, 32))
     Cost(params=224, macs=221184, flops=450560)
+
+    A module that takes several tensors gets a shape for each, always without the batch of one.
 
     An element-wise operator (`mul`, `sigmoid`, `softmax`, normalisation, interpolation) costs one FLOP for each
     element that it gives; a reduction or a pooling (`mean`, `amax`, `max_pool2d`) one for each element that it takes;
@@ -58,7 +59,7 @@ def count(network: nn.Module, image: tuple[int, int, int], rules: Mapping[str, R
     such an image, or decides by the values that it computes.
     """
     traced = copy.deepcopy(network).to_empty(device="cpu").eval()
-    analysis = FlopCountAnalysis(traced, torch.zeros(1, *image))
+    analysis = FlopCountAnalysis(traced, tuple(torch.zeros(1, *shape) for shape in shapes))
     analysis.clear_op_handles()
     analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False).tracer_warnings("none")
     analysis.set_op_handle(**_handles(rules or {}))

@@ -41,7 +41,7 @@ def front_chart(table: pd.DataFrame, objectives: Objectives, title: str | None =
     panels = [_Panel(rows, objectives, found, names, number).draw(hover) for number in range(1, len(names))]
     chart = alt.concat(*panels, columns=_columns(names), spacing=30).resolve_scale(color="shared", shape="shared")
     _share(chart, hover)
-    return _dressed(chart, title or _count(rows, objectives), _subtitle(first, others))
+    return dressed(chart, title or _count(rows, objectives), _subtitle(first, others))
 
 
 def write_png(chart: alt.TopLevelMixin, path: Path) -> None:
@@ -196,11 +196,12 @@ def _subtitle(first: str, others: Sequence[str]) -> str:
     return f"No trained network beats a blue one in {told} at once; each line is the front of its panel alone"
 
 
-def _dressed(chart: alt.ConcatChart, title: str, subtitle: str) -> alt.ConcatChart:
+def dressed(chart: alt.ConcatChart, title: str, subtitle: str) -> alt.ConcatChart:
+    """A chart with its title, in the one style of every picture."""
     legend = {"orient": "bottom", "labelFontSize": 12, "labelColor": INK, "columnPadding": 18, "symbolSize": 110}
     axis = {"labelFontSize": 11, "labelColor": "#444A52", "labelOverlap": True, "gridColor": "#E9ECEF"}
     axis |= {"titleFontSize": 12, "titleFontWeight": "normal", "titleColor": INK, "titlePadding": 10}
-    dressed: alt.ConcatChart = (
+    styled: alt.ConcatChart = (
         chart.properties(title=alt.TitleParams(title, subtitle=subtitle, anchor="start", offset=16))
         .properties(background="white", padding=14)
         .configure(font="Helvetica Neue, Arial, Liberation Sans, DejaVu Sans, sans-serif")
@@ -209,4 +210,4 @@ def _dressed(chart: alt.ConcatChart, title: str, subtitle: str) -> alt.ConcatCha
         .configure_legend(direction="horizontal", symbolOpacity=1, symbolStrokeWidth=0, **legend)
         .configure_axis(domainColor="#9AA0A6", tickColor="#9AA0A6", **axis)
     )
-    return dressed
+    return styled

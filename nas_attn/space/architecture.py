@@ -12,9 +12,9 @@ NONE = "none"
 """The answer that leaves a slot empty, and the spelling of the architecture without any attention."""
 
 POSITIONS = ("branch", "inner", "pre", "identity", "block", "stage")
-"""Where in a block a site may be: at the end of the residual branch, before the addition (`branch`); before the branch's
-last convolution, after the activation (`inner`); before everything in the branch (`pre`); on the shortcut (`identity`);
-after the addition and its activation (`block`); and after the last block of a stage (`stage`)."""
+"""Where in a block a site may be: at the end of the residual branch, before the addition (`branch`); before the last
+convolution of the branch, after the activation (`inner`); before everything in the branch (`pre`); on the shortcut
+(`identity`); after the addition and its activation (`block`); and after the last block of a stage (`stage`)."""
 
 _NAME = re.compile(r"\w+(\.\w+)*", re.ASCII)
 
