@@ -1,6 +1,7 @@
 """CNNs that ask, site by site, what should stand there."""
 
 from functools import partial
+from inspect import signature
 from typing import Any, Protocol
 
 from torch import nn
@@ -8,7 +9,11 @@ from torch import nn
 from nas_attn.settings import Backbone
 from nas_attn.space import InputError, allowed
 
+from .attachment import Attentions, Point, attach
+from .discovery import Place
+from .foreign import Plan, foreign_network, plan
 from .insertion import Insert, attend, sites
+from .libraries import is_foreign
 from .mobilenet import MobileNetV2
 from .resnet import CifarResNet
 from .vgg import VGG
@@ -37,13 +42,39 @@ class Network(Protocol):
 
 
 def network(backbone: Backbone) -> Network:
-    """What builds this backbone.
+    """What builds this backbone: a built-in one, or one from outside, whose sites are found when it is built.
 
     Raises `InputError` where there is no such network.
     """
+    if is_foreign(backbone.name):
+        return partial(foreign_network, backbone)
     if backbone.name not in BACKBONES:
-        raise InputError(f"unknown backbone {backbone.name!r}; {allowed(backbone.name, BACKBONES)}")
-    return partial(BACKBONES[backbone.name], **dict(backbone.arguments))
+        raise InputError(
+            f"unknown backbone {backbone.name!r}; {allowed(backbone.name, BACKBONES)}, "
+            "timm:NAME, torchvision:NAME, PACKAGE.MODULE:FUNCTION"
+        )
+    make, arguments = BACKBONES[backbone.name], dict(backbone.arguments)
+    known = [name for name in signature(make.func).parameters if name not in ("in_channels", "classes", "insert")]
+    for name in arguments:
+        if name not in known:
+            raise InputError(f"{backbone.name}: unknown argument {name!r}; {allowed(name, known)}")
+    return partial(make, **arguments)
 
 
-__all__ = ["BACKBONES", "VGG", "CifarResNet", "Insert", "MobileNetV2", "Network", "attend", "network", "sites"]
+__all__ = [
+    "BACKBONES",
+    "VGG",
+    "Attentions",
+    "CifarResNet",
+    "Insert",
+    "MobileNetV2",
+    "Network",
+    "Place",
+    "Plan",
+    "Point",
+    "attach",
+    "attend",
+    "network",
+    "plan",
+    "sites",
+]
