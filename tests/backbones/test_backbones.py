@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from nas_attn.assembly import build
+from nas_attn.attention import ATTENTIONS
 from nas_attn.backbones import BACKBONES, attend, sites
 from nas_attn.space import POSITIONS, Architecture, Attention, Placement
 
@@ -118,6 +119,19 @@ def test_images_of_any_number_of_channels_become_scores(name):
 def test_the_scores_of_an_image_do_not_depend_on_its_batch(name):
     model, images = network(name).eval(), torch.randn(3, 3, 39, 36)
     torch.testing.assert_close(model(images)[1:2], model(images[1:2]))
+
+
+@pytest.mark.parametrize("name", ONE_OF_EACH)
+def test_a_gate_learns_from_the_signal_wherever_it_may_stand(name):
+    gate = ATTENTIONS["gate"]
+    placed = [site for site in sites_of(name) if site.position in gate.positions]
+    architecture = Architecture(tuple(Placement(site.name, Attention("gate")) for site in placed))
+    model = build(architecture, name, in_channels=3, classes=10)
+    model(torch.randn(4, 3, 40, 33)).square().sum().backward()
+    gates = [module for module in model.modules() if isinstance(module, gate)]
+    assert len(gates) == len(placed)
+    assert all(parameter.grad.abs().sum() > 0 for module in gates for parameter in module.psi[1].parameters())
+    assert all(module.from_signal[0].weight.grad.abs().sum() > 0 for module in gates)
 
 
 def test_only_a_gated_attention_is_given_the_signal():

@@ -155,4 +155,4 @@ def test_a_depth_without_whole_blocks_is_refused(depth):
 def test_a_width_scales_every_site():
     noted = sites(lambda insert: CifarResNet(depth=8, in_channels=3, classes=10, insert=insert, width=4))
     assert noted[0] == Site("stage1.block0.pre", "stage1", "stage1.block0", "pre", 4)
-    assert [site.channels for site in noted] == [4] * 6 + [8] * 6 + [16] * 6
+    assert [site.channels for site in noted] == [4] * 7 + [8] * 6 + [16] * 5

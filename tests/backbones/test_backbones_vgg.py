@@ -6,8 +6,8 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from nas_attn.backbones import VGG, sites
-from nas_attn.ledger import price
-from nas_attn.space import Architecture, InputError, Site
+from nas_attn.ledger import open_ledger
+from nas_attn.space import InputError, Site
 
 # Simonyan and Zisserman, 2014, table 1: the convolutions of each of the five stages
 CONVOLUTIONS = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
@@ -146,8 +146,8 @@ def test_an_image_that_would_be_pooled_to_nothing_is_refused(size):
         model = network()
         with pytest.raises(ValueError, match=told):
             model(torch.zeros(2, 3, *size))
-    with pytest.raises(InputError, match=f"none: cannot take images of 3 x {size[0]} x {size[1]} here: {told}"):
-        price(Architecture(), "vgg11", (3, *size), 10)
+    with pytest.raises(InputError, match=f"vgg11: cannot take images of 3 x {size[0]} x {size[1]} here: {told}"):
+        open_ledger("vgg11", (3, *size), 10)
 
 
 @pytest.mark.parametrize("depth", [-11, 0, 8, 12, 17, 20])
