@@ -14,6 +14,7 @@ from .foreign import Plan, foreign_network, plan
 from .insertion import Insert, attend, sites
 from .libraries import is_foreign
 from .resnet import CifarResNet
+from .weights import load_backbone_weights
 
 BACKBONES: dict[str, partial[nn.Module]] = {
     "resnet8": partial(CifarResNet, depth=8),
@@ -58,6 +59,7 @@ __all__ = [
     "Point",
     "attach",
     "attend",
+    "load_backbone_weights",
     "network",
     "plan",
     "sites",
