@@ -128,7 +128,7 @@ def _before_branch(trace: Trace, block: Block, join: Join) -> tuple[str, int] | 
 
 
 def _before_last(trace: Trace, block: Block, origin: int, branch: int) -> tuple[str, int] | None:
-    """Before the last of several convolutions that give maps, if it gives one of the branch's size and no way is around."""
+    """Before the last of several convolutions, if it gives a map of the branch's size and no way leads around it."""
     convolutions = [
         number
         for number in range(origin + 1, branch + 1)

@@ -110,4 +110,4 @@ def _from_file(path: Path) -> Mapping[str, Tensor]:
     for prefix in _PREFIXES:
         if all(name.startswith(prefix) for name in content):
             content = {name.removeprefix(prefix): tensor for name, tensor in content.items()}
-    return content
+    return dict(content)
