@@ -17,6 +17,7 @@ from .libraries import Construction, construction, is_foreign
 from .mobilenet import MobileNetV2
 from .resnet import CifarResNet
 from .vgg import VGG
+from .weights import load_backbone_weights
 
 BACKBONES: dict[str, partial[Any]] = {
     "resnet8": partial(CifarResNet, depth=8),
@@ -77,6 +78,7 @@ __all__ = [
     "attend",
     "construction",
     "is_foreign",
+    "load_backbone_weights",
     "network",
     "plan",
     "sites",

@@ -71,7 +71,7 @@ class _Finder:
         joins: dict[int, list[Join]] = {}
         for join in self._joins():
             call = self.by_order[self.trace.steps[join.step].call]
-            if self._usable(call) and self._belongs(join, call, joins.get(call.order, [])):
+            if self._usable(call) and self._convolutions(call) and self._belongs(join, call, joins.get(call.order, [])):
                 joins.setdefault(call.order, []).append(join)
         adding = [self.by_order[order] for order in joins]
         innermost = [call for call in adding if not any(call.around(other) for other in adding)]

@@ -128,17 +128,17 @@ def _before_branch(trace: Trace, block: Block, join: Join) -> tuple[str, int] | 
 
 
 def _before_last(trace: Trace, block: Block, origin: int, branch: int) -> tuple[str, int] | None:
-    """Before the last of several convolutions that give maps of the branch's size, if no way leads around it."""
-    size = trace.steps[branch].shape[2:]
+    """Before the last of several convolutions, if it gives a map of the branch's size and no way leads around it."""
     convolutions = [
         number
         for number in range(origin + 1, branch + 1)
         if (step := trace.steps[number]).operator == "convolution"
-        and step.shape[2:] == size
+        and max(step.shape[2:]) > 1
         and trace.descends(number, origin)
         and trace.descends(branch, number)
     ]
-    if len(convolutions) < 2 or not trace.only_way(origin, last := convolutions[-1], branch):
+    whole = [number for number in convolutions if trace.steps[number].shape[2:] == trace.steps[branch].shape[2:]]
+    if len(convolutions) < 2 or not whole or not trace.only_way(origin, last := whole[-1], branch):
         return None
     for call in _inside(trace, block):
         if call.holds(last) and call.first is not None and trace.weight(call.first, last) == 1:
