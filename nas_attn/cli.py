@@ -69,23 +69,26 @@ def space(file: Annotated[Path, typer.Argument(help="A search-space file.", meta
 
 
 @app.command()
-def kinds() -> None:
-    """List the kinds of attention: options with the paper's defaults, parameters, and the paper.
+def kinds(
+    kind: Annotated[
+        str | None, typer.Argument(help="One of them, or your own: my_package.blocks:MyAttention.", metavar="KIND")
+    ] = None,
+) -> None:
+    """List the kinds of attention: allowed positions, options with the paper's defaults, parameters, and the paper.
 
-    In the formulas C is the number of channels, m or n the width of a hidden layer, C // reduction, and k the kernel
-    size. Every kind may also be given `position` (branch, inner, pre, identity, block), `start` (paper, identity) and
-    `slots`.
+    In the formulas C is the number of channels, G that of a gating signal, m or n the width of a hidden layer,
+    C // reduction, and k the kernel size. A kind may be given `position`, one or more of those allowed, the paper's own
+    place first, `start` (paper, identity) and `slots`. With KIND, see that it can be used, and show it alone.
     """
-    from nas_attn.attention import ATTENTIONS, describe
+    from nas_attn.attention import ATTENTIONS, attention_class, check_attention, details, listing
 
-    def row(kind: str) -> tuple[str, str, str, str]:
-        known = describe(ATTENTIONS[kind])
-        options = ", ".join(
-            name if default is None else f"{name}={str(default).lower()}" for name, default in known.options
-        )
-        return kind, options, known.parameters, f"{known.paper} {known.link}"
-
-    _show(("kind", "options", "parameters", "paper"), map(row, ATTENTIONS))
+    if kind is not None:
+        check_attention(kind)
+        _show(("kind", kind), details(attention_class(kind)))
+        return
+    for number, (head, rows) in enumerate(listing(ATTENTIONS)):
+        typer.echo("\n" * number, nl=False)
+        _show(head, rows)
 
 
 @app.command()

@@ -16,6 +16,7 @@ from .efficient import EfficientAttention
 from .ese import EffectiveSqueezeExcitation
 from .gate import AttentionGate
 from .global_context import GlobalContext
+from .listing import details, listing
 from .non_local import NonLocal
 from .own import check_own, own_class
 from .scse import ConcurrentSqueezeExcitation
@@ -73,7 +74,9 @@ __all__ = [
     "attention_class",
     "check_attention",
     "describe",
+    "details",
     "keyword_options",
+    "listing",
     "Description",
     "STARTS",
     "IdentityStart",

@@ -55,6 +55,21 @@ def keyword_options(attention: type[nn.Module]) -> tuple[inspect.Parameter, ...]
     )
 
 
+def built(attention: type[nn.Module], channels: int) -> nn.Module:
+    """An attention with its defaults for features of this many channels, and a gating signal of as many."""
+    return attention(*(channels,) * (2 if getattr(attention, "gated", False) else 1))
+
+
+def parameter_count(attention: type[nn.Module], channels: int) -> int:
+    """How many parameters an attention with its defaults has at this many channels.
+
+    >>> from nas_attn.attention import SqueezeExcitation
+    >>> parameter_count(SqueezeExcitation, 256)
+    8192
+    """
+    return sum(parameter.numel() for parameter in built(attention, channels).parameters())
+
+
 def describe(attention: type[nn.Module]) -> Description:
     """What the class of a kind, and the file that it stands in, say of it.
 

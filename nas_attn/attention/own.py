@@ -15,7 +15,7 @@ from nas_attn.settings import named_object
 from nas_attn.space import POSITIONS, InputError
 from nas_attn.space.values import is_kind, is_word
 
-from .catalogue import keyword_options
+from .catalogue import built, keyword_options
 
 _WIDTHS = (16, 64, 256)
 _SHAPES = ((2, 16, 6, 5), (3, 16, 7, 9))
@@ -63,14 +63,11 @@ def check_own(kind: str) -> None:
 
 def _check_parameters(attention: type[nn.Module]) -> None:
     with _told("its parameters cannot be read"):
-        parameters = list(inspect.signature(attention).parameters.values())
+        found = inspect.signature(attention)
         options = {option.name: option for option in keyword_options(attention)}
     first = ["channels", "signal_channels"][: 2 if _gated(attention) else 1]
-    positional = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    others = [str(p) for p in parameters if p.name not in (*first, *options)]
-    if positional != first or others:
-        found = ", ".join(map(str, parameters))
-        raise ValueError(f"found the parameters ({found}); allowed: {' and '.join(first)}, then options after a *")
+    if [name for name in found.parameters if name not in options] != first:
+        raise ValueError(f"found the parameters {found}; allowed: {' and '.join(first)}, then options after a *")
     for option in options.values():
         _check_option(option)
 
@@ -131,7 +128,7 @@ def _gated(attention: type[nn.Module] | nn.Module) -> bool:
 
 def _built(attention: type[nn.Module], channels: int) -> nn.Module:
     with _told(f"cannot be built with {channels} channels and its defaults"):
-        return attention(*(channels,) * (2 if _gated(attention) else 1))
+        return built(attention, channels)
 
 
 def _maps(module: nn.Module, shape: tuple[int, ...]) -> tuple[Tensor, ...]:
