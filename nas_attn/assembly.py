@@ -1,17 +1,21 @@
 """Joint of space, attentions and backbones: an architecture becomes a network."""
 
 import hashlib
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from inspect import Parameter, signature
 
 import torch
 from torch import nn
 
 from nas_attn.attention import STARTS, IdentityStart, attention_class
-from nas_attn.backbones import network
+from nas_attn.backbones import load_backbone_weights, network
 from nas_attn.settings import Backbone
 from nas_attn.space import Architecture, Attention, InputError, Site, allowed
+
+_LOG = logging.getLogger(__name__)
 
 
 def build(
@@ -20,9 +24,12 @@ def build(
     """The backbone with this architecture's attentions in their places.
 
     The backbone's initial weights depend on the seed alone, and an attention's on the seed and its site, so that
-    architectures of one seed can be compared in pairs. The global random state is left as it was.
+    architectures of one seed can be compared in pairs. Where the backbone names trained weights, it has those, except
+    on the `meta` device; a classifier for another number of classes keeps its initial weights, which is logged once.
+    The global random state is left as it was.
 
-    Raises `InputError` for a backbone, a site, a kind or an option that does not exist.
+    Raises `InputError` for a backbone, a site, a kind or an option that does not exist, and for weights of another
+    network.
     """
     chosen = Backbone.model_validate(backbone)
     make = network(chosen)
@@ -41,7 +48,15 @@ def build(
         built = make(in_channels=in_channels, classes=classes, insert=insert)
     for name in remaining:
         raise InputError(f"{name}: {chosen.name} has no such site; {allowed(name, asked)}")
+    if chosen.weights is not None and torch.get_default_device().type != "meta":
+        _log_new(chosen, load_backbone_weights(built, chosen, in_channels=in_channels, classes=classes))
     return built
+
+
+@cache
+def _log_new(backbone: Backbone, names: tuple[str, ...]) -> None:
+    if names:
+        _LOG.warning("%s: %s of %s keep initial weights", backbone.name, ", ".join(names), backbone.weights)
 
 
 @contextmanager

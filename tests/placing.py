@@ -2,7 +2,6 @@
 
 import torch
 
-
 from nas_attn.attention import ATTENTIONS, IdentityStart
 from nas_attn.backbones import network
 from nas_attn.settings import Backbone
