@@ -6,7 +6,6 @@ https://arxiv.org/abs/1804.03999
 from typing import ClassVar
 
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from .options import reduced_width
 
@@ -44,6 +43,6 @@ class AttentionGate(nn.Module):
         """The features, each position times its weight."""
         signal, size = self.from_signal(gating_signal), features.shape[2:]
         if signal.shape[2:] != size:
-            signal = F.interpolate(signal, size, mode="bilinear")
+            signal = nn.functional.interpolate(signal, size, mode="bilinear")
         weights: Tensor = self.psi(self.activation(self.from_features(features) + signal))
         return features * weights

@@ -77,8 +77,9 @@ def _check_option(option: inspect.Parameter) -> None:
         words = f"letters, digits and _ only, and none of {', '.join(_TAKEN)}"
         raise ValueError(f"found an option {option.name!r}; allowed: {words}")
     union = get_origin(option.annotation) in (Union, UnionType)
-    types = {*(get_args(option.annotation) if union else (option.annotation,))} - {NoneType}
-    if not types or not types.issubset(_PLAIN) or not isinstance(option.default, (*_PLAIN, NoneType)):
+    types = [one for one in (get_args(option.annotation) if union else (option.annotation,)) if one is not NoneType]
+    plain = types and all(one in _PLAIN for one in types)
+    if not plain or not isinstance(option.default, (*_PLAIN, NoneType)):
         raise ValueError(f"found the option {option}; allowed: a default, which is a str, int, float or bool")
 
 

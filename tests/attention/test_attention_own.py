@@ -178,6 +178,7 @@ def test_a_class_that_cannot_be_spelt_is_told():
         ("channels, *, sizes=(1, 3)", "found the option sizes: tuple = (1, 3); allowed: a default"),
         ("channels, *, size=None", "found the option size: NoneType = None; allowed: a default"),
         ("channels, *, size: list = 1", "found the option size: list = 1; allowed: a default, which is a str, int"),
+        ("channels, *, size: [1, 3] = 1", "found the option size: [1, 3] = 1; allowed: a default, which is a str, int"),
         ("channels, *, size: int | list = 1", "found the option size: int | list = 1; allowed: a default"),
         (
             "channels, *, position='branch'",
