@@ -5,12 +5,11 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from inspect import Parameter, signature
 
 import torch
 from torch import nn
 
-from nas_attn.attention import STARTS, IdentityStart, attention_class
+from nas_attn.attention import STARTS, IdentityStart, attention_class, keyword_options
 from nas_attn.backbones import load_backbone_weights, network
 from nas_attn.settings import Backbone
 from nas_attn.space import Architecture, Attention, InputError, Site, allowed
@@ -74,10 +73,9 @@ def place(attention: Attention, site: Site) -> nn.Module:
     """
     try:
         made = attention_class(attention.kind)
-        parameters = signature(made).parameters.values()
     except InputError as error:
         raise InputError(f"{site.name}: {error}") from None
-    known = [parameter.name for parameter in parameters if parameter.kind is Parameter.KEYWORD_ONLY]
+    known = [option.name for option in keyword_options(made)]
     options = dict(attention.options)
     start = options.pop("start", "paper")
     if start not in STARTS:

@@ -57,7 +57,7 @@ def space(file: Annotated[Path, typer.Argument(help="A search-space file.", meta
             text = f"{kind.name}({', '.join(f'{question}={values}' for question, values in asked)})"
             kinds.setdefault(text, []).append(slot.name)
     networks = f"{space.size:,} network{'s' if space.size > 1 else ''}"
-    typer.echo(f"{file}: {said.backbone}, {len(space.slots)} slots (one a {said.per}), {networks}\n")
+    typer.echo(f"{file}: {said.backbone.name}, {len(space.slots)} slots (one a {said.per}), {networks}\n")
     _show(("what may stand there", "slots"), ((text, ", ".join(fold(slots))) for text, slots in kinds.items()))
     channels, height, width = said.image
     typer.echo(f"\nWhat it costs, for one image of {channels} x {height} x {width} and {said.classes} classes:\n")
@@ -212,7 +212,11 @@ def export(
 
 
 def main() -> None:
-    """Run the command line: exit code 0 for done, 2 for bad input, 130 for interrupted."""
+    """Run the command line: exit code 0 for done, 2 for bad input, 130 for interrupted.
+
+    A user's own modules are found in the current folder too.
+    """
+    sys.path.append(str(Path.cwd()))
     try:
         app()
     except InputError as error:

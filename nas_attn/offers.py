@@ -26,7 +26,7 @@ def offer(
     Raises `InputError` for a choice that cannot be built at one of the places.
     """
     built = {
-        (position, chosen): tuple(_stands(name, chosen, site) for site in places if site.position == position)
+        (position, chosen): tuple(_stands(name, chosen, site, places) for site in places if site.position == position)
         for position in positions
         for chosen in _choices(options)
     }
@@ -61,9 +61,11 @@ def _distinct(
     return tuple(made.values())
 
 
-def _stands(kind: str, chosen: _Chosen, site: Site) -> Hashable:
-    """What stands at a site, and where: after the last block of a stage is after that block."""
-    place = (site.block, "block" if site.position == "stage" else site.position)
+def _stands(kind: str, chosen: _Chosen, site: Site, places: Iterable[Site]) -> Hashable:
+    """What stands at a site, and where: after a stage is after its last block, or its branch if nothing is added."""
+    here = {other.position for other in places if other.block == site.block}
+    end = "block" if "block" in here else "branch"
+    place = (site.block, end if site.position == "stage" else site.position)
     try:
         return place, _built(kind, chosen, site.channels, site.signal_channels)
     except ValueError as error:

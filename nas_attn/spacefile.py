@@ -1,6 +1,5 @@
 """Joint of settings, attentions and backbones: a search-space file becomes a `SearchSpace`."""
 
-import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -11,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, cre
 from pydantic.types import Strict
 from torch import nn
 
-from nas_attn.attention import ATTENTIONS, STARTS, allowed_positions, attention_class, check_attention
+from nas_attn.attention import ATTENTIONS, STARTS, allowed_positions, attention_class, check_attention, keyword_options
 from nas_attn.backbones import network, sites
 from nas_attn.offers import offer
 from nas_attn.settings import Backbone, Document, Settings, check, is_named_object, read_document
@@ -73,10 +72,9 @@ def _kind_table(kind: str, attention: type[nn.Module]) -> Any:
 
     position: Any = Literal[allowed_positions(attention)]
     fields: dict[str, Any] = {"position": (Annotated[tuple[position, ...], *_ONE_OR_MORE] | None, None)}
-    for option in inspect.signature(attention, eval_str=True).parameters.values():
-        if option.kind is option.KEYWORD_ONLY:
-            value: Any = Annotated[option.annotation, Strict(), accepted(option.name)]
-            fields[option.name] = (Annotated[tuple[value, ...], *_ONE_OR_MORE] | None, None)
+    for option in keyword_options(attention):
+        value: Any = Annotated[option.annotation, Strict(), accepted(option.name)]
+        fields[option.name] = (Annotated[tuple[value, ...], *_ONE_OR_MORE] | None, None)
     return create_model(f"{kind} table", __base__=_KindTable, **fields)
 
 

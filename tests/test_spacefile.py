@@ -85,10 +85,12 @@ def test_slots_of_a_stage_or_a_block_hold_its_sites(load):
     _, blocks = load('backbone = "resnet20"\nper = "block"\n[kinds.se]')
     assert [slot.name for slot in stages.slots] == ["stage1", "stage2", "stage3"]
     assert [slot.name for slot in blocks.slots] == [f"stage{s}.block{b}" for s in (1, 2, 3) for b in (0, 1, 2)]
-    assert [len(slot.sites) for slot in stages.slots] == [15, 15, 15]
-    assert [[site.name for site in slot.sites] for slot in blocks.slots] == [
-        [f"{slot.name}.{position}" for position in ("pre", "inner", "branch", "identity", "block")]
-        for slot in blocks.slots
+    assert [len(slot.sites) for slot in stages.slots] == [16, 16, 16]
+    positions = ("pre", "inner", "branch", "identity", "block")
+    assert [[site.position for site in slot.sites] for slot in blocks.slots] == 3 * [
+        [*positions],
+        [*positions],
+        [*positions, "stage"],
     ]
 
 
@@ -319,6 +321,9 @@ def test_choices_that_meet_only_under_other_choices_are_one_network(load):
 
 def test_after_the_last_block_and_after_the_stage_is_one_place_where_a_stage_has_one_block(load):
     _, space = load('backbone = "resnet8"\nslots = ["stage1"]\n[kinds.se]\nposition = ["stage", "block"]')
+    assert (space.size, space.spellings) == (1 + 1, 1 + 2)
+    # in MobileNetV2 nothing is added in the first block of a stage
+    _, space = load('backbone = "mobilenetv2"\nslots = ["stage1"]\n[kinds.se]\nposition = ["stage", "branch"]')
     assert (space.size, space.spellings) == (1 + 1, 1 + 2)
     _, space = load('backbone = "resnet20"\nslots = ["stage1"]\n[kinds.se]\nposition = ["stage", "block"]')
     assert (space.size, space.spellings) == (1 + 2, 1 + 2)

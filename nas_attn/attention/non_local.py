@@ -75,7 +75,7 @@ class NonLocal(nn.Module):
             gathered_narrow = self._rectified(theta, phi) @ (g / positions)
         else:
             gathered_narrow = self._products(theta, phi).softmax(dim=2) @ g
-        as_map = gathered_narrow.transpose(1, 2).reshape(batch, width, *features.shape[2:])
+        as_map = gathered_narrow.transpose(1, 2).contiguous().reshape(batch, width, *features.shape[2:])
         gathered: Tensor = self.norm(self.expand(as_map))
         return features + gathered
 
