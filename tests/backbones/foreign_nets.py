@@ -60,7 +60,8 @@ class Parallel(nn.Module):
 
     def __init__(self, channels):
         super().__init__()
-        self.wide, self.narrow, self.norm = conv(channels, channels), nn.Conv2d(channels, channels, 1), nn.BatchNorm2d(channels)
+        self.wide, self.narrow = conv(channels, channels), nn.Conv2d(channels, channels, 1)
+        self.norm = nn.BatchNorm2d(channels)
 
     def forward(self, x):
         return F.relu(self.wide(x) + self.narrow(x) + self.norm(x))
@@ -147,7 +148,12 @@ class Body(nn.Module):
 def basic(*, in_channels, classes):
     """A plain sequence, as its own root."""
     return nn.Sequential(
-        conv(in_channels, 8), Basic(8, 8), Basic(8, 16, 2), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, classes)
+        conv(in_channels, 8),
+        Basic(8, 8),
+        Basic(8, 16, 2),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(16, classes),
     )
 
 

@@ -167,7 +167,11 @@ def test_the_sites_of_mobilenet_v2_are_those_of_its_table(name):
 
 
 @pytest.mark.parametrize(
-    ("name", "end"), [("timm:convnext_atto", "<stages.0.blocks.0.drop_path"), ("torchvision:convnext_tiny", "<features.1.0.stochastic_depth")]
+    ("name", "end"),
+    [
+        ("timm:convnext_atto", "<stages.0.blocks.0.drop_path"),
+        ("torchvision:convnext_tiny", "<features.1.0.stochastic_depth"),
+    ],
 )
 def test_a_scaled_branch_ends_behind_its_scale_and_before_stochastic_depth(name, end):
     branches = [site for site, _ in found(library(name)) if site.position == "branch"]
@@ -198,7 +202,13 @@ def test_other_families_have_the_blocks_of_their_papers(name, blocks, branches, 
     assert (positions.count("block"), positions.count("branch"), positions.count("stage")) == (blocks, branches, stages)
 
 
-NAMES = ("foreign_nets:basic", "foreign_nets:two_sums", "foreign_nets:Flat", "timm:mobilenetv2_100", "torchvision:vgg11")
+NAMES = (
+    "foreign_nets:basic",
+    "foreign_nets:two_sums",
+    "foreign_nets:Flat",
+    "timm:mobilenetv2_100",
+    "torchvision:vgg11",
+)
 
 
 @pytest.mark.parametrize("name", NAMES)
