@@ -51,11 +51,3 @@ def wake(built, seed=0):
             with torch.no_grad():
                 parameter.copy_(0.1 * torch.randn(parameter.shape, generator=generator))
     return built
-
-
-def set_to_identity(built):
-    """The inserted attentions of a network that start as the identity."""
-    return [module for module in built.modules() if isinstance(module, IdentityStart)]
-
-
-__all__ = ["LIBRARIES", "attention_at", "build", "installed", "on_meta", "params", "set_to_identity", "wake"]

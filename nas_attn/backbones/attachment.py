@@ -80,11 +80,13 @@ def attach(network: nn.Module, attached: Iterable[tuple[Point, nn.Module]]) -> n
     """Attach attentions to a network, which is changed and returned; without any it stays as it is.
 
     The network can be trained, copied, pickled, compiled and exported like any other, and holds no feature map after
-    a pass. It has not to have anything named `attentions` before.
+    a pass. Raises `ValueError` where it has something named `attentions` already.
     """
     attached = list(attached)
     if not attached:
         return network
+    if hasattr(network, "attentions"):
+        raise ValueError("the network has something named `attentions`, where its attentions are to be kept")
     modules = dict(network.named_modules())
     signals: dict[str, _Signal] = {}
     holder = Attentions()

@@ -97,9 +97,9 @@ def _positions(trace: Trace, block: Block) -> Iterator[_Position]:
             yield _Position(f"pre{suffix}", "pre", *pre)
         if inner := _before_last(trace, block, origin, branch):
             yield _Position(f"inner{suffix}", "inner", *inner)
-        if join and (end := _end(trace, block, join)):
+        if join and (end := _end(trace, block, join.branch, join.origin)):
             yield _Position(f"branch{suffix}", "branch", *end)
-    if block.call is None and (end := _giver(trace, block, block.output)):
+    if block.call is None and (end := _end(trace, block, block.output, block.begin - 1)):
         yield _Position("block", "block", *end)
     elif block.call is not None and block.call.output == block.output and trace.steps[block.output].is_map:
         yield _Position("block", "block", block.call.path, block.output)
@@ -146,17 +146,14 @@ def _before_last(trace: Trace, block: Block, origin: int, branch: int) -> tuple[
     return None
 
 
-def _end(trace: Trace, block: Block, join: Join) -> tuple[str, int] | None:
-    """After what gives the branch; operators without a module, such as a learnt scale, are stepped over."""
-    step = join.branch
+def _end(trace: Trace, block: Block, step: int, start: int) -> tuple[str, int] | None:
+    """After what gives this step; operators without a module, such as a learnt scale, are stepped over."""
     while not (found := _giver(trace, block, step)):
-        parents = trace.steps[step].parents
-        passed = len(parents) == 1 and trace.steps[parents[0]].shape == trace.steps[step].shape
-        if not passed or trace.steps[step].weighs or trace.steps[step].operator in ("permute", "transpose"):
+        made = trace.steps[step]
+        kept = len(made.parents) == 1 and trace.steps[made.parents[0]].shape == made.shape
+        if not kept or made.weighs or made.operator in ("permute", "transpose") or made.parents[0] == start:
             return None
-        step = parents[0]
-        if step == join.origin:
-            return None
+        step = made.parents[0]
     return found
 
 

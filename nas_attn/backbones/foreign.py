@@ -44,9 +44,10 @@ def foreign_network(backbone: Backbone, *, in_channels: int, classes: int, inser
     network = _bare(backbone, in_channels, classes)
     answers = [(place.point, insert(place.site)) for place in found]
     attached = [(point, attention) for point, attention in answers if attention is not None]
-    if attached and hasattr(network, "attentions"):
-        raise InputError(f"{backbone.name}: has an attribute `attentions`, where its attentions would be kept")
-    return attach(network, attached)
+    try:
+        return attach(network, attached)
+    except ValueError as error:
+        raise InputError(f"{backbone.name}: {error}") from None
 
 
 def _bare(backbone: Backbone, in_channels: int, classes: int) -> nn.Module:
