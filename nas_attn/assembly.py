@@ -1,17 +1,20 @@
 """Joint of space, attentions and backbones: an architecture becomes a network."""
 
 import hashlib
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from inspect import Parameter, signature
+from functools import cache
 
 import torch
 from torch import nn
 
-from nas_attn.attention import ATTENTIONS, STARTS, IdentityStart
-from nas_attn.backbones import network
+from nas_attn.attention import STARTS, IdentityStart, attention_class, keyword_options
+from nas_attn.backbones import load_backbone_weights, network
 from nas_attn.settings import Backbone
 from nas_attn.space import Architecture, Attention, InputError, Site, allowed
+
+_LOG = logging.getLogger(__name__)
 
 
 def build(
@@ -20,9 +23,12 @@ def build(
     """The backbone with this architecture's attentions in their places.
 
     The backbone's initial weights depend on the seed alone, and an attention's on the seed and its site, so that
-    architectures of one seed can be compared in pairs. The global random state is left as it was.
+    architectures of one seed can be compared in pairs. Where the backbone names trained weights, it has those, except
+    on the `meta` device; a classifier for another number of classes keeps its initial weights, which is logged once.
+    The global random state is left as it was.
 
-    Raises `InputError` for a backbone, a site, a kind or an option that does not exist.
+    Raises `InputError` for a backbone, a site, a kind or an option that does not exist, and for weights of another
+    network.
     """
     chosen = Backbone.model_validate(backbone)
     make = network(chosen)
@@ -41,7 +47,15 @@ def build(
         built = make(in_channels=in_channels, classes=classes, insert=insert)
     for name in remaining:
         raise InputError(f"{name}: {chosen.name} has no such site; {allowed(name, asked)}")
+    if chosen.weights is not None and torch.get_default_device().type != "meta":
+        _log_new(chosen, load_backbone_weights(built, chosen, in_channels=in_channels, classes=classes))
     return built
+
+
+@cache
+def _log_new(backbone: Backbone, names: tuple[str, ...]) -> None:
+    if names:
+        _LOG.warning("%s: %s of %s keep initial weights", backbone.name, ", ".join(names), backbone.weights)
 
 
 @contextmanager
@@ -53,14 +67,15 @@ def _seeded(seed: int) -> Iterator[None]:
 
 
 def place(attention: Attention, site: Site) -> nn.Module:
-    """The module that this attention is at this site, with initial weights from the current random state.
+    """The module of an attention that stands at a site, on the current default device.
 
-    Raises `InputError` for a kind or an option that does not exist, and one that cannot be had there.
+    Raises `InputError` that names the site for a kind, an option or a value that cannot be.
     """
-    if attention.kind not in ATTENTIONS:
-        raise InputError(f"{site.name}: unknown kind {attention.kind!r}; {allowed(attention.kind, ATTENTIONS)}")
-    parameters = signature(ATTENTIONS[attention.kind]).parameters.values()
-    known = [parameter.name for parameter in parameters if parameter.kind is Parameter.KEYWORD_ONLY]
+    try:
+        made = attention_class(attention.kind)
+    except InputError as error:
+        raise InputError(f"{site.name}: {error}") from None
+    known = [option.name for option in keyword_options(made)]
     options = dict(attention.options)
     start = options.pop("start", "paper")
     if start not in STARTS:
@@ -68,8 +83,9 @@ def place(attention: Attention, site: Site) -> nn.Module:
     for name in options:
         if name not in known:
             raise InputError(f"{site.name}: {attention}: unknown option {name!r}; {allowed(name, [*known, 'start'])}")
+    widths = (site.channels, site.signal_channels) if getattr(made, "gated", False) else (site.channels,)
     try:
-        module = ATTENTIONS[attention.kind](site.channels, **options)
+        module = made(*widths, **options)
     except ValueError as error:
         raise InputError(f"{site.name}: {attention}: {error}") from None
     return IdentityStart(module) if start == "identity" else module

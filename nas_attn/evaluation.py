@@ -15,7 +15,7 @@ from nas_attn.cost import device_name, measure_latency
 from nas_attn.ledger import open_ledger
 from nas_attn.results import Evaluation
 from nas_attn.results.files import write_whole
-from nas_attn.settings import Latency, Recipe
+from nas_attn.settings import Backbone, Latency, Recipe
 from nas_attn.space import Architecture, InputError, parse
 from nas_attn.training import ImageData, TrainingFailed, memory_faults_told, train, training_device
 
@@ -27,7 +27,7 @@ OnEpoch = Callable[[Evaluation, int, int], None]
 class Evaluator:
     """Finds out about the architectures of one study, and keeps the weights of those that it trains."""
 
-    backbone: str
+    backbone: Backbone
     data: ImageData
     recipe: Recipe
     latency: Latency

@@ -12,7 +12,7 @@ from nas_attn.cost import device_name
 from nas_attn.evaluation import Evaluator, OnEpoch, read_weights, timing_device, weights_file
 from nas_attn.export import Winner, export
 from nas_attn.results import Evaluation
-from nas_attn.settings import ImageFacts
+from nas_attn.settings import Backbone, ImageFacts
 from nas_attn.space import Architecture, parse
 from nas_attn.spacefile import load_space
 from nas_attn.study import (
@@ -67,7 +67,7 @@ class Study:
                 on_epoch=on_epoch,
             )
             study = find_study(path, file.search.storage) or begin_study(path, file.search.storage, file.objectives)
-            asked = {**self._asked(), "backbone": spacefile.backbone}
+            asked = {**self._asked(), "backbone": spacefile.backbone.identity()}
             if "latency_ms" in file.objectives or file.budget.max_latency_ms:
                 asked["latency"]["measured_on"] = device_name(evaluator.timed_on)
             write_asked(study, asked, space, _facts(data))
@@ -117,12 +117,13 @@ class Study:
         return row, export(winner, Path(out))
 
     @property
-    def _backbone(self) -> str:
+    def _backbone(self) -> Backbone:
         return load_space(self.folder.path / self.folder.file.space)[0].backbone
 
     def _network(self, row: Evaluation, facts: ImageFacts) -> nn.Module:
         architecture, classes = parse(row.architecture), len(facts.class_names)
-        network = build(architecture, self._backbone, in_channels=facts.in_channels, classes=classes, seed=row.seed)
+        bare = self._backbone.untrained
+        network = build(architecture, bare, in_channels=facts.in_channels, classes=classes, seed=row.seed)
         return read_weights(network, weights_file(self.folder.path / "weights", row.key))
 
     def _asked(self) -> dict[str, Any]:

@@ -1,8 +1,7 @@
 """Joint of settings, attentions and backbones: a search-space file becomes a `SearchSpace`."""
 
-import inspect
-from collections.abc import Hashable, Iterable, Mapping
-from itertools import product
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -11,14 +10,13 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, cre
 from pydantic.types import Strict
 from torch import nn
 
-from nas_attn.attention import ATTENTIONS, STARTS
-from nas_attn.backbones import BACKBONES, sites
-from nas_attn.settings import Document, Settings, check, read_document
-from nas_attn.space import POSITIONS, Attention, InputError, Kind, SearchSpace, Site, Slot, Value, allowed
+from nas_attn.attention import ATTENTIONS, STARTS, allowed_positions, attention_class, check_attention, keyword_options
+from nas_attn.backbones import network, sites
+from nas_attn.offers import offer
+from nas_attn.settings import Backbone, Document, Settings, check, is_named_object, read_document
+from nas_attn.space import POSITIONS, InputError, Kind, SearchSpace, Site, Slot, Value, allowed
 
 T = TypeVar("T")
-_Choice = tuple[tuple[str, Value], ...]
-Position = Literal[POSITIONS]  # type: ignore[valid-type]
 
 _Pixels = Annotated[int, Field(ge=1, strict=True)]
 
@@ -37,7 +35,7 @@ def _differ(values: tuple[T, ...]) -> tuple[T, ...]:
 
 _ONE_OR_MORE = (BeforeValidator(_listed), Field(min_length=1), AfterValidator(_differ))
 
-Positions = Annotated[tuple[Position, ...], *_ONE_OR_MORE]
+Positions = Annotated[tuple[Literal[POSITIONS], ...], *_ONE_OR_MORE]  # type: ignore[valid-type]
 Starts = Annotated[tuple[Literal[STARTS], ...], *_ONE_OR_MORE]  # type: ignore[valid-type]
 
 
@@ -72,55 +70,67 @@ def _kind_table(kind: str, attention: type[nn.Module]) -> Any:
 
         return AfterValidator(build)
 
-    fields: dict[str, Any] = {}
-    for option in inspect.signature(attention, eval_str=True).parameters.values():
-        if option.kind is option.KEYWORD_ONLY:
-            value: Any = Annotated[option.annotation, Strict(), accepted(option.name)]
-            fields[option.name] = (Annotated[tuple[value, ...], *_ONE_OR_MORE] | None, None)
+    position: Any = Literal[allowed_positions(attention)]
+    fields: dict[str, Any] = {"position": (Annotated[tuple[position, ...], *_ONE_OR_MORE] | None, None)}
+    for option in keyword_options(attention):
+        value: Any = Annotated[option.annotation, Strict(), accepted(option.name)]
+        fields[option.name] = (Annotated[tuple[value, ...], *_ONE_OR_MORE] | None, None)
     return create_model(f"{kind} table", __base__=_KindTable, **fields)
 
 
-_Kinds: Any = create_model(
-    "kinds",
-    __base__=Settings,
-    **{kind: (_kind_table(kind, cls) | None, None) for kind, cls in ATTENTIONS.items()},  # type: ignore[call-overload]
-)
+def _own_table(kind: str) -> Any:
+    """The table of a user's own attention; where that has a fault, any table has it."""
+    try:
+        check_attention(kind)
+        return _kind_table(kind, attention_class(kind))
+    except InputError as error:
+        message = str(error).removeprefix(f"{kind}: ")
+
+        def refuse(_: object) -> None:
+            raise ValueError(message)
+
+        return Annotated[Any, BeforeValidator(refuse)]
+
+
+_TABLES = {kind: _kind_table(kind, attention) for kind, attention in ATTENTIONS.items()}
 
 
 class SpaceFile(Settings):
     """What a search-space file says."""
 
-    backbone: str
-    """Which network asks for attention."""
-    per: Literal["stage", "block"] = Field("stage", validate_default=True)
-    """Whether all blocks of a stage get the same attention, or each block its own."""
-    slots: Slots | None = None
-    """The stages or blocks that may be filled; without it all of them."""
-    position: Positions = ("branch",)
-    """Where in a block: in the residual branch, after its last normalisation (`branch`), after its first convolution
-    (`inner`) or before everything in it (`pre`); on the shortcut (`identity`); or after the addition (`block`). A kind
-    may say otherwise for itself."""
-    start: Starts = ("paper",)
-    """How attentions start: as the `paper` says, or as the `identity`. A kind may say otherwise for itself."""
     image: tuple[_Pixels, _Pixels, _Pixels] = (3, 32, 32)
     """Channels, height and width for which `nas-attn space` shows prices; a study takes them from its data."""
     classes: int = Field(10, ge=2, strict=True)
     """Classes for which `nas-attn space` shows prices; a study takes them from its data."""
-    kinds: _Kinds
+    backbone: Backbone
+    """Which network gets attention: a name, or a table with its arguments and weights."""
+    per: Literal["stage", "block"] = Field("stage", validate_default=True)
+    """Whether all blocks of a stage get the same attention, or each block its own."""
+    slots: Slots | None = None
+    """The stages or blocks that may be filled; without it all of them."""
+    position: Positions | None = None
+    """Where in a block, as `POSITIONS` tells; without it, where the paper of a kind has it, or else the first place
+    that the kind allows and the network has. A kind may say otherwise for itself."""
+    start: Starts = ("paper",)
+    """How attentions start: as the `paper` says, or as the `identity`. A kind may say otherwise for itself."""
+    kinds: Any
     """The kinds to choose from, each a table of its options with the values to try, the preferred one first."""
 
     @field_validator("backbone")
     @classmethod
-    def _known_backbone(cls, backbone: str) -> str:
-        if backbone not in BACKBONES:
-            raise ValueError(f"found {backbone!r}; {allowed(backbone, BACKBONES)}")
+    def _find_sites(cls, backbone: Backbone, info: ValidationInfo) -> Backbone:
+        image, classes = info.data.get("image", (3, 32, 32)), info.data.get("classes", 10)
+        make = network(backbone)
+        found = sites(lambda insert: make(in_channels=image[0], classes=classes, insert=insert))
+        if info.context is not None:
+            info.context["sites"] = found
         return backbone
 
     @field_validator("per")
     @classmethod
     def _tell_slots(cls, per: Literal["stage", "block"], info: ValidationInfo) -> Literal["stage", "block"]:
-        if info.context is not None and "backbone" in info.data:
-            info.context["slots"] = tuple(_sites_by_slot(info.data["backbone"], per))
+        if info.context is not None and "sites" in info.context:
+            info.context["slots"] = tuple(_by_slot(info.context["sites"], per))
         return per
 
     @field_validator("slots")
@@ -145,77 +155,84 @@ def load_space(path: Path | str) -> tuple[SpaceFile, SearchSpace]:
     Raises `InputError` with every fault of the file.
     """
     document = read_document(Path(path))
-    file = check(SpaceFile, document, context={})
-    slots = []
-    for name, places in _sites_by_slot(file.backbone, file.per).items():
-        if file.slots is None or name in file.slots:
-            slots.append(Slot(name, places, tuple(_offered(name, places, file, document))))
-    return file, SearchSpace(tuple(slot for slot in slots if slot.kinds))
+    context: dict[str, Any] = {}
+    named = document.data.get("kinds")
+    own = filter(is_named_object, named) if isinstance(named, Mapping) else ()
+    file = check(_model(tuple(own)), document, context)
+    file = file.model_copy(update={"backbone": _with_weights(file.backbone, document)})
+    slots = _by_slot(context["sites"], file.per)
+    kinds = {name: dict(_offers(name, table, slots, file, document)) for name, table in file.kinds if table is not None}
+    offered = (
+        Slot(slot, places, tuple(kinds[name][slot] for name in kinds if slot in kinds[name]))
+        for slot, places in slots.items()
+    )
+    return file, SearchSpace(tuple(slot for slot in offered if slot.kinds))
 
 
-def _sites_by_slot(backbone: str, per: Literal["stage", "block"]) -> dict[str, tuple[Site, ...]]:
+@cache
+def _model(own: tuple[str, ...]) -> type[SpaceFile]:
+    """The model of a file in which these attentions of the user's own are kinds beside the built-in ones."""
+    tables = {**_TABLES, **{kind: _own_table(kind) for kind in own}}
+    fields: dict[str, Any] = {kind: (table | None, None) for kind, table in tables.items()}
+    kinds: Any = create_model("kinds", __base__=Settings, **fields)
+    return create_model("SpaceFile", __base__=SpaceFile, kinds=(kinds, ...))
+
+
+def _with_weights(backbone: Backbone, document: Document) -> Backbone:
+    """The backbone with the path of its weights, which is relative to the file."""
+    if backbone.weights in (None, "pretrained"):
+        return backbone
+    path = document.path.parent / backbone.weights
+    if not path.is_file():
+        line = document.line(("backbone", "weights"))
+        raise InputError(
+            f"{document.path}:{line}: backbone.weights: there is no file {path}; allowed: a file, or 'pretrained'"
+        )
+    return backbone.model_copy(update={"weights": str(path)})
+
+
+def _by_slot(found: Iterable[Site], per: Literal["stage", "block"]) -> dict[str, tuple[Site, ...]]:
     slots: dict[str, tuple[Site, ...]] = {}
-    for site in sites(lambda insert: BACKBONES[backbone](in_channels=3, classes=10, insert=insert)):
+    for site in found:
         name = site.stage if per == "stage" else site.block
         slots[name] = (*slots.get(name, ()), site)
     return slots
 
 
-def _offered(slot: str, places: Iterable[Site], file: SpaceFile, document: Document) -> Iterable[Kind]:
-    for name, table in file.kinds:
-        if table is None or (table.slots is not None and slot not in table.slots):
-            continue
-        positions = table.position or file.position
-        widths = sorted({site.channels for site in places if site.position in positions})
-        options = {
-            option: getattr(table, option)
-            for option in type(table).model_fields
-            if option not in _KindTable.model_fields and getattr(table, option) is not None
-        }
-        built = {choice: _built(name, dict(choice), widths, document, slot) for choice in _choices(options)}
-        distinct = [(option, _distinct(option, options, built)) for option in options]
-        starts = table.start or file.start
-        if starts != ("paper",):
-            distinct.append(("start", starts))
-        yield Kind(name, tuple(distinct), positions)
+def _offers(
+    name: str, table: _KindTable, slots: Mapping[str, Sequence[Site]], file: SpaceFile, document: Document
+) -> Iterable[tuple[str, Kind]]:
+    """The slots in which a kind may stand, each with what it may be there."""
+    options = {
+        option: getattr(table, option)
+        for option in type(table).model_fields
+        if option not in _KindTable.model_fields and getattr(table, option) is not None
+    }
+    place = f"{document.path}:{document.line(('kinds', name))}: kinds.{name}"
+    offered = 0
+    for slot in table.slots or file.slots or slots:
+        try:
+            positions = _positions(name, table, file, slots[slot])
+            if positions:
+                offered += 1
+                yield slot, offer(name, options, table.start or file.start, positions, slots[slot])
+        except InputError as error:
+            raise InputError(f"{place}: {error}") from None
+    if not offered:
+        here = sorted({site.position for places in slots.values() for site in places}, key=POSITIONS.index)
+        wanted = ", ".join(table.position or file.position or allowed_positions(attention_class(name)))
+        raise InputError(f"{place}: {file.backbone.name} has no such place there: {wanted}; it has {', '.join(here)}")
 
 
-def _choices(options: Mapping[str, tuple[Value, ...]]) -> Iterable[_Choice]:
-    """Every way to choose a value for each option."""
-    for values in product(*options.values()):
-        yield tuple(zip(options, values, strict=True))
-
-
-def _built(kind: str, options: dict[str, Value], widths: Iterable[int], document: Document, slot: str) -> Hashable:
-    """What a kind with these options is at each of these widths; all that may be chosen together must be possible."""
-    try:
-        with torch.device("meta"):
-            return tuple(_identity(ATTENTIONS[kind](width, **options)) for width in widths)
-    except ValueError as error:
-        attention = Attention(kind, tuple(options.items()))
-        place = f"{document.path}:{document.line(('kinds', kind))}: kinds.{kind}"
-        raise InputError(f"{place}: {attention} cannot stand in {slot}: {error}") from None
-
-
-def _distinct(
-    option: str, options: Mapping[str, tuple[Value, ...]], built: Mapping[_Choice, Hashable]
-) -> tuple[Value, ...]:
-    """The values that make a difference, whatever else is chosen; of those that make none, the first."""
-    made: dict[Hashable, Value] = {}
-    for value in options[option]:
-        with_value = tuple(what for choice, what in built.items() if (option, value) in choice)
-        made.setdefault(with_value, value)
-    return tuple(made.values())
-
-
-def _identity(network: nn.Module) -> Hashable:
-    """What tells one module from another: the types, plain attributes and parameter shapes of all that is in it."""
-    return tuple(
-        (
-            name,
-            type(module),
-            tuple((key, str(value)) for key, value in sorted(vars(module).items()) if not key.startswith("_")),
-            tuple((key, tuple(tensor.shape)) for key, tensor in module.named_parameters(recurse=False)),
-        )
-        for name, module in network.named_modules()
-    )
+def _positions(name: str, table: _KindTable, file: SpaceFile, places: Iterable[Site]) -> tuple[str, ...]:
+    """Where a kind may stand in this slot: as its table says, else the file; else in the first place that it allows."""
+    here = {site.position for site in places}
+    possible = allowed_positions(attention_class(name))
+    if wanted := table.position:
+        return tuple(position for position in wanted if position in here)
+    if wanted := file.position:
+        sensible = tuple(position for position in wanted if position in possible)
+        if not sensible:
+            raise InputError(f"may stand at {', '.join(possible)}, and the file's position is {', '.join(wanted)}")
+        return tuple(position for position in sensible if position in here)
+    return tuple(position for position in possible if position in here)[:1]

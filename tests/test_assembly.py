@@ -8,7 +8,7 @@ import torch
 
 from nas_attn.assembly import build
 from nas_attn.attention import ATTENTIONS, IdentityStart
-from nas_attn.backbones import BACKBONES
+from nas_attn.backbones import BACKBONES, sites
 from nas_attn.space import Architecture, Attention, InputError, Placement, parse
 from nas_attn.spacefile import load_space
 
@@ -208,9 +208,9 @@ def test_every_architecture_of_a_file_is_built_as_it_says(path):
 
 @pytest.mark.parametrize("backbone", BACKBONES)
 def test_every_backbone_can_be_attended_at_its_first_and_last_site(backbone):
-    last = (int(backbone.removeprefix("resnet")) - 2) // 6 - 1
+    asked = sites(lambda insert: BACKBONES[backbone](in_channels=3, classes=10, insert=insert))
     with torch.device("meta"):
-        model = network(f"stage1.block0.branch=se stage3.block{last}.block=se", backbone=backbone)
+        model = network(f"{asked[0].name}=se {asked[-1].name}=se", backbone=backbone)
     assert sum(isinstance(module, ATTENTIONS["se"]) for module in model.modules()) == 2
 
 

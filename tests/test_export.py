@@ -6,12 +6,14 @@ import sys
 import pytest
 import torch
 from made_up import evaluation
+from placing import installed
 from safetensors.torch import load_file
 
 from nas_attn.assembly import build
 from nas_attn.attention import ATTENTIONS
-from nas_attn.export import Winner, export, model_source
-from nas_attn.settings import ImageFacts
+from nas_attn.export import Winner, export
+from nas_attn.modelsource import model_source
+from nas_attn.settings import Backbone, ImageFacts
 from nas_attn.space import InputError, parse
 
 FACTS = ImageFacts(3, 9, 8, ("cat", "dog", "owl"), (0.5, 0.4, 0.3), (0.2, 0.2, 0.2))
@@ -20,19 +22,19 @@ EVERY_KIND = (
     "stage2.block0.block=non_local(subsample=true) stage2.block0.pre=se(start=identity) "
     "stage3.block0.branch=spatial stage3.block0.block=coordinate stage1.block0.inner=eca "
     "stage2.block0.inner=global_context(start=identity) stage3.block0.inner=simam stage1.block0.identity=scse "
-    "stage2.block0.identity=bam stage3.block0.identity=efficient"
+    "stage2.block0.identity=bam stage3.block0.identity=efficient stage1.block0.pre=triplet stage3.block0.pre=ese"
 )
 
 
-def winner(spelling, **changes):
-    architecture = parse(spelling)
-    network = build(architecture, "resnet8", in_channels=3, classes=3, seed=1)
+def winner(spelling, backbone="resnet8", **changes):
+    architecture, backbone = parse(spelling), Backbone.model_validate(backbone)
+    network = build(architecture, backbone, in_channels=3, classes=3, seed=1)
     generator = torch.Generator().manual_seed(0)
     for tensor in network.state_dict().values():  # trained weights are not initial ones
         if tensor.is_floating_point():
             tensor += 0.1 * torch.rand(tensor.shape, generator=generator)
     row = evaluation(str(architecture), latency_ms=0.5, latency_iqr_ms=0.01, accuracy=0.75, loss=0.5, state="complete")
-    values = {"network": network, "backbone": "resnet8", "row": row, "facts": FACTS, "study": {"seed": 0}}
+    values = {"network": network, "backbone": backbone, "row": row, "facts": FACTS, "study": {"seed": 0}}
     return Winner(**{**values, "test_accuracy": 0.7, "test_images": 30, **changes})
 
 
@@ -83,7 +85,8 @@ def test_the_source_is_formatted_linted_and_builds_every_kind(exported):
 def test_the_plain_backbone_can_leave_too(tmp_path):
     given = winner("none")
     export(given, tmp_path / "out")
-    assert "class SqueezeExcitation" not in model_source(given)
+    source = model_source(given.architecture, given.backbone, in_channels=3, classes=3)
+    assert "class SqueezeExcitation" not in source
     assert "No attention anywhere" in (tmp_path / "out" / "README.md").read_text()
 
 
@@ -95,6 +98,7 @@ def test_the_config_and_the_card_say_what_the_network_is(exported):
     assert config["metrics"]["accuracy"] == 0.75
     assert config["metrics"]["test_accuracy"] == 0.7
     assert config["metrics"]["train_seconds"] is None
+    assert (config["backbone"], config["backbone_settings"]) == ("resnet8", {})
     assert config["class_names"] == ["cat", "dog", "owl"]
     assert config["normalisation"]["mean"] == [0.5, 0.4, 0.3]
     card = (out / "README.md").read_text()
@@ -133,11 +137,10 @@ def test_an_earlier_export_is_replaced_and_anything_else_is_left_alone(tmp_path)
 
 
 def test_an_export_that_differs_is_not_kept(tmp_path, monkeypatch):
-    def lie(network, path):
-        network(torch.zeros(1, 3, 8, 8))
-        torch.export.save(torch.export.export(torch.nn.Flatten(), (torch.zeros(2, 3, 9, 8),)), path)
+    def lie(_network, shape, _free, path):
+        torch.export.save(torch.export.export(torch.nn.Flatten(), (torch.zeros(shape),)), path)
 
-    monkeypatch.setattr("nas_attn.export._write_program", lambda network, image, path: lie(network, path))
+    monkeypatch.setattr("nas_attn.export._export_program", lie)
     with pytest.raises(RuntimeError, match=r"do not load|differs"):
         export(winner("none"), tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
@@ -153,3 +156,105 @@ def test_a_program_that_torch_refuses_is_told_and_the_rest_is_kept(tmp_path, mon
     ]
     assert (tmp_path / "out" / "model.py").is_file()
     assert not (tmp_path / "out" / "model.pt2").exists()
+
+
+OWN = """
+import torch
+from torch import nn
+
+from .widths import narrowed
+
+
+class Scale(nn.Module):
+    def __init__(self, channels, *, ratio: int = 4):
+        super().__init__()
+        self.squeeze = nn.Conv2d(channels, narrowed(channels, ratio), 1)
+        self.expand = nn.Conv2d(narrowed(channels, ratio), channels, 1)
+
+    def forward(self, features):
+        return features * self.expand(self.squeeze(features.mean((2, 3), keepdim=True))).sigmoid()
+
+
+class Block(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, features):
+        return torch.relu(features + self.conv2(torch.relu(self.conv1(features))))
+
+
+def make_net(*, in_channels, classes, width=8, flat=False):
+    head = [nn.Flatten(), nn.Linear(72 * width, classes)] if flat else [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+    body = [nn.Conv2d(in_channels, width, 3, padding=1), Block(width), Block(width)]
+    return nn.Sequential(*body, *head, *([] if flat else [nn.Linear(width, classes)]))
+"""
+
+
+@pytest.fixture
+def own_package(tmp_path, monkeypatch):
+    """A package with an attention and a network of the user's own, in two modules."""
+    package = tmp_path / "mine_to_export"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "nets.py").write_text(OWN)
+    (package / "widths.py").write_text("def narrowed(channels, ratio):\n    return max(1, channels // ratio)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    return "mine_to_export.nets"
+
+
+def test_a_users_own_network_and_attention_leave_as_source(tmp_path, own_package):
+    spelling = f"stage1.block0.branch={own_package}:Scale(ratio=2,start=identity) stage1.block1.inner=gate"
+    given = winner(spelling, {"name": f"{own_package}:make_net", "arguments": {"width": 12}})
+    assert export(given, tmp_path / "out") == []
+    source = (tmp_path / "out" / "model.py").read_text()
+    assert "mine_to_export" not in source.split('"""', 2)[2]  # but for the docstring, which names the network
+    assert 'Point("stage1.block0.branch", "1.conv2", "1")' in source
+    assert "IdentityStart(Scale(12, ratio=2))" in source
+    images = torch.randn(3, 3, 12, 9)
+    with torch.no_grad():
+        (theirs,) = outputs_of(tmp_path / "out", [images])
+        torch.testing.assert_close(theirs, given.network(images), rtol=1e-5, atol=1e-6)
+
+
+def test_a_network_for_one_size_leaves_with_a_program_for_that_size(tmp_path, own_package):
+    given = winner("stage1.block0.branch=se", {"name": f"{own_package}:make_net", "arguments": {"flat": True}})
+    assert export(given, tmp_path / "out") == []
+    assert "any batch of images of 9 x 8 pixels" in (tmp_path / "out" / "README.md").read_text()
+
+
+def test_a_definition_that_cannot_be_copied_is_told(tmp_path, own_package, monkeypatch):
+    (tmp_path / "mine_to_export" / "blocks.py").write_text(
+        "import mine_to_export.nets\n\n\nclass Renamed(mine_to_export.nets.Scale):\n    pass\n"
+    )
+    given = winner("stage1.block0.branch=mine_to_export.blocks:Renamed")
+    with pytest.raises(InputError, match=r"Renamed: cannot be copied .* imports the whole of mine_to_export"):
+        export(given, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "backbone",
+    [
+        {"name": "timm:seresnet18", "attention": "strip", "arguments": {"drop_rate": 0.1}},
+        {"name": "torchvision:resnet18"},
+    ],
+    ids=lambda backbone: backbone["name"],
+)
+def test_a_librarys_network_leaves_with_a_call_of_its_library(tmp_path, backbone):
+    library = backbone["name"].partition(":")[0]
+    if not installed(library):
+        pytest.skip(f"{library} is not installed")
+    spelling = "stage1.block0.branch=gate stage2.block1.inner=coordinate(start=identity) stage4.block1.stage=bam"
+    given = winner(spelling, backbone)
+    assert export(given, tmp_path / "out") == []
+    source = (tmp_path / "out" / "model.py").read_text()
+    assert f"import {library}" in source
+    assert f"Needs {' and '.join(sorted([library, 'torch']))}" in source
+    assert ("set_submodule" in source) == ("attention" in backbone)
+    ruff = [sys.executable, "-m", "ruff", "--quiet"]
+    subprocess.run([*ruff, "format", "--check", "--line-length", "120", tmp_path / "out" / "model.py"], check=True)
+    config = json.loads((tmp_path / "out" / "config.json").read_text())
+    assert config["backbone"] == backbone["name"]
+    assert config["backbone_settings"].get("attention") == backbone.get("attention")

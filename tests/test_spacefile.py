@@ -51,12 +51,12 @@ def test_there_are_files():
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_a_file_that_comes_with_the_package_offers_all_that_it_lists(path):
     file, space = load_space(path)
-    assert file.backbone in BACKBONES
+    assert file.backbone.name in BACKBONES
     assert space.size > 100
     offered = {kind.name for slot in space.slots for kind in slot.kinds}
     assert offered == {name for name, table in file.kinds if table is not None}
     assert {site for slot in space.slots for site in slot.sites} <= set(
-        sites(lambda insert: BACKBONES[file.backbone](in_channels=3, classes=10, insert=insert))
+        sites(lambda insert: BACKBONES[file.backbone.name](in_channels=3, classes=10, insert=insert))
     )
 
 
@@ -85,10 +85,12 @@ def test_slots_of_a_stage_or_a_block_hold_its_sites(load):
     _, blocks = load('backbone = "resnet20"\nper = "block"\n[kinds.se]')
     assert [slot.name for slot in stages.slots] == ["stage1", "stage2", "stage3"]
     assert [slot.name for slot in blocks.slots] == [f"stage{s}.block{b}" for s in (1, 2, 3) for b in (0, 1, 2)]
-    assert [len(slot.sites) for slot in stages.slots] == [15, 15, 15]
-    assert [[site.name for site in slot.sites] for slot in blocks.slots] == [
-        [f"{slot.name}.{position}" for position in ("pre", "inner", "branch", "identity", "block")]
-        for slot in blocks.slots
+    assert [len(slot.sites) for slot in stages.slots] == [16, 16, 16]
+    positions = ("pre", "inner", "branch", "identity", "block")
+    assert [[site.position for site in slot.sites] for slot in blocks.slots] == 3 * [
+        [*positions],
+        [*positions],
+        [*positions, "stage"],
     ]
 
 
@@ -158,10 +160,9 @@ START = 'backbone = "resnet8"\n'
     [
         (
             'backbone = "resnet18"\n[kinds.se]',
-            "1: backbone: found 'resnet18'; did you mean 'resnet8'?"
-            " allowed: resnet8, resnet20, resnet32, resnet56, resnet110",
+            f"1: backbone: unknown backbone 'resnet18'; did you mean 'resnet8'? allowed: {', '.join(BACKBONES)}",
         ),
-        ("backbone = 8\n[kinds.se]", "1: backbone: found 8; allowed: a text"),
+        ("backbone = 8\n[kinds.se]", "1: backbone: found 8; allowed: a text, or a table with a name"),
         ("[kinds.se]", "1: backbone: is missing"),
         (START, "1: kinds: is missing"),
         (START + "kinds = 3", "2: kinds: found 3; allowed: a table"),
@@ -179,8 +180,8 @@ START = 'backbone = "resnet8"\n'
         ),
         (
             START + "pers = 'stage'\n[kinds.se]",
-            "2: pers: unknown name; did you mean 'per'? allowed: backbone, per, slots, position, start,"
-            " image, classes, kinds",
+            "2: pers: unknown name; did you mean 'per'? allowed: image, classes, backbone, per, slots, position,"
+            " start, kinds",
         ),
         (START + "per = 'layer'\n[kinds.se]", "2: per: found 'layer'; allowed: stage, block"),
         (
@@ -205,11 +206,11 @@ START = 'backbone = "resnet8"\n'
         (START + "position = []\n[kinds.se]", "2: position: found []; allowed: a list of 1 or more"),
         (
             START + "position = 'blok'\n[kinds.se]",
-            "2: position: found 'blok'; did you mean 'block'? allowed: branch, inner, pre, identity, block",
+            "2: position: found 'blok'; did you mean 'block'? allowed: branch, inner, pre, identity, block, stage",
         ),
         (
             START + "[kinds.se]\nposition = ['branch', 'after']",
-            "3: kinds.se.position.1: found 'after'; allowed: branch, inner, pre, identity, block",
+            "3: kinds.se.position.1: found 'after'; allowed: branch, inner, pre, identity, block, stage",
         ),
         (
             START + "position = ['block', 'block']\n[kinds.se]",
@@ -272,7 +273,7 @@ def test_a_path_may_be_a_text():
 
 def test_a_choice_that_cannot_be_built_at_a_place_is_told_with_the_place(faults_of):
     assert faults_of(START + "[kinds.efficient]\nheads = [1, 8]") == [
-        "2: kinds.efficient: efficient(heads=8) cannot stand in stage1: heads: found 8;"
+        "2: kinds.efficient: efficient(heads=8) cannot stand at stage1.block0.block: heads: found 8;"
         " allowed: a divisor of the 4 channels of the keys"
     ]
 
@@ -282,7 +283,7 @@ def test_options_that_cannot_be_chosen_together_are_told(faults_of):
         START + "[kinds.non_local]\nform = ['gaussian', 'dot_product']\nscale = [false, true]\nslots = ['stage3']"
     )
     assert fault.startswith(
-        "2: kinds.non_local: non_local(form=dot_product,scale=true) cannot stand in stage3: scale: "
+        "2: kinds.non_local: non_local(form=dot_product,scale=true) cannot stand at stage3.block0.block: scale: "
     )
 
 
@@ -304,3 +305,74 @@ def test_the_start_is_a_choice_where_it_is_not_the_papers(load):
         "gate": {"start": ("identity",)},
         "spatial": {},
     }
+
+
+def test_choices_that_meet_only_under_other_choices_are_one_network(load):
+    """At 16 channels the widths are 8 and 8 under a divisor of 8, 4 and 8 without: two networks, spelt in four ways."""
+    _, space = load('backbone = "resnet8"\nslots = ["stage1"]\n[kinds.se]\nreduction = [4, 2]\ndivisor = [8, 1]')
+    assert (space.size, space.spellings) == (1 + 2, 1 + 4)
+    answers = {"stage1": "se", "stage1.se.divisor": 8}
+    decided = {
+        str(space.decide(lambda question, _, ratio=ratio: {**answers, "stage1.se.reduction": ratio}[question]))
+        for ratio in (4, 2)
+    }
+    assert decided == {"stage1.block0.branch=se(divisor=8,reduction=4)"}
+
+
+def test_after_the_last_block_and_after_the_stage_is_one_place_where_a_stage_has_one_block(load):
+    _, space = load('backbone = "resnet8"\nslots = ["stage1"]\n[kinds.se]\nposition = ["stage", "block"]')
+    assert (space.size, space.spellings) == (1 + 1, 1 + 2)
+    # in MobileNetV2 nothing is added in the first block of a stage
+    _, space = load('backbone = "mobilenetv2"\nslots = ["stage1"]\n[kinds.se]\nposition = ["stage", "branch"]')
+    assert (space.size, space.spellings) == (1 + 1, 1 + 2)
+    _, space = load('backbone = "resnet20"\nslots = ["stage1"]\n[kinds.se]\nposition = ["stage", "block"]')
+    assert (space.size, space.spellings) == (1 + 2, 1 + 2)
+
+
+@pytest.mark.parametrize("ratios", [range(1, 20), range(20, 1, -3)])
+def test_a_space_counts_the_networks_that_can_be_told_apart(load, ratios):
+    """The widths of the hidden layer, worked out by hand: a multiple of the divisor, nearest to 64 / ratio."""
+    text = f"reduction = {list(ratios)}\ndivisor = [1, 8]\nbias = [false, true]"
+    _, space = load(f'backbone = "resnet8"\nslots = ["stage3"]\n[kinds.se]\n{text}')
+    with torch.device("meta"):
+        told = {
+            _shapes(ATTENTIONS["se"](64, reduction=ratio, divisor=divisor, bias=bias))
+            for ratio in ratios
+            for divisor in (1, 8)
+            for bias in (False, True)
+        }
+    assert space.size == 1 + len(told)
+
+
+def test_a_kind_stands_where_its_paper_has_it_if_nobody_says_otherwise(load):
+    _, space = load('backbone = "resnet8"\n[kinds.se]\n[kinds.coordinate]\n[kinds.bam]')
+    assert kinds_of(space)["stage1"] == {
+        "se": ({}, ("branch",)),
+        "coordinate": ({}, ("inner",)),
+        "bam": ({}, ("stage",)),
+    }
+
+
+def test_a_kind_takes_of_the_files_places_those_that_make_sense_for_it(load):
+    _, space = load('backbone = "resnet8"\nposition = ["branch", "pre", "block"]\n[kinds.se]\n[kinds.gate]')
+    assert kinds_of(space)["stage1"] == {
+        "se": ({}, ("branch", "pre", "block")),
+        "gate": ({}, ("branch", "block")),
+    }
+
+
+def test_a_place_that_makes_no_sense_for_a_kind_is_told(faults_of):
+    assert faults_of(START + "[kinds.bam]\nposition = 'pre'") == [
+        "3: kinds.bam.position: found 'pre'; allowed: stage, block"
+    ]
+    assert faults_of(START + "position = 'pre'\n[kinds.bam]") == [
+        "3: kinds.bam: may stand at stage, block, and the file's position is pre"
+    ]
+
+
+def test_weights_are_found_beside_the_file_or_are_told_to_be_missing(tmp_path, load, faults_of):
+    (tmp_path / "bare.safetensors").write_bytes(b"")
+    file, _ = load('[backbone]\nname = "resnet8"\nweights = "bare.safetensors"\n[kinds.se]')
+    assert Path(file.backbone.weights) == tmp_path / "bare.safetensors"
+    (fault,) = faults_of('[backbone]\nname = "resnet8"\nweights = "bear.safetensors"\n[kinds.se]')
+    assert fault.startswith(f"3: backbone.weights: there is no file {tmp_path / 'bear.safetensors'}")

@@ -13,7 +13,7 @@ import torch
 
 from nas_attn.assembly import build
 from nas_attn.attention import ATTENTIONS
-from nas_attn.backbones import CifarResNet
+from nas_attn.backbones import BACKBONES, CifarResNet
 from nas_attn.space import parse
 from nas_attn.standalone import read_tensors, standalone_source
 from nas_attn.standalone import tensors as tensors_module
@@ -56,6 +56,18 @@ def test_a_network_from_its_source_gives_the_outputs_of_the_network(monkeypatch,
     for mode in (True, False):
         assert torch.equal(copy.train(mode)(images), network.train(mode)(images))
     assert_same(copy.state_dict(), network.state_dict())
+
+
+@pytest.mark.parametrize("name", ["mobilenetv2_small_images", "vgg11"])
+def test_every_class_of_network_gives_its_outputs_from_its_source(monkeypatch, name):
+    made = BACKBONES[name]
+    network = made(in_channels=3, classes=5, insert=lambda site: None).eval()
+    alone = executed(monkeypatch, made.func)
+    copy = getattr(alone, made.func.__name__)(**made.keywords, in_channels=3, classes=5, insert=lambda site: None)
+    assert type(copy) is not type(network)
+    copy.load_state_dict(network.state_dict())
+    images = torch.randn(2, 3, 40, 33)
+    assert torch.equal(copy.eval()(images), network(images))
 
 
 def assert_same(one, other):

@@ -3,6 +3,8 @@
 https://arxiv.org/abs/2103.02907
 """
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -15,10 +17,12 @@ class CoordinateAttention(nn.Module):
     The means over each row and over each column, H + W of them, pass together through a 1 x 1 convolution C -> m with
     m = max(8, C // reduction), batch normalisation and h-swish; then rows and columns each have their own 1 x 1
     convolution m -> C and sigmoid. A `divisor` above 1 makes m a multiple of it, the nearest to C / reduction and never
-    far below; at least 8 all the same.
+    far below; at least 8 all the same. In its paper it stands after the depthwise convolution, so `inner` comes first.
 
     Parameters: 3Cm + 3m + 2C. Raises `ValueError` for an option that cannot be.
     """
+
+    positions: ClassVar[tuple[str, ...]] = ("inner", "branch", "pre", "identity", "block", "stage")
 
     def __init__(self, channels: int, *, reduction: int = 32, divisor: int = 1) -> None:
         super().__init__()

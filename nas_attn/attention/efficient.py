@@ -3,6 +3,8 @@
 https://arxiv.org/abs/1812.01243
 """
 
+from typing import ClassVar
+
 from torch import Tensor, nn
 
 from .options import count, reduced_width
@@ -17,12 +19,15 @@ class EfficientAttention(nn.Module):
     head, so its weights over all positions sum to one. A 1 x 1 convolution n -> C follows. Cost and memory grow with
     H * W, not with its square.
 
-    `heads` stands in the authors' code, not in the paper; a head of one channel has nothing to choose between, so each
+    In its paper it stands between blocks, as a non-local block does, so `block` comes first. `heads` stands in the
+    authors' code, not in the paper; a head of one channel has nothing to choose between, so each
     position gets the same there. `groups`, which stands in neither, divides all four convolutions.
 
     Parameters: 4Cn / groups + 3n + C. Raises `ValueError` for an option that cannot be, such as heads that do not
     divide n, or groups that do not divide both C and n.
     """
+
+    positions: ClassVar[tuple[str, ...]] = ("block", "stage", "branch")
 
     def __init__(self, channels: int, *, reduction: int = 4, heads: int = 1, groups: int = 1) -> None:
         super().__init__()

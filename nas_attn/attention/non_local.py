@@ -3,6 +3,8 @@
 https://arxiv.org/abs/1711.07971
 """
 
+from typing import ClassVar
+
 from torch import Tensor, nn
 
 from .options import choice, reduced_width, switch
@@ -24,12 +26,14 @@ class NonLocal(nn.Module):
     and the paper does not. `subsample` takes the maximum of 2 x 2 positions, or of what an odd edge leaves of them,
     after phi and g, as the paper says; the authors' code takes it before them. An export with dynamic H and W then
     needs at least 3 of each. Memory grows with (H * W)^2, a quarter of it with `subsample`; only that of the dot
-    product with H * W.
+    product with H * W. In its paper it stands between blocks, so `block` comes first.
 
     Parameters: 4Cn + 3n + 3C; of the Gaussian form 2Cn + n + 3C; of the concatenation 2n more. Raises `ValueError` for
     an option that cannot be, a scale without a softmax among them, and, as PyTorch's batch normalisation does, in
     training mode for a single position in a batch of one.
     """
+
+    positions: ClassVar[tuple[str, ...]] = ("block", "stage", "branch")
 
     def __init__(
         self,
@@ -71,7 +75,7 @@ class NonLocal(nn.Module):
             gathered_narrow = self._rectified(theta, phi) @ (g / positions)
         else:
             gathered_narrow = self._products(theta, phi).softmax(dim=2) @ g
-        as_map = gathered_narrow.transpose(1, 2).reshape(batch, width, *features.shape[2:])
+        as_map = gathered_narrow.transpose(1, 2).contiguous().reshape(batch, width, *features.shape[2:])
         gathered: Tensor = self.norm(self.expand(as_map))
         return features + gathered
 

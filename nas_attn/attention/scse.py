@@ -3,6 +3,8 @@
 https://arxiv.org/abs/1803.02579, and for the maximum https://arxiv.org/abs/1808.08127
 """
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -15,10 +17,13 @@ class ConcurrentSqueezeExcitation(nn.Module):
     Channels: the mean over all positions passes through two fully connected layers, C -> m -> C with
     m = max(1, C // reduction), and a sigmoid. Positions: a 1 x 1 convolution C -> 1 and a sigmoid. `combination` says
     how the two weighed maps become one: "max" takes the larger value, as the authors' code does, which of two negative
-    values is the one with the smaller weight; "add" takes their sum, as the first paper does.
+    values is the one with the smaller weight; "add" takes their sum, as the first paper does. In both papers it stands
+    after a block.
 
     Parameters: 2Cm + m + 2C + 1. Raises `ValueError` for an option that cannot be.
     """
+
+    positions: ClassVar[tuple[str, ...]] = ("block", "stage", "branch", "inner", "pre", "identity")
 
     def __init__(self, channels: int, *, reduction: int = 2, combination: str = "max") -> None:
         super().__init__()

@@ -3,6 +3,8 @@
 https://proceedings.mlr.press/v139/yang21o.html
 """
 
+from typing import ClassVar
+
 from torch import Tensor, nn
 
 from .options import positive
@@ -13,11 +15,14 @@ class SimAM(nn.Module):
 
     With d the squared distance of a value from the mean of its channel, and v the sum of d over the channel divided by
     H * W - 1, the weight is the sigmoid of d / (4 (v + e_lambda)) + 1/2. `e_lambda` is lambda in the paper's energy;
-    the larger it is, the closer all weights come to their least, 0.62. The number of channels changes nothing.
+    the larger it is, the closer all weights come to their least, 0.62. The number of channels changes nothing. The
+    authors' code has it after the second convolution of a block, so `inner` comes first.
 
     Parameters: 0. Raises `ValueError` for an `e_lambda` that is not above 0, and, when called, for a map of a single
     position, which has no variance; the program of an export gives NaN there.
     """
+
+    positions: ClassVar[tuple[str, ...]] = ("inner", "branch", "pre", "identity", "block", "stage")
 
     def __init__(self, channels: int, *, e_lambda: float = 1e-4) -> None:
         super().__init__()

@@ -1,22 +1,36 @@
 """CNNs that ask, site by site, what should stand there."""
 
 from functools import partial
-from typing import Protocol
+from inspect import signature
+from typing import Any, Protocol
 
 from torch import nn
 
 from nas_attn.settings import Backbone
 from nas_attn.space import InputError, allowed
 
+from .attachment import Attentions, Point, attach
+from .discovery import Place
+from .foreign import Plan, foreign_network, plan
 from .insertion import Insert, attend, sites
+from .libraries import Construction, construction, is_foreign
+from .mobilenet import MobileNetV2
 from .resnet import CifarResNet
+from .vgg import VGG
+from .weights import load_backbone_weights
 
-BACKBONES: dict[str, partial[nn.Module]] = {
+BACKBONES: dict[str, partial[Any]] = {
     "resnet8": partial(CifarResNet, depth=8),
     "resnet20": partial(CifarResNet, depth=20),
     "resnet32": partial(CifarResNet, depth=32),
     "resnet56": partial(CifarResNet, depth=56),
     "resnet110": partial(CifarResNet, depth=110),
+    "mobilenetv2": partial(MobileNetV2),
+    "mobilenetv2_small_images": partial(MobileNetV2, strides=(1, 1, 1, 2, 2, 1, 2, 1)),
+    "vgg11": partial(VGG, depth=11),
+    "vgg13": partial(VGG, depth=13),
+    "vgg16": partial(VGG, depth=16),
+    "vgg19": partial(VGG, depth=19),
 }
 """Every built-in network by name; called with `in_channels`, `classes` and `insert`."""
 
@@ -29,13 +43,43 @@ class Network(Protocol):
 
 
 def network(backbone: Backbone) -> Network:
-    """What builds this backbone.
+    """What builds this backbone: a built-in one, or one from outside, whose sites are found when it is built.
 
     Raises `InputError` where there is no such network.
     """
+    if is_foreign(backbone.name):
+        return partial(foreign_network, backbone)
     if backbone.name not in BACKBONES:
-        raise InputError(f"unknown backbone {backbone.name!r}; {allowed(backbone.name, BACKBONES)}")
-    return partial(BACKBONES[backbone.name], **dict(backbone.arguments))
+        raise InputError(
+            f"unknown backbone {backbone.name!r}; {allowed(backbone.name, BACKBONES)}, "
+            "timm:NAME, torchvision:NAME, PACKAGE.MODULE:FUNCTION"
+        )
+    make, arguments = BACKBONES[backbone.name], dict(backbone.arguments)
+    known = [name for name in signature(make.func).parameters if name not in ("in_channels", "classes", "insert")]
+    for name in arguments:
+        if name not in known:
+            raise InputError(f"{backbone.name}: unknown argument {name!r}; {allowed(name, known)}")
+    return partial(make, **arguments)
 
 
-__all__ = ["BACKBONES", "CifarResNet", "Insert", "Network", "attend", "network", "sites"]
+__all__ = [
+    "BACKBONES",
+    "VGG",
+    "Attentions",
+    "CifarResNet",
+    "Construction",
+    "Insert",
+    "MobileNetV2",
+    "Network",
+    "Place",
+    "Plan",
+    "Point",
+    "attach",
+    "attend",
+    "construction",
+    "is_foreign",
+    "load_backbone_weights",
+    "network",
+    "plan",
+    "sites",
+]

@@ -14,7 +14,7 @@ Insert = Callable[[Site], nn.Module | None]
 def attend(attention: nn.Module | None, features: Tensor, gating_signal: Tensor) -> Tensor:
     """Pass features through what stands at a site, if anything does; all shapes are (B, C, H, W).
 
-    A gated attention also looks at the gating signal, which has the features' shape.
+    A gated attention also looks at the gating signal, the block's input, which may be wider, narrower or larger.
     """
     if attention is None:
         return features

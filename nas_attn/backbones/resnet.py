@@ -12,9 +12,14 @@ from .insertion import Insert, attend
 
 
 class BasicBlock(nn.Module):
-    """Two 3 x 3 convolutions and a shortcut, (B, C, H, W) -> (B, D, H / stride, W / stride)."""
+    """Two 3 x 3 convolutions and a shortcut, (B, C, H, W) -> (B, D, H / stride, W / stride).
 
-    def __init__(self, in_channels: int, channels: int, stride: int, stage: str, block: str, insert: Insert) -> None:
+    The last block of a stage also asks what stands after the stage.
+    """
+
+    def __init__(
+        self, in_channels: int, channels: int, stride: int, stage: str, block: str, last: bool, insert: Insert
+    ) -> None:
         super().__init__()
         self.stride = stride
         self.added_channels = channels - in_channels
@@ -27,6 +32,7 @@ class BasicBlock(nn.Module):
         self.branch_attention = insert(Site(f"{block}.branch", stage, block, "branch", channels))
         self.identity_attention = insert(Site(f"{block}.identity", stage, block, "identity", channels))
         self.block_attention = insert(Site(f"{block}.block", stage, block, "block", channels))
+        self.stage_attention = insert(Site(f"{block}.stage", stage, block, "stage", channels)) if last else None
 
     def forward(self, features: Tensor) -> Tensor:
         """Add the branch, with what attends to it, to the shortcut."""
@@ -37,7 +43,8 @@ class BasicBlock(nn.Module):
         branch = self.norm2(self.conv2(branch))
         branch = attend(self.branch_attention, branch, shortcut)
         added = F.relu(branch + attend(self.identity_attention, shortcut, shortcut))
-        return attend(self.block_attention, added, shortcut)
+        added = attend(self.block_attention, added, shortcut)
+        return attend(self.stage_attention, added, shortcut)
 
     def shortcut(self, features: Tensor) -> Tensor:
         """The block's input in the shape of its output: every stride-th pixel, and zeros in the added channels."""
@@ -69,9 +76,13 @@ class CifarResNet(nn.Module):
 
     @staticmethod
     def _stage(stage: str, in_channels: int, channels: int, stride: int, blocks: int, insert: Insert) -> nn.Sequential:
-        first = BasicBlock(in_channels, channels, stride, stage, f"{stage}.block0", insert)
-        others = (BasicBlock(channels, channels, 1, stage, f"{stage}.block{n}", insert) for n in range(1, blocks))
-        return nn.Sequential(first, *others)
+        return nn.Sequential(
+            BasicBlock(in_channels, channels, stride, stage, f"{stage}.block0", blocks == 1, insert),
+            *(
+                BasicBlock(channels, channels, 1, stage, f"{stage}.block{n}", n == blocks - 1, insert)
+                for n in range(1, blocks)
+            ),
+        )
 
     def forward(self, images: Tensor) -> Tensor:
         """Class scores of a batch of images."""

@@ -1,7 +1,6 @@
 """What one image costs a network, counted operator by operator."""
 
 import copy
-import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,12 +13,9 @@ from torch import nn
 
 from nas_attn.space import InputError
 
+from .fvcore import FlopCountAnalysis
 from .operators import FREE, OPAQUE, RULES, Rule
 from .products import PRODUCTS
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # fvcore scripts a loss as soon as it is imported
-    from fvcore.nn import FlopCountAnalysis
 
 
 class UncountedOperator(InputError):

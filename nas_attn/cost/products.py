@@ -8,8 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from fvcore.nn.jit_handles import einsum_flop_jit
-
+from .fvcore import einsum_flop_jit
 from .operators import elements, shape
 
 Product = Callable[[list[Any], list[Any]], Counter[str]]

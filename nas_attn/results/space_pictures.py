@@ -55,11 +55,12 @@ def bars(shares: Sequence[float]) -> str:
 
 
 def _panel(name: str, bare: int, known: Distribution) -> alt.LayerChart:
+    bins = known.histogram(_BINS)
     values = [
         {"start": start, "end": end, "share": share, "told": f"{spell(name, start)} to {spell(name, end - 1)}"}
-        for start, end, share in known.histogram(_BINS)
+        for start, end, share in bins
     ]
-    scale = alt.Scale(zero=False, nice=False, domain=[values[0]["start"], values[-1]["end"]])
+    scale = alt.Scale(zero=False, nice=False, domain=[bins[0][0], bins[-1][1]])
     across = alt.Axis(format=measure(name).ticks, tickCount=5)
     parts = alt.Chart(alt.InlineData(values=values)).mark_bar(
         color=FRONT, opacity=0.75, stroke="white", strokeWidth=0.5

@@ -1,7 +1,7 @@
 """What the networks of a whole space cost: sums over its slots, so that even a space too large to list is known."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, product
@@ -88,16 +88,18 @@ class SpacePrices:
 
     def distribution(self, measure: str) -> Distribution:
         """How this measure is distributed: exact, but for a space with too many different sums, which is sampled."""
-        ends = [int(self.totals(np.array([self.extreme(measure, dearest=dear)]))[measure][0]) for dear in (False, True)]
+        ends = np.array([self.extreme(measure, dearest=dearest) for dearest in (False, True)])
+        lowest, highest = self.totals(ends)[measure].tolist()
         column, whole = MEASURES.index(measure), self.networks < 2**63
         ways = partial(np.ones, dtype=np.int64 if whole else np.float64)
-        slots = [Sums(added[:, column], ways(len(added))) for added in self.added]
+        slots: Sequence[Sums] = [Sums(added[:, column], ways(len(added))) for added in self.added]
         sums, slots = add_up(Sums(self.bare[column : column + 1], ways(1)), slots, _MOST_SUMS)
         others, slots = add_up(Sums(np.zeros(1, dtype=np.int64), ways(1)), slots, _MOST_OTHERS)
         if not slots:
-            return Distribution(*ends, sums, others)
+            return Distribution(lowest, highest, sums, others)
         drawn = np.unique(self.totals(self.drawn(_MOST_LISTED, 0))[measure], return_counts=True)
-        return Distribution(*ends, Sums(*drawn), Sums(np.zeros(1, np.int64), np.ones(1, np.int64)), sampled=True)
+        nothing = Sums(np.zeros(1, dtype=np.int64), np.ones(1, dtype=np.int64))
+        return Distribution(lowest, highest, Sums(*drawn), nothing, sampled=True)
 
     def within(self, limits: Mapping[str, float]) -> Share:
         """How many networks keep within all of these limits.

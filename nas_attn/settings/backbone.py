@@ -1,6 +1,8 @@
 """Which network asks for attention: the `backbone` of a search-space file."""
 
+import hashlib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -36,4 +38,21 @@ class Backbone(Settings):
     @model_validator(mode="before")
     @classmethod
     def _named(cls, value: Any) -> Any:
+        if not isinstance(value, str | Mapping | cls):
+            raise ValueError(f"found {value!r}; allowed: a text, or a table with a name")
         return {"name": value} if isinstance(value, str) else value
+
+    @property
+    def untrained(self) -> "Backbone":
+        """The same network with initial weights."""
+        return self.model_copy(update={"weights": None})
+
+    def identity(self) -> str | dict[str, Any]:
+        """What rows depend on: its name, and all that is not as usual; of a file of weights what it holds, not where.
+
+        Raises `OSError` where that file cannot be read.
+        """
+        said = self.model_dump(mode="json", exclude_defaults=True)
+        if self.weights not in (None, "pretrained"):
+            said["weights"] = hashlib.sha256(Path(self.weights).read_bytes()).hexdigest()
+        return self.name if said.keys() == {"name"} else said

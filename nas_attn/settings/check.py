@@ -34,13 +34,13 @@ _ALLOWED = {
 """What pydantic's complaints mean for who writes the file."""
 
 
-def check(model: type[M], document: Document, context: Mapping[str, Any] | None = None) -> M:
-    """The document as a value of this model; `context` reaches the model's validators.
+def check(model: type[M], document: Document, context: dict[str, Any] | None = None) -> M:
+    """The document as a value of this model; `context` reaches the model's validators, which may add to it.
 
     Raises `InputError` with one line a fault: file, line, key path, what was found, what is allowed.
     """
     try:
-        return model.model_validate(document.data, context=dict(context or {}))
+        return model.model_validate(document.data, context={} if context is None else context)
     except ValidationError as error:
         faults = sorted(error.errors(), key=lambda fault: document.line(_where(fault, document)))
         raise InputError("\n".join(_tell(fault, model, document) for fault in faults)) from None

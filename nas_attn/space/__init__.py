@@ -2,7 +2,7 @@
 
 from .architecture import NONE, POSITIONS, Architecture, Attention, Placement, Site
 from .errors import InputError, allowed
-from .searchspace import Choose, Kind, SearchSpace, Slot
+from .searchspace import Choice, Choose, Kind, SearchSpace, Slot
 from .text import parse
 from .values import Value
 
@@ -11,6 +11,7 @@ __all__ = [
     "POSITIONS",
     "Architecture",
     "Attention",
+    "Choice",
     "Choose",
     "InputError",
     "Kind",

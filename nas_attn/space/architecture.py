@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from .ranges import fold, natural
-from .values import Value, is_word, spell_value
+from .values import Value, is_kind, is_word, spell_value
 
 NONE = "none"
 """The answer that leaves a slot empty, and the spelling of the architecture without any attention."""
 
 POSITIONS = ("branch", "inner", "pre", "identity", "block", "stage")
-"""Where in a block a site may be: at the end of the residual branch, before the addition (`branch`); before the branch's
-last convolution, after the activation (`inner`); before everything in the branch (`pre`); on the shortcut (`identity`);
-after the addition and its activation (`block`); and after the last block of a stage (`stage`)."""
+"""Where in a block a site may be: at the end of the residual branch, before the addition (`branch`); before the
+branch's last convolution, after the activation (`inner`); before everything in the branch (`pre`); on the shortcut
+(`identity`); after the addition and its activation (`block`); and after the last block of a stage (`stage`)."""
 
 _NAME = re.compile(r"\w+(\.\w+)*", re.ASCII)
 
@@ -46,19 +46,23 @@ class Attention:
     >>> print(Attention("cbam", (("reduction", 8), ("kernel_size", 7))))
     cbam(kernel_size=7,reduction=8)
 
-    Raises `ValueError` for a name that is no word, an option that is given twice, and a value that cannot be spelt.
+    Raises `ValueError` for a name that cannot be spelt, an option that is given twice, and a value that cannot be.
     """
 
     kind: str
-    """Its name in the table of kinds, such as `se`."""
+    """Its name in the table of kinds, such as `se`, or where a user's own is, as `my_package.blocks:MyAttention`."""
     options: tuple[tuple[str, Value], ...] = ()
     """Option names with their values; kept sorted, so that equal choices are equal values."""
 
     def __post_init__(self) -> None:
+        if not is_kind(self.kind):
+            raise ValueError(
+                f"{self.kind!r} cannot name a kind: letters, digits and _ only, or a class as package.module:Name"
+            )
         names = [name for name, _ in self.options]
-        for word in (self.kind, *names):
+        for word in names:
             if not is_word(word):
-                raise ValueError(f"{word!r} cannot name a kind or an option: letters, digits and _ only")
+                raise ValueError(f"{word!r} cannot name an option: letters, digits and _ only")
             if names.count(word) > 1:
                 raise ValueError(f"{self.kind}: the option {word!r} is given twice")
         for _, value in self.options:

@@ -13,6 +13,9 @@ from .values import Value, spell_value
 
 _V = TypeVar("_V", bound=Value)
 
+Choice = tuple[Value, ...]
+"""An answer to each question of a kind, in their order."""
+
 Choose = Callable[[str, tuple[Value, ...]], Value | None]
 """Answers a question of a space with one of the values offered, as Optuna's `trial.suggest_categorical` does."""
 
@@ -30,6 +33,8 @@ class Kind:
     """Each option with its values, the preferred one first; an option with one value is never asked for."""
     positions: tuple[str, ...] = ("branch",)
     """Where in a block it may stand, the preferred position first."""
+    twins: tuple[tuple[Choice, Choice], ...] = ()
+    """Pairs of choices that build the same network; the second of each is the one that counts."""
 
     def __post_init__(self) -> None:
         if self.name == NONE:
@@ -47,9 +52,19 @@ class Kind:
         return (("position", self.positions), *self.options)
 
     @property
-    def size(self) -> int:
-        """How many attentions this kind stands for."""
+    def spellings(self) -> int:
+        """How many choices there are; some may build the same network."""
         return math.prod(len(values) for _, values in self.questions)
+
+    @property
+    def size(self) -> int:
+        """How many choices there are that build different networks."""
+        return self.spellings - len(self.twins)
+
+    def choices(self) -> Iterator[Choice]:
+        """Every choice that builds a network of its own."""
+        twins = dict(self.twins)
+        return (choice for choice in product(*(values for _, values in self.questions)) if choice not in twins)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,21 +89,21 @@ class Slot:
 
     @property
     def size(self) -> int:
-        """How many answers there are, the empty one among them."""
+        """How many answers there are that build different networks, the empty one among them."""
         return 1 + sum(kind.size for kind in self.kinds)
 
-    def fill(self, kind: Kind, choices: Mapping[str, Value]) -> tuple[Placement, ...]:
-        """The placements of this kind at this slot's sites, for an answer to each of the kind's questions."""
-        attention = Attention(kind.name, tuple((name, choices[name]) for name, _ in kind.options))
-        return tuple(Placement(site.name, attention) for site in self.sites if site.position == choices["position"])
+    def fill(self, kind: Kind, choice: Choice) -> tuple[Placement, ...]:
+        """The placements of this kind at this slot's sites; choices that build the same network give the same."""
+        position, *values = dict(kind.twins).get(choice, choice)
+        attention = Attention(kind.name, tuple(zip((name for name, _ in kind.options), values, strict=True)))
+        return tuple(Placement(site.name, attention) for site in self.sites if site.position == position)
 
     def fillings(self) -> Iterator[tuple[Placement, ...]]:
-        """Every answer to this slot, the empty one first."""
+        """Everything that may stand in this slot, nothing first."""
         yield ()
         for kind in self.kinds:
-            names = [name for name, _ in kind.questions]
-            for values in product(*(values for _, values in kind.questions)):
-                yield self.fill(kind, dict(zip(names, values, strict=True)))
+            for choice in kind.choices():
+                yield self.fill(kind, choice)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +134,8 @@ class SearchSpace:
             for kind in slot.kinds:
                 if kind.name == name:
                     prefix = f"{slot.name}.{kind.name}"
-                    choices = {option: _ask(choose, f"{prefix}.{option}", values) for option, values in kind.questions}
-                    placements.extend(slot.fill(kind, choices))
+                    choice = tuple(_ask(choose, f"{prefix}.{option}", values) for option, values in kind.questions)
+                    placements.extend(slot.fill(kind, choice))
         return Architecture(tuple(placements))
 
     def answers(self, architecture: Architecture) -> dict[str, Value]:
@@ -141,8 +156,13 @@ class SearchSpace:
 
     @property
     def size(self) -> int:
-        """How many architectures there are, exactly."""
+        """How many architectures there are, exactly; no two of them build the same network."""
         return math.prod(slot.size for slot in self.slots)
+
+    @property
+    def spellings(self) -> int:
+        """How many ways there are to answer; some may lead to the same architecture."""
+        return math.prod(1 + sum(kind.spellings for kind in slot.kinds) for slot in self.slots)
 
     def sample(self, rng: random.Random) -> Architecture:
         """An architecture whose every question is answered uniformly at random."""
@@ -197,9 +217,9 @@ def _slot_answers(slot: Slot, placed: Mapping[str, Placement]) -> dict[str, Valu
     for kind in slot.kinds:
         if kind.name != attention.kind or found.keys() != {name for name, _ in kind.questions}:
             continue
-        choices = {name: value for name, values in kind.questions for value in values if value == found[name]}
-        if choices.keys() == found.keys() and slot.fill(kind, choices) == tuple(here):
-            asked = {name: choices[name] for name, values in kind.questions if len(values) > 1}
+        choice = {name: value for name, values in kind.questions for value in values if value == found[name]}
+        if choice.keys() == found.keys() and slot.fill(kind, tuple(choice.values())) == tuple(here):
+            asked = {name: choice[name] for name, values in kind.questions if len(values) > 1}
             return {slot.name: kind.name, **{f"{slot.name}.{kind.name}.{name}": asked[name] for name in asked}}
     raise InputError(
         f"{here[0].site}: this space does not offer {attention} there, at every site of {slot.name} in one position"

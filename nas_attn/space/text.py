@@ -7,7 +7,7 @@ from .errors import InputError
 from .ranges import unfold
 from .values import Value, read_value
 
-_PART = re.compile(r"(?P<sites>[^\s=]+)=(?P<kind>\w+)(?:\((?P<options>[^()]*)\))?")
+_PART = re.compile(r"(?P<sites>[^\s=]+)=(?P<kind>[\w.:]+)(?:\((?P<options>[^()]*)\))?")
 
 
 def parse(text: str) -> Architecture:

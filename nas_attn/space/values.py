@@ -7,11 +7,21 @@ Value = str | int | float | bool
 """The value of an option: plain, so that it can stand in a file, a database and a spelling."""
 
 _WORD = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+_KIND = re.compile(rf"{_WORD.pattern}((\.{_WORD.pattern})*:{_WORD.pattern})?", re.ASCII)
 
 
 def is_word(text: str) -> bool:
-    """Whether a text can name a kind or an option: ASCII letters, digits and `_`, no digit first."""
+    """Whether a text can name an option: ASCII letters, digits and `_`, no digit first."""
     return _WORD.fullmatch(text) is not None
+
+
+def is_kind(text: str) -> bool:
+    """Whether a text can name a kind: a word, or words that lead to a user's own.
+
+    >>> is_kind("se"), is_kind("my_package.blocks:MyAttention"), is_kind("my_package.blocks")
+    (True, True, False)
+    """
+    return _KIND.fullmatch(text) is not None
 
 
 def spell_value(value: Value) -> str:

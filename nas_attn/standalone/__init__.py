@@ -1,7 +1,7 @@
 """What lets a network leave: its source as one module, weights that torch alone can read, and the proof of both."""
 
-from .proof import prove
+from .proof import Shape, prove
 from .source import standalone_source
 from .tensors import read_tensors
 
-__all__ = ["prove", "read_tensors", "standalone_source"]
+__all__ = ["Shape", "prove", "read_tensors", "standalone_source"]

@@ -1,4 +1,4 @@
-"""The source of classes and functions with all that they need, as one module without any import of this package."""
+"""The source of classes and functions with all that they need, as one module that does not import their packages."""
 
 import ast
 import importlib
@@ -11,25 +11,27 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
-_ROOT = __name__.partition(".")[0]
 _TYPE_CHECKER = re.compile(r"\s+# type: ignore.*")
 
 
-def standalone_source(things: Iterable[type | Callable[..., Any]]) -> tuple[str, str]:
+def standalone_source(things: Iterable[type | Callable[..., Any]], packages: Iterable[str] = ()) -> tuple[str, str]:
     """The imports and the definitions that these classes and functions need, each once, what is used standing first.
 
-    A definition is copied as it is written, with what it uses from other modules of this package; everything else is
-    imported. Raises `ValueError` where one name would stand for two things in the module, and for an import from this
-    package that a copy cannot replace: under another name, or of a whole module.
+    A definition is copied as it is written, with what it uses from other modules of its package; everything else is
+    imported, and so are these `packages`. Raises `ValueError` where one name would stand for two things in the module,
+    and for an import from such a package that a copy cannot replace: under another name, or of a whole module.
     """
-    collected = _Collection()
-    for thing in things:
+    wanted = list(things)
+    collected = _Collection(frozenset(_root(thing.__module__) for thing in wanted))
+    collected.imported.update(dict.fromkeys(packages))
+    for thing in wanted:
         collected.add(importlib.import_module(thing.__module__), thing.__name__)
     return collected.imports(), "\n\n\n".join(collected.definitions.values()) + "\n"
 
 
 @dataclass
 class _Collection:
+    packages: frozenset[str]  # whose definitions are copied
     definitions: dict[str, str] = field(default_factory=dict)
     homes: dict[str, str] = field(default_factory=dict)  # how each name came to be known
     imported: dict[str, str | None] = field(default_factory=dict)  # "torch" or "torch nn" -> its other name
@@ -60,12 +62,14 @@ class _Collection:
             if (alias.asname or alias.name.partition(".")[0]) != name:
                 continue
             if isinstance(node, ast.Import):
+                if _root(alias.name) in self.packages:
+                    raise ValueError(f"{name}: {module.__name__} imports the whole of {alias.name}")
                 self._claim(name, f"by 'import {alias.name if alias.asname else name}'")
                 self.imported[alias.name] = alias.asname
                 continue
             origin = "." * node.level + (node.module or "")
             origin = importlib.util.resolve_name(origin, module.__package__) if node.level else origin
-            if origin.partition(".")[0] == _ROOT:
+            if _root(origin) in self.packages:
                 self.add(importlib.import_module(origin), alias.name)
                 if alias.asname or alias.name not in self.homes:
                     raise ValueError(f"{name}: {module.__name__} must import a definition, under its own name")
@@ -91,8 +95,12 @@ class _Collection:
         named = [(origin, f"from {origin} import {', '.join(sorted(names))}") for origin, names in members.items()]
         groups: dict[bool, list[str]] = {True: [], False: []}
         for origin, line in (*sorted(plain), *sorted(named)):
-            groups[origin.partition(".")[0] in sys.stdlib_module_names].append(line)
+            groups[_root(origin) in sys.stdlib_module_names].append(line)
         return "\n\n".join("\n".join(lines) for lines in groups.values() if lines)
+
+
+def _root(module: str) -> str:
+    return module.partition(".")[0]
 
 
 def _defined(node: ast.stmt) -> set[str]:

@@ -88,4 +88,4 @@ def _retire(network: nn.Module) -> None:
 
 
 def _lay_out(network: nn.Module, order: torch.memory_format) -> None:
-    network.to(memory_format=order)  # type: ignore[call-overload]
+    network.to(memory_format=order)

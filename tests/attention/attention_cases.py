@@ -35,6 +35,9 @@ CASES = [
     ("scse", {"reduction": 3, "combination": "add"}),
     ("bam", {"reduction": 4}),
     ("bam", {"reduction": 2, "dilation": 2}),
+    ("triplet", {}),
+    ("triplet", {"kernel_size": 3}),
+    ("ese", {}),
 ]
 
 

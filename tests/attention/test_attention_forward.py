@@ -120,6 +120,25 @@ def _gate(p, x, signal):
     return x * _sigmoid(_norm(_pointwise(hidden, p, "psi.0"), p, "psi.1"))
 
 
+def _triplet(p, x):
+    def weights(most, mean, name):
+        return _sigmoid(_norm(_around(np.stack((most, mean), axis=1), p[f"{name}.0.weight"]), p, f"{name}.1"))[:, 0]
+
+    channels_columns = weights(x.max(2), x.mean(2), "without_rows")
+    rows_channels = weights(*(pool(axis=3).swapaxes(1, 2) for pool in (x.max, x.mean)), "without_columns")
+    rows_columns = weights(x.max(1), x.mean(1), "without_channels")
+    return (
+        np.einsum("bchw,bcw->bchw", x, channels_columns)
+        + np.einsum("bchw,bhc->bchw", x, rows_channels)
+        + np.einsum("bchw,bhw->bchw", x, rows_columns)
+    ) / 3
+
+
+def _ese(p, x):
+    scores = _dense(x.mean((2, 3)), p, "excite")
+    return np.einsum("bchw,bc->bchw", x, np.minimum(np.maximum(scores + 3, 0), 6) / 6)
+
+
 EQUATIONS = {
     "se": _se,
     "cbam": _cbam,
@@ -128,6 +147,8 @@ EQUATIONS = {
     "efficient": _efficient,
     "gate": _gate,
     "spatial": _spatial,
+    "triplet": _triplet,
+    "ese": _ese,
 }
 
 
@@ -166,6 +187,27 @@ def test_sub_sampling_changes_what_a_position_sees():
     halved.load_state_dict(whole.state_dict())
     features = images(1, 8, 4, 4)
     assert (whole(features) - halved(features)).abs().max() > 1e-3
+
+
+def test_triplet_attention_treats_channels_rows_and_columns_alike():
+    # with one symmetric kernel for all three planes, no dimension is told from another
+    attention = build("triplet", 5, kernel_size=3)
+    shared = attention.without_channels.state_dict()
+    shared["0.weight"] += shared["0.weight"].transpose(2, 3).clone()
+    for branch in (attention.without_rows, attention.without_columns, attention.without_channels):
+        branch.load_state_dict(shared)
+    features = images(2, 5, 6, 4)
+    for one, other in ((1, 2), (1, 3), (2, 3)):
+        turned = attention(features.transpose(one, other)).transpose(one, other)
+        torch.testing.assert_close(turned, attention(features), rtol=0, atol=1e-12)
+
+
+def test_a_hard_sigmoid_closes_a_channel_at_minus_three_and_opens_it_at_three():
+    attention = build("ese", 4)
+    nn.init.zeros_(attention.excite.weight)
+    attention.excite.bias.data.copy_(torch.tensor([-3.5, -3.0, 0.0, 3.0]))
+    weights = (attention(images(2, 4, 3, 5)) / images(2, 4, 3, 5))[:, :, 0, 0]
+    torch.testing.assert_close(weights, torch.tensor([[0, 0, 0.5, 1.0]] * 2, dtype=torch.float64), rtol=0, atol=1e-12)
 
 
 def test_a_gate_listens_to_its_gating_signal():

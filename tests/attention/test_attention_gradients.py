@@ -27,6 +27,8 @@ STEP = 1e-6
         ("non_local", {"form": "concatenation"}),
         ("non_local", {"form": "concatenation", "subsample": True}),
         ("efficient", {"reduction": 2}),
+        ("triplet", {"kernel_size": 3}),
+        ("ese", {}),
         ("efficient", {"reduction": 1, "heads": 2, "groups": 2}),
     ],
 )

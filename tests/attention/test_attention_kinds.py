@@ -66,14 +66,14 @@ def test_every_weight_of_a_weighing_kind_lies_between_zero_and_one(kind):
     assert weights.max() < 1
 
 
-@pytest.mark.parametrize("kind", ["cbam", "non_local", "gate", "bam"])
+@pytest.mark.parametrize("kind", ["cbam", "non_local", "gate", "bam", "triplet"])
 def test_a_single_position_in_a_batch_of_one_cannot_train_where_positions_are_normalised(kind):
     attention = build(kind, 8).train()
     with pytest.raises(ValueError, match="more than 1 value per channel"):
         attention(*inputs(attention, 1, 8, 1, 1))
 
 
-@pytest.mark.parametrize("kind", ["se", "coordinate", "spatial", "efficient", "eca", "global_context", "scse"])
+@pytest.mark.parametrize("kind", ["se", "coordinate", "spatial", "efficient", "eca", "global_context", "scse", "ese"])
 def test_a_single_position_in_a_batch_of_one_can_train_elsewhere(kind):
     attention = build(kind, 8).train()
     assert attention(*inputs(attention, 1, 8, 1, 1)).shape == (1, 8, 1, 1)
@@ -81,9 +81,10 @@ def test_a_single_position_in_a_batch_of_one_can_train_elsewhere(kind):
 
 @pytest.mark.parametrize("kind", ATTENTIONS)
 def test_channels_come_first_and_every_option_has_a_name_and_a_default(kind):
-    channels, *options = inspect.signature(ATTENTIONS[kind]).parameters.values()
-    assert channels.name == "channels"
-    assert options
+    parameters = list(inspect.signature(ATTENTIONS[kind]).parameters.values())
+    channels = ["channels", "signal_channels"][: 2 if kind == "gate" else 1]
+    assert [parameter.name for parameter in parameters[: len(channels)]] == channels
+    options = parameters[len(channels) :]
     assert all(option.kind is option.KEYWORD_ONLY for option in options)
     assert all(option.default is not option.empty for option in options)
 
@@ -96,14 +97,15 @@ def test_only_the_gate_asks_for_a_gating_signal(kind):
 
 
 def test_every_file_of_the_room_is_in_the_table():
-    files = {path.name for path in ROOM.glob("*.py")} - {"__init__.py", "catalogue.py", "options.py", "start.py"}
+    of_no_kind = {"__init__.py", "catalogue.py", "listing.py", "options.py", "own.py", "start.py"}
+    files = {path.name for path in ROOM.glob("*.py")} - of_no_kind
     assert sorted(files) == sorted(Path(inspect.getfile(attention)).name for attention in ATTENTIONS.values())
 
 
 @pytest.mark.parametrize("kind", ATTENTIONS)
 def test_every_file_names_its_paper_and_year_and_links_to_it(kind):
     title, _, link = inspect.getdoc(inspect.getmodule(ATTENTIONS[kind])).splitlines()
-    assert title.endswith((", 2017.", ", 2018.", ", 2019.", ", 2021."))
+    assert title.endswith((", 2017.", ", 2018.", ", 2019.", ", 2020.", ", 2021."))
     published = "https://proceedings.mlr.press/" if kind == "simam" else "https://arxiv.org/abs/"
     assert published in link
 
@@ -115,7 +117,9 @@ def test_every_kind_says_where_it_comes_from_and_what_it_weighs(kind):
     assert known.paper.endswith(tuple(f"({year})" for year in range(2010, 2030)))
     assert known.link.startswith("https://")
     assert known.parameters
-    assert [name for name, _ in known.options] == list(inspect.signature(ATTENTIONS[kind]).parameters)[1:]
+    given = ("channels", "signal_channels")
+    named = [name for name in inspect.signature(ATTENTIONS[kind]).parameters if name not in given]
+    assert [name for name, _ in known.options] == named
 
 
 def test_a_kind_without_a_paper_is_told():

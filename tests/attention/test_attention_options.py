@@ -15,7 +15,7 @@ def test_a_reduction_that_is_no_positive_integer_is_told(kind, reduction):
     assert str(told.value) == f"reduction: found {reduction!r}; allowed: an integer of at least 1"
 
 
-@pytest.mark.parametrize("kind", ["cbam", "spatial"])
+@pytest.mark.parametrize("kind", ["cbam", "spatial", "triplet"])
 @pytest.mark.parametrize("kernel_size", [0, -1, 4, 3.0, True, "3", None])
 def test_a_kernel_size_that_is_not_odd_is_told(kind, kernel_size):
     with pytest.raises(ValueError, match="allowed") as told:
@@ -71,6 +71,7 @@ def test_reductions_that_round_to_one_width_build_the_same_module(kind):
         ("cbam", "kernel_size", (3, 7)),
         ("spatial", "kernel_size", (1, 3)),
         ("eca", "kernel_size", (None, 5)),
+        ("triplet", "kernel_size", (3, 7)),
         ("global_context", "fusion", ("add", "scale")),
         ("simam", "e_lambda", (1e-4, 0.1)),
         ("scse", "combination", ("max", "add")),

@@ -67,6 +67,14 @@ def _bam(c, reduction=16, dilation=4):
     return (2 * c * m + 3 * m + c) + (c * m + 3 * m + 2 * (9 * m**2 + 3 * m) + m + 1)
 
 
+def _triplet(c, kernel_size=7):
+    return 3 * (2 * kernel_size**2 + 2)
+
+
+def _ese(c):
+    return c * c + c
+
+
 FORMULAS = {
     "se": _se,
     "cbam": _cbam,
@@ -80,16 +88,18 @@ FORMULAS = {
     "simam": _simam,
     "scse": _scse,
     "bam": _bam,
+    "triplet": _triplet,
+    "ese": _ese,
 }
 OPTIONS = [
     *((kind, {}) for kind in FORMULAS),
     *(
         (kind, {"reduction": n})
         for kind in FORMULAS
-        if kind not in ("spatial", "eca", "simam")
+        if kind not in ("spatial", "eca", "simam", "triplet", "ese")
         for n in (1, 3, 16, 512)
     ),
-    *((kind, {"kernel_size": k}) for kind in ("cbam", "spatial", "eca") for k in (1, 3, 5)),
+    *((kind, {"kernel_size": k}) for kind in ("cbam", "spatial", "eca", "triplet") for k in (1, 3, 5)),
     ("se", {"bias": True, "reduction": 4}),
     ("cbam", {"kernel_size": 3, "reduction": 4}),
     ("non_local", {"subsample": True, "reduction": 4}),
@@ -146,6 +156,8 @@ def test_parameters_follow_the_formula(kind, options, channels):
         ("simam", {}, 0),
         ("scse", {}, 66177),
         ("bam", {}, 17361),
+        ("triplet", {}, 300),
+        ("ese", {}, 65792),
     ],
 )
 def test_at_256_channels_parameters_are_those_of_the_authors(kind, options, params):

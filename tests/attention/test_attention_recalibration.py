@@ -85,12 +85,12 @@ def _scse(p, x, reduction=2, combination="max"):
 
 
 def _bam(p, x, reduction=16, dilation=4):
-    channels = _dense(_relu(_norm(_dense(x.mean((2, 3)), p, "channels.0"), p, "channels.1")), p, "channels.3")
-    hidden = _relu(_norm(_convolution(x, p, "positions.0"), p, "positions.1"))
+    channels = _dense(_relu(_norm(_dense(x.mean((2, 3)), p, "by_channel.0"), p, "by_channel.1")), p, "by_channel.3")
+    hidden = _relu(_norm(_convolution(x, p, "by_position.0"), p, "by_position.1"))
     for layer in (3, 6):
-        convolved = _convolution(hidden, p, f"positions.{layer}", step=dilation)
-        hidden = _relu(_norm(convolved, p, f"positions.{layer + 1}"))
-    positions = _convolution(hidden, p, "positions.9")
+        convolved = _convolution(hidden, p, f"by_position.{layer}", step=dilation)
+        hidden = _relu(_norm(convolved, p, f"by_position.{layer + 1}"))
+    positions = _convolution(hidden, p, "by_position.9")
     return x * (1 + _sigmoid(np.einsum("bc,bhw->bchw", channels, positions[:, 0])))
 
 
@@ -277,7 +277,7 @@ def test_bam_looks_as_far_as_its_dilation_says(dilation):
     size = 4 * dilation + 5
     centre = size // 2
     features = images(1, 4, size, size).requires_grad_()
-    attention.positions(features)[0, 0, centre, centre].backward()
+    attention.by_position(features)[0, 0, centre, centre].backward()
     seen = features.grad[0].abs().sum(0).nonzero()
     assert (seen - centre).abs().max() == 2 * dilation
 

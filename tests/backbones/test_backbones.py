@@ -1,14 +1,15 @@
-"""Residual networks that ask what should stand at each of their sites."""
+"""Networks that ask what should stand at each of their sites: what holds for every one that is built in."""
 
 import pytest
 import torch
 from torch import nn
 
-from nas_attn.backbones import BACKBONES, CifarResNet, attend, sites
-from nas_attn.space import Site
+from nas_attn.assembly import build
+from nas_attn.attention import ATTENTIONS
+from nas_attn.backbones import BACKBONES, attend, sites
+from nas_attn.space import POSITIONS, Architecture, Attention, Placement
 
-DEPTHS = {"resnet8": 8, "resnet20": 20, "resnet32": 32, "resnet56": 56, "resnet110": 110}
-POSITIONS = ("pre", "inner", "branch", "identity", "block")
+ONE_OF_EACH = ("resnet20", "mobilenetv2", "mobilenetv2_small_images", "vgg11")
 
 
 class Recorder(nn.Module):
@@ -25,126 +26,112 @@ class Recorder(nn.Module):
         return features
 
 
-def network(name="resnet8", *, in_channels=3, classes=10, insert=lambda site: None, seed=0):
+def network(name, *, insert=lambda site: None, seed=0):
     torch.manual_seed(seed)
-    return BACKBONES[name](in_channels=in_channels, classes=classes, insert=insert)
+    return BACKBONES[name](in_channels=3, classes=10, insert=insert)
 
 
-def params(name):
-    with torch.device("meta"):
-        return sum(parameter.numel() for parameter in network(name).parameters())
-
-
-# He et al., 2015, table 6: parameters in millions, to the digits that are printed
-@pytest.mark.parametrize(("name", "printed"), [("resnet20", "0.27"), ("resnet32", "0.46"), ("resnet56", "0.85")])
-def test_the_paper_counts_the_same_parameters_to_two_digits(name, printed):
-    assert f"{params(name) / 1e6:.2f}" == printed
-
-
-def test_the_paper_counts_the_same_parameters_of_110_layers_to_one_digit():
-    assert f"{params('resnet110') / 1e6:.1f}" == "1.7"
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("resnet8", 75_290),
-        ("resnet20", 269_722),
-        ("resnet32", 464_154),
-        ("resnet56", 853_018),
-        ("resnet110", 1_727_962),
-    ],
-)
-def test_the_parameters_are_those_of_the_layers_by_hand(name, expected):
-    n = (DEPTHS[name] - 2) // 6
-    convolutions = 9 * (3 * 16 + 2 * n * 16**2 + 16 * 32 + (2 * n - 1) * 32**2 + 32 * 64 + (2 * n - 1) * 64**2)
-    normalisations = 2 * (16 + 2 * n * (16 + 32 + 64))
-    assert params(name) == convolutions + normalisations + 64 * 10 + 10 == expected
-
-
-@pytest.mark.parametrize("name", BACKBONES)
-def test_a_network_has_the_layers_of_its_name(name):
-    with torch.device("meta"):
-        layers = [m for m in network(name).modules() if isinstance(m, nn.Conv2d | nn.Linear)]
-    assert len(layers) == DEPTHS[name] == int(name.removeprefix("resnet"))
-
-
-@pytest.mark.parametrize("in_channels", [1, 3, 4])
-@pytest.mark.parametrize("size", [(32, 32), (7, 7), (5, 12), (33, 2), (1, 1), (1, 9)])
-@pytest.mark.parametrize("batch", [1, 3])
-def test_images_of_any_size_become_scores(in_channels, size, batch):
-    scores = network(in_channels=in_channels, classes=7).eval()(torch.randn(batch, in_channels, *size))
-    assert scores.shape == (batch, 7)
-    assert scores.isfinite().all()
-
-
-def test_the_scores_of_an_image_do_not_depend_on_its_batch():
-    model, images = network().eval(), torch.randn(3, 3, 9, 6)
-    torch.testing.assert_close(model(images)[1:2], model(images[1:2]))
-
-
-def test_a_step_of_training_reaches_every_parameter():
-    model = network()
-    model(torch.randn(4, 3, 9, 9)).square().sum().backward()
-    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in model.parameters())
+def sites_of(name):
+    return sites(lambda insert: BACKBONES[name](in_channels=3, classes=10, insert=insert))
 
 
 @pytest.mark.parametrize("name", BACKBONES)
 def test_the_sites_are_those_that_a_real_build_asks_for(name):
     asked = []
-    network(name, insert=asked.append)
-    noted = sites(lambda insert: BACKBONES[name](in_channels=3, classes=10, insert=insert))
-    assert noted == tuple(asked)
-    blocks = [f"stage{stage}.block{block}" for stage in (1, 2, 3) for block in range((DEPTHS[name] - 2) // 6)]
-    assert [site.name for site in noted] == [f"{block}.{position}" for block in blocks for position in POSITIONS]
-    assert all(
-        (site.block, site.position) == tuple(site.name.rsplit(".", 1)) and site.stage == site.block.split(".")[0]
-        for site in noted
-    )
+    with torch.device("meta"):
+        network(name, insert=asked.append)
+    assert sites_of(name) == tuple(asked)
 
 
-def test_noting_the_sites_draws_no_random_number():
+@pytest.mark.parametrize("name", BACKBONES)
+def test_a_site_is_named_by_its_block_and_position(name):
+    noted = sites_of(name)
+    assert len({site.name for site in noted}) == len(noted)
+    for site in noted:
+        assert site.name == f"{site.block}.{site.position}"
+        assert site.block.split(".")[0] == site.stage
+        assert site.position in POSITIONS
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_each_stage_ends_with_the_one_site_after_it(name):
+    noted = sites_of(name)
+    stages = list(dict.fromkeys(site.stage for site in noted))
+    assert stages == [f"stage{number}" for number in range(1, len(stages) + 1)]
+    for stage in stages:
+        positions = [site.position for site in noted if site.stage == stage]
+        assert positions.count("stage") == 1
+        assert positions[-1] == "stage"
+        of_stage = [site.block for site in noted if site.stage == stage]
+        assert list(dict.fromkeys(of_stage)) == [f"{stage}.block{n}" for n in range(len(set(of_stage)))]
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_noting_the_sites_draws_no_random_number(name):
     before = torch.get_rng_state()
-    sites(lambda insert: BACKBONES["resnet110"](in_channels=3, classes=10, insert=insert))
+    sites_of(name)
     assert torch.equal(torch.get_rng_state(), before)
 
 
-@pytest.mark.parametrize("size", [(8, 8), (9, 5), (1, 1)])
-def test_a_site_sees_the_channels_it_names_and_a_shortcut_of_the_same_shape(size):
+@pytest.mark.parametrize("name", ONE_OF_EACH)
+@pytest.mark.parametrize("size", [(32, 32), (45, 70)])
+def test_a_site_sees_the_channels_that_it_names_once_and_its_signal_those_of_the_signal(name, size):
     recorders = {}
-    model = network("resnet20", insert=lambda site: recorders.setdefault(site, Recorder())).eval()
-    model(torch.randn(2, 3, *size))
-    assert len(recorders) == 9 * len(POSITIONS)
-    height, width = size
+    network(name, insert=lambda site: recorders.setdefault(site, Recorder())).eval()(torch.randn(2, 3, *size))
+    assert tuple(recorders) == sites_of(name)
     for site, recorder in recorders.items():
-        stride = {"stage1": 1, "stage2": 2, "stage3": 4}[site.stage]
-        if site.position == "pre" and site.block.endswith("block0"):
-            stride = max(1, stride // 2)  # before the convolution that strides
-        seen = (2, site.channels, -(-height // stride), -(-width // stride))
-        assert recorder.shapes == [(seen, seen)]
+        [(features, signal)] = recorder.shapes
+        assert features[:2] == (2, site.channels)
+        assert signal[:2] == (2, site.signal_channels or site.channels)
 
 
-def test_what_changes_nothing_leaves_the_scores_as_they_are():
-    images = torch.randn(2, 3, 11, 6)
-    bare = network("resnet20").eval()
-    for insert in (lambda site: nn.Identity(), lambda site: Recorder() if site.position == "block" else None):
-        assert torch.equal(network("resnet20", insert=insert).eval()(images), bare(images))
+@pytest.mark.parametrize("name", ONE_OF_EACH)
+def test_what_changes_nothing_leaves_the_scores_as_they_are(name):
+    images = torch.randn(2, 3, 41, 36)
+    bare = network(name).eval()
+    for insert in (lambda site: nn.Identity(), lambda site: Recorder() if site.position == "stage" else None):
+        assert torch.equal(network(name, insert=insert).eval()(images), bare(images))
 
 
-def test_the_branch_is_attended_before_the_addition_and_the_block_after_it():
-    class Nought(nn.Module):
-        def forward(self, features):
-            return features * 0
+@pytest.mark.parametrize("name", ONE_OF_EACH)
+def test_the_initial_weights_do_not_depend_on_what_stands_where(name):
+    placed = tuple(Placement(site.name, Attention("se")) for site in sites_of(name))
+    bare = build(Architecture(), name, in_channels=3, classes=10)
+    attended = build(Architecture(placed), name, in_channels=3, classes=10)
+    weights = attended.state_dict()
+    assert all(torch.equal(weights[key], tensor) for key, tensor in bare.state_dict().items())
+    missing, unexpected = attended.load_state_dict(bare.state_dict(), strict=False)
+    assert not unexpected
+    names = {key.split("_attention.")[0] for key in missing}
+    assert names == {placement.site.replace(".block", ".", 1) for placement in placed}
 
-    block = "stage2.block0"
-    images = torch.randn(2, 3, 8, 8)
-    model = network(insert=lambda site: Nought() if site.name == f"{block}.branch" else None).eval()
-    features = model.stage1(torch.relu(model.norm(model.conv(images))))
-    # without its branch a block is its shortcut: every second pixel, and zeros in the added channels
-    shortcut = torch.cat((features[:, :, ::2, ::2], torch.zeros(2, 16, 4, 4)), dim=1)
-    assert torch.equal(model.stage2[0](features), torch.relu(shortcut))
-    model = network(insert=lambda site: Nought() if site.name == f"{block}.block" else None).eval()
-    assert not model.stage2[0](features).any()
+
+@pytest.mark.parametrize("name", ONE_OF_EACH)
+def test_images_of_any_number_of_channels_become_scores(name):
+    for in_channels in (1, 4):
+        model = BACKBONES[name](in_channels=in_channels, classes=7, insert=lambda site: None).eval()
+        scores = model(torch.randn(3, in_channels, 33, 64))
+        assert scores.shape == (3, 7)
+        assert scores.isfinite().all()
+
+
+@pytest.mark.parametrize("name", ONE_OF_EACH)
+def test_the_scores_of_an_image_do_not_depend_on_its_batch(name):
+    model, images = network(name).eval(), torch.randn(3, 3, 39, 36)
+    torch.testing.assert_close(model(images)[1:2], model(images[1:2]))
+
+
+@pytest.mark.parametrize("name", ONE_OF_EACH)
+def test_a_gate_learns_from_the_signal_wherever_it_may_stand(name):
+    gate = ATTENTIONS["gate"]
+    placed = [site for site in sites_of(name) if site.position in gate.positions]
+    architecture = Architecture(tuple(Placement(site.name, Attention("gate")) for site in placed))
+    model = build(architecture, name, in_channels=3, classes=10)
+    model(torch.randn(4, 3, 40, 33)).square().sum().backward()
+    gates = [module for module in model.modules() if isinstance(module, gate)]
+    assert len(gates) == len(placed)
+    assert all(parameter.grad.abs().sum() > 0 for module in gates for parameter in module.psi[1].parameters())
+    assert all(module.from_signal[0].weight.grad.abs().sum() > 0 for module in gates)
 
 
 def test_only_a_gated_attention_is_given_the_signal():
@@ -154,15 +141,3 @@ def test_only_a_gated_attention_is_given_the_signal():
     recorder = Recorder()
     attend(recorder, features, signal)
     assert recorder.shapes == [((2, 4, 3, 3), (2, 4, 3, 3))]
-
-
-@pytest.mark.parametrize("depth", [-4, 0, 2, 7, 9, 18, 21, 100])
-def test_a_depth_without_whole_blocks_is_refused(depth):
-    with pytest.raises(ValueError, match=rf"depth: found {depth}; allowed: 6n \+ 2"):
-        CifarResNet(depth=depth, in_channels=3, classes=10, insert=lambda site: None)
-
-
-def test_a_width_scales_every_site():
-    noted = sites(lambda insert: CifarResNet(depth=8, in_channels=3, classes=10, insert=insert, width=4))
-    assert noted[0] == Site("stage1.block0.pre", "stage1", "stage1.block0", "pre", 4)
-    assert [site.channels for site in noted] == [4, 4, 4, 4, 4, 4, 8, 8, 8, 8, 8, 16, 16, 16, 16]

@@ -12,8 +12,9 @@ from nas_attn.space.values import is_word, read_value, spell_value
 WORDS = st.text(string.ascii_letters + string.digits + "_", min_size=1, max_size=8).filter(is_word)
 NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
 VALUES = st.booleans() | NUMBERS | WORDS.filter(lambda word: read_value(word) == word)
+OWN = st.builds("{}:{}".format, st.lists(WORDS, min_size=1, max_size=3).map(".".join), WORDS)
 ATTENTIONS = st.builds(
-    Attention, WORDS, st.dictionaries(WORDS, VALUES, max_size=3).map(lambda options: tuple(options.items()))
+    Attention, WORDS | OWN, st.dictionaries(WORDS, VALUES, max_size=3).map(lambda options: tuple(options.items()))
 )
 PIECES = st.sampled_from(["stage", "block", "a_", "x0", "9", "007"]) | st.integers(0, 12).map(str)
 NAMES = st.lists(st.lists(PIECES, min_size=1, max_size=3).map("".join), min_size=1, max_size=3).map(".".join)
@@ -69,6 +70,15 @@ def test_values_that_python_calls_equal_but_that_are_spelt_apart_are_two_choices
         (Placement("s0", first.placements[0].attention), Placement("s1", second.placements[0].attention))
     )
     assert parse(str(both)) == both
+
+
+def test_an_attention_of_ones_own_is_spelt_by_where_it_is():
+    own = Attention("my_package.blocks:MyAttention", (("reduction", 8),))
+    blocks = tuple(Placement(f"stage1.block{block}.branch", own) for block in (0, 1))
+    spelling = "stage1.block0-1.branch=my_package.blocks:MyAttention(reduction=8)"
+    assert str(Architecture(blocks)) == spelling
+    assert parse(spelling) == Architecture(blocks)
+    assert parse("s=m:A").placements == (Placement("s", Attention("m:A")),)
 
 
 @given(VALUES)
@@ -153,6 +163,15 @@ def test_an_integer_beyond_what_python_reads_is_refused():
         ("stage1=se(=8)", "''"),
         ("stage1=se(8=8)", "'8'"),
         ("stage1=8se", "'8se'"),
+        ("stage1=my.blocks", "'my.blocks' cannot name a kind"),
+        ("stage1=:Mine", "':Mine' cannot name a kind"),
+        ("stage1=blocks:", "'blocks:' cannot name a kind"),
+        ("stage1=blocks:Mine:Mine", "'blocks:Mine:Mine' cannot name a kind"),
+        ("stage1=my..blocks:Mine", "'my..blocks:Mine' cannot name a kind"),
+        ("stage1=blocks:Mine.Inner", "'blocks:Mine.Inner' cannot name a kind"),
+        ("stage1=my/blocks:Mine", "'stage1=my/blocks:Mine'"),
+        ("stage1=se(my.option=1)", "'my.option' cannot name an option"),
+        ("stage1=se(my:option=1)", "'my:option' cannot name an option"),
         ("stage1=se(reduction=8,reduction=8)", "'reduction'"),
         ("stage1=se(reduction=nan)", "nan"),
         ("stage1=se(reduction=1e400)", "inf"),

@@ -1,0 +1,229 @@
+"""The blocks of a network, found in what happened in one pass of it.
+
+A block is a module that adds a branch to a shortcut, and every module of the same kind. A network without residual
+additions has its units instead: the modules of its trunk that are more than a chain of others. A chain of nothing but
+convolutions has those.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from torch import nn
+
+from .tracing import Call, Trace
+
+IsAttention = Callable[[type[nn.Module]], bool]
+"""Whether modules of a class are attention by themselves, and so no blocks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """A residual addition: where two ways from one tensor meet again."""
+
+    step: int
+    """The sum."""
+    branch: int
+    """What is added by the way with more convolutions."""
+    shortcuts: tuple[int, ...]
+    """What it is added to."""
+    origin: int
+    """Where the ways parted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A part of a network that attention may stand in or after."""
+
+    begin: int
+    """The step that was next when it began."""
+    output: int
+    """The step that it gives, or where it gives several, its last sum."""
+    call: Call | None = None
+    """The call of its module, if it is one."""
+    joins: tuple[Join, ...] = ()
+    """Its residual additions, in their order."""
+    has_inside: bool = False
+    """Whether places between its convolutions have a meaning: it is a residual block, or as good as one."""
+
+
+def blocks(trace: Trace, is_attention: IsAttention) -> list[Block]:
+    """The blocks of a network in the order of its pass."""
+    finder = _Finder(trace, is_attention)
+    residual = finder.residual()
+    found = [*residual, *finder.units(residual)] or finder.repeated() or finder.convolutions()
+    return sorted(found, key=lambda block: block.begin)
+
+
+class _Finder:
+    def __init__(self, trace: Trace, is_attention: IsAttention) -> None:
+        self.trace = trace
+        self.by_order = {call.order: call for call in trace.calls}
+        self.children: dict[int | None, list[Call]] = {}
+        for call in sorted(trace.calls, key=lambda call: call.order):
+            self.children.setdefault(call.parent, []).append(call)
+        self.consumers = Counter(parent for step in trace.steps for parent in step.parents)
+        self.attention = [call.path for call in trace.calls if is_attention(call.kind)]
+
+    def residual(self) -> list[Block]:
+        """Modules with residual additions, and those of the same kind without."""
+        joins: dict[int, list[Join]] = {}
+        for join in self._joins():
+            call = self.by_order[self.trace.steps[join.step].call]
+            if self._usable(call) and self._convolutions(call) and self._belongs(join, call, joins.get(call.order, [])):
+                joins.setdefault(call.order, []).append(join)
+        adding = [self.by_order[order] for order in joins]
+        innermost = [call for call in adding if not any(call.around(other) for other in adding)]
+        alike = [call for call in self.trace.calls if self._alike(call, innermost)]
+        return [
+            Block(call.begin, output, call, tuple(joins.get(call.order, ())), has_inside=True)
+            for call in (*innermost, *alike)
+            if (output := joins[call.order][-1].step if call.output is None else call.output) is not None
+        ]
+
+    def _joins(self) -> Iterator[Join]:
+        steps = self.trace.steps
+        sums = {
+            number for number, step in enumerate(steps) if step.operator in ("add", "add_") and self._is_sum(number)
+        }
+        inner = {part for number in sums for part in steps[number].parents if self._flows_into(part, number, sums)}
+        for number in sorted(sums - inner):
+            terms = self._terms(number, sums)
+            origin = self.trace.meeting(terms)
+            if origin is None or len(set(terms)) < len(terms):
+                continue
+            heaviest, *others = sorted(terms, key=lambda term: -self.trace.weight(origin, term))
+            weights = [self.trace.weight(origin, term) for term in (heaviest, others[0])]
+            if weights == [0, 0] and origin in terms and len(terms) == 2:  # a branch that only pools or normalises
+                heaviest, others = next(term for term in terms if term != origin), [origin]
+            elif weights[0] == weights[1]:  # a sum of equals, such as of resolutions
+                continue
+            yield Join(number, heaviest, tuple(others), origin)
+
+    def _is_sum(self, number: int) -> bool:
+        step = self.trace.steps[number]
+        shapes = {self.trace.steps[parent].shape for parent in step.parents}
+        return len(step.parents) == 2 and step.is_map and shapes == {step.shape} and max(step.shape[2:]) > 1
+
+    def _flows_into(self, part: int, number: int, sums: set[int]) -> bool:
+        """Whether a term of a sum is itself a sum that nothing else uses: then both are one of several terms."""
+        steps = self.trace.steps
+        return part in sums and self.consumers[part] == 1 and steps[part].call == steps[number].call
+
+    def _terms(self, number: int, sums: set[int]) -> list[int]:
+        found = []
+        for part in self.trace.steps[number].parents:
+            found += self._terms(part, sums) if self._flows_into(part, number, sums) else [part]
+        return found
+
+    def _belongs(self, join: Join, call: Call, before: list[Join]) -> bool:
+        """Whether a module's ways part where it begins, or at an earlier sum of its own."""
+        starts = [*call.inputs, *(earlier.step for earlier in before)]
+        return any(
+            self.trace.descends(join.origin, start) and not self.trace.weight(start, join.origin) for start in starts
+        )
+
+    def _alike(self, call: Call, found: list[Call]) -> bool:
+        """Whether a module is of the kind of a block, or stands among blocks and comes from the same source file."""
+        if call in found or not self._usable(call) or not self._maps(call):
+            return False
+        if any(call.around(block) or block.around(call) for block in found):
+            return False
+        pattern = _pattern(call.path)
+        among = {block.kind.__module__ for block in found if _pattern(block.path) == pattern and pattern.count("*") > 1}
+        return call.kind in {block.kind for block in found} or (
+            call.kind.__module__ in among and self._convolutions(call) > 0
+        )
+
+    def units(self, found: list[Block]) -> list[Block]:
+        """What the trunk has beside the blocks found and chains."""
+        calls = [block.call for block in found if block.call]
+        root = self.by_order[0]
+        return [Block(call.begin, call.output, call) for call in self._descend(root, calls) if call.output is not None]
+
+    def _descend(self, call: Call, found: list[Call]) -> Iterator[Call]:
+        for child in self.children.get(call.order, ()):
+            if child in found or child.path in self.attention:
+                continue
+            holds = any(child.around(block) for block in found)
+            unit = self._usable(child) and self._maps(child) and self._convolutions(child) > 1
+            if unit and not holds and not self._is_chain(child):
+                yield child
+            else:
+                yield from self._descend(child, found)
+
+    def repeated(self) -> list[Block]:
+        """Chains of one kind that stand three times or more, such as a depthwise convolution and a pointwise one."""
+        calls = [
+            call
+            for call in self.trace.calls
+            if self._usable(call) and self._maps(call) and self._convolutions(call) > 1
+        ]
+        kinds = Counter(call.kind for call in calls if call.kind is not nn.Sequential)
+        chosen = [call for call in calls if kinds[call.kind] > 2]
+        return [
+            Block(call.begin, call.output, call, has_inside=True)
+            for call in chosen
+            if call.output is not None and not any(other.around(call) for other in chosen)
+        ]
+
+    def convolutions(self) -> list[Block]:
+        """Each convolution that gives a map, with the normalisation and the activation that follow."""
+        return [
+            Block(number, self._activated(number))
+            for number, step in enumerate(self.trace.steps)
+            if step.operator == "convolution" and step.is_map and max(step.shape[2:]) > 1
+        ]
+
+    def _activated(self, number: int) -> int:
+        steps = self.trace.steps
+        for following in range(number + 1, len(steps)):
+            if number in steps[following].parents:
+                step = steps[following]
+                ends = (
+                    len(step.parents) > 1 or step.shape != steps[number].shape or step.weighs or "pool" in step.operator
+                )
+                if ends or self.consumers[number] > 1:
+                    break
+                number = following
+        return number
+
+    def _is_chain(self, call: Call) -> bool:
+        """Whether each module that is called takes what the one before it gives."""
+        at = call.first
+        for child in self.children.get(call.order, ()):
+            if at is None or child.first is None or not self._leads(at, child.first):
+                return False
+            at = child.output
+        return at is not None and call.output is not None and self._leads(at, call.output)
+
+    def _leads(self, start: int, end: int) -> bool:
+        while end != start:
+            parents = self.trace.steps[end].parents
+            if len(parents) != 1:
+                return False
+            end = parents[0]
+        return True
+
+    def _usable(self, call: Call) -> bool:
+        inside = any(call.path == path or call.path.startswith(f"{path}.") for path in self.attention)
+        return bool(call.path) and call.path not in self.trace.repeated and not inside
+
+    def _maps(self, call: Call) -> bool:
+        steps = self.trace.steps
+        return (
+            call.first is not None
+            and call.output is not None
+            and steps[call.first].is_map
+            and steps[call.output].is_map
+        )
+
+    def _convolutions(self, call: Call) -> int:
+        """How many convolutions a module has that give more than one position."""
+        inside = self.trace.steps[call.begin : call.end]
+        return sum(step.operator == "convolution" and max(step.shape[2:]) > 1 for step in inside)
+
+
+def _pattern(path: str) -> str:
+    return re.sub(r"\d+", "*", path)

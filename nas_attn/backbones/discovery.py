@@ -1,0 +1,175 @@
+"""The sites of somebody else's network, found in what happened in one pass of it."""
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from typing import NamedTuple
+
+from nas_attn.space import InputError, Site, allowed
+
+from .attachment import Point
+from .blocks import Block, IsAttention, Join, blocks
+from .tracing import Call, Trace
+
+
+class Place(NamedTuple):
+    """A site, and where its attention is attached."""
+
+    site: Site
+    point: Point
+
+
+class _Position(NamedTuple):
+    """A place in a block: its position, with a number behind it in the name if it is not the first of its kind."""
+
+    name: str
+    position: str
+    module: str
+    step: int
+
+
+def places(trace: Trace, is_attention: IsAttention) -> tuple[Place, ...]:
+    """Every place in a network where an attention can be attached, block by block in the order of its pass.
+
+    `branch` is after what gives the branch, stochastic depth not yet applied, before it is added; `inner` before the
+    branch's last convolution; `pre` before the one module of the branch that takes what the branch starts from;
+    `block` after the block; `stage` after the last block of a stage, a run of blocks whose outputs have one shape. Each
+    is offered where a module that is called once in a pass gives or takes the feature map.
+    """
+    return _named(trace, ((block, list(_positions(trace, block))) for block in blocks(trace, is_attention)))
+
+
+def named_places(trace: Trace, paths: Iterable[str], known: Iterable[str]) -> tuple[Place, ...]:
+    """The places after the modules of these paths, each a block of its own.
+
+    Raises `InputError` for a path that is none of the `known`, and for a module that gives no feature map or is not
+    called exactly once.
+    """
+    calls = {call.path: call for call in trace.calls}
+    order = [call.path for call in trace.calls]
+    found = []
+    for path in sorted(paths, key=lambda path: order.index(path) if path in order else -1):
+        call = calls.get(path)
+        if path not in known:
+            raise InputError(f"modules: the network has no module {path!r}; {allowed(path, known)}")
+        if call is None or path in trace.repeated:
+            times = "several times" if call else "never"
+            raise InputError(f"modules: {path!r} is called {times} in a pass; allowed: modules that are called once")
+        if call.output is None or not trace.steps[call.output].is_map:
+            given = (
+                "several things" if call.output is None else f"a tensor of {len(trace.steps[call.output].shape)} axes"
+            )
+            raise InputError(f"modules: {path!r} gives {given}; allowed: modules that give a feature map (B, C, H, W)")
+        block = Block(call.begin, call.output, call)
+        found.append((block, [_Position("block", "block", path, call.output)]))
+    return _named(trace, found)
+
+
+def _named(trace: Trace, found: Iterable[tuple[Block, list[_Position]]]) -> tuple[Place, ...]:
+    offering = [(block, positions) for block, positions in found if positions]
+    stages = groupby(offering, key=lambda pair: trace.steps[pair[0].output].shape)
+    result: list[Place] = []
+    for stage, (_, members) in enumerate(stages, start=1):
+        for number, (block, positions) in enumerate(members):
+            result += [_place(trace, block, f"stage{stage}", f"stage{stage}.block{number}", at) for at in positions]
+        if positions[-1].position == "block":
+            end = positions[-1]._replace(name="stage", position="stage")
+            result.append(_place(trace, block, f"stage{stage}", f"stage{stage}.block{number}", end))
+    return tuple(result)
+
+
+def _place(trace: Trace, block: Block, stage: str, name: str, at: _Position) -> Place:
+    signal, call = None, block.call
+    if call is not None and call.first is not None and trace.steps[call.first].is_map:
+        signal = trace.steps[call.first].shape[1]
+    channels = trace.steps[at.step].shape[1]
+    site = Site(f"{name}.{at.name}", stage, name, at.position, channels, signal, at.module)
+    return Place(site, Point(site.name, at.module, call.path if call and signal else ""))
+
+
+def _positions(trace: Trace, block: Block) -> Iterator[_Position]:
+    ways = [(join.origin, join.branch) for join in block.joins]
+    if block.has_inside and not ways and block.call is not None and block.call.first is not None:
+        ways = [(block.call.first, block.output)]
+    for number, (origin, branch) in enumerate(ways, start=1):
+        suffix = str(number) if number > 1 else ""
+        join = block.joins[number - 1] if block.joins else None
+        if join and (pre := _before_branch(trace, block, join)):
+            yield _Position(f"pre{suffix}", "pre", *pre)
+        if inner := _before_last(trace, block, origin, branch):
+            yield _Position(f"inner{suffix}", "inner", *inner)
+        if join and (end := _end(trace, block, join.branch, join.origin)):
+            yield _Position(f"branch{suffix}", "branch", *end)
+    if block.call is None and (end := _end(trace, block, block.output, block.begin - 1)):
+        yield _Position("block", "block", *end)
+    elif block.call is not None and block.call.output == block.output and trace.steps[block.output].is_map:
+        yield _Position("block", "block", block.call.path, block.output)
+
+
+def _before_branch(trace: Trace, block: Block, join: Join) -> tuple[str, int] | None:
+    """Before the outermost module that takes what the branch starts from, if nothing else of the branch takes it."""
+
+    def on_branch(step: int) -> bool:
+        return trace.descends(join.branch, step) and not any(trace.descends(end, step) for end in join.shortcuts)
+
+    takers = [
+        call
+        for call in _inside(trace, block)
+        if call.first == join.origin and call.output is not None and on_branch(call.output)
+    ]
+    outermost = [call for call in takers if not any(other.around(call) for other in takers)]
+    if len(outermost) != 1 or not trace.steps[join.origin].is_map:
+        return None
+    others = [
+        number
+        for number in range(join.origin + 1, join.branch + 1)
+        if join.origin in trace.steps[number].parents and on_branch(number) and not outermost[0].holds(number)
+    ]
+    return None if others else (f"<{outermost[0].path}", join.origin)
+
+
+def _before_last(trace: Trace, block: Block, origin: int, branch: int) -> tuple[str, int] | None:
+    """Before the last of several convolutions, if it gives a map of the branch's size and no way leads around it."""
+    convolutions = [
+        number
+        for number in range(origin + 1, branch + 1)
+        if (step := trace.steps[number]).operator == "convolution"
+        and max(step.shape[2:]) > 1
+        and trace.descends(number, origin)
+        and trace.descends(branch, number)
+    ]
+    whole = [number for number in convolutions if trace.steps[number].shape[2:] == trace.steps[branch].shape[2:]]
+    if len(convolutions) < 2 or not whole or not trace.only_way(origin, last := whole[-1], branch):
+        return None
+    for call in _inside(trace, block):
+        if call.holds(last) and call.first is not None and trace.weight(call.first, last) == 1:
+            return (f"<{call.path}", call.first) if trace.steps[call.first].is_map else None
+    return None
+
+
+def _end(trace: Trace, block: Block, step: int, start: int) -> tuple[str, int] | None:
+    """After what gives this step; operators without a module, such as a learnt scale, are stepped over."""
+    while not (found := _giver(trace, block, step)):
+        made = trace.steps[step]
+        kept = len(made.parents) == 1 and trace.steps[made.parents[0]].shape == made.shape
+        if not kept or made.weighs or made.operator in ("permute", "transpose") or made.parents[0] == start:
+            return None
+        step = made.parents[0]
+    return found
+
+
+def _giver(trace: Trace, block: Block, step: int) -> tuple[str, int] | None:
+    """After the innermost module that gives a map, or before one that passes it on as it is."""
+    if not trace.steps[step].is_map:
+        return None
+    calls = [call for call in _inside(trace, block) if call.output == step]
+    for call in calls:
+        if not call.passes:
+            return call.path, step
+    return (f"<{calls[0].path}", step) if calls and calls[0].first == step else None
+
+
+def _inside(trace: Trace, block: Block) -> Iterator[Call]:
+    """The modules in a block that are called once, in the order in which they end."""
+    for call in trace.calls:
+        if call.path not in trace.repeated and call.path and (block.call is None or block.call.around(call)):
+            yield call

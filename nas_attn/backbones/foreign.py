@@ -1,0 +1,107 @@
+"""Networks from outside this package: their sites are found, and attention is attached to them."""
+
+from dataclasses import dataclass
+from functools import cache
+
+import torch
+from torch import nn
+
+from nas_attn.settings import Backbone
+from nas_attn.space import InputError
+
+from .attachment import attach
+from .discovery import Place, named_places, places
+from .insertion import Insert
+from .libraries import bare_network
+from .own_attention import attention_in, is_attention, strip
+from .tracing import Trace, Untraceable, trace
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is known of a network before it is built."""
+
+    places: tuple[Place, ...]
+    """Its sites, with the points where their attentions are attached, in the order of asking."""
+    own_attention: tuple[str, ...]
+    """Paths of the modules that are a library's attention by themselves, stripped or not."""
+
+
+def plan(backbone: Backbone, *, in_channels: int, classes: int) -> Plan:
+    """The sites of a foreign network, and the attention that it has by itself; found once, and remembered.
+
+    Raises `InputError` where the network cannot be built, or cannot be read.
+    """
+    return _plan(backbone.model_copy(update={"weights": None}).model_dump_json(), in_channels, classes)
+
+
+def foreign_network(backbone: Backbone, *, in_channels: int, classes: int, insert: Insert) -> nn.Module:
+    """A foreign network on the current default device, with what `insert` answers attached to its sites.
+
+    Where the answer is always `None`, it is the library's network as it is.
+    """
+    found = plan(backbone, in_channels=in_channels, classes=classes).places
+    network = _bare(backbone, in_channels, classes)
+    answers = [(place.point, insert(place.site)) for place in found]
+    attached = [(point, attention) for point, attention in answers if attention is not None]
+    try:
+        return attach(network, attached)
+    except ValueError as error:
+        raise InputError(f"{backbone.name}: {error}") from None
+
+
+def _bare(backbone: Backbone, in_channels: int, classes: int) -> nn.Module:
+    network = bare_network(backbone, in_channels=in_channels, classes=classes)
+    if backbone.attention == "strip":
+        strip(network)
+    return network
+
+
+@cache
+def _plan(spelt: str, in_channels: int, classes: int) -> Plan:
+    backbone = Backbone.model_validate_json(spelt)
+    with torch.device("meta"):
+        network = bare_network(backbone, in_channels=in_channels, classes=classes)
+    own = attention_in(network)
+    if backbone.attention == "strip" and not strip(network):
+        raise InputError(f"{backbone.name}: attention = 'strip': the network has no attention of its own that is known")
+    traced = _traced(network, backbone, in_channels, classes)
+    _check_scores(traced, backbone, classes)
+    if backbone.modules:
+        known = [path for path, _ in network.named_modules() if path]
+        return Plan(named_places(traced, backbone.modules, known), own)
+    found = places(traced, is_attention)
+    if not found:
+        raise _unreadable(
+            backbone, "it ran, and no block, unit or convolution was found that attention could stand after"
+        )
+    return Plan(found, own)
+
+
+def _traced(network: nn.Module, backbone: Backbone, in_channels: int, classes: int) -> Trace:
+    """One pass on the `meta` device, and where that does not work, on the CPU."""
+    try:
+        return trace(network, in_channels, "meta")
+    except Untraceable as error:
+        on_meta = error
+    with torch.device("cpu"), torch.random.fork_rng(devices=()):
+        real = _bare(backbone, in_channels, classes)
+        try:
+            return trace(real, in_channels, "cpu")
+        except Untraceable as on_cpu:
+            raise _unreadable(backbone, f"tried {on_meta}; {on_cpu}") from None
+
+
+def _check_scores(traced: Trace, backbone: Backbone, classes: int) -> None:
+    output = traced.calls[-1].output
+    shape = None if output is None else traced.steps[output].shape
+    if shape != (2, classes):
+        given = "no single tensor" if shape is None else f"a tensor of shape {shape}"
+        raise InputError(f"{backbone.name}: gives {given} for two images; allowed: class scores, shape (2, {classes})")
+
+
+def _unreadable(backbone: Backbone, tried: str) -> InputError:
+    return InputError(
+        f"{backbone.name}: its sites cannot be found: {tried}; "
+        "name the modules after which attention may stand: modules = ['PATH', ...]"
+    )

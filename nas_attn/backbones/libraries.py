@@ -1,0 +1,137 @@
+"""Networks of timm, of torchvision, and of the user's own modules, as they are."""
+
+import importlib
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import nn
+
+from nas_attn.settings import Backbone, is_named_object, named_object
+from nas_attn.space import InputError
+
+
+def is_foreign(name: str) -> bool:
+    """Whether a backbone's name, such as `timm:resnet50`, stands for a network from outside this package."""
+    return is_named_object(name) or name.startswith(("timm:", "torchvision:"))
+
+
+def bare_network(backbone: Backbone, *, in_channels: int, classes: int) -> nn.Module:
+    """The network without attention of ours, on the current default device, with initial weights.
+
+    A network that cannot be built on the `meta` device is built on the CPU, and its weights are given up; the global
+    random state is as before then.
+
+    Raises `InputError` where the library, the network or an argument does not exist.
+    """
+    if torch.get_default_device().type != "meta":
+        return _make(backbone, in_channels, classes)
+    try:
+        return _make(backbone, in_channels, classes)
+    except InputError:
+        with torch.device("cpu"), torch.random.fork_rng(devices=()):
+            return _make(backbone, in_channels, classes).to("meta")
+
+
+def library(name: str) -> ModuleType:
+    """The library of this name, `timm` or `torchvision`.
+
+    Raises `InputError` where it is not installed, or cannot be imported beside this torch.
+    """
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise InputError(f"{name} cannot be imported: {error}") from None
+        raise InputError(f"{name} is not installed; pip install 'nas-attn[{name}]'") from None
+    except Exception as error:  # a torchvision that was not built for this torch fails with a RuntimeError
+        raise InputError(f"{name} cannot be imported: {type(error).__name__}: {error}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Construction:
+    """How a network from outside is made, as a program would write it."""
+
+    make: Callable[..., Any]
+    name: str
+    """What a program calls it: `timm.create_model`, or the name of the user's own function."""
+    arguments: dict[str, Any]
+
+
+def construction(backbone: Backbone, *, in_channels: int, classes: int) -> Construction:
+    """How the network without attention of ours is made.
+
+    Raises `InputError` where the library, the network or an argument does not exist.
+    """
+    source, _, name = backbone.name.partition(":")
+    makers = {"timm": _timm, "torchvision": _torchvision}
+    made = (
+        makers[source](name, backbone, in_channels, classes)
+        if source in makers
+        else _own(name, backbone, in_channels, classes)
+    )
+    for argument, value in backbone.arguments:
+        if argument in made.arguments:
+            raise InputError(f"{backbone.name}: arguments: {argument} is set by the study, the data or `weights`")
+        made.arguments[argument] = value
+    return made
+
+
+def _make(backbone: Backbone, in_channels: int, classes: int) -> nn.Module:
+    made = construction(backbone, in_channels=in_channels, classes=classes)
+    try:
+        network = made.make(**made.arguments)
+    except Exception as error:  # somebody else's code may fail in any way
+        raise InputError(f"{backbone.name}: cannot be built: {type(error).__name__}: {error}") from error
+    if not isinstance(network, nn.Module):
+        raise InputError(f"{backbone.name}: gives {type(network).__name__}; allowed: a torch.nn.Module")
+    return network
+
+
+def _timm(name: str, backbone: Backbone, in_channels: int, classes: int) -> Construction:
+    timm = library("timm")
+    if not timm.is_model(name.partition(".")[0]):
+        raise _unknown("timm", name, timm.list_models(), "timm.list_models()")
+    fixed = {"model_name": name, "num_classes": classes, "in_chans": in_channels, "pretrained": False}
+    return Construction(timm.create_model, "timm.create_model", fixed)
+
+
+def _torchvision(name: str, backbone: Backbone, in_channels: int, classes: int) -> Construction:
+    models = library("torchvision").models
+    names = models.list_models(module=models)
+    if name not in names:
+        raise _unknown("torchvision", name, names, "torchvision.models.list_models(module=torchvision.models)")
+    if in_channels != 3:
+        raise InputError(
+            f"{backbone.name}: takes images of 3 channels, and these have {in_channels}; "
+            "channels = 3 in the data's table turns images into colour"
+        )
+    usual = {"aux_logits": False, "init_weights": True} if name in ("googlenet", "inception_v3") else {}
+    chosen = {option: value for option, value in usual.items() if option not in dict(backbone.arguments)}
+    fixed = {"name": name, "weights": None, "num_classes": classes, **chosen}
+    return Construction(models.get_model, "torchvision.models.get_model", fixed)
+
+
+def _own(name: str, backbone: Backbone, in_channels: int, classes: int) -> Construction:
+    make = named_object(backbone.name)
+    if not callable(make):
+        raise InputError(
+            f"{backbone.name}: found {type(make).__name__}; allowed: a function or class that gives a network"
+        )
+    fixed = {"in_channels": in_channels, "classes": classes}
+    try:
+        inspect.signature(make).bind(**{**dict(backbone.arguments), **fixed})
+    except TypeError as error:
+        wanted = ", ".join(f"{name}=" for name in (*fixed, *dict(backbone.arguments)))
+        raise InputError(f"{backbone.name}: has to take {wanted}: {error}") from None
+    return Construction(make, name, fixed)
+
+
+def _unknown(source: str, found: str, names: list[str], listing: str) -> InputError:
+    close = get_close_matches(found, names, n=3)
+    hint = f"did you mean {' or '.join(map(repr, close))}? " if close else ""
+    return InputError(f"{source} has no network {found!r}; {hint}{listing} has all {len(names)}")

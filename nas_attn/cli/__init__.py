@@ -1,0 +1,55 @@
+"""The door: one command a step. It imports late, so that `--help` answers at once."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nas_attn.space import InputError
+
+from .spaces import kinds, sites, space
+from .studies import export, front, report, search
+
+app = typer.Typer(
+    name="nas-attn",
+    help="Which attention, at which place of a CNN, is worth its cost? Search, compare, export.",
+    epilog="A study is a folder with a study.toml; what it finds stands beside it. To begin: "
+    "`nas-attn search studies/digits`.",
+    rich_markup_mode="markdown",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"nas-attn {version('nas-attn')}")
+        raise typer.Exit
+
+
+@app.callback()
+def door(
+    _: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+) -> None:
+    """Which attention, at which place of a CNN, is worth its cost? Search, compare, export."""
+
+
+for command in (kinds, sites, space, search, front, report, export):
+    app.command()(command)
+
+
+def main() -> None:
+    """Run the command line: exit code 0 for done, 2 for bad input, 130 for interrupted.
+
+    A user's own modules are found in the current folder too.
+    """
+    sys.path.append(str(Path.cwd()))
+    try:
+        app()
+    except InputError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(2)

@@ -1,0 +1,52 @@
+"""How the commands show things."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import typer
+
+
+def console() -> Any:
+    """Rich's console, which leaves texts as they are."""
+    from rich.console import Console
+
+    return Console(highlight=False, markup=False)
+
+
+def show(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """A table: with rich on a terminal, as aligned lines elsewhere."""
+    screen = console()
+    if screen.is_terminal:
+        from rich.box import SIMPLE_HEAD
+        from rich.table import Table
+
+        table = Table(*head, box=SIMPLE_HEAD)
+        for row in rows:
+            table.add_row(*row)
+        screen.print(table)
+        return
+    lines = [tuple(head), *map(tuple, rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    for line in lines:
+        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def spelt(row: Any, measures: Iterable[str]) -> list[str]:
+    """These measures of a row, as they are written."""
+    from nas_attn.results.measures import spell
+
+    return [spell(measure, getattr(row, measure)) for measure in measures]
+
+
+def latency(row: Any) -> str:
+    """The latency of a row with its spread."""
+    from nas_attn.results.measures import spell_latency
+
+    return spell_latency({"latency_ms": row.latency_ms, "latency_iqr_ms": row.latency_iqr_ms})
+
+
+def names(objectives: Sequence[str]) -> str:
+    """What objectives are called, in a sentence."""
+    from nas_attn.results.measures import measure
+
+    return ", ".join(measure(name).title.lower() for name in objectives)

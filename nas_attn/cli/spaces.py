@@ -1,0 +1,217 @@
+"""The commands that say what there is to choose from, and what it costs."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nas_attn.space import InputError
+
+from .showing import show, spelt
+
+if TYPE_CHECKING:
+    from nas_attn.results.spaces import SpacePrices
+    from nas_attn.settings import Backbone
+    from nas_attn.space import SearchSpace
+    from nas_attn.spacefile import SpaceFile
+
+_MEASURES = ("params", "macs", "flops")
+_Most = Annotated[int | None, typer.Option(min=1, help="Show the share of the networks that have no more.")]
+
+
+def kinds(
+    kind: Annotated[
+        str | None, typer.Argument(help="One of them, or your own: my_package.blocks:MyAttention.", metavar="KIND")
+    ] = None,
+) -> None:
+    """List the kinds of attention: allowed positions, options with the paper's defaults, parameters, and the paper.
+
+    In the formulas C is the number of channels, G that of a gating signal, m or n the width of a hidden layer,
+    C // reduction, and k the kernel size. A kind may be given `position`, one or more of those allowed, the paper's own
+    place first, `start` (paper, identity) and `slots`. With KIND, see that it can be used, and show it alone.
+    """
+    from nas_attn.attention import ATTENTIONS, attention_class, check_attention, details, listing
+
+    if kind is not None:
+        check_attention(kind)
+        show(("kind", kind), details(attention_class(kind)))
+        return
+    for number, (head, rows) in enumerate(listing(ATTENTIONS)):
+        typer.echo("\n" * number, nl=False)
+        show(head, rows)
+
+
+def sites(
+    network: Annotated[
+        str,
+        typer.Argument(
+            help="resnet20, timm:resnet50, torchvision:vgg16, my_package.nets:make_net; or a search-space file.",
+            metavar="NETWORK",
+        ),
+    ],
+    image: Annotated[
+        str, typer.Option(help="Channels, height and width of an image, where NETWORK is no file.", metavar="CxHxW")
+    ] = "3x224x224",
+    classes: Annotated[int, typer.Option(min=2, help="Classes to tell apart, where NETWORK is no file.")] = 1000,
+) -> None:
+    """List the places of a network where attention may stand, by the names that space files and architectures use.
+
+    The places of a network that was not written for attention are found by running it once: at the end of residual
+    branches, before their last convolution, before the branch, after blocks and after stages.
+    """
+    from nas_attn.ledger import open_ledger
+    from nas_attn.settings import Backbone
+
+    if network.endswith(".toml"):
+        from nas_attn.spacefile import load_space
+
+        said, _ = load_space(Path(network))
+        backbone, size, classes = said.backbone, said.image, said.classes
+    else:
+        backbone, size = Backbone(name=network), _image(image)
+    ledger = open_ledger(backbone, size, classes)
+    blocks, stages = ({getattr(site, of) for site in ledger.sites.values()} for of in ("block", "stage"))
+    params, macs, _ = spelt(ledger.bare, _MEASURES)
+    typer.echo(f"{backbone.name}: {len(ledger.sites)} places in {len(blocks)} blocks of {len(stages)} stages")
+    typer.echo(f"{params} parameters and {macs} MACs for an image of {_by(size)} and {classes} classes")
+    _tell_own_attention(backbone, size, classes)
+    typer.echo()
+    head = ("site", "channels", "size", "signal", "module")
+    rows = (
+        (
+            site.name,
+            str(site.channels),
+            _by(ledger.passes[site.name][0][0][1:]),
+            _by(ledger.passes[site.name][0][1]),
+            site.module,
+        )
+        for site in ledger.sites.values()
+    )
+    show(head if any(site.module for site in ledger.sites.values()) else head[:-1], (row for row in rows))
+
+
+def space(
+    file: Annotated[Path, typer.Argument(help="A search-space file.", metavar="FILE")],
+    max_params: _Most = None,
+    max_macs: _Most = None,
+    max_flops: _Most = None,
+    picture: Annotated[
+        Path | None, typer.Option(help="Draw the distribution of every measure: .png, .svg or .html.", metavar="FILE")
+    ] = None,
+    csv: Annotated[
+        Path | None,
+        typer.Option(help="Write networks with their prices: all, or 100,000 drawn at random.", metavar="FILE"),
+    ] = None,
+) -> None:
+    """Show what may be chosen in a search space, how many networks that is, and what they cost.
+
+    The cheapest, the dearest and the number of networks are exact, and so is the distribution unless it says that it is
+    sampled. The last table prices the baselines: no attention anywhere, and each kind everywhere.
+    """
+    from nas_attn.ledger import open_ledger
+    from nas_attn.spacefile import load_space
+
+    said, space = load_space(file)
+    ledger = open_ledger(said.backbone, said.image, said.classes)
+    prices = ledger.space_prices(space)
+    _tell_choices(file, said, space)
+    _tell_own_attention(said.backbone, said.image, said.classes)
+    what = f"for one image of {_by(said.image)} and {said.classes} classes"
+    _tell_prices(space, prices, what)
+    limits = {"params": max_params, "macs": max_macs, "flops": max_flops}
+    _tell_share(prices, {measure: limit for measure, limit in limits.items() if limit is not None})
+    costs = [(architecture, ledger.price(architecture)) for architecture in space.baselines()]
+    bare = costs[0][1].flops
+    typer.echo("\nThe baselines:\n")
+    rows = ((*spelt(cost, _MEASURES), f"{cost.flops / bare - 1:+.2%}", str(a)) for a, cost in costs)
+    show(("params", "MACs", "FLOPs", "more FLOPs", "baseline"), rows)
+    if picture is not None:
+        from nas_attn.results.space_pictures import space_chart, write_picture
+
+        known = {measure: prices.distribution(measure) for measure in _MEASURES}
+        title = f"What the {space.size:,} networks of {file.name} cost"
+        write_picture(space_chart(prices, known, title, f"{said.backbone.name}, {what}"), picture)
+        typer.echo(f"Written: {picture}")
+    if csv is not None:
+        from nas_attn.results import write_csv
+
+        table = ledger.table(space)
+        write_csv(table, csv)
+        typer.echo(f"Written: {csv}  ({len(table):,} of {space.size:,} networks)")
+
+
+def _tell_choices(file: Path, said: "SpaceFile", space: "SearchSpace") -> None:
+    from nas_attn.space.ranges import fold
+    from nas_attn.space.values import spell_value
+
+    kinds: dict[str, list[Any]] = {}
+    for slot in space.slots:
+        for kind in slot.kinds:
+            asked = ((question, "|".join(map(spell_value, values))) for question, values in kind.questions)
+            text = f"{kind.name}({', '.join(f'{question}={values}' for question, values in asked)})"
+            kinds.setdefault(text, []).append(slot.name)
+    networks = f"{space.size:,} network{'s' if space.size > 1 else ''}"
+    ways = f" that differ, of {space.spellings:,} ways to choose" if space.spellings > space.size else ""
+    slots = f"{len(space.slots)} slot{'s' if len(space.slots) > 1 else ''} (one a {said.per})"
+    typer.echo(f"{file}: {said.backbone.name}, {slots}, {networks}{ways}\n")
+    show(("what may stand there", "slots"), ((text, ", ".join(fold(slots))) for text, slots in kinds.items()))
+
+
+def _tell_own_attention(backbone: "Backbone", image: tuple[int, int, int], classes: int) -> None:
+    from nas_attn.backbones import is_foreign, plan
+
+    if not is_foreign(backbone.name):
+        return
+    own = plan(backbone, in_channels=image[0], classes=classes).own_attention
+    if own:
+        shown = ", ".join([*own[:3], *(["..."] if len(own) > 3 else [])])
+        done = 'kept; attention = "strip" in the space file removes it' if backbone.attention == "keep" else "stripped"
+        typer.echo(f"It has attention of its own, {len(own)} modules ({shown}): {done}")
+
+
+def _tell_prices(space: "SearchSpace", prices: "SpacePrices", what: str) -> None:
+    import numpy as np
+
+    from nas_attn.results.measures import spell
+    from nas_attn.results.space_pictures import bars
+    from nas_attn.results.spaces import filled
+
+    def row(measure: str, bare: int) -> Iterator[str]:
+        known = prices.distribution(measure)
+        quartiles = [known.quantile(share) for share in (0.25, 0.5, 0.75)]
+        yield _TITLES[measure] + (" (sampled)" if known.sampled else "")
+        yield from (spell(measure, value) for value in (bare, known.lowest, *quartiles, known.highest))
+        yield bars([share for _, _, share in known.histogram(30)])
+
+    typer.echo(f"\nWhat they cost, {what}:\n")
+    head = ("", "bare", "cheapest", "a quarter up to", "half up to", "three quarters up to", "dearest", "how many")
+    show(head, (tuple(row(*pair)) for pair in zip(_MEASURES, prices.bare.tolist(), strict=True)))
+    ends = np.array([prices.extreme("flops", dearest=dearest) for dearest in (False, True)])
+    typer.echo()
+    for word, architecture in zip(("fewest", "most"), filled(space, ends), strict=True):
+        typer.echo(f"{word} FLOPs: {architecture}")
+
+
+def _tell_share(prices: "SpacePrices", limits: dict[str, int]) -> None:
+    if not limits:
+        return
+    share = prices.within(limits)
+    said = " and ".join(f"{limit:,} {_TITLES[measure]}" for measure, limit in limits.items())
+    found = f"{share.holds:,} of {share.of:,}" + (f" drawn, standard error {share.error:.2%}" if share.sampled else "")
+    typer.echo(f"\nAt most {said}: {share.share:.2%} of the networks ({found})")
+
+
+_TITLES = {"params": "parameters", "macs": "MACs", "flops": "FLOPs"}
+
+
+def _by(numbers: tuple[int, ...]) -> str:
+    return " x ".join(map(str, numbers))
+
+
+def _image(text: str) -> tuple[int, int, int]:
+    parts = text.lower().split("x")
+    if len(parts) != 3 or not all(part.isdecimal() and int(part) for part in parts):
+        raise InputError(f"--image: found {text!r}; allowed: channels, height and width, such as 3x224x224")
+    channels, height, width = map(int, parts)
+    return channels, height, width

@@ -1,0 +1,178 @@
+"""Families of networks, and what is done to a member of each."""
+
+import io
+import random
+import warnings
+from collections import Counter
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from placing import attention_at, build, wake
+
+from nas_attn.attention import ATTENTIONS
+from nas_attn.backbones import plan
+from nas_attn.cost import count
+from nas_attn.settings import Backbone
+
+POSITIONS = ("pre", "inner", "branch", "block", "stage")
+
+
+@dataclass(frozen=True)
+class Family:
+    name: str
+    network: str
+    size: int = 64
+    """Height and width of the images that it gets."""
+
+
+FAMILIES = (
+    Family("ResNet", "torchvision:resnet18"),
+    Family("ResNetV2, BiT", "timm:resnetv2_50"),
+    Family("ResNeXt", "timm:resnext50_32x4d"),
+    Family("Wide ResNet", "torchvision:wide_resnet50_2"),
+    Family("SE-ResNet", "timm:legacy_seresnet18"),
+    Family("SKNet", "timm:skresnet18"),
+    Family("ResNeSt", "timm:resnest14d"),
+    Family("Res2Net", "timm:res2net50_26w_4s"),
+    Family("TResNet", "timm:tresnet_m"),
+    Family("RegNetX", "timm:regnetx_002"),
+    Family("RegNetY", "torchvision:regnet_y_400mf"),
+    Family("NFNet", "timm:nfnet_l0"),
+    Family("DenseNet", "torchvision:densenet121"),
+    Family("DPN", "timm:dpn48b"),
+    Family("DLA", "timm:dla34"),
+    Family("HRNet", "timm:hrnet_w18_small"),
+    Family("VGG", "torchvision:vgg11"),
+    Family("AlexNet", "torchvision:alexnet"),
+    Family("SqueezeNet", "torchvision:squeezenet1_1"),
+    Family("GoogLeNet", "torchvision:googlenet"),
+    Family("Inception v3", "torchvision:inception_v3", 96),
+    Family("Inception v4", "timm:inception_v4", 96),
+    Family("Inception-ResNet", "timm:inception_resnet_v2", 96),
+    Family("Xception", "timm:xception"),
+    Family("Darknet", "timm:darknet53"),
+    Family("CSPDarknet", "timm:cspdarknet53"),
+    Family("CSPResNet", "timm:cspresnet50"),
+    Family("VoVNet", "timm:ese_vovnet19b_dw"),
+    Family("SelecSLS", "timm:selecsls42"),
+    Family("HGNet", "timm:hgnet_tiny"),
+    Family("RepVGG", "timm:repvgg_a0"),
+    Family("MobileOne", "timm:mobileone_s0"),
+    Family("MobileNetV1", "timm:mobilenetv1_100"),
+    Family("MobileNetV2", "torchvision:mobilenet_v2"),
+    Family("MobileNetV3", "torchvision:mobilenet_v3_small"),
+    Family("MobileNetV4", "timm:mobilenetv4_conv_small"),
+    Family("EfficientNet", "timm:efficientnet_b0"),
+    Family("EfficientNetV2", "timm:tf_efficientnetv2_b0"),
+    Family("MNasNet", "torchvision:mnasnet0_5"),
+    Family("FBNet", "timm:fbnetc_100"),
+    Family("HardCoRe-NAS", "timm:hardcorenas_a"),
+    Family("ReXNet", "timm:rexnet_100"),
+    Family("ShuffleNetV2", "torchvision:shufflenet_v2_x0_5"),
+    Family("GhostNet", "timm:ghostnet_050"),
+    Family("ConvNeXt", "timm:convnext_atto"),
+    Family("ConvNeXtV2", "timm:convnextv2_atto"),
+    Family("InceptionNeXt", "timm:inception_next_atto"),
+    Family("StarNet", "timm:starnet_s1"),
+    Family("PoolFormer", "timm:poolformer_s12"),
+    Family("ConvFormer", "timm:convformer_s18"),
+    Family("EfficientFormer", "timm:efficientformer_l1", 224),
+    Family("FastViT", "timm:fastvit_t8"),
+)
+
+FAST = ("ResNet", "VGG", "MobileNetV3", "ShuffleNetV2", "RepVGG", "ConvNeXt")
+"""Families that every run of the tests looks at."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a family."""
+
+    family: Family
+    sites: dict[str, int]
+    """By position."""
+    own_attention: int
+    """Modules that are attention by themselves."""
+    failure: str = ""
+    """The step that failed, and why; nothing where all went well."""
+    any_size: bool = False
+    """Whether the exported program takes images of any size, not only of that of its example."""
+
+
+def examine(family, placements=3):
+    """Find the sites of a family; build, run, count, train and export it with attention at random sites."""
+    backbone, step = Backbone(name=family.network), "sites"
+    sites, own, any_size = {}, 0, True
+    try:
+        found = plan(backbone, in_channels=3, classes=10)
+        own = len(found.own_attention)
+        sites = dict(Counter(place.site.position for place in found.places))
+        for number in range(placements):
+            for step in _steps(backbone, [place.site for place in found.places], family, number):
+                any_size &= step != "one size"
+    except Exception as error:
+        told = (str(error) or "no message").strip().splitlines()[0]
+        return Result(family, sites, own, f"{step}: {type(error).__name__}: {told[:160]}")
+    return Result(family, sites, own, any_size=any_size)
+
+
+def _steps(backbone, sites, family, number):
+    """Say what comes next, and do it."""
+    rng = random.Random(f"{family.network} {number}")
+    chosen = {site.name: _kind(site, rng) for site in rng.sample(sites, min(len(sites), rng.randint(2, 5)))}
+    images = torch.randn(2, 3, family.size, family.size, generator=torch.Generator().manual_seed(number))
+    yield "build"
+    built = wake(build(backbone, lambda site: attention_at(site, chosen[site.name]) if site.name in chosen else None))
+    assert len(built.attentions) == len(chosen)
+    yield "run"
+    built.eval()
+    with torch.no_grad():
+        assert built(images).isfinite().all()
+        assert built(images).shape == (2, 10)
+    yield "count"
+    bare, placed = (count(net, (3, family.size, family.size)) for net in (build(backbone), built))
+    extra = sum(parameter.numel() for parameter in built.attentions.parameters())
+    assert placed.params - bare.params == extra
+    assert placed.flops > bare.flops
+    yield "train"
+    _train(built, images)
+    yield "export"
+    if not _export(built.eval(), images):
+        yield "one size"
+
+
+def _kind(site, rng):
+    kinds = [name for name, kind in ATTENTIONS.items() if site.position in getattr(kind, "positions", POSITIONS)]
+    return rng.choice(kinds)
+
+
+def _train(built, images):
+    optimizer = torch.optim.SGD(built.parameters(), lr=0.01)
+    loss = F.cross_entropy(built.train()(images), torch.tensor([1, 2]))
+    loss.backward()
+    assert loss.isfinite()
+    optimizer.step()
+    for name, attention in built.attentions.items():
+        gradients = [parameter.grad for parameter in attention.parameters()]
+        assert all(gradient is not None and gradient.isfinite().all() for gradient in gradients), f"{name}: no gradient"
+        assert not gradients or any(gradient.any() for gradient in gradients), f"{name}: no gradient but zero"
+
+
+def _export(built, images):
+    """Whether the program takes any size; it has to give the network's numbers on the size of its example at least."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # deprecations inside torch.export itself
+        free = dict.fromkeys((0, 2, 3), torch.export.Dim.DYNAMIC)
+        try:
+            program, others = torch.export.export(built, (images,), dynamic_shapes=(free,)), [images[:1]]
+        except Exception:
+            program, others = torch.export.export(built, (images,)), []
+        stored = io.BytesIO()
+        torch.export.save(program, stored)
+        loaded = torch.export.load(stored).module()
+    others += [F.pad(images, (0, 32, 0, 64))] if others else []
+    with torch.no_grad():
+        for probe in (images, *others):
+            torch.testing.assert_close(loaded(probe), built(probe), rtol=1e-4, atol=1e-5)
+    return bool(others)
