@@ -201,7 +201,9 @@ def own_package(tmp_path, monkeypatch):
     (package / "nets.py").write_text(OWN)
     (package / "widths.py").write_text("def narrowed(channels, ratio):\n    return max(1, channels // ratio)\n")
     monkeypatch.syspath_prepend(tmp_path)
-    return "mine_to_export.nets"
+    for name in [name for name in sys.modules if name.partition(".")[0] == package.name]:
+        monkeypatch.delitem(sys.modules, name)
+    return f"{package.name}.nets"
 
 
 def test_a_users_own_network_and_attention_leave_as_source(tmp_path, own_package):
@@ -219,7 +221,8 @@ def test_a_users_own_network_and_attention_leave_as_source(tmp_path, own_package
 
 
 def test_a_network_for_one_size_leaves_with_a_program_for_that_size(tmp_path, own_package):
-    given = winner("stage1.block0.branch=se", {"name": f"{own_package}:make_net", "arguments": {"flat": True}})
+    backbone = {"name": f"{own_package}:make_net", "arguments": {"flat": True}, "image": [9, 8]}
+    given = winner("stage1.block0.branch=se", backbone)
     assert export(given, tmp_path / "out") == []
     assert "any batch of images of 9 x 8 pixels" in (tmp_path / "out" / "README.md").read_text()
 

@@ -14,7 +14,7 @@ from .discovery import Place, named_places, places
 from .insertion import Insert
 from .libraries import bare_network
 from .own_attention import attention_in, is_attention, strip
-from .tracing import Trace, Untraceable, trace
+from .tracing import SIZES, Trace, Untraceable, trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +80,15 @@ def _plan(spelt: str, in_channels: int, classes: int) -> Plan:
 
 def _traced(network: nn.Module, backbone: Backbone, in_channels: int, classes: int) -> Trace:
     """One pass on the `meta` device, and where that does not work, on the CPU."""
+    sizes = (backbone.image,) if backbone.image else SIZES
     try:
-        return trace(network, in_channels, "meta")
+        return trace(network, in_channels, "meta", sizes)
     except Untraceable as error:
         on_meta = error
     with torch.device("cpu"), torch.random.fork_rng(devices=()):
         real = _bare(backbone, in_channels, classes)
         try:
-            return trace(real, in_channels, "cpu")
+            return trace(real, in_channels, "cpu", sizes)
         except Untraceable as on_cpu:
             raise _unreadable(backbone, f"tried {on_meta}; {on_cpu}") from None
 
@@ -103,5 +104,6 @@ def _check_scores(traced: Trace, backbone: Backbone, classes: int) -> None:
 def _unreadable(backbone: Backbone, tried: str) -> InputError:
     return InputError(
         f"{backbone.name}: its sites cannot be found: {tried}; "
-        "name the modules after which attention may stand: modules = ['PATH', ...]"
+        "say which images it takes, image = [HEIGHT, WIDTH], "
+        "or name the modules after which attention may stand, modules = ['PATH', ...]"
     )

@@ -10,8 +10,11 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-SIZES = (224, 299, 64, 32)
-"""Heights and widths of the images that are tried, in this order."""
+Size = tuple[int, int]
+"""Height and width of images."""
+
+SIZES: tuple[Size, ...] = ((224, 224), (299, 299), (64, 64), (32, 32))
+"""Those that are tried, in this order, unless a user names one."""
 
 
 class Untraceable(Exception):
@@ -158,20 +161,22 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.kept.append(tensor)
 
 
-def trace(network: nn.Module, in_channels: int, device: str) -> Trace:
+def trace(network: nn.Module, in_channels: int, device: str, sizes: Iterable[Size] = SIZES) -> Trace:
     """What happens when two black images of this many channels pass through a network on its device.
 
     The network is in evaluation mode afterwards. Raises `Untraceable` where no size of image passes.
     """
     failed = []
-    for size in SIZES:
+    for size in sizes:
         try:
-            return _trace(network.eval(), torch.zeros(2, in_channels, size, size, device=device))
+            return _trace(network.eval(), torch.zeros(2, in_channels, *size, device=device))
         except Exception as error:  # somebody else's network may fail in any way
             told = (str(error).strip() or "no message").splitlines()[0]
             failed.append((size, f"{type(error).__name__}: {told[:200]}"))
     reasons = dict.fromkeys(reason for _, reason in failed)
-    told_by = {reason: ", ".join(str(size) for size, told in failed if told == reason) for reason in reasons}
+    told_by = {
+        reason: ", ".join(f"{size[0]} x {size[1]}" for size, told in failed if told == reason) for reason in reasons
+    }
     raise Untraceable("; ".join(f"images of {sizes} pixels on {device}: {reason}" for reason, sizes in told_by.items()))
 
 

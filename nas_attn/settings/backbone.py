@@ -9,6 +9,8 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from .recipe import Settings
 
+_Pixels = Annotated[int, Field(ge=1, strict=True)]
+
 
 def _frozen(value: object) -> object:
     """Tables and lists as tuples, so that a backbone can be compared and looked up."""
@@ -32,6 +34,9 @@ class Backbone(Settings):
     """`pretrained`: what its library has for it; or a file of weights. Without it, initial weights of the seed."""
     attention: Literal["keep", "strip"] = "keep"
     """What becomes of attention that it has by itself."""
+    image: tuple[_Pixels, _Pixels] | None = None
+    """Height and width of the images that it takes, for a network that takes no others and from which places are to be
+    found; without it a few usual sizes are tried."""
     modules: tuple[str, ...] = ()
     """Paths of modules after which attention may stand, such as `features.3`; without them places are found."""
 
