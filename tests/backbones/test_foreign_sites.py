@@ -240,7 +240,7 @@ def test_what_stands_at_a_site_sees_maps_of_its_channels(name):
             return features
 
     build(library(name), Recorder).eval()(torch.zeros(2, 3, 64, 64))
-    assert list(seen) and set(seen) == {site.name for site, _ in found(name)}
+    assert set(seen) == {site.name for site, _ in found(name)}
 
 
 def test_sites_of_one_stage_follow_each_other():
@@ -252,3 +252,16 @@ def test_an_architecture_with_numbered_places_is_spelt_and_read_back():
     sites = [site.name for site, _ in found("foreign_nets:two_sums")]
     architecture = Architecture(tuple(Placement(name, Attention("se")) for name in sites))
     assert parse(str(architecture)) == architecture
+
+
+def test_a_network_is_read_once_whatever_its_weights(monkeypatch):
+    first = found("foreign_nets:chunks")
+
+    def never(*args):
+        raise AssertionError("read again")
+
+    monkeypatch.setattr("nas_attn.backbones.foreign.trace", never)
+    assert found("foreign_nets:chunks", weights="some.pt") is first
+    build(Backbone(name="foreign_nets:chunks"))
+    with pytest.raises(AssertionError, match="read again"):
+        found("foreign_nets:chunks", modules=("stem",))

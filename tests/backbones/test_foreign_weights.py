@@ -151,5 +151,5 @@ def test_an_identity_of_the_network_itself_hides_no_fault(tmp_path):
     torch.save(
         {"1.weight": network[1].weight, "1.bias": network[1].bias, "2.weight": torch.zeros(1)}, tmp_path / "w.pt"
     )
-    with pytest.raises(InputError, match="unexpected: 2.weight"):
+    with pytest.raises(InputError, match=r"unexpected: 2\.weight"):
         load(network, name="foreign_nets:basic", weights=str(tmp_path / "w.pt"))
