@@ -91,11 +91,22 @@ def measure_latency(
 
     Raises `InputError` as `prepare` does.
     """
-    with _alone_on_this_host(), _threads(target.threads), torch.inference_mode():
+    with alone_on_this_host(), _threads(target.threads), torch.inference_mode():
         one_pass = prepare(network, image, target, device)
         sure, times = _timed(one_pass, reference, _stopwatch(device), target.calls)
     lower, upper = np.quantile(times, [0.25, 0.75])
     return LatencyReading(sure.value, sure.low, sure.high, float(upper - lower), len(times), device_name(device))
+
+
+@contextmanager
+def alone_on_this_host() -> Iterator[None]:
+    """Within it no other process of this user times a network; before, wait until none does.
+
+    A process that ends, however it ends, lets the others go on.
+    """
+    user = os.getuid() if hasattr(os, "getuid") else 0
+    with FileLock(Path(tempfile.gettempdir()) / f"nas-attn-timing-{user}.lock", is_singleton=True):
+        yield
 
 
 def device_name(device: torch.device) -> str:
@@ -194,11 +205,3 @@ def _threads(number: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-@contextmanager
-def _alone_on_this_host() -> Iterator[None]:
-    """Wait until no other process of this user times; a process that ends, however it ends, lets the others go on."""
-    user = os.getuid() if hasattr(os, "getuid") else 0
-    with FileLock(Path(tempfile.gettempdir()) / f"nas-attn-timing-{user}.lock"):
-        yield

@@ -71,7 +71,7 @@ class Prediction:
         """The latency of a network with its 95 % interval, within which a measurement would be."""
         told = _told(network, self.units)
         known = np.array([told.get(column, 0.0) for column in self._columns])
-        prior = sum((self.widths[column[0]] * value) ** 2 for column, value in told.items())
+        prior = np.sum([(self.widths[column[0]] * value) ** 2 for column, value in told.items()])
         shared = self._scaled @ (known * self._width_by_column)
         mean = float(shared @ self._inverse @ np.ones(len(self.timed)))
         spread = np.sqrt(max(prior - shared @ self._inverse @ shared, 0.0) + (self.widths["error"] * mean) ** 2)

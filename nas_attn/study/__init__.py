@@ -2,7 +2,14 @@
 
 from .folder import StudyFolder
 from .interrupts import terminable
-from .record import check_images, read_facts, read_rows, read_slots, write_asked
+from .record import (
+    check_images,
+    read_facts,
+    read_rows,
+    read_slots,
+    write_asked,
+    write_prediction,
+)
 from .samplers import SAMPLERS
 from .search import Evaluator, OnRow, Search, trained
 from .storage import begin_study, find_study, hold, storage_faults_told, storage_url
@@ -25,4 +32,5 @@ __all__ = [
     "terminable",
     "trained",
     "write_asked",
+    "write_prediction",
 ]
