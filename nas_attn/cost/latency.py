@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from time import perf_counter_ns
+from time import get_clock_info, perf_counter_ns, thread_time_ns
 from typing import NamedTuple
 
 import numpy as np
@@ -33,6 +33,8 @@ STEADY = 0.03
 LONGEST = 3
 """How many times the calls that were asked for a measurement may take."""
 RESAMPLES = 500
+FINE_S = 1e-6
+"""How fine a clock must be to time a pass."""
 
 _Times = NDArray[np.float64]
 
@@ -87,13 +89,14 @@ def measure_latency(
     Beside a reference, five passes of the network and five of the reference take turns. The latency is the ratio of
     their lower quartiles times the reference's median: what slows both, such as a drifting clock, cancels, and other
     work on the host, which now and then makes a pass longer, reaches neither quartile. While the interval is wider than
-    3 % of the latency the measurement goes on, up to three times the calls that were asked for.
+    3 % of the latency the measurement goes on, up to three times the calls that were asked for. On one thread of a CPU
+    only the time counts in which that thread ran.
 
     Raises `InputError` as `prepare` does.
     """
     with alone_on_this_host(), _threads(target.threads), torch.inference_mode():
         one_pass = prepare(network, image, target, device)
-        sure, times = _timed(one_pass, reference, _stopwatch(device), target.calls)
+        sure, times = _timed(one_pass, reference, _stopwatch(device, target.threads), target.calls)
     lower, upper = np.quantile(times, [0.25, 0.75])
     return LatencyReading(sure.value, sure.low, sure.high, float(upper - lower), len(times), device_name(device))
 
@@ -165,18 +168,20 @@ def _warm_up(one_pass: Pass, stopwatch: Stopwatch) -> None:
         calls += 1
 
 
-def _stopwatch(device: torch.device) -> Stopwatch:
+def _stopwatch(device: torch.device, threads: int) -> Stopwatch:
+    """On one thread of a CPU the time that this thread ran, which other work on the host does not make longer."""
     if device.type == "cuda":
         return partial(_by_events, device)
     if device.type == "cpu":
-        return _by_clock
-    return lambda one_pass: _by_clock(partial(_to_the_end, one_pass, device))
+        alone = threads == 1 and get_clock_info("thread_time").resolution <= FINE_S
+        return partial(_by_clock, thread_time_ns if alone else perf_counter_ns)
+    return lambda one_pass: _by_clock(perf_counter_ns, partial(_to_the_end, one_pass, device))
 
 
-def _by_clock(one_pass: Pass) -> float:
-    start_ns = perf_counter_ns()
+def _by_clock(clock_ns: Callable[[], int], one_pass: Pass) -> float:
+    start_ns = clock_ns()
     one_pass()
-    return (perf_counter_ns() - start_ns) / 1e6
+    return (clock_ns() - start_ns) / 1e6
 
 
 def _to_the_end(one_pass: Pass, device: torch.device) -> None:

@@ -40,7 +40,7 @@ class Latency(Settings):
     """Whether the channels of a pixel lie side by side in memory."""
     runtime: Literal["eager", "compile", "onnxruntime"] = "eager"
     """`eager`: PyTorch operator by operator; `compile`: `torch.compile`; `onnxruntime`: the extra `nas-attn[onnx]`."""
-    calls: int = Field(300, ge=100, strict=True)
+    calls: int = Field(300, ge=50, strict=True)
     """Passes that are timed one by one, at least; their median counts."""
 
     @field_validator("device")
