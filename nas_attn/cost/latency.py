@@ -30,8 +30,10 @@ ROUND = 5
 """Passes in a row of one network, before it is the other's turn."""
 STEADY = 0.03
 """Width of the interval over the latency up to which a measurement does not go on."""
-LONGEST = 3
+LONGEST = 2
 """How many times the calls that were asked for a measurement may take."""
+UNDISTURBED = 0.02
+"""The quantile of passes that stands for those which nothing else on the host has slowed."""
 RESAMPLES = 500
 FINE_S = 1e-6
 """How fine a clock must be to time a pass."""
@@ -87,10 +89,10 @@ def measure_latency(
     on a host, in whatever process: others wait.
 
     Beside a reference, five passes of the network and five of the reference take turns. The latency is the ratio of
-    their lower quartiles times the reference's median: what slows both, such as a drifting clock, cancels, and other
-    work on the host, which now and then makes a pass longer, reaches neither quartile. While the interval is wider than
-    3 % of the latency the measurement goes on, up to three times the calls that were asked for. On one thread of a CPU
-    only the time counts in which that thread ran.
+    the times of their fastest passes, times the reference's median: what slows both cancels, and what other work on the
+    host slows more in one than in the other does not reach the fastest. While the interval is wider than 3 % of the
+    latency the measurement goes on, up to twice the calls that were asked for. On one thread of a CPU only the time
+    counts in which that thread ran.
 
     Raises `InputError` as `prepare` does.
     """
@@ -145,8 +147,8 @@ def _median(times: _Times) -> _Times:
 
 
 def _ratio(reference_ms: float, times: _Times) -> _Times:
-    """Taken at the lower quartile: other work on the host only ever makes a pass longer."""
-    network, reference = np.quantile(times, 0.25, axis=-1)
+    """Of the fastest passes: other work on the host slows networks unlike, and only ever makes a pass longer."""
+    network, reference = np.quantile(times, UNDISTURBED, axis=-1)
     return np.asarray(network / reference * reference_ms)
 
 

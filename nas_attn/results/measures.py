@@ -108,7 +108,9 @@ def spell_latency(row: Mapping[str, Any]) -> str:
     low, high = (float(row.get(end, math.nan)) for end in ("latency_ms_low", "latency_ms_high"))
     told = spell(name, float(row[name]))
     if not math.isnan(low + high):
-        told = f"{_digits(float(row[name]))} ({_digits(low)} to {_digits(high)}) ms"
+        median = _digits(float(row[name]))
+        decimals = len(median.partition(".")[2])
+        told = f"{median} ({low:,.{decimals}f} to {high:,.{decimals}f}) ms"
     return f"{told}, predicted" if row.get("latency_source") == "predicted" else told
 
 

@@ -5,6 +5,7 @@ from .interrupts import terminable
 from .record import (
     check_images,
     read_facts,
+    read_prediction,
     read_rows,
     read_slots,
     write_asked,
@@ -25,6 +26,7 @@ __all__ = [
     "find_study",
     "hold",
     "read_facts",
+    "read_prediction",
     "read_rows",
     "read_slots",
     "storage_faults_told",
