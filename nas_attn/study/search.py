@@ -24,8 +24,8 @@ _LISTED = 20_000  # the largest space that is listed to find what is unseen
 
 Role = Literal["baseline", "search"]
 OnRow = Callable[[Evaluation, int], None]
-"""Called with the number trained so far and each row: of a network that was trained, was found to be over budget, or was
-timed at last because it stands on the front."""
+"""Called with a row and the number of networks trained so far: of each network that was trained, was found to be over
+budget, or was timed at last because it stands on the front."""
 
 
 class Evaluator(Protocol):

@@ -58,7 +58,7 @@ def test_a_reading_tells_all_that_it_depends_on(witness):
     reading = measure_latency(witness, (1, 6, 5), Latency(batch=3, threads=1, calls=301), CPU)
     assert 0 < reading.low_ms <= reading.median_ms <= reading.high_ms
     assert reading.iqr_ms >= 0
-    assert reading.calls in (305, 610, 915)
+    assert reading.calls in (305, 610)
     assert reading.device == device_name(CPU) != ""
     assert len(witness.notes) > WARM_UP_CALLS + reading.calls
 
@@ -144,7 +144,7 @@ def test_an_interval_holds_the_truth_in_nineteen_of_twenty_cases():
     rng = np.random.default_rng(0)
     desk = Desk(lambda one_pass, now_ms: TRUE_MS[one_pass] * rng.lognormal(0, 0.05))
     sure = [_timed(NETWORK, BESIDE, desk, 100)[0] for _ in range(60)]
-    assert 0.9 <= np.mean([low <= 12.0 <= high for _, low, high in sure])
+    assert np.mean([low <= 12.0 <= high for _, low, high in sure]) >= 0.9
 
 
 @pytest.mark.parametrize(("spread", "times_over"), [(0.001, 1), (0.5, LONGEST)])

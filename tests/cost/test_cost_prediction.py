@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -19,7 +21,7 @@ def made_up(number, noise, seed=0, odd=0.0):
     extra = {part: rng.normal(0, odd) for part in parts.values()}
     answers = [[None, *(part for (here, *_), part in parts.items() if here == slot)] for slot in range(len(SLOTS))]
     drawn = [[offered[rng.integers(len(offered))] for offered in answers] for _ in range(number)]
-    networks = [tuple(part for part in network if part) for network in drawn]
+    networks = [(), *(tuple(part for part in network if part) for network in drawn[1:])]
     takes = [5 + sum(KINDS[p.kind] * p.macs / 100 + 0.02 * p.elements + extra[p] for p in net) for net in networks]
     return networks, np.array(takes) * np.exp(rng.normal(0, noise, number)), np.array(takes)
 
@@ -63,8 +65,10 @@ def test_what_is_left_out_is_what_a_model_of_the_others_predicts():
     model = fit_latency(networks, measured.tolist())
     for number in (0, 7, 29):
         others = [index for index in range(30) if index != number]
-        without = type(model)(
-            tuple(networks[i] for i in others), tuple(measured[i] for i in others), model.units, model.widths
+        without = replace(
+            model,
+            timed=tuple(networks[index] for index in others),
+            latencies_ms=tuple(measured[index] for index in others),
         )
         assert model.left_out_ms[number] == pytest.approx(without.of(networks[number]).latency_ms)
 
