@@ -54,6 +54,8 @@ def _eager(network: nn.Module, images: torch.Tensor, target: Latency) -> Pass:
 
 
 def _compiled(network: nn.Module, images: torch.Tensor, target: Latency) -> Pass:
+    """Forgets what was compiled before, because after eight networks of a class the next would run uncompiled."""
+    torch.compiler.reset()
     return partial(torch.compile(network, dynamic=False), images)
 
 
