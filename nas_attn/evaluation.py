@@ -5,18 +5,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save
 from torch import nn
 
 from nas_attn.assembly import build
-from nas_attn.cost import device_name, measure_latency
+from nas_attn.cost import Unrunnable, device_name
 from nas_attn.ledger import open_ledger
 from nas_attn.results import Evaluation
 from nas_attn.results.files import write_whole
 from nas_attn.settings import Backbone, Latency, Recipe
 from nas_attn.space import Architecture, InputError, parse
+from nas_attn.timing import Predictor, Timing, host
 from nas_attn.training import ImageData, TrainingFailed, memory_faults_told, train, training_device
 
 OnEpoch = Callable[[Evaluation, int, int], None]
@@ -30,9 +32,9 @@ class Evaluator:
     backbone: Backbone
     data: ImageData
     recipe: Recipe
-    latency: Latency
-    timed_on: torch.device
-    """The device whose latency counts."""
+    timing: Timing
+    predictor: Predictor | None
+    """Where latencies are predicted, by what."""
     seed: int
     weights: Path
     """The folder of trained weights, one file a key."""
@@ -51,31 +53,65 @@ class Evaluator:
             latency_iqr_ms=math.nan,
             latency_calls=0,
             latency_device="",
-            latency_threads=self.latency.threads,
-            latency_batch=self.latency.batch,
+            latency_threads=self.timing.target.threads,
+            latency_batch=self.timing.target.batch,
             latency_dtype="",
             seed=self.seed,
             versions=versions(),
         )
 
     def time(self, row: Evaluation) -> Evaluation:
-        """The row with its latency, measured on the untrained network; or with the reason why there is none."""
-        network = self._build(parse(row.architecture))
+        """The row with its latency, as the study asks for it, or with the reason why there is none.
+
+        It is measured on the untrained network, or, where latencies are predicted and this one is not measured yet,
+        predicted.
+        """
+        architecture = parse(row.architecture)
+        if self.predictor is None or self.timing.known(architecture):
+            return self.measure(row)
+        forecast = self.predictor.of(architecture)
+        return replace(
+            row,
+            **self._target,
+            latency_ms=forecast.latency_ms,
+            latency_ms_low=forecast.low_ms,
+            latency_ms_high=forecast.high_ms,
+            latency_source="predicted",
+        )
+
+    def measure(self, row: Evaluation) -> Evaluation:
+        """The row with its latency measured, beside what was predicted; or with the reason why there is none."""
         try:
             with memory_faults_told():
-                reading = measure_latency(network, self.data.image, self.latency, self.timed_on)
-        except TrainingFailed as failure:
+                reading = self.timing.measure(parse(row.architecture))
+        except (TrainingFailed, Unrunnable) as failure:
             return replace(row, state="failed", reason=str(failure))
         return replace(
             row,
+            **self._target,
             latency_ms=reading.median_ms,
+            latency_ms_low=reading.low_ms,
+            latency_ms_high=reading.high_ms,
             latency_iqr_ms=reading.iqr_ms,
             latency_calls=reading.calls,
-            latency_device=reading.device,
-            latency_threads=reading.threads,
-            latency_batch=reading.batch,
-            latency_dtype=reading.dtype,
+            latency_source="measured",
+            latency_predicted_ms=row.latency_ms if row.latency_source == "predicted" else row.latency_predicted_ms,
         )
+
+    @property
+    def _target(self) -> dict[str, Any]:
+        """What a latency is the latency of."""
+        target, device = self.timing.target, self.timing.device
+        return {
+            "latency_target": target.name or target.described,
+            "latency_device": device_name(device),
+            "latency_host": host(device),
+            "latency_threads": target.threads,
+            "latency_batch": target.batch,
+            "latency_dtype": target.dtype,
+            "latency_runtime": target.runtime,
+            "latency_layout": "channels_last" if target.channels_last else "contiguous",
+        }
 
     def train(self, row: Evaluation) -> Evaluation:
         """The row with accuracy and loss on the validation part, or with the reason why training failed."""

@@ -8,10 +8,10 @@ import pandas as pd
 from torch import nn
 
 from nas_attn.assembly import build
-from nas_attn.cost import device_name
+from nas_attn.cost import Readings, device_name
 from nas_attn.evaluation import Evaluator, OnEpoch, read_weights, timing_device, weights_file
 from nas_attn.export import Winner, export
-from nas_attn.results import Evaluation
+from nas_attn.results import Evaluation, agreement
 from nas_attn.settings import Backbone, ImageFacts
 from nas_attn.space import Architecture, parse
 from nas_attn.spacefile import load_space
@@ -27,7 +27,9 @@ from nas_attn.study import (
     storage_faults_told,
     terminable,
     write_asked,
+    write_prediction,
 )
+from nas_attn.timing import OnTimed, Timing, host, predictor
 from nas_attn.training import ImageData, load_data, score
 
 
@@ -43,6 +45,7 @@ class Study:
         *,
         on_row: OnRow = lambda _row, _trained: None,
         on_epoch: OnEpoch = lambda _row, _done, _epochs: None,
+        on_timed: OnTimed = lambda _done, _total: None,
     ) -> str:
         """Search until `trials` networks of this study are trained, those of earlier runs among them.
 
@@ -56,21 +59,34 @@ class Study:
         spacefile, space = load_space(path / file.space)
         with hold(path), terminable(), storage_faults_told(path, file.search.storage):
             data = load_data(file.data, path)
-            evaluator = Evaluator(
+            timing = Timing(
                 backbone=spacefile.backbone,
-                data=data,
-                recipe=file.recipe,
-                latency=file.latency,
-                timed_on=timing_device(file.latency),
-                seed=file.seed,
-                weights=path / "weights",
-                on_epoch=on_epoch,
+                image=data.image,
+                classes=data.classes,
+                target=file.latency,
+                device=timing_device(file.latency),
+                readings=Readings(path / "latency.jsonl"),
             )
             study = find_study(path, file.search.storage) or begin_study(path, file.search.storage, file.objectives)
             asked = {**self._asked(), "backbone": spacefile.backbone.identity()}
             if "latency_ms" in file.objectives or file.budget.max_latency_ms:
-                asked["latency"]["measured_on"] = device_name(evaluator.timed_on)
+                asked["latency"]["measured_on"] = f"{device_name(timing.device)}, host {host(timing.device)}"
             write_asked(study, asked, space, _facts(data))
+            foresee = None
+            if file.latency.source == "predicted":
+                foresee = predictor(timing, space, on_timed)
+                prediction = foresee.prediction
+                write_prediction(study, agreement(prediction.left_out_ms, prediction.latencies_ms))
+            evaluator = Evaluator(
+                backbone=spacefile.backbone,
+                data=data,
+                recipe=file.recipe,
+                timing=timing,
+                predictor=foresee,
+                seed=file.seed,
+                weights=path / "weights",
+                on_epoch=on_epoch,
+            )
             search = Search(study, space, file, evaluator, on_row)
             return search.run(file.search.trials if trials is None else trials)
 
@@ -110,7 +126,10 @@ class Study:
             backbone=self._backbone,
             row=row,
             facts=facts,
-            study=self.folder.file.model_dump(mode="json", exclude={"search": {"storage"}}),  # it may hold a password
+            study={
+                **self.folder.file.model_dump(mode="json", exclude={"search": {"storage"}}),  # it may hold a password
+                "latency_prediction": self.folder.prediction(),
+            },
             test_accuracy=accuracy,
             test_images=len(data.test),
         )
@@ -127,10 +146,12 @@ class Study:
         return read_weights(network, weights_file(self.folder.path / "weights", row.key))
 
     def _asked(self) -> dict[str, Any]:
-        """What a row of this study answers; where its files stand on the disk is no part of it."""
+        """What a row of this study answers; where files stand, and what the target is called, are no part."""
         asked = self.folder.file.model_dump(include={"objectives", "seed", "data", "recipe", "latency"})
         for place in ("path", "test_path"):
             asked["data"].pop(place, None)
+        for told_by_each_row in ("name", "source"):
+            del asked["latency"][told_by_each_row]
         return asked
 
 

@@ -16,11 +16,14 @@ def evaluation(spelling="none", **known):
         "flops": 82_000_000,
         "latency_ms": 2.31,
         "latency_iqr_ms": 0.05,
+        "latency_ms_low": 2.29,
+        "latency_ms_high": 2.34,
         "latency_calls": 300,
         "latency_device": "a processor",
         "latency_threads": 1,
         "latency_batch": 1,
         "latency_dtype": "float32",
+        "latency_target": "a desk",
     }
     return Evaluation(**{**made_up, **known})
 
@@ -43,6 +46,8 @@ def row(spelling, accuracy, megaflops, latency_ms, **others):
             "macs": 450_000 * megaflops,
             "flops": 1_000_000 * megaflops,
             "latency_ms": latency_ms,
+            "latency_ms_low": latency_ms - 0.05,
+            "latency_ms_high": latency_ms + 0.05,
             "accuracy": accuracy,
             "loss": 1 - accuracy,
             "state": "complete",

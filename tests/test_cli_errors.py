@@ -45,7 +45,10 @@ WRONG_SPACES = {
     "misspelt option": (SPACE.replace("reduction", "reductoin"), "space.toml:6: kinds.se.reductoin", "'reduction'"),
     "negative ratio": (SPACE.replace("[4, 8]", "-4"), "space.toml:6: kinds.se.reduction", "found -4", "at least 1"),
     "even kernel": (SPACE.replace("= 3", "= 4"), "kinds.spatial.kernel_size", "found 4", "an odd integer"),
-    "unknown backbone": (SPACE.replace("resnet8", "resnet9"), "backbone: unknown backbone 'resnet9'; did you mean 'resnet"),
+    "unknown backbone": (
+        SPACE.replace("resnet8", "resnet9"),
+        "backbone: unknown backbone 'resnet9'; did you mean 'resnet",
+    ),
     "unknown site": ('slots = ["stage4"]\n' + SPACE, "found 'stage4'", "stage1, stage2, stage3"),
     "unknown site of a kind": (SPACE + 'slots = ["stage1.block3"]', "kinds.spatial.slots", "found 'stage1.block3'"),
     "unknown position": (

@@ -3,10 +3,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from nas_attn.cost import device_name
+from nas_attn.cost import Forecast, LatencyReading, Readings, Unrunnable, device_name
 from nas_attn.evaluation import Evaluator, read_weights, timing_device, weights_file
 from nas_attn.settings import Digits, Latency, Recipe
 from nas_attn.space import Architecture, InputError, parse
+from nas_attn.timing import Timing, host
 from nas_attn.training import load_data, train, training_device
 
 SE = parse("stage2.block0.branch=se(reduction=4)")
@@ -18,8 +19,10 @@ def evaluator(tmp_path):
         backbone="resnet8",
         data=load_data(Digits(), tmp_path),
         recipe=Recipe(epochs=1, batch_size=256),
-        latency=Latency(),
-        timed_on=torch.device("cpu"),
+        timing=Timing(
+            "resnet8", (1, 8, 8), 10, Latency(calls=50), torch.device("cpu"), Readings(tmp_path / "latency.jsonl")
+        ),
+        predictor=None,
         seed=3,
         weights=tmp_path / "weights",
         on_epoch=lambda row, done, epochs: None,
@@ -34,6 +37,10 @@ def test_knowledge_grows_step_by_step(evaluator):
     timed = evaluator.time(counted)
     assert timed.latency_ms > 0
     assert timed.latency_device == device_name(torch.device("cpu"))
+    assert timed.latency_ms_low <= timed.latency_ms <= timed.latency_ms_high
+    assert (timed.latency_source, timed.latency_target) == ("measured", "auto-1thread-batch1-float32-eager")
+    assert (timed.latency_dtype, timed.latency_layout, timed.latency_runtime) == ("float32", "contiguous", "eager")
+    assert timed.latency_host == host(torch.device("cpu"))
     trained = evaluator.train(timed)
     assert trained.state == "complete"
     assert 0 < trained.accuracy <= 1
@@ -74,6 +81,37 @@ def test_running_out_of_memory_becomes_a_reason(evaluator, monkeypatch, step):
     row = getattr(evaluator, step)(counted)
     assert row.state == "failed"
     assert "out of memory" in row.reason
+
+
+class Oracle:
+    def of(self, architecture):
+        return Forecast(5.0, 4.0, 6.0)
+
+
+def test_where_latencies_are_predicted_only_a_network_that_was_not_timed_is(evaluator):
+    evaluator.timing.readings.put(
+        evaluator.timing._question(Architecture()), LatencyReading(1.0, 0.9, 1.1, 0.1, 50, "a processor")
+    )
+    predicting = replace(evaluator, predictor=Oracle())
+    bare, other = (predicting.time(evaluator.count(architecture)) for architecture in (Architecture(), SE))
+    assert (bare.latency_ms, bare.latency_source, bare.latency_calls) == (1.0, "measured", 50)
+    assert (other.latency_ms, other.latency_source, other.latency_calls) == (5.0, "predicted", 0)
+    assert (other.latency_ms_low, other.latency_ms_high) == (4.0, 6.0)
+    assert other.latency_device == bare.latency_device
+    measured = predicting.measure(other)
+    assert (measured.latency_source, measured.latency_predicted_ms) == ("measured", 5.0)
+    assert measured.latency_ms != 5.0
+    assert predicting.measure(measured) == measured
+
+
+def test_a_network_that_cannot_run_on_the_target_fails_with_the_reason(evaluator, monkeypatch):
+    def refuse(*_args):
+        raise Unrunnable("latency: the network cannot run so")
+
+    counted = evaluator.count(SE)
+    monkeypatch.setattr(Timing, "measure", refuse)
+    row = evaluator.time(counted)
+    assert (row.state, row.reason) == ("failed", "latency: the network cannot run so")
 
 
 def test_a_gpu_that_is_not_there_is_told():

@@ -84,9 +84,30 @@ def test_the_table_has_the_agreed_columns(searched):
 def test_a_repeated_study_gives_the_same_rows(searched, make_study):
     again = nas_attn.open_study(make_study(study=STUDY.replace("trials = 3", "trials = 4")))
     again.run()
-    measured = ["latency_ms", "latency_iqr_ms", "train_seconds"]
+    measured = ["latency_ms", "latency_ms_low", "latency_ms_high", "latency_iqr_ms", "latency_calls", "train_seconds"]
     table = again.table().drop(columns=measured)
     pd.testing.assert_frame_equal(table.iloc[:3], searched.table().drop(columns=measured).iloc[:3], check_exact=True)
+
+
+def test_a_predicted_study_measures_its_front_and_says_how_good_it_was(make_study, tmp_path, monkeypatch):
+    monkeypatch.setattr("nas_attn.timing.TIMINGS", 6)
+    latency = '[latency]\nsource = "predicted"\ncalls = 50\nname = "desk"\n'
+    study = nas_attn.open_study(make_study(study=STUDY + latency))
+    told = []
+    study.run(6, on_timed=lambda done, total: told.append((done, total)))
+    assert told == [(number, 6) for number in range(1, 7)]
+    table = study.table()
+    assert set(study.front()["latency_source"]) == {"measured"}
+    assert (table["latency_ms_low"] <= table["latency_ms"]).all()
+    assert (table["latency_ms"] <= table["latency_ms_high"]).all()
+    assert set(table["latency_target"]) == {"desk"}
+    shown = command("front", study.folder.path)
+    assert "How well latencies were predicted: " in shown
+    assert "of 6 within 10 %" in shown
+    study.export(tmp_path / "out")
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert "95 % interval" in card
+    assert "of 6 within 10 %" in card
 
 
 def test_an_unknown_key_is_told(searched):

@@ -39,10 +39,12 @@ def spelt(row: Any, measures: Iterable[str]) -> list[str]:
 
 
 def latency(row: Any) -> str:
-    """The latency of a row with its spread."""
+    """The latency of a row with its interval."""
+    from dataclasses import asdict
+
     from nas_attn.results.measures import spell_latency
 
-    return spell_latency({"latency_ms": row.latency_ms, "latency_iqr_ms": row.latency_iqr_ms})
+    return spell_latency(asdict(row))
 
 
 def names(objectives: Sequence[str]) -> str:

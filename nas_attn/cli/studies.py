@@ -38,6 +38,7 @@ def search(
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as progress:
         networks, epochs = progress.add_task("networks", total=total), progress.add_task("epochs", total=None)
+        timings = progress.add_task("timings", total=None, visible=False)
 
         def on_row(row: Evaluation, trained: int) -> None:
             progress.update(networks, completed=trained)
@@ -46,8 +47,13 @@ def search(
         def on_epoch(_row: Evaluation, done: int, all_epochs: int) -> None:
             progress.update(epochs, completed=done, total=all_epochs)
 
+        def on_timed(done: int, all_timings: int) -> None:
+            progress.update(timings, completed=done, total=all_timings, visible=done < all_timings)
+            if done == all_timings:
+                screen.print(f"{done} networks are timed; the latency of the others is predicted", soft_wrap=True)
+
         try:
-            said = open_study(study).run(trials, on_row=on_row, on_epoch=on_epoch)
+            said = open_study(study).run(trials, on_row=on_row, on_epoch=on_epoch, on_timed=on_timed)
         except KeyboardInterrupt:
             screen.print(f"Interrupted; what is finished is kept. Go on with: nas-attn search {study}", soft_wrap=True)
             raise typer.Exit(130) from None
@@ -83,10 +89,13 @@ def front(
     show(("", "key", *measures, "latency", "architecture"), lines)
     first = evaluations(rows)[0]
     threads = f"{first.latency_threads} thread{'s' if first.latency_threads > 1 else ''}"
-    timed = f"{first.latency_device}, {threads}, batch {first.latency_batch}"
+    timed = f"{first.latency_target}: {first.latency_device}, {threads}, batch {first.latency_batch}"
     typer.echo(
-        f"\n* the knee, the most balanced of them. Latency on {timed}. One seed: small differences may be noise."
+        f"\n* the knee, the most balanced of them. Latency with its 95 % interval, on {timed}. "
+        "One seed: small differences may be noise."
     )
+    if prediction := folder.prediction():
+        typer.echo(f"How well latencies were predicted: {prediction}.")
     if csv is not None:
         write_csv(rows, csv)
         typer.echo(f"Written: {csv}")

@@ -1,15 +1,27 @@
 """What a network costs: parameters, multiply-accumulates and FLOPs, counted, and milliseconds, measured."""
 
 from .counting import Cost, UncountedOperator, count
-from .latency import LatencyReading, device_name, measure_latency
+from .latency import LatencyReading, Reference, alone_on_this_host, device_name, measure_latency
 from .operators import Rule
+from .prediction import Forecast, Part, Prediction, fit_latency
+from .readings import Readings
+from .targets import Unrunnable, prepare
 
 __all__ = [
     "Cost",
+    "Forecast",
     "LatencyReading",
+    "Part",
+    "Prediction",
+    "Readings",
+    "Reference",
     "Rule",
     "UncountedOperator",
+    "Unrunnable",
+    "alone_on_this_host",
     "count",
     "device_name",
+    "fit_latency",
     "measure_latency",
+    "prepare",
 ]

@@ -1,76 +1,117 @@
-"""How long one forward pass takes on a device, told with everything that the number depends on."""
+"""How long one forward pass takes on a device, beside a reference network, so that what slows both cancels."""
 
-import copy
+import os
 import platform
-import statistics
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from time import perf_counter_ns
+from time import get_clock_info, perf_counter_ns, thread_time_ns
+from typing import NamedTuple
 
+import numpy as np
 import torch
+from filelock import FileLock
+from numpy.typing import NDArray
 from torch import nn
 
 from nas_attn.settings import Latency
 
-Pass = Callable[[], object]
-"""One forward pass."""
+from .targets import Pass, prepare
 
 Stopwatch = Callable[[Pass], float]
 """Does one pass, and gives the milliseconds that it took."""
 
 WARM_UP_CALLS = 10
 WARM_UP_MS = 200.0
-STEADY = 0.1
-"""Interquartile range over median up to which a measurement is not repeated."""
-ATTEMPTS = 3
+ROUND = 5
+"""Passes in a row of one network, before it is the other's turn."""
+STEADY = 0.03
+"""Width of the interval over the latency up to which a measurement does not go on."""
+LONGEST = 2
+"""How many times the calls that were asked for a measurement may take."""
+UNDISTURBED = 0.02
+"""The quantile of passes that stands for those which nothing else on the host has slowed."""
+RESAMPLES = 500
+FINE_S = 1e-6
+"""How fine a clock must be to time a pass."""
+
+_Times = NDArray[np.float64]
+
+
+class _Sure(NamedTuple):
+    """A number with the ends of its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True, slots=True)
 class LatencyReading:
-    """The time of one forward pass, and how it was measured."""
+    """The time of one forward pass, and how sure it is."""
 
     median_ms: float
-    """The median of the passes, which were timed one by one."""
+    """The median of the passes, which were timed one by one; beside a reference what it would have been with it."""
+    low_ms: float
+    """The lower end of its 95 % interval."""
+    high_ms: float
+    """The upper end of its 95 % interval."""
     iqr_ms: float
-    """Their interquartile range."""
+    """The interquartile range of the passes."""
     calls: int
     """How many passes were timed."""
     device: str
     """The device's model: `NVIDIA H200`, `AMD EPYC 7763 64-Core Processor`."""
-    threads: int
-    """Threads that a pass may use on a CPU."""
-    batch: int
-    """Images in one pass."""
-    dtype: str
-    """The number format of weights and images."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A network that is timed in turn with others, and its latency, which is the unit of theirs."""
+
+    one_pass: Pass
+    median_ms: float
 
 
 def measure_latency(
-    network: nn.Module, image: tuple[int, int, int], settings: Latency, device: torch.device
+    network: nn.Module,
+    image: tuple[int, int, int],
+    target: Latency,
+    device: torch.device,
+    reference: Reference | None = None,
 ) -> LatencyReading:
-    """Time forward passes of a network, in evaluation mode and float32, on images of (channels, height, width).
+    """Time forward passes of a network, in evaluation mode, on images of (channels, height, width).
 
     A copy of the network runs, so the network keeps its mode, device and weights; the number of threads is as before
-    afterwards. At least 10 passes and 0.2 seconds go by before the first that is timed. Where the interquartile range
-    is more than a tenth of the median, the measurement is repeated, at most twice, and the steadiest is kept.
+    afterwards. At least 10 passes and 0.2 seconds go by before the first that is timed. One measurement runs at a time
+    on a host, in whatever process: others wait.
+
+    Beside a reference, five passes of the network and five of the reference take turns. The latency is the ratio of
+    the times of their fastest passes, times the reference's median: what slows both cancels, and what other work on the
+    host slows more in one than in the other does not reach the fastest. While the interval is wider than 3 % of the
+    latency the measurement goes on, up to twice the calls that were asked for. On one thread of a CPU only the time
+    counts in which that thread ran.
+
+    Raises `InputError` as `prepare` does.
     """
-    generator = torch.Generator().manual_seed(0)
-    images = torch.rand((settings.batch, *image), generator=generator).to(device)
-    timed = copy.deepcopy(network).to(device=device, dtype=torch.float32).eval()
-    with _threads(settings.threads), torch.inference_mode():
-        median_ms, iqr_ms = _steadiest(partial(timed, images), _stopwatch(device), settings.calls)
-    return LatencyReading(
-        median_ms=median_ms,
-        iqr_ms=iqr_ms,
-        calls=settings.calls,
-        device=device_name(device),
-        threads=settings.threads,
-        batch=settings.batch,
-        dtype=str(images.dtype).removeprefix("torch."),
-    )
+    with alone_on_this_host(), _threads(target.threads), torch.inference_mode():
+        one_pass = prepare(network, image, target, device)
+        sure, times = _timed(one_pass, reference, _stopwatch(device, target.threads), target.calls)
+    lower, upper = np.quantile(times, [0.25, 0.75])
+    return LatencyReading(sure.value, sure.low, sure.high, float(upper - lower), len(times), device_name(device))
+
+
+@contextmanager
+def alone_on_this_host() -> Iterator[None]:
+    """Within it no other process of this user times a network; before, wait until none does.
+
+    A process that ends, however it ends, lets the others go on.
+    """
+    user = os.getuid() if hasattr(os, "getuid") else 0
+    with FileLock(Path(tempfile.gettempdir()) / f"nas-attn-timing-{user}.lock", is_singleton=True):
+        yield
 
 
 def device_name(device: torch.device) -> str:
@@ -85,16 +126,41 @@ def device_name(device: torch.device) -> str:
     return next(models, platform.processor() or platform.machine())
 
 
-def _steadiest(one_pass: Pass, stopwatch: Stopwatch, calls: int) -> tuple[float, float]:
-    """Median and interquartile range, in milliseconds, of the steadiest attempt."""
-    _warm_up(one_pass, stopwatch)
-    attempts: list[tuple[float, float]] = []
-    while len(attempts) < ATTEMPTS and not any(iqr_ms <= STEADY * median_ms for median_ms, iqr_ms in attempts):
-        lower, median_ms, upper = statistics.quantiles(
-            [stopwatch(one_pass) for _ in range(calls)], n=4, method="inclusive"
-        )
-        attempts.append((median_ms, upper - lower))
-    return min(attempts, key=lambda attempt: attempt[1] / attempt[0])
+def _timed(one_pass: Pass, reference: Reference | None, stopwatch: Stopwatch, calls: int) -> tuple[_Sure, _Times]:
+    """The latency with its interval, and the milliseconds of the network's passes."""
+    passes = [one_pass] if reference is None else [one_pass, reference.one_pass]
+    for each in passes:
+        _warm_up(each, stopwatch)
+    statistic = _median if reference is None else partial(_ratio, reference.median_ms)
+    times = np.empty((len(passes), 0, ROUND))
+    for _ in range(LONGEST):
+        rounds = [[[stopwatch(each) for _ in range(ROUND)] for each in passes] for _ in range(-(-calls // ROUND))]
+        times = np.concatenate([times, np.array(rounds).swapaxes(0, 1)], axis=1)
+        sure = _bootstrap(statistic, times)
+        if sure.high - sure.low <= STEADY * sure.value:
+            break
+    return sure, times[0].ravel()
+
+
+def _median(times: _Times) -> _Times:
+    return np.asarray(np.median(times[0], axis=-1))
+
+
+def _ratio(reference_ms: float, times: _Times) -> _Times:
+    """Of the fastest passes: other work on the host slows networks unlike, and only ever makes a pass longer."""
+    network, reference = np.quantile(times, UNDISTURBED, axis=-1)
+    return np.asarray(network / reference * reference_ms)
+
+
+def _bootstrap(statistic: Callable[[_Times], _Times], times: _Times) -> _Sure:
+    """A statistic of all passes, with its 95 % interval over rounds drawn anew, whole, because neighbours are alike.
+
+    `times` has the shape (networks, rounds, passes of a round).
+    """
+    networks, rounds, _ = times.shape
+    drawn = np.random.default_rng(0).integers(rounds, size=(RESAMPLES, rounds))
+    low, high = np.quantile(statistic(times[:, drawn].reshape(networks, RESAMPLES, -1)), [0.025, 0.975])
+    return _Sure(float(statistic(times.reshape(networks, -1))), float(low), float(high))
 
 
 def _warm_up(one_pass: Pass, stopwatch: Stopwatch) -> None:
@@ -104,18 +170,20 @@ def _warm_up(one_pass: Pass, stopwatch: Stopwatch) -> None:
         calls += 1
 
 
-def _stopwatch(device: torch.device) -> Stopwatch:
+def _stopwatch(device: torch.device, threads: int) -> Stopwatch:
+    """On one thread of a CPU the time that this thread ran, which other work on the host does not make longer."""
     if device.type == "cuda":
         return partial(_by_events, device)
     if device.type == "cpu":
-        return _by_clock
-    return lambda one_pass: _by_clock(partial(_to_the_end, one_pass, device))
+        alone = threads == 1 and get_clock_info("thread_time").resolution <= FINE_S
+        return partial(_by_clock, thread_time_ns if alone else perf_counter_ns)
+    return lambda one_pass: _by_clock(perf_counter_ns, partial(_to_the_end, one_pass, device))
 
 
-def _by_clock(one_pass: Pass) -> float:
-    start_ns = perf_counter_ns()
+def _by_clock(clock_ns: Callable[[], int], one_pass: Pass) -> float:
+    start_ns = clock_ns()
     one_pass()
-    return (perf_counter_ns() - start_ns) / 1e6
+    return (clock_ns() - start_ns) / 1e6
 
 
 def _to_the_end(one_pass: Pass, device: torch.device) -> None:

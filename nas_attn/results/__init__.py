@@ -3,6 +3,7 @@
 The figure and the page stand in `nas_attn.results.pictures` and `nas_attn.results.report`; importing them takes longer.
 """
 
+from .agreement import Agreement, agreement, measured_later
 from .front import DIRECTIONS, Direction, Objectives, front, hypervolume, knee
 from .rows import Evaluation, State
 from .table import evaluations, read_csv, table, write_csv
@@ -20,4 +21,7 @@ __all__ = [
     "front",
     "knee",
     "hypervolume",
+    "Agreement",
+    "agreement",
+    "measured_later",
 ]

@@ -22,11 +22,16 @@ DIRECTIONS: Mapping[str, Direction] = {
     "flops": "min",
     "latency_ms": "min",
     "latency_iqr_ms": "min",
+    "latency_ms_low": "min",
+    "latency_ms_high": "min",
     "train_seconds": "min",
 }
 """Whether more or less of a column is better; less of any other `*_ms` or `*_seconds` is better too."""
 
-_MEASURED_ON = ("latency_device", "latency_threads", "latency_batch", "latency_dtype")
+_MEASURED_ON = (
+    *("latency_device", "latency_threads", "latency_batch", "latency_dtype"),
+    *("latency_runtime", "latency_layout", "latency_host"),
+)
 
 
 def directions(objectives: Objectives) -> dict[str, Direction]:
@@ -55,7 +60,7 @@ def candidates(table: pd.DataFrame, objectives: Objectives) -> pd.DataFrame:
     So a NaN, which is not known, and the infinite loss of a training that diverged are left out.
 
     Raises `InputError` for an unknown column or one that holds no numbers, and where latencies of different devices,
-    threads, batches or number types would be compared.
+    hosts, threads, batches, number types, layouts or runtimes would be compared.
     """
     names = list(directions(objectives))
     numeric = [str(name) for name in table.select_dtypes("number").columns]

@@ -28,6 +28,8 @@ _MEASURES = {
     "macs": Measure("MACs", "", "~s"),
     "flops": Measure("FLOPs", "", "~s"),
     "latency_ms": Measure("Latency", "ms", "~g"),
+    "latency_ms_low": Measure("Latency, lower end", "ms", "~g"),
+    "latency_ms_high": Measure("Latency, upper end", "ms", "~g"),
     "latency_iqr_ms": Measure("Latency, interquartile range", "ms", "~g"),
     "train_seconds": Measure("Training time", "s", "~s"),
 }
@@ -95,20 +97,21 @@ def short(value: float) -> str:
 
 
 def spell_latency(row: Mapping[str, Any]) -> str:
-    """The median latency of a row with its spread, both in milliseconds; `-` where it was not measured.
+    """The latency of a row with its 95 % interval, in milliseconds; `-` where it is not known.
 
-    >>> spell_latency({"latency_ms": 2.3149, "latency_iqr_ms": 0.0512})
-    '2.315 ± 0.051 ms'
+    >>> spell_latency({"latency_ms": 2.3149, "latency_ms_low": 2.3006, "latency_ms_high": 2.3312})
+    '2.315 (2.301 to 2.331) ms'
+    >>> spell_latency({"latency_ms": 2.3149, "latency_source": "predicted"})
+    '2.315 ms, predicted'
     """
-    median, spread = float(row["latency_ms"]), float(row.get("latency_iqr_ms", math.nan))
-    if math.isnan(median):
-        return "-"
-    if math.isnan(spread):
-        return spell("latency_ms", median)
-    told = _digits(median)
-    _, _, decimals = told.partition(".")
-    same = f"{spread:.{len(decimals)}f}"
-    return f"{told} ± {same if float(same) else f'{spread:.2g}'} ms"
+    name = "latency_ms"
+    low, high = (float(row.get(end, math.nan)) for end in ("latency_ms_low", "latency_ms_high"))
+    told = spell(name, float(row[name]))
+    if not math.isnan(low + high):
+        median = _digits(float(row[name]))
+        decimals = len(median.partition(".")[2])
+        told = f"{median} ({low:,.{decimals}f} to {high:,.{decimals}f}) ms"
+    return f"{told}, predicted" if row.get("latency_source") == "predicted" else told
 
 
 def head(name: str) -> str:
@@ -124,11 +127,12 @@ def head(name: str) -> str:
 def cell(name: str, row: Mapping[str, Any]) -> str:
     """What stands under `head` in this row: the number, without the unit.
 
-    >>> cell("accuracy", {"accuracy": 0.97223}), cell("latency_ms", {"latency_ms": 2.3149, "latency_iqr_ms": 0.0512})
-    ('97.22', '2.315 ± 0.051')
+    >>> cell("accuracy", {"accuracy": 0.97223}), cell("latency_ms", {"latency_ms": 2.3149})
+    ('97.22', '2.315')
     """
-    text = spell_latency(row) if name == "latency_ms" else spell(name, float(row[name]))
-    return text.removesuffix(measure(name).unit).strip()
+    if name == "latency_ms":
+        return spell_latency(row).replace(" ms", "")
+    return spell(name, float(row[name])).removesuffix(measure(name).unit).strip()
 
 
 def _digits(value: float) -> str:

@@ -19,7 +19,10 @@ from .placements import Slots, matrix
 
 _MEASURES = ("accuracy", "loss", "params", "macs", "flops", "latency_ms")
 _WORDS = {"role": "Role", "seed": "Seed", "state": "State"}
-_TIMED = ("latency_calls", "latency_batch", "latency_threads", "latency_dtype", "latency_device")
+_TIMED = (
+    *("latency_source", "latency_batch", "latency_threads", "latency_dtype", "latency_layout", "latency_runtime"),
+    "latency_device",
+)
 _SNIPPET = "window.vegaEmbed = vegaEmbed;"
 
 
@@ -109,12 +112,13 @@ def _word(name: str, row: Mapping[str, Any]) -> str:
 
 
 def _timed(rows: pd.DataFrame) -> list[str]:
-    """How the latencies of these rows were measured, a sentence for each way."""
+    """How the latencies of these rows are known, a sentence for each way."""
     if rows.empty or not {"latency_ms", *_TIMED} <= set(rows.columns):
         return []
     ways = rows[rows["latency_ms"].notna()][list(_TIMED)].drop_duplicates()
     return [
-        f"Latency: median of {calls} passes of {batch} {'image' if batch == 1 else 'images'} with {threads} "
-        f"{'thread' if threads == 1 else 'threads'} in {dtype} on {device}, ± the interquartile range."
-        for calls, batch, threads, dtype, device in ways.itertuples(index=False)
+        f"Latency: {source} for one pass of {batch} {'image' if batch == 1 else 'images'} with {threads} "
+        f"{'thread' if threads == 1 else 'threads'} in {dtype}, {layout}, {runtime}, on {device}; "
+        "in brackets its 95 % interval."
+        for source, batch, threads, dtype, layout, runtime, device in ways.itertuples(index=False)
     ]

@@ -26,17 +26,33 @@ class Evaluation:
     latency_ms: float
     """Median time of one forward pass of `latency_batch` images."""
     latency_iqr_ms: float
-    """Its spread: the interquartile range of the timed calls."""
+    """The interquartile range of the timed calls; NaN where it is predicted."""
     latency_calls: int
-    """How many calls were timed."""
+    """How many calls were timed; 0 where it is predicted."""
     latency_device: str
-    """The device that was timed, by its model's name."""
+    """The device whose time it is, by its model's name."""
     latency_threads: int
     """Threads that one pass could use."""
     latency_batch: int
     """Images in one pass."""
     latency_dtype: str
     """The number type of the pass: `float32`."""
+    latency_ms_low: float = math.nan
+    """The lower end of the 95 % interval of `latency_ms`."""
+    latency_ms_high: float = math.nan
+    """Its upper end."""
+    latency_source: Literal["measured", "predicted"] = "measured"
+    """Whether this network was timed, or others that have its parts."""
+    latency_predicted_ms: float = math.nan
+    """What was predicted before it was measured; NaN where nothing was."""
+    latency_target: str = ""
+    """What the study calls the target."""
+    latency_runtime: str = "eager"
+    """What runs the pass: `eager`, `compile` or `onnxruntime`."""
+    latency_layout: str = "contiguous"
+    """How images lie in memory: `contiguous` or `channels_last`."""
+    latency_host: str = ""
+    """The machine that was timed, under a name that does not tell what it is called."""
     accuracy: float = math.nan
     """Top-1 on the validation part, 0 to 1; NaN where it is not known."""
     loss: float = math.nan

@@ -1,10 +1,11 @@
 """What a study asks: its `study.toml`."""
 
+import json
 import re
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from nas_attn.space import InputError
 
@@ -16,19 +17,31 @@ from .recipe import Recipe, Settings
 Objective = Literal["accuracy", "loss", "params", "macs", "flops", "latency_ms"]
 
 _DEVICE = re.compile(r"auto|cpu|cuda(:(0|[1-9]\d*))?", re.ASCII)
+_ONNX_NEEDS = {"device": "cpu", "dtype": "float32", "channels_last": False}
 
 
 class Latency(Settings):
-    """How the time of one forward pass is measured: the `[latency]` of a study."""
+    """The target whose time counts, and how one forward pass is timed there: the `[latency]` of a study."""
 
+    name: str | None = Field(None, min_length=1)
+    """What tables call the target; without it, `described`."""
+    source: Literal["measured", "predicted"] = "measured"
+    """`measured`: every network is timed before it is trained; `predicted`: at most 60 networks are timed at first, the
+    others are predicted from them, and the front is timed at last."""
     device: str = "auto"
     """`auto`: the device that trains; else `cpu`, `cuda` or `cuda:1`."""
     batch: int = Field(1, ge=1, strict=True)
     """Images in one pass."""
     threads: int = Field(1, ge=1, strict=True)
     """Threads that one pass may use on a CPU."""
-    calls: int = Field(300, ge=300, strict=True)
-    """Passes that are timed one by one; their median counts."""
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    """The number format of weights and images."""
+    channels_last: bool = Field(False, strict=True)
+    """Whether the channels of a pixel lie side by side in memory."""
+    runtime: Literal["eager", "compile", "onnxruntime"] = "eager"
+    """`eager`: PyTorch operator by operator; `compile`: `torch.compile`; `onnxruntime`: the extra `nas-attn[onnx]`."""
+    calls: int = Field(300, ge=50, strict=True)
+    """Passes that are timed one by one, at least; their median counts."""
 
     @field_validator("device")
     @classmethod
@@ -36,6 +49,26 @@ class Latency(Settings):
         if not _DEVICE.fullmatch(device):
             raise ValueError(f"found {device!r}; allowed: auto, cpu, cuda or cuda:N")
         return device
+
+    @field_validator("runtime")
+    @classmethod
+    def _runs_so(cls, runtime: str, info: ValidationInfo) -> str:
+        asked = {name: info.data[name] for name in _ONNX_NEEDS if name in info.data}
+        if runtime == "onnxruntime" and (amiss := {name for name in asked if asked[name] != _ONNX_NEEDS[name]}):
+            told = ", ".join(f"{name} {_toml(asked[name])}" for name in _ONNX_NEEDS if name in amiss)
+            needed = ", ".join(f"{name} = {_toml(_ONNX_NEEDS[name])}" for name in _ONNX_NEEDS if name in amiss)
+            raise ValueError(f"found 'onnxruntime' with {told}; allowed with it: {needed}")
+        return runtime
+
+    @property
+    def described(self) -> str:
+        """The target without its device's model, in a word.
+
+        >>> Latency(device="cpu", batch=8, channels_last=True).described
+        'cpu-1thread-batch8-float32-channels_last-eager'
+        """
+        layout = ["channels_last"] if self.channels_last else []
+        return "-".join([self.device, f"{self.threads}thread", f"batch{self.batch}", self.dtype, *layout, self.runtime])
 
 
 class Budget(Settings):
@@ -85,6 +118,11 @@ class StudyFile(Settings):
         if len(set(objectives)) < len(objectives):
             raise ValueError(f"found {', '.join(objectives)}; each may stand there once")
         return objectives
+
+
+def _toml(value: Any) -> str:
+    """A text or a truth value as a file spells it."""
+    return json.dumps(value)
 
 
 def read_study_file(folder: Path) -> StudyFile:

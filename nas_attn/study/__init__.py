@@ -2,7 +2,15 @@
 
 from .folder import StudyFolder
 from .interrupts import terminable
-from .record import check_images, read_facts, read_rows, read_slots, write_asked
+from .record import (
+    check_images,
+    read_facts,
+    read_prediction,
+    read_rows,
+    read_slots,
+    write_asked,
+    write_prediction,
+)
 from .samplers import SAMPLERS
 from .search import Evaluator, OnRow, Search, trained
 from .storage import begin_study, find_study, hold, storage_faults_told, storage_url
@@ -18,6 +26,7 @@ __all__ = [
     "find_study",
     "hold",
     "read_facts",
+    "read_prediction",
     "read_rows",
     "read_slots",
     "storage_faults_told",
@@ -25,4 +34,5 @@ __all__ = [
     "terminable",
     "trained",
     "write_asked",
+    "write_prediction",
 ]

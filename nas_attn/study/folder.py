@@ -6,12 +6,12 @@ from pathlib import Path
 import optuna
 import pandas as pd
 
-from nas_attn.results import Evaluation, front, knee, table
+from nas_attn.results import Evaluation, front, knee, measured_later, table
 from nas_attn.settings import StudyFile, read_study_file
 from nas_attn.space import InputError, allowed
 
 from .affordable import over_budget
-from .record import is_begun, read_rows
+from .record import is_begun, read_prediction, read_rows
 from .storage import find_study
 
 
@@ -46,6 +46,16 @@ class StudyFolder:
     def front(self) -> pd.DataFrame:
         """The rows that no other beats in the study's objectives, within its budget."""
         return front(self.table(), self.file.objectives)
+
+    def prediction(self) -> str | None:
+        """How well latencies were predicted, in words; nothing where they were not."""
+        left_out = read_prediction(self.study())
+        if left_out is None:
+            return None
+        return (
+            f"each of the networks that were timed for it, from the others: {left_out}; "
+            f"networks that were measured later: {measured_later(self.table())}"
+        )
 
     def pick(self, which: str) -> Evaluation:
         """A trained row: the knee of the front (`knee`), the most accurate (`best`), or the one with this key.

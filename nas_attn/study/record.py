@@ -11,13 +11,13 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FrozenTrial, TrialState
 from pydantic import TypeAdapter
 
-from nas_attn.results import Evaluation
+from nas_attn.results import Agreement, Evaluation
 from nas_attn.settings import ImageFacts
 from nas_attn.space import InputError, SearchSpace
 
 ROW = "evaluation"
 ARCHITECTURE = "architecture"
-_ASKED, _SLOTS, _FACTS = "asked", "slots", "facts"
+_ASKED, _SLOTS, _FACTS, _PREDICTION = "asked", "slots", "facts", "prediction"
 
 
 def write_asked(study: optuna.Study, asked: Mapping[str, Any], space: SearchSpace, facts: ImageFacts) -> None:
@@ -77,6 +77,17 @@ def read_slots(study: optuna.Study) -> dict[str, list[str]]:
     return dict(study.user_attrs[_SLOTS])
 
 
+def write_prediction(study: optuna.Study, agreement: Agreement) -> None:
+    """Write down how well each timed network is predicted from the others."""
+    study.set_user_attr(_PREDICTION, _with_null(asdict(agreement)))
+
+
+def read_prediction(study: optuna.Study) -> Agreement | None:
+    """How well latencies are predicted, where they are."""
+    told = study.user_attrs.get(_PREDICTION)
+    return None if told is None else TypeAdapter(Agreement).validate_python(_with_nan(told))
+
+
 def read_rows(study: optuna.Study) -> dict[str, Evaluation]:
     """The latest row of every architecture that has one, by key, in the order of first trial."""
     finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
@@ -89,16 +100,21 @@ def read_row(trial: FrozenTrial) -> Evaluation | None:
     fields = trial.user_attrs.get(ROW)
     if fields is None:
         return None
-    known = {name: math.nan if value is None else value for name, value in fields.items()}
-    return TypeAdapter(Evaluation).validate_python(known)
+    return TypeAdapter(Evaluation).validate_python(_with_nan(fields))
 
 
 def write_row(trial: optuna.Trial, row: Evaluation) -> None:
-    """Write a row down with its trial; NaN, which JSON does not know, as null."""
-    fields = asdict(row).items()
-    trial.set_user_attr(
-        ROW, {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in fields}
-    )
+    """Write a row down with its trial."""
+    trial.set_user_attr(ROW, _with_null(asdict(row)))
+
+
+def _with_null(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """NaN, which JSON does not know, as null."""
+    return {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in fields.items()}
+
+
+def _with_nan(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: math.nan if value is None else value for name, value in fields.items()}
 
 
 def _describe(space: SearchSpace) -> dict[str, Any]:

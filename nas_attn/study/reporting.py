@@ -53,6 +53,8 @@ def _facts(folder: StudyFolder, table: pd.DataFrame) -> Mapping[str, str]:
         "Seed": str(folder.file.seed),
         "Trained on": _values(table, "device"),
         "Timed on": _values(table, "latency_device"),
+        "Target": _values(table, "latency_target"),
+        **({"Predicted latencies": prediction} if (prediction := folder.prediction()) else {}),
         "Hypervolume": f"{hypervolume(table, folder.file.objectives):.4g}",
         "Versions": _values(table, "versions"),
     }

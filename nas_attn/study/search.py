@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 import optuna
 from optuna.trial import TrialState
 
-from nas_attn.results import Evaluation
+from nas_attn.results import Evaluation, front, table
 from nas_attn.settings import StudyFile
 from nas_attn.space import Architecture, InputError, SearchSpace, parse
 
@@ -24,7 +24,8 @@ _LISTED = 20_000  # the largest space that is listed to find what is unseen
 
 Role = Literal["baseline", "search"]
 OnRow = Callable[[Evaluation, int], None]
-"""Called with each row of a network that was trained, or was found to be over budget, and the number trained so far."""
+"""Called with a row and the number of networks trained so far: of each network that was trained, was found to be over
+budget, or was timed at last because it stands on the front."""
 
 
 class Evaluator(Protocol):
@@ -34,7 +35,10 @@ class Evaluator(Protocol):
         """Parameters, MACs and FLOPs, without running anything."""
 
     def time(self, row: Evaluation) -> Evaluation:
-        """The row with its latency, or with the reason why there is none."""
+        """The row with its latency, measured or predicted, or with the reason why there is none."""
+
+    def measure(self, row: Evaluation) -> Evaluation:
+        """The row with its latency measured, or with the reason why there is none."""
 
     def train(self, row: Evaluation) -> Evaluation:
         """The row with its accuracy and loss, or with the reason why there are none."""
@@ -53,11 +57,18 @@ class Search:
     def run(self, trials: int) -> str:
         """Train until this many networks of the study are trained, and say in a sentence why the search stopped.
 
+        Then the networks on the front whose latency is predicted are measured, until those of the front all are.
+
         Raises `InputError` where even the bare network is over budget. Whatever else is raised, `KeyboardInterrupt`
         among it, the running trial is told first.
         """
         self._mend()
         rows = read_rows(self.study)
+        said = self._search(rows, trials)
+        self._measure_front(rows)
+        return said
+
+    def _search(self, rows: dict[str, Evaluation], trials: int) -> str:
         seed = self.file.seed + len(self.study.get_trials(deepcopy=False))  # a resumed search must not repeat itself
         self.study.sampler = SAMPLERS[self.file.search.sampler](seed)
         rng = random.Random(seed)
@@ -82,21 +93,35 @@ class Search:
         done = trained(rows.values())
         return f"{done} of {trials} networks are trained" if done == trials else f"{done} networks are trained already"
 
+    def _measure_front(self, rows: dict[str, Evaluation]) -> None:
+        while predicted := self._predicted_front(rows):
+            for row in predicted:
+                self.study.enqueue_trial(self.space.answers(parse(row.architecture)))
+                with self._asked() as (trial, _):
+                    rows[row.key] = self.evaluator.measure(row)
+                    self._write(trial, rows[row.key], rows)
+
+    def _predicted_front(self, rows: dict[str, Evaluation]) -> list[Evaluation]:
+        """The rows on the front whose latency is not measured; what is over the budget has no place there."""
+        affordable = table(row for row in rows.values() if over_budget(row, self.file.budget) is None)
+        best = front(affordable, self.file.objectives).index
+        return [rows[key] for key in best if rows[key].latency_source == "predicted"]
+
     def _try(self, rows: dict[str, Evaluation], role: Role) -> Evaluation:
-        trial = self.study.ask()
-        with self._told(trial):
-            architecture = self.space.decide(lambda question, values: trial.suggest_categorical(question, values))
-            trial.set_user_attr(ARCHITECTURE, str(architecture))
+        with self._asked() as (trial, architecture):
             known = rows.get(architecture.key)
             if known is not None and not self._open(known):
                 return self._answer(trial, known)
             row = self._find_out(architecture, role)
             if row.state == "over_budget" and not architecture.placements:
                 raise InputError(f"budget: nothing meets it; even the network without any attention has {row.reason}")
-            write_row(trial, row)
-            self._answer(trial, row)
-            self.on_row(row, trained([*rows.values(), row]))
+            self._write(trial, row, rows)
             return row
+
+    def _write(self, trial: optuna.Trial, row: Evaluation, rows: dict[str, Evaluation]) -> None:
+        write_row(trial, row)
+        self._answer(trial, row)
+        self.on_row(row, trained({**rows, row.key: row}.values()))
 
     def _find_out(self, architecture: Architecture, role: Role) -> Evaluation:
         row = replace(self.evaluator.count(architecture), role=role)
@@ -129,9 +154,13 @@ class Search:
             self.study.tell(number, state=TrialState.PRUNED)
 
     @contextmanager
-    def _told(self, trial: optuna.Trial) -> Iterator[None]:
+    def _asked(self) -> Iterator[tuple[optuna.Trial, Architecture]]:
+        """A trial and the architecture that it stands for; whatever is raised within, the trial is told."""
+        trial = self.study.ask()
         try:
-            yield
+            architecture = self.space.decide(lambda question, values: trial.suggest_categorical(question, values))
+            trial.set_user_attr(ARCHITECTURE, str(architecture))
+            yield trial, architecture
         except BaseException:
             self.study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
             raise

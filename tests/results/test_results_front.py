@@ -105,8 +105,9 @@ def test_an_unknown_a_wordy_and_a_missing_objective_are_told():
         front(made, "accuracy")
 
 
-@pytest.mark.parametrize("column", ["latency_device", "latency_threads", "latency_batch", "latency_dtype"])
+@pytest.mark.parametrize("column", ["device", "host", "threads", "batch", "dtype", "layout", "runtime"])
 def test_latencies_that_were_measured_in_different_ways_share_no_front(column):
+    column = f"latency_{column}"
     made = frame([(0.9, 2.0), (0.8, 1.0)], ["accuracy", "latency_ms"]).assign(**{column: ["one", "two"]})
     with pytest.raises(InputError, match=rf"{column} is 'one' \(1 rows\), 'two' \(1 rows\); keep one .*== 'one'"):
         front(made, ["accuracy", "latency_ms"])

@@ -80,7 +80,7 @@ def test_a_page_shows_the_front_its_knee_and_every_row_with_its_reason(written, 
     assert "loss <is> NaN" in text
     assert "flops < 150 M" in text
     assert SETTINGS.strip() in text
-    assert "median of 300 passes of 1 image with 1 thread in float32 on a processor" in text
+    assert "measured for one pass of 1 image with 1 thread in float32, contiguous, eager, on a processor" in text
 
 
 def test_what_comes_from_the_table_is_escaped(tmp_path, rows, slots):

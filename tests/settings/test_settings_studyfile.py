@@ -149,7 +149,16 @@ def test_all_faults_are_told_at_once_in_the_order_of_their_lines(faults_of):
             "space = 's'\nrecipe.optimizer = 'adam'",
             "2: recipe.optimizer: found 'adam'; did you mean 'adamw'? allowed: sgd, adamw",
         ),
-        ("space = 's'\nlatency.calls = 10", "2: latency.calls: found 10; allowed: at least 300"),
+        (
+            "space = 's'\n[latency]\nruntime = 'onnxruntime'\ndtype = 'float16'",
+            '3: latency.runtime: found \'onnxruntime\' with device "auto", dtype "float16"; allowed with it:'
+            ' device = "cpu", dtype = "float32"',
+        ),
+        (
+            "space = 's'\n[latency]\nruntime = 'onxruntime'",
+            "3: latency.runtime: found 'onxruntime'; did you mean 'onnxruntime'? allowed: eager, compile, onnxruntime",
+        ),
+        ("space = 's'\nlatency.calls = 10", "2: latency.calls: found 10; allowed: at least 50"),
         ("space = 's'\nbudget.max_macs = 1e6", "2: budget.max_macs: found 1000000.0; allowed: an integer"),
         ("space = 's'\nbudget.max_latency_ms = nan", "2: budget.max_latency_ms: found nan; allowed: a finite number"),
         ("space = 's'\ndata = 3", "2: data: found 3; allowed: a table"),

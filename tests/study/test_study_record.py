@@ -6,18 +6,21 @@ import optuna
 import pytest
 from fakes import FACTS, FakeEvaluator, search, space, study_file
 
+from nas_attn.results import Agreement
 from nas_attn.space import Architecture, InputError
 from nas_attn.study import (
     StudyFolder,
     begin_study,
     find_study,
     read_facts,
+    read_prediction,
     read_rows,
     read_slots,
     reporting,
     storage_faults_told,
     storage_url,
     write_asked,
+    write_prediction,
 )
 
 ASKED = {"objectives": ("accuracy", "flops"), "recipe": {"epochs": 10, "learning_rate": 0.1}}
@@ -139,3 +142,23 @@ def test_the_search_leaves_optuna_as_loud_as_it_was(tmp_path):
     before = optuna.logging.get_verbosity()
     search(tmp_path, FakeEvaluator(), file=study_file()).run(1)
     assert optuna.logging.get_verbosity() == before
+
+
+def test_how_well_latencies_are_predicted_comes_back(study, tmp_path):
+    assert read_prediction(study) is None
+    for told in (Agreement(60, 0.975, 0.99), Agreement(1, 1.0, math.nan)):
+        write_prediction(study, told)
+        assert repr(read_prediction(find_study(tmp_path, None))) == repr(told)
+
+
+def test_a_row_that_knows_nothing_of_intervals_is_read(tmp_path):
+    search(tmp_path, FakeEvaluator()).run(1)
+    study = find_study(tmp_path, None)
+    fields = dict(study.trials[0].user_attrs["evaluation"])
+    for name in ("ms_low", "ms_high", "source", "predicted_ms", "target", "runtime", "layout", "host"):
+        del fields[f"latency_{name}"]
+    trial = optuna.trial.create_trial(state=optuna.trial.TrialState.PRUNED, user_attrs={"evaluation": fields})
+    study.add_trial(trial)
+    (row,) = read_rows(study).values()
+    assert (row.latency_source, row.latency_runtime) == ("measured", "eager")
+    assert math.isnan(row.latency_ms_low)

@@ -3,6 +3,7 @@ import pytest
 from fakes import FakeEvaluator, search, space, study_file
 from optuna.trial import TrialState
 
+from nas_attn.results import front, table
 from nas_attn.space import InputError, parse
 from nas_attn.study import SAMPLERS, StudyFolder, find_study, hold, read_rows
 
@@ -191,3 +192,41 @@ def test_pick_finds_the_knee_the_best_and_a_key(tmp_path):
     assert folder.pick(table.index[5]).architecture == table["architecture"].iloc[5]
     with pytest.raises(InputError, match="did you mean 'knee'"):
         folder.pick("kne")
+
+
+def predicted_study(tmp_path):
+    evaluator = FakeEvaluator(predicts=True)
+    file = study_file(objectives=("accuracy", "latency_ms"))
+    search(tmp_path, evaluator, file=file, over=space(stages=2)).run(12)
+    return evaluator, file, find_study(tmp_path, None)
+
+
+def test_whoever_stands_on_the_front_is_measured_and_nobody_else(tmp_path):
+    evaluator, file, study = predicted_study(tmp_path)
+    rows = read_rows(study)
+    best = front(table(rows.values()), file.objectives)
+    assert set(best["latency_source"]) == {"measured"}
+    assert {row.architecture for row in rows.values() if row.latency_source == "measured"} == set(evaluator.measured)
+    assert 0 < len(evaluator.measured) < len(rows)
+
+
+def test_a_measured_row_takes_the_place_of_the_predicted_one(tmp_path):
+    evaluator, _, study = predicted_study(tmp_path)
+    assert len(evaluator.trained) == len(read_rows(study)) == 12, "nothing is trained again"
+    for row in read_rows(study).values():
+        more = 0.5 * (row.architecture in evaluator.measured and "gate" in row.architecture)
+        assert row.latency_ms == pytest.approx(1.0 + 0.1 * len(parse(row.architecture).placements) + more)
+        assert row.state == "complete"
+
+
+def test_a_measured_front_is_not_measured_again(tmp_path):
+    predicted_study(tmp_path)
+    again = FakeEvaluator(predicts=True)
+    search(tmp_path, again, file=study_file(objectives=("accuracy", "latency_ms")), over=space(stages=2)).run(12)
+    assert again.measured == again.trained == []
+
+
+def test_a_measured_study_measures_nothing_twice(tmp_path):
+    evaluator = FakeEvaluator()
+    search(tmp_path, evaluator).run(8)
+    assert evaluator.measured == []

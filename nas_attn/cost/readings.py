@@ -1,0 +1,56 @@
+"""Latencies that were measured once: a file with a line each, which several processes may write."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from nas_attn.space import InputError
+
+from .latency import LatencyReading
+
+Question = Mapping[str, Any]
+"""All that a latency depends on, in values that JSON knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """The latencies in a file; a question that differs in anything has another answer, or none."""
+
+    path: Path
+
+    def get(self, question: Question) -> LatencyReading | None:
+        """The first answer to a question, or nothing; lines that were not written to their end are passed over.
+
+        Raises `InputError` where the file cannot be read.
+        """
+        asked = json.loads(json.dumps(question))
+        return next((reading for known, reading in self._lines() if known == asked), None)
+
+    def put(self, question: Question, reading: LatencyReading) -> None:
+        """Write an answer down; raises `InputError` where the file cannot be written."""
+        line = json.dumps({"question": dict(question), "reading": asdict(reading)}) + "\n"
+        try:
+            with FileLock(self.path.with_name(f".{self.path.name}.lock")), self.path.open("a+b") as file:
+                file.seek(max(file.seek(0, 2) - 1, 0))
+                torn = file.read() not in (b"", b"\n")
+                file.write(b"\n" * torn + line.encode())
+        except OSError as error:
+            raise InputError(f"{self.path}: cannot be written: {error.strerror}") from None
+
+    def _lines(self) -> Iterator[tuple[Question, LatencyReading]]:
+        try:
+            lines = self.path.read_bytes().splitlines()
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise InputError(f"{self.path}: cannot be read: {error.strerror}") from None
+        for line in lines:
+            try:
+                told = json.loads(line)
+                yield told["question"], LatencyReading(**told["reading"])
+            except (ValueError, TypeError, KeyError):
+                continue
