@@ -17,7 +17,7 @@ import typer
 from numpy.typing import NDArray
 
 from nas_attn.cost import Readings, device_name
-from nas_attn.ledger import price
+from nas_attn.ledger import open_ledger
 from nas_attn.results import agreement
 from nas_attn.settings import Latency
 from nas_attn.space import Architecture, SearchSpace
@@ -69,7 +69,8 @@ def _unseen(space: SearchSpace, seen: set[Architecture], number: int) -> list[Ar
 
 
 def _flops(architectures: list[Architecture], timing: Timing) -> _Numbers:
-    return np.array([price(a, timing.backbone, timing.image, timing.classes).flops for a in architectures], dtype=float)
+    ledger = open_ledger(timing.backbone, timing.image, timing.classes)
+    return np.array([ledger.price(architecture).flops for architecture in architectures], dtype=float)
 
 
 def _line(flops: _Numbers, latencies_ms: _Numbers, others: _Numbers) -> _Numbers:

@@ -5,7 +5,7 @@ import torch
 
 from nas_attn.cost import Forecast, LatencyReading, Readings, Unrunnable, device_name
 from nas_attn.evaluation import Evaluator, read_weights, timing_device, weights_file
-from nas_attn.settings import Digits, Latency, Recipe
+from nas_attn.settings import Backbone, Digits, Latency, Recipe
 from nas_attn.space import Architecture, InputError, parse
 from nas_attn.timing import Timing, host
 from nas_attn.training import load_data, train, training_device
@@ -16,11 +16,16 @@ SE = parse("stage2.block0.branch=se(reduction=4)")
 @pytest.fixture
 def evaluator(tmp_path):
     return Evaluator(
-        backbone="resnet8",
+        backbone=Backbone(name="resnet8"),
         data=load_data(Digits(), tmp_path),
         recipe=Recipe(epochs=1, batch_size=256),
         timing=Timing(
-            "resnet8", (1, 8, 8), 10, Latency(calls=50), torch.device("cpu"), Readings(tmp_path / "latency.jsonl")
+            Backbone(name="resnet8"),
+            (1, 8, 8),
+            10,
+            Latency(calls=50),
+            torch.device("cpu"),
+            Readings(tmp_path / "latency.jsonl"),
         ),
         predictor=None,
         seed=3,

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from nas_attn.cost import LatencyReading, Readings, Unrunnable
-from nas_attn.ledger import price
-from nas_attn.settings import Latency
+from nas_attn.ledger import open_ledger
+from nas_attn.settings import Backbone, Latency
 from nas_attn.space import Architecture, InputError, Kind, SearchSpace, Site, Slot, parse
 from nas_attn.spacefile import load_space
 from nas_attn.timing import Parts, Timing, design, host, predictor
@@ -38,7 +38,7 @@ def bench(monkeypatch):
 @pytest.fixture
 def timing(tmp_path):
     readings = Readings(tmp_path / "latency.jsonl")
-    return Timing("resnet8", (1, 8, 8), 10, Latency(device="cpu"), torch.device("cpu"), readings)
+    return Timing(Backbone(name="resnet8"), (1, 8, 8), 10, Latency(device="cpu"), torch.device("cpu"), readings)
 
 
 def space(per_slot=3, stages=2):
@@ -130,10 +130,11 @@ def test_a_small_space_is_timed_whole():
 
 def test_parts_add_up_to_what_the_ledger_counts(make_study):
     said, small = load_space(make_study() / "space.toml")
-    parts = Parts(small, lambda architecture: price(architecture, said.backbone, said.image, 10))
-    bare = price(Architecture(), said.backbone, said.image, 10)
+    price = open_ledger(said.backbone, said.image, 10).price
+    parts = Parts(small, price)
+    bare = price(Architecture())
     for architecture in (small.sample(random.Random(seed)) for seed in range(3)):
-        cost, added = price(architecture, said.backbone, said.image, 10), parts.of(architecture)
+        cost, added = price(architecture), parts.of(architecture)
         assert sum(part.macs for part in added) == cost.macs - bare.macs
         assert sum(2 * part.macs + part.elements for part in added) == cost.flops - bare.flops
         assert sum(part.modules for part in added) == len(architecture.placements)
