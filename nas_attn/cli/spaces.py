@@ -78,17 +78,12 @@ def sites(
     _tell_own_attention(backbone, size, classes)
     typer.echo()
     head = ("site", "channels", "size", "signal", "module")
-    rows = (
-        (
-            site.name,
-            str(site.channels),
-            _by(ledger.passes[site.name][0][0][1:]),
-            _by(ledger.passes[site.name][0][1]),
-            site.module,
-        )
-        for site in ledger.sites.values()
-    )
-    show(head if any(site.module for site in ledger.sites.values()) else head[:-1], (row for row in rows))
+    rows = []
+    for site in ledger.sites.values():
+        features, signal = next(iter(ledger.passes[site.name]), ((), ()))  # nothing, where no image ever comes by
+        rows.append((site.name, str(site.channels), _by(features[1:]), _by(signal), site.module))
+    columns = len(head) if any(site.module for site in ledger.sites.values()) else len(head) - 1
+    show(head[:columns], (row[:columns] for row in rows))
 
 
 def space(
@@ -134,10 +129,10 @@ def space(
         write_picture(space_chart(prices, known, title, f"{said.backbone.name}, {what}"), picture)
         typer.echo(f"Written: {picture}")
     if csv is not None:
-        from nas_attn.results import write_csv
+        from nas_attn.results.files import write_whole
 
         table = ledger.table(space)
-        write_csv(table, csv)
+        write_whole(csv, table.to_csv().encode())
         typer.echo(f"Written: {csv}  ({len(table):,} of {space.size:,} networks)")
 
 

@@ -104,11 +104,14 @@ class SpacePrices:
     def within(self, limits: Mapping[str, float]) -> Share:
         """How many networks keep within all of these limits.
 
-        Exact for one limit wherever the distribution is, and for several where the networks can be listed.
+        Exact where the distribution is and one limit decides, and for several where the networks can be listed.
         """
-        if len(limits) == 1:
-            ((measure, limit),) = limits.items()
-            return self.distribution(measure).at_most(limit)
+        known = {measure: self.distribution(measure) for measure in limits}
+        unmet = [measure for measure, limit in limits.items() if limit < known[measure].lowest]
+        deciding = unmet[:1] or [measure for measure, limit in limits.items() if limit < known[measure].highest]
+        if len(deciding) < 2:
+            measure = next(iter((*deciding, *limits)))
+            return known[measure].at_most(limits[measure])
         sampled = self.networks > _MOST_LISTED
         totals = self.totals(self.drawn(_MOST_LISTED, 0) if sampled else self.listed())
         fits = np.all([totals[measure] <= limit for measure, limit in limits.items()], axis=0)
