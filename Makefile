@@ -1,6 +1,6 @@
 # Everything from nothing but Python 3.11 or newer and the package registry. `make help` lists the commands.
 .DEFAULT_GOAL := help
-.PHONY: help demo check format clean
+.PHONY: help demo check thorough families format clean
 
 NEW_ENOUGH = import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python; do \
@@ -22,7 +22,13 @@ check: .venv/developer ## format, lint, types, import plan, tests with doctests
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2
+
+thorough: .venv/developer ## an hour: every built-in network, and 1,000 direct counts of each space in search_spaces/
+	NAS_ATTN_THOROUGH=1 $(BIN)/pytest --numprocesses 2 tests/test_ledger.py tests/test_every_kind_everywhere.py
+
+families: .venv/developer ## many minutes: attention on a member of every family of timm and torchvision; docs/families.md
+	NAS_ATTN_FAMILIES=1 $(BIN)/pytest tests/families
 
 format: .venv/developer ## put the code into its one form
 	$(BIN)/ruff format .

@@ -2,11 +2,14 @@ from .assembly import build as build
 from .cost import count as count
 from .cost import measure_latency as measure_latency
 from .launch import open_study as open_study
+from .ledger import Ledger as Ledger
+from .ledger import open_ledger as open_ledger
 from .results import front as front
 from .results import hypervolume as hypervolume
 from .results import knee as knee
 from .results import read_csv as read_csv
 from .results import write_csv as write_csv
+from .settings import Backbone as Backbone
 from .space import Architecture as Architecture
 from .space import InputError as InputError
 from .space import parse as parse

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import version
+from itertools import cycle
 from typing import Any
 
 import torch
@@ -155,8 +156,8 @@ def predictor(timing: Timing, space: SearchSpace, on_timed: OnTimed = lambda _do
 def design(space: SearchSpace, number: int, rng: random.Random) -> list[Architecture]:
     """At most `number` architectures to learn from, the baselines first.
 
-    All of them, where there are no more; else the others are a random design in which every answer of a slot comes
-    about equally often.
+    All of them, where there are no more; else the others are a random design in which every kind comes about equally
+    often in a slot, as it does in networks that are drawn at random.
     """
     if space.size <= number:
         return list(dict.fromkeys(space.architectures()))
@@ -172,11 +173,11 @@ def host(device: torch.device) -> str:
 
 
 def _balanced(slot: Slot, number: int, rng: random.Random) -> list[tuple[Placement, ...]]:
-    """Answers to a slot in random order, none of them more than once oftener than another."""
-    fillings, column = list(slot.fillings()), list[tuple[Placement, ...]]()
-    while len(column) < number:
-        column += rng.sample(fillings, min(len(fillings), number - len(column)))
-    return rng.sample(column, number)
+    """Answers to a slot in random order: nothing and each kind equally often, and so each choice of a kind."""
+    answers: list[list[tuple[Placement, ...]]] = [[()]]
+    answers += ([slot.fill(kind, choice) for choice in kind.choices()] for kind in slot.kinds)
+    endless = [cycle(rng.sample(group, len(group))) for group in answers]
+    return rng.sample([next(endless[count % len(endless)]) for count in range(number)], number)
 
 
 def _standing(slot: Slot, architecture: Architecture) -> tuple[Placement, ...]:

@@ -114,14 +114,20 @@ def test_a_design_is_as_large_as_it_may_be_and_begins_with_the_baselines():
     assert len(chosen) >= 55
 
 
-def test_every_answer_of_a_slot_is_timed_about_equally_often():
+def test_nothing_and_each_kind_are_timed_about_equally_often_in_a_slot():
     large = space(per_slot=5, stages=4)
     chosen = design(large, 60, random.Random(0))[3:]
     for slot in large.slots:
         asked = [large.answers(architecture) for architecture in chosen]
-        answers = Counter(str(said.get(f"{slot.name}.se.reduction", said[slot.name])) for said in asked)
-        assert len(answers) == 6
-        assert max(answers.values()) - min(answers.values()) <= 4
+        kinds = Counter(str(said[slot.name]) for said in asked)
+        assert set(kinds) == {"none", *(kind.name for kind in slot.kinds)}
+        assert max(kinds.values()) - min(kinds.values()) <= 4
+        for kind in slot.kinds:
+            choices = Counter(
+                str(said.get(f"{slot.name}.{kind.name}.reduction")) for said in asked if said[slot.name] == kind.name
+            )
+            assert len(choices) == kind.size
+            assert max(choices.values()) - min(choices.values()) <= 4
 
 
 def test_a_small_space_is_timed_whole():
