@@ -161,10 +161,12 @@ def design(space: SearchSpace, number: int, rng: random.Random) -> list[Architec
     """
     if space.size <= number:
         return list(dict.fromkeys(space.architectures()))
-    baselines = space.baselines()[:number]
-    columns = [_balanced(slot, number - len(baselines), rng) for slot in space.slots]
-    drawn = (Architecture(tuple(p for filling in row for p in filling)) for row in zip(*columns, strict=True))
-    return list(dict.fromkeys([*baselines, *drawn]))
+    chosen = dict.fromkeys(space.baselines()[:number])
+    while len(chosen) < number:
+        columns = [_balanced(slot, number - len(chosen), rng) for slot in space.slots]
+        drawn = (Architecture(tuple(p for filling in row for p in filling)) for row in zip(*columns, strict=True))
+        chosen.update(dict.fromkeys(drawn))
+    return list(chosen)
 
 
 def host(device: torch.device) -> str:

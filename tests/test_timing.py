@@ -69,7 +69,7 @@ def test_what_was_timed_is_not_timed_again(timing, bench):
     [
         {"image": (1, 9, 9)},
         {"classes": 9},
-        {"backbone": "resnet20"},
+        {"backbone": Backbone(name="resnet20")},
         {"target": Latency(device="cpu", batch=8)},
         {"target": Latency(device="cpu", dtype="bfloat16")},
         {"target": Latency(device="cpu", channels_last=True)},
