@@ -178,7 +178,7 @@ def _balanced(slot: Slot, number: int, rng: random.Random) -> list[tuple[Placeme
     """Answers to a slot in random order: nothing and each kind equally often, and so each choice of a kind."""
     answers: list[list[tuple[Placement, ...]]] = [[()]]
     answers += ([slot.fill(kind, choice) for choice in kind.choices()] for kind in slot.kinds)
-    endless = [cycle(rng.sample(group, len(group))) for group in answers]
+    endless = [cycle(rng.sample(group, len(group))) for group in rng.sample(answers, len(answers))]
     return rng.sample([next(endless[count % len(endless)]) for count in range(number)], number)
 
 
