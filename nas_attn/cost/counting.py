@@ -63,6 +63,9 @@ def count(network: nn.Module, *shapes: tuple[int, ...], rules: Mapping[str, Rule
     analysis.clear_op_handles()
     analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False).tracer_warnings("none")
     analysis.set_op_handle(**_handles(rules or {}))
+    for buffer in traced.buffers():
+        if not buffer.is_floating_point():
+            buffer.zero_()  # an index that was never filled in lies nowhere
     with torch.inference_mode(False), torch.no_grad(), _unfused_attention():
         counted: Counter[str] = analysis.by_operator()
     if uncounted := analysis.unsupported_ops():

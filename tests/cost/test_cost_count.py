@@ -127,3 +127,23 @@ def test_counting_says_nothing(caplog):
         warnings.simplefilter("always")
         count(Mixed(), (3, 4, 5))
     assert caplog.records == told == []
+
+
+class Looking(nn.Module):
+    """Adds biases that are looked up by stored positions, as some networks do."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("positions", torch.tensor([3, 0, 2]))
+        self.biases = nn.Parameter(torch.zeros(4))
+
+    def forward(self, images):
+        return images + self.biases[self.positions]
+
+
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+def test_positions_that_are_stored_need_not_be_filled_in(device):
+    # the storage of a copy without values is whatever lay there: make it lie out of bounds
+    held = [torch.full((3,), 2**40) for _ in range(64)]
+    del held
+    assert count(Looking().to(device), (3, 4, 3)) == Cost(params=4, macs=0, flops=3 * 4 * 3)
