@@ -1,6 +1,8 @@
 """Attention on members of many families of networks; `make families` looks at all of them and writes the page."""
 
 import os
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 import pytest
 from family_page import PAGE, page, rows_of
@@ -27,7 +29,8 @@ def test_a_member_of_a_family_takes_attention_anywhere(family):
 
 @pytest.mark.skipif(not ALL, reason="takes many minutes: make families")
 def test_all_families_are_looked_at_and_told_on_the_page():
-    results = [examine(family) for family in FAMILIES]
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as workers:
+        results = list(workers.map(examine, FAMILIES))
     PAGE.write_text(page(results), encoding="utf-8")
     assert sum(not result.failure for result in results) >= 27
 
