@@ -52,37 +52,28 @@ class Study:
         Without a number, as many as the study file says. Returns a sentence on why the search stopped. What was
         interrupted, in whatever way, goes on with the next call.
 
-        Raises `InputError` where the question has changed since the study was begun, where nothing meets the budget,
-        and for every fault of the files and images; `KeyboardInterrupt` on Ctrl-C and SIGTERM, with all rows kept.
+        Raises `InputError` where the question has changed since the study was begun, nothing meets the budget, or a file
+        has faults; `KeyboardInterrupt` on Ctrl-C and SIGTERM, with all rows kept.
         """
         file, path = self.folder.file, self.folder.path
         spacefile, space = load_space(path / file.space)
         with hold(path), terminable(), storage_faults_told(path, file.search.storage):
             data = load_data(file.data, path)
-            timing = Timing(
-                backbone=spacefile.backbone,
-                image=data.image,
-                classes=data.classes,
-                target=file.latency,
-                device=timing_device(file.latency),
-                readings=Readings(path / "latency.jsonl"),
-            )
+            timing = self._timing(spacefile.backbone, data)
             study = find_study(path, file.search.storage) or begin_study(path, file.search.storage, file.objectives)
             asked = {**self._asked(), "backbone": spacefile.backbone.identity()}
             if "latency_ms" in file.objectives or file.budget.max_latency_ms:
                 asked["latency"]["measured_on"] = f"{device_name(timing.device)}, host {host(timing.device)}"
             write_asked(study, asked, space, _facts(data))
-            foresee = None
-            if file.latency.source == "predicted":
-                foresee = predictor(timing, space, on_timed)
-                prediction = foresee.prediction
-                write_prediction(study, agreement(prediction.left_out_ms, prediction.latencies_ms))
+            learnt = predictor(timing, space, on_timed) if file.latency.source == "predicted" else None
+            if learnt is not None:
+                write_prediction(study, agreement(learnt.prediction.left_out_ms, learnt.prediction.latencies_ms))
             evaluator = Evaluator(
                 backbone=spacefile.backbone,
                 data=data,
                 recipe=file.recipe,
                 timing=timing,
-                predictor=foresee,
+                predictor=learnt,
                 seed=file.seed,
                 weights=path / "weights",
                 on_epoch=on_epoch,
@@ -134,6 +125,11 @@ class Study:
             test_images=len(data.test),
         )
         return row, export(winner, Path(out))
+
+    def _timing(self, backbone: Backbone, data: ImageData) -> Timing:
+        target = self.folder.file.latency
+        readings = Readings(self.folder.path / "latency.jsonl")
+        return Timing(backbone, data.image, data.classes, target, timing_device(target), readings)
 
     @property
     def _backbone(self) -> Backbone:

@@ -160,7 +160,8 @@ START = 'backbone = "resnet8"\n'
     [
         (
             'backbone = "resnet18"\n[kinds.se]',
-            f"1: backbone: unknown backbone 'resnet18'; did you mean 'resnet8'? allowed: {', '.join(BACKBONES)}",
+            "1: backbone: unknown backbone 'resnet18'; did you mean 'resnet8'?"
+            f" allowed: {', '.join(BACKBONES)}, timm:NAME, torchvision:NAME, PACKAGE.MODULE:FUNCTION",
         ),
         ("backbone = 8\n[kinds.se]", "1: backbone: found 8; allowed: a text, or a table with a name"),
         ("[kinds.se]", "1: backbone: is missing"),

@@ -11,6 +11,7 @@ from nas_attn.space import InputError
 from .showing import show, spelt
 
 if TYPE_CHECKING:
+    from nas_attn.ledger import Ledger
     from nas_attn.results.spaces import SpacePrices
     from nas_attn.settings import Backbone
     from nas_attn.space import SearchSpace
@@ -77,13 +78,7 @@ def sites(
     typer.echo(f"{params} parameters and {macs} MACs for an image of {_by(size)} and {classes} classes")
     _tell_own_attention(backbone, size, classes)
     typer.echo()
-    head = ("site", "channels", "size", "signal", "module")
-    rows = []
-    for site in ledger.sites.values():
-        features, signal = next(iter(ledger.passes[site.name]), ((), ()))  # nothing, where no image ever comes by
-        rows.append((site.name, str(site.channels), _by(features[1:]), _by(signal), site.module))
-    columns = len(head) if any(site.module for site in ledger.sites.values()) else len(head) - 1
-    show(head[:columns], (row[:columns] for row in rows))
+    _show_sites(ledger)
 
 
 def space(
@@ -116,24 +111,41 @@ def space(
     _tell_prices(space, prices, what)
     limits = {"params": max_params, "macs": max_macs, "flops": max_flops}
     _tell_share(prices, {measure: limit for measure, limit in limits.items() if limit is not None})
-    costs = [(architecture, ledger.price(architecture)) for architecture in space.baselines()]
-    bare = costs[0][1].flops
-    typer.echo("\nThe baselines:\n")
-    rows = ((*spelt(cost, _MEASURES), f"{cost.flops / bare - 1:+.2%}", str(a)) for a, cost in costs)
-    show(("params", "MACs", "FLOPs", "more FLOPs", "baseline"), rows)
+    _tell_baselines(ledger, space)
     if picture is not None:
-        from nas_attn.results.space_pictures import space_chart, write_picture
-
-        known = {measure: prices.distribution(measure) for measure in _MEASURES}
-        title = f"What the {space.size:,} networks of {file.name} cost"
-        write_picture(space_chart(prices, known, title, f"{said.backbone.name}, {what}"), picture)
-        typer.echo(f"Written: {picture}")
+        _draw(prices, f"What the {space.size:,} networks of {file.name} cost", f"{said.backbone.name}, {what}", picture)
     if csv is not None:
         from nas_attn.results.files import write_whole
 
         table = ledger.table(space)
         write_whole(csv, table.to_csv().encode())
         typer.echo(f"Written: {csv}  ({len(table):,} of {space.size:,} networks)")
+
+
+def _draw(prices: "SpacePrices", title: str, subtitle: str, picture: Path) -> None:
+    from nas_attn.results.space_pictures import space_chart, write_picture
+
+    known = {measure: prices.distribution(measure) for measure in _MEASURES}
+    write_picture(space_chart(prices, known, title, subtitle), picture)
+    typer.echo(f"Written: {picture}")
+
+
+def _show_sites(ledger: "Ledger") -> None:
+    head = ("site", "channels", "size", "signal", "module")
+    rows = []
+    for site in ledger.sites.values():
+        features, signal = next(iter(ledger.passes[site.name]), ((), ()))  # nothing, where no image ever comes by
+        rows.append((site.name, str(site.channels), _by(features[1:]), _by(signal), site.module))
+    columns = len(head) if any(site.module for site in ledger.sites.values()) else len(head) - 1
+    show(head[:columns], (row[:columns] for row in rows))
+
+
+def _tell_baselines(ledger: "Ledger", space: "SearchSpace") -> None:
+    costs = [(architecture, ledger.price(architecture)) for architecture in space.baselines()]
+    bare = costs[0][1].flops
+    typer.echo("\nThe baselines:\n")
+    rows = ((*spelt(cost, _MEASURES), f"{cost.flops / bare - 1:+.2%}", str(a)) for a, cost in costs)
+    show(("params", "MACs", "FLOPs", "more FLOPs", "baseline"), rows)
 
 
 def _tell_choices(file: Path, said: "SpaceFile", space: "SearchSpace") -> None:

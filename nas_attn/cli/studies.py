@@ -24,9 +24,6 @@ def search(
     Baselines come first: no attention anywhere, and each kind everywhere. A network over budget is not trained, and
     none is trained twice. Ctrl-C and SIGTERM keep every finished row; the same command goes on.
     """
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    from nas_attn.results import Evaluation
     from nas_attn.study import StudyFolder
 
     total = trials or StudyFolder.open(study).file.search.trials
@@ -35,29 +32,48 @@ def search(
 
     from nas_attn.launch import open_study  # takes seconds, so something is said before
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as progress:
-        networks, epochs = progress.add_task("networks", total=total), progress.add_task("epochs", total=None)
-        timings = progress.add_task("timings", total=None, visible=False)
-
-        def on_row(row: Evaluation, trained: int) -> None:
-            progress.update(networks, completed=trained)
-            screen.print(_row_line(row, trained, total), soft_wrap=True)
-
-        def on_epoch(_row: Evaluation, done: int, all_epochs: int) -> None:
-            progress.update(epochs, completed=done, total=all_epochs)
-
-        def on_timed(done: int, all_timings: int) -> None:
-            progress.update(timings, completed=done, total=all_timings, visible=done < all_timings)
-            if done == all_timings:
-                screen.print(f"{done} networks are timed; the latency of the others is predicted", soft_wrap=True)
-
+    with _Progress(screen, total) as progress:
         try:
-            said = open_study(study).run(trials, on_row=on_row, on_epoch=on_epoch, on_timed=on_timed)
+            said = open_study(study).run(
+                trials, on_row=progress.on_row, on_epoch=progress.on_epoch, on_timed=progress.on_timed
+            )
         except KeyboardInterrupt:
             screen.print(f"Interrupted; what is finished is kept. Go on with: nas-attn search {study}", soft_wrap=True)
             raise typer.Exit(130) from None
     screen.print(f"{study}: {said}. See them with: nas-attn front {study}", soft_wrap=True)
+
+
+class _Progress:
+    """A line for each network, and on a terminal bars for what is going on."""
+
+    def __init__(self, screen: Any, total: int) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+        self.screen, self.total = screen, total
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        self.bars = Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal)
+        self.networks = self.bars.add_task("networks", total=total)
+        self.epochs = self.bars.add_task("epochs", total=None)
+        self.timings = self.bars.add_task("timings", total=None, visible=False)
+
+    def __enter__(self) -> "_Progress":
+        self.bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bars.stop()
+
+    def on_row(self, row: Any, trained: int) -> None:
+        self.bars.update(self.networks, completed=trained)
+        self.screen.print(_row_line(row, trained, self.total), soft_wrap=True)
+
+    def on_epoch(self, _row: Any, done: int, all_epochs: int) -> None:
+        self.bars.update(self.epochs, completed=done, total=all_epochs)
+
+    def on_timed(self, done: int, all_timings: int) -> None:
+        self.bars.update(self.timings, completed=done, total=all_timings, visible=done < all_timings)
+        if done == all_timings:
+            self.screen.print(f"{done} networks are timed; the latency of the others is predicted", soft_wrap=True)
 
 
 def front(

@@ -21,6 +21,7 @@ def slot(name, *kinds, blocks=2):
 
 SE = Kind("se", (("reduction", (8, 4)), ("bias", (False, True))))
 BOTH = Kind("gate", (("reduction", (2,)),), positions=("block", "branch"))
+TWINS = Kind("se", SE.options, twins=((("branch", 4, True), ("branch", 8, True)),))
 BARE = Kind("spatial")
 WORDS = Kind("words", (("mode", ("mean", "none", "words")), ("share", (0.5, 1e-07, -2)), ("position_x", (1,))))
 
@@ -30,6 +31,7 @@ MADE_UP = {
     "one of each": SearchSpace((slot("stage1", SE), slot("stage2", BOTH, blocks=1), slot("stage3", BARE))),
     "all in each": SearchSpace(tuple(slot(f"stage{n}", SE, BOTH, BARE) for n in (1, 2))),
     "twelve blocks": SearchSpace((slot("stage1", BOTH, SE, blocks=12), slot("stage2", BARE))),
+    "twins": SearchSpace((slot("stage1", TWINS), slot("stage2", BARE))),
     "words": SearchSpace((slot("stage1", WORDS, SE),)),
 }
 ALL = {**SPACES, **MADE_UP}
