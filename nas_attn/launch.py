@@ -52,8 +52,8 @@ class Study:
         Without a number, as many as the study file says. Returns a sentence on why the search stopped. What was
         interrupted, in whatever way, goes on with the next call.
 
-        Raises `InputError` where the question has changed since the study was begun, nothing meets the budget, or a file
-        has faults; `KeyboardInterrupt` on Ctrl-C and SIGTERM, with all rows kept.
+        Raises `InputError` where the question has changed since the study was begun, nothing meets the budget, or a
+        file has faults; `KeyboardInterrupt` on Ctrl-C and SIGTERM, with all rows kept.
         """
         file, path = self.folder.file, self.folder.path
         spacefile, space = load_space(path / file.space)
