@@ -1,6 +1,7 @@
 """Attention placed in a network, for tests of networks that somebody else wrote."""
 
 import torch
+from torch import nn
 
 from nas_attn.attention import ATTENTIONS, IdentityStart
 from nas_attn.backbones import network
@@ -16,6 +17,20 @@ def installed(library):
     except (ImportError, RuntimeError):
         return False
     return True
+
+
+class Recorder(nn.Module):
+    """Lets features pass, and remembers their shape and that of the gating signal."""
+
+    gated = True
+
+    def __init__(self):
+        super().__init__()
+        self.shapes = []
+
+    def forward(self, features, gating_signal):
+        self.shapes.append((tuple(features.shape), tuple(gating_signal.shape)))
+        return features
 
 
 def attention_at(site, kind, *, start="paper", **options):

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from placing import Recorder
 from torch import nn
 
 from nas_attn.assembly import build
@@ -10,20 +11,6 @@ from nas_attn.backbones import BACKBONES, attend, sites
 from nas_attn.space import POSITIONS, Architecture, Attention, Placement
 
 ONE_OF_EACH = ("resnet20", "mobilenetv2", "mobilenetv2_small_images", "vgg11")
-
-
-class Recorder(nn.Module):
-    """Lets features pass, and remembers their shape and that of the gating signal."""
-
-    gated = True
-
-    def __init__(self):
-        super().__init__()
-        self.shapes = []
-
-    def forward(self, features, gating_signal):
-        self.shapes.append((tuple(features.shape), tuple(gating_signal.shape)))
-        return features
 
 
 def network(name, *, insert=lambda site: None, seed=0):

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from placing import Recorder
 from torch import nn
 
 from nas_attn.backbones import BACKBONES, CifarResNet, sites
@@ -9,20 +10,6 @@ from nas_attn.space import Site
 
 DEPTHS = {"resnet8": 8, "resnet20": 20, "resnet32": 32, "resnet56": 56, "resnet110": 110}
 POSITIONS = ("pre", "inner", "branch", "identity", "block")  # of every block; `stage` is of the last one only
-
-
-class Recorder(nn.Module):
-    """Lets features pass, and remembers their shape and that of the gating signal."""
-
-    gated = True
-
-    def __init__(self):
-        super().__init__()
-        self.shapes = []
-
-    def forward(self, features, gating_signal):
-        self.shapes.append((tuple(features.shape), tuple(gating_signal.shape)))
-        return features
 
 
 def network(name="resnet8", *, in_channels=3, classes=10, insert=lambda site: None, seed=0):
