@@ -55,7 +55,8 @@ def build(
 @cache
 def _log_new(backbone: Backbone, names: tuple[str, ...]) -> None:
     if names:
-        _LOG.warning("%s: %s of %s keep initial weights", backbone.name, ", ".join(names), backbone.weights)
+        told = "%s: %s keep their initial weights, because those of %s are for other classes"
+        _LOG.warning(told, backbone.name, ", ".join(names), backbone.weights)
 
 
 @contextmanager

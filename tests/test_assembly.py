@@ -240,3 +240,31 @@ def test_identity_start_leaves_the_output_of_the_bare_network_exactly_as_it_was(
 def test_an_unknown_start_is_told():
     with pytest.raises(InputError, match=r"start: found 'zero'; .*allowed: paper, identity"):
         network("stage1.block0.branch=se(start=zero)")
+
+
+def test_a_network_has_the_trained_weights_that_its_backbone_names(tmp_path, caplog):
+    trained = network("none", seed=3)
+    torch.save(trained.state_dict(), tmp_path / "trained.pt")
+    backbone = {"name": "resnet8", "weights": str(tmp_path / "trained.pt")}
+    attended = network(everywhere("se(start=identity)", "branch"), backbone=backbone, seed=0)
+    own = {name: value for name, value in attended.state_dict().items() if not is_attention(name)}
+    assert_same_weights(own, trained.state_dict())
+    assert not caplog.records
+    images = torch.randn(2, 3, 12, 12)
+    with torch.no_grad():
+        assert torch.equal(attended.eval()(images), trained.eval()(images))
+
+    other = network("none", backbone=backbone, classes=4, seed=0).state_dict()
+    assert_same_weights(
+        {name: value for name, value in other.items() if not name.startswith("head")},
+        {name: value for name, value in own.items() if not name.startswith("head")},
+    )
+    assert torch.equal(other["head.weight"], network("none", classes=4, seed=0).state_dict()["head.weight"])
+    assert "resnet8: head.weight, head.bias keep their initial weights" in caplog.text
+
+
+def test_weights_are_not_read_where_none_can_be_kept():
+    with torch.device("meta"):
+        network("none", backbone={"name": "resnet8", "weights": "nowhere.pt"})
+    with pytest.raises(InputError, match=r"nowhere\.pt"):
+        network("none", backbone={"name": "resnet8", "weights": "nowhere.pt"})
