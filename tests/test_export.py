@@ -156,6 +156,7 @@ def test_a_program_that_torch_refuses_is_told_and_the_rest_is_kept(tmp_path, mon
     ]
     assert (tmp_path / "out" / "model.py").is_file()
     assert not (tmp_path / "out" / "model.pt2").exists()
+    assert "There is no `model.pt2`" in (tmp_path / "out" / "README.md").read_text()
 
 
 OWN = """
