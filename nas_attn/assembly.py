@@ -84,9 +84,8 @@ def place(attention: Attention, site: Site) -> nn.Module:
     for name in options:
         if name not in known:
             raise InputError(f"{site.name}: {attention}: unknown option {name!r}; {allowed(name, [*known, 'start'])}")
-    widths = (site.channels, site.signal_channels) if getattr(made, "gated", False) else (site.channels,)
     try:
-        module = made(*widths, **options)
+        module = made(*site.widths(getattr(made, "gated", False)), **options)
     except ValueError as error:
         raise InputError(f"{site.name}: {attention}: {error}") from None
     return IdentityStart(module) if start == "identity" else module

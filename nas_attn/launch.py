@@ -65,8 +65,7 @@ class Study:
             if "latency_ms" in file.objectives or file.budget.max_latency_ms:
                 asked["latency"]["measured_on"] = f"{device_name(timing.device)}, host {host(timing.device)}"
             write_asked(study, asked, space, _facts(data))
-            learnt = predictor(timing, space, on_timed) if file.latency.source == "predicted" else None
-            if learnt is not None:
+            if learnt := predictor(timing, space, on_timed) if file.latency.source == "predicted" else None:
                 write_prediction(study, agreement(learnt.prediction.left_out_ms, learnt.prediction.latencies_ms))
             evaluator = Evaluator(
                 backbone=spacefile.backbone,

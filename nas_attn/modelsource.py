@@ -122,9 +122,7 @@ def _classes(placement: Placement) -> list[type[nn.Module]]:
 def _call(attention: Attention, site: Site) -> str:
     """The expression that makes an attention for a site."""
     made = attention_class(attention.kind)
-    widths = [site.channels]
-    if getattr(made, "gated", False) and site.signal_channels is not None:
-        widths.append(site.signal_channels)
+    widths = site.widths(getattr(made, "gated", False))
     options = [f"{name}={_literal(value)}" for name, value in attention.options if name != "start"]
     call = f"{made.__name__}({', '.join([*map(str, widths), *options])})"
     return f"{IdentityStart.__name__}({call})" if ("start", "identity") in attention.options else call

@@ -67,18 +67,16 @@ def _stands(kind: str, chosen: _Chosen, site: Site, places: Iterable[Site]) -> H
     end = "block" if "block" in here else "branch"
     place = (site.block, end if site.position == "stage" else site.position)
     try:
-        return place, _built(kind, chosen, site.channels, site.signal_channels)
+        return place, _built(kind, chosen, site.widths(getattr(attention_class(kind), "gated", False)))
     except ValueError as error:
         raise InputError(f"{Attention(kind, chosen)} cannot stand at {site.name}: {error}") from None
 
 
 @cache
-def _built(kind: str, chosen: _Chosen, channels: int, signal_channels: int | None) -> Hashable:
+def _built(kind: str, chosen: _Chosen, widths: tuple[int, ...]) -> Hashable:
     """What tells one module from another: the types, plain attributes and parameter shapes of all that is in it."""
-    attention = attention_class(kind)
-    widths = (channels, signal_channels) if getattr(attention, "gated", False) else (channels,)
     with torch.device("meta"):
-        built = attention(*widths, **dict(chosen))
+        built = attention_class(kind)(*widths, **dict(chosen))
     return tuple(
         (
             name,

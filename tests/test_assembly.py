@@ -268,3 +268,27 @@ def test_weights_are_not_read_where_none_can_be_kept():
         network("none", backbone={"name": "resnet8", "weights": "nowhere.pt"})
     with pytest.raises(InputError, match=r"nowhere\.pt"):
         network("none", backbone={"name": "resnet8", "weights": "nowhere.pt"})
+
+
+OWN_GATE = """
+from torch import nn
+
+
+class Gate(nn.Module):
+    gated = True
+
+    def __init__(self, channels, signal_channels, *, bias: bool = True):
+        super().__init__()
+        self.weigh = nn.Conv2d(signal_channels, channels, 1, bias=bias)
+
+    def forward(self, features, gating_signal):
+        return features * self.weigh(gating_signal).sigmoid().mean((2, 3), keepdim=True)
+"""
+
+
+@pytest.mark.parametrize(("backbone", "site"), [("resnet8", "stage2.block0.branch"), ("vgg11", "stage1.block0.block")])
+def test_a_users_own_gate_is_told_how_many_channels_its_signal_has(tmp_path, monkeypatch, backbone, site):
+    (tmp_path / "own_gates.py").write_text(OWN_GATE)
+    monkeypatch.syspath_prepend(tmp_path)
+    built = network(f"{site}=own_gates:Gate", backbone=backbone)
+    assert built.eval()(torch.randn(1, 3, 32, 32)).shape == (1, 10)

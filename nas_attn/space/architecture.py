@@ -38,6 +38,14 @@ class Site:
     module: str = ""
     """The module whose output, or with a `<` before it whose input, it is, in a network that does not ask by itself."""
 
+    def widths(self, gated: bool) -> tuple[int, ...]:
+        """What a module is built with that stands here: its channels and, for a gated one, those of its signal.
+
+        >>> Site("stage1.block0.branch", "stage1", "stage1.block0", "branch", 16).widths(gated=True)
+        (16, 16)
+        """
+        return (self.channels, self.signal_channels or self.channels) if gated else (self.channels,)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Attention:
