@@ -24,6 +24,9 @@ DIRECTIONS: Mapping[str, Direction] = {
     "latency_iqr_ms": "min",
     "latency_ms_low": "min",
     "latency_ms_high": "min",
+    "train_loss": "min",
+    "accuracy_std": "min",
+    "loss_std": "min",
     "train_seconds": "min",
 }
 """Whether more or less of a column is better; less of any other `*_ms` or `*_seconds` is better too."""

@@ -1,4 +1,4 @@
-"""One row an architecture: what it is, what it costs, how well it does, and how that is known."""
+"""One row an architecture, step and seed: what it is, what it costs, how well it does, and how that is known."""
 
 import math
 from dataclasses import dataclass
@@ -57,8 +57,18 @@ class Evaluation:
     """Top-1 on the validation part, 0 to 1; NaN where it is not known."""
     loss: float = math.nan
     """Mean cross-entropy on the validation part; NaN where it is not known."""
+    train_loss: float = math.nan
+    """Mean cross-entropy over the last epoch of training, as it was trained on; NaN where it is not known."""
     seed: int = 0
-    """What fixed initialisation, data order and augmentation."""
+    """What fixed initialisation, data order and augmentation; of several seeds the first."""
+    seeds: int = 1
+    """How many seeds accuracy and losses are the mean of."""
+    accuracy_std: float = math.nan
+    """Standard deviation of the accuracy over seeds; NaN where there is one."""
+    loss_std: float = math.nan
+    """Standard deviation of the loss over seeds; NaN where there is one."""
+    step: str = "final"
+    """The step of the study's chain that found this out; `final` trains as the winner will be trained."""
     role: Literal["baseline", "search"] = "search"
     """Whether it was trained to be compared with, or proposed by the sampler."""
     state: State = "priced"

@@ -1,6 +1,7 @@
 """What a user writes: files in TOML, and the checked, frozen values that their tables become."""
 
 from .backbone import Backbone
+from .chain import FINAL, Start, Step
 from .check import check
 from .data import DataSource, Digits, ImageFacts, ImageFolder, Parquet
 from .document import Document, KeyPath, read_document
@@ -9,6 +10,7 @@ from .recipe import Recipe, Settings
 from .studyfile import Budget, Latency, Objective, Search, StudyFile, read_study_file
 
 __all__ = [
+    "FINAL",
     "Backbone",
     "Budget",
     "DataSource",
@@ -23,6 +25,8 @@ __all__ = [
     "Recipe",
     "Search",
     "Settings",
+    "Start",
+    "Step",
     "StudyFile",
     "check",
     "is_named_object",

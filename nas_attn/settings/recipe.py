@@ -32,3 +32,5 @@ class Recipe(Settings):
     """Mirror every second training image; wrong for digits and letters."""
     crop_padding: int = Field(0, ge=0, strict=True)
     """Pixels of zero padding around a training image from which a crop of its size is taken; 0: none."""
+    cutout: int = Field(0, ge=0, strict=True)
+    """Side, in pixels, of a square of every training image that is blotted out with the mean colour; 0: none."""

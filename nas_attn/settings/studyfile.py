@@ -9,6 +9,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from nas_attn.space import InputError
 
+from .chain import Start, Step, resolve
 from .check import check
 from .data import DataSource, Digits
 from .document import read_document
@@ -107,7 +108,16 @@ class StudyFile(Settings):
     seed: int = Field(0, ge=0, strict=True)
     """Fixes initialisation, data order and augmentation, the same for every network."""
     data: DataSource = Digits()
+    final: Start = "scratch"
+    """How the winner will be trained by `[recipe]`: from initial weights, or from a trained backbone (`inherit`)."""
     recipe: Recipe = Recipe()
+    """How the winner will be trained; what a step of the chain does not say is as here."""
+    base: Recipe | None = None
+    """How the bare backbone is trained from which networks inherit; without it, by `[recipe]`."""
+    chain: tuple[Step, ...] = ()
+    """The steps in which networks are judged, the cheapest first; without it, each is trained as the winner will be."""
+    trainer: dict[str, Any] = {}
+    """Handed to Lightning's `Trainer`; classes as `package.module:Class`, or as a table with a `class`."""
     latency: Latency = Latency()
     budget: Budget = Budget()
     search: Search = Search()
@@ -118,6 +128,29 @@ class StudyFile(Settings):
         if len(set(objectives)) < len(objectives):
             raise ValueError(f"found {', '.join(objectives)}; each may stand there once")
         return objectives
+
+    @field_validator("chain")
+    @classmethod
+    def _chain_holds(cls, chain: tuple[Step, ...]) -> tuple[Step, ...]:
+        names = [step.name or step.proxy for step in chain]
+        for number, step in enumerate(chain):
+            if names.count(names[number]) > 1:
+                raise ValueError(f"found two steps that are called {names[number]!r}; give one of them another name")
+            if step.proxy == "supernet" and number:
+                raise ValueError("found a 'supernet' after another step; it screens, so it stands first")
+            if step.weights == "supernet" and chain[0].proxy != "supernet":
+                raise ValueError("found weights = 'supernet' without a step 'supernet' before it")
+        return chain
+
+    @property
+    def base_recipe(self) -> Recipe:
+        """How the bare backbone is trained from which networks inherit."""
+        return self.base or self.recipe
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The chain with everything said: one step, `final`, where the file names none."""
+        return resolve(self.chain, self.final, self.recipe, self.base_recipe, self.search.trials)
 
 
 def _toml(value: Any) -> str:

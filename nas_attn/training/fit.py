@@ -1,7 +1,7 @@
 """A network trained by a recipe, and how well it then does."""
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import nn
@@ -71,10 +71,9 @@ def score(network: nn.Module, part: Part, data: ImageData, batch_size: int) -> t
 def _fit(
     network: nn.Module, data: ImageData, recipe: Recipe, seed: int, on_epoch: OnEpoch | None, device: torch.device
 ) -> tuple[float, float]:
-    near = replace(data, train=data.train.to(device), validation=data.validation.to(device))
     if device.type == "cuda":
         _lay_out(network, torch.channels_last)
-    classifier = Classifier(network.train(), near, recipe, seed, on_epoch)
+    classifier = Classifier(network.train(), data.near(device), recipe, seed, on_epoch)
     trainer = make_trainer(recipe.epochs)
     trainer.fit(classifier)
     if trainer.received_sigterm:

@@ -1,7 +1,7 @@
 """The images that a network learns from and is judged by, as they lie in memory."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -41,6 +41,10 @@ class ImageData:
     """Of each channel of the train part, black 0 and white 1."""
     std: tuple[float, ...]
     """Population standard deviation of each channel of the train part, in the same unit; one grey level at least."""
+
+    def near(self, device: torch.device) -> "ImageData":
+        """The same data, with what trains and what judges in the memory of a device."""
+        return replace(self, train=self.train.to(device), validation=self.validation.to(device))
 
     @property
     def image(self) -> tuple[int, int, int]:
