@@ -1,0 +1,68 @@
+"""Joint of chain, training and results: the proxies of a study, held against training as the winner will be trained."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from nas_attn.chain import Chain
+from nas_attn.results.audit import Audit, Ranking, audit, step_ranking
+from nas_attn.results.spread import spread_out
+from nas_attn.settings import FINAL, Step
+from nas_attn.space import Architecture
+from nas_attn.training import gradnorm, jacob_cov, synflow
+
+_POOL = 1000  # networks from which those of an audit are chosen, where nothing was screened
+_IMAGES = 64  # by which untrained networks are scored
+
+
+@dataclass(frozen=True)
+class Audited:
+    """What an audit has found, and where it is written."""
+
+    audit: Audit
+    verdict: Sequence[str]
+    files: Sequence[Path]
+
+
+def run_audit(chain: Chain, networks: int, seeds: int) -> Audited:
+    """Judge so many networks by every step of a chain, and train them as the winner will be, with so many seeds.
+
+    They are spread over the range of FLOPs, and over the ranking of a supernet where the chain begins with one. Raises
+    as `Chain.run` does.
+    """
+    file = chain.folder.file
+    proxies = [step for step in file.steps if step.name != FINAL]
+    chosen = _chosen(chain, proxies[0] if proxies else None, networks)
+    for step in proxies:
+        chain.look(step, chosen)
+    full = file.model_copy(update={"chain": (Step(proxy="final", seeds=seeds, networks=len(chosen)),)}).steps[0]
+    chain.look(full, chosen)
+    keys = {architecture.key for architecture in chosen}
+    rows = [row for row in chain.folder.all_rows() if row.key in keys]
+    rankings = [
+        step_ranking(rows, step.name, shared_seconds=chain.shared_seconds(step), shared_by=step.networks or 1)
+        for step in proxies
+    ]
+    found = audit([row for row in rows if row.step == FINAL], [*rankings, *_untrained(chain, full, chosen)])
+    return Audited(found, (), ())
+
+
+def _chosen(chain: Chain, first: Step | None, networks: int) -> list[Architecture]:
+    """Architectures over the whole range, in the order of their FLOPs."""
+    scores: Mapping[str, float] | None = None
+    if first is not None and first.proxy == "supernet":
+        chain.look(first)
+        pool = chain.pool(first.networks or 1)
+        scores = {key: -row.loss for key, row in chain.rows(first).items()}
+    else:
+        pool = chain.pool(_POOL)
+    known = {architecture.key: architecture for architecture in pool}
+    flops = {key: float(chain.ledger.price(architecture).flops) for key, architecture in known.items()}
+    return [known[key] for key in spread_out(flops, scores, networks, chain.folder.file.seed, Architecture().key)]
+
+
+def _untrained(chain: Chain, full: Step, chosen: Sequence[Architecture]) -> list[Ranking]:
+    """The orders that scores of untrained networks give."""
+    treatment, train = chain.treatment(full), chain.data.train
