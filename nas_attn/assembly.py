@@ -12,7 +12,7 @@ from torch import nn
 from nas_attn.attention import STARTS, IdentityStart, attention_class, keyword_options
 from nas_attn.backbones import load_backbone_weights, network
 from nas_attn.settings import Backbone
-from nas_attn.space import Architecture, Attention, InputError, Placement, Site, allowed, parse
+from nas_attn.space import Architecture, Attention, InputError, Site, allowed
 
 _LOG = logging.getLogger(__name__)
 
@@ -50,19 +50,6 @@ def build(
     if chosen.weights is not None and torch.get_default_device().type != "meta":
         _log_new(chosen, load_backbone_weights(built, chosen, in_channels=in_channels, classes=classes))
     return built
-
-
-def identity_started(architecture: Architecture) -> Architecture:
-    """The same attentions at the same sites, all of them starting as the identity.
-
-    >>> print(identity_started(parse("stage1.block0.branch=se(reduction=4)")))
-    stage1.block0.branch=se(reduction=4,start=identity)
-    """
-
-    def started(attention: Attention) -> Attention:
-        return Attention(attention.kind, tuple({**dict(attention.options), "start": "identity"}.items()))
-
-    return Architecture(tuple(Placement(at.site, started(at.attention)) for at in architecture.placements))
 
 
 @cache
