@@ -1,20 +1,20 @@
 """Joint of study, evaluation and pretraining: the steps of a study's chain, each on what the step before found best."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from nas_attn.backbones import narrowed
 from nas_attn.cost import Readings, device_name
-from nas_attn.evaluation import Evaluator, OnEpoch, timing_device
+from nas_attn.evaluation import Costs, Evaluator, OnEpoch, timing_device
 from nas_attn.jobs import Workers
 from nas_attn.ledger import Ledger, open_ledger
-from nas_attn.pretraining import Nursery, OnPretrained
+from nas_attn.pretraining import Kept, Nursery, OnPretrained
 from nas_attn.results import Evaluation, agreement
 from nas_attn.results.spaces import filled
 from nas_attn.settings import FINAL, Backbone, ImageFacts, Step, StudyFile
@@ -26,7 +26,6 @@ from nas_attn.study import (
     StudyFolder,
     begin_study,
     find_study,
-    over_budget,
     promoted,
     screen,
     write_asked,
@@ -36,6 +35,8 @@ from nas_attn.supernet import Supernet, screened
 from nas_attn.timing import OnTimed, Predictor, Timing, host, predictor
 from nas_attn.training import ImageData, TrainingFailed, load_data, reduced
 from nas_attn.treatment import Treatment
+
+_JUDGED_AT_ONCE = 512  # images, in screening
 
 _OF_NO_ROW = {"name", "networks", "seeds", "score", "epochs", "learning_rate", "batch_size"}
 """What a step says that does not change its rows, or that its recipe says."""
@@ -107,7 +108,7 @@ class Chain:
             learnt = self._predictor if self.folder.file.latency.source == "predicted" else None
             if learnt is not None:
                 write_prediction(study, agreement(learnt.prediction.left_out_ms, learnt.prediction.latencies_ms))
-            evaluator = Evaluator(self.timing, learnt, treatment, workers, self.watch.on_epoch)
+            evaluator = Evaluator(Costs(self.timing, learnt), treatment, workers, self.watch.on_epoch)
             search = Search(study, self.space, self.folder.file, step, evaluator, self.watch.on_row, given)
             return search.run(step.networks or 1 if given is None else len(given))
 
@@ -144,30 +145,36 @@ class Chain:
         if step.proxy == "scratch":
             return treatment
         if step.weights == "supernet":
-            return replace(treatment, start="inherit", inherited=self._supernet.weights_of)
-        trained = self.backbone.model_copy(update={"weights": str(self._base)})
+            return replace(treatment, start="inherit", inherited=self._supernet[0].weights_of)
+        trained = self.backbone.model_copy(update={"weights": str(self._base.path)})
         return replace(treatment, start="inherit", backbone=trained)
 
+    def shared_seconds(self, step: Step) -> float:
+        """What was trained once for a step took, for all of its networks together."""
+        if step.proxy == "scratch":
+            return 0.0
+        return self._supernet[1].seconds if "supernet" in (step.proxy, step.weights) else self._base.seconds
+
     @cached_property
-    def _base(self) -> Path:
+    def _base(self) -> Kept:
         """The trained bare backbone."""
         with _told("the bare backbone"):
-            return self.nursery.base(self.folder.file.base_recipe).path
+            return self._nursery.base(self.folder.file.base_recipe)
 
     @cached_property
-    def _supernet(self) -> Supernet:
+    def _supernet(self) -> tuple[Supernet, Kept]:
         """The trained network that holds every answer."""
-        file = self.folder.file
-        step = file.steps[0]
-        extreme = self.ledger.space_prices(self.space).extreme("macs", dearest=True)
-        dearest = filled(self.space, np.array([extreme]))[0] if step.sandwich else None
+        file, step = self.folder.file, self.folder.file.steps[0]
+        prices = self.ledger.space_prices(self.space)
+        dearest = filled(self.space, np.array([prices.extreme("macs", dearest=True)]))
         limits = {measure: limit for measure, limit in file.budget.limits.items() if measure != "latency_ms"}
+        sandwich = [Architecture(), *dearest] if step.sandwich else []
         with _told("the supernet"):
             recipe = step.recipe(file.base_recipe)
-            return self.nursery.supernet(self.space, recipe, dearest, self._fits, limits)[0]
+            return self._nursery.supernet(self.space, recipe, self._fits, limits, sandwich)
 
     @property
-    def nursery(self) -> Nursery:
+    def _nursery(self) -> Nursery:
         """Where what all networks share is trained and kept."""
         file, folder = self.folder.file, self.folder.path / "trained"
         return Nursery(folder, self.backbone, self.data, file.trainer, file.seed, self.watch.on_pretrained)
@@ -176,20 +183,30 @@ class Chain:
     def _predictor(self) -> Predictor:
         return predictor(self.timing, self.space, self.watch.on_timed)
 
-    def _screen(self, study: Study, step: Step, architectures: Sequence[Architecture]) -> str:
-        evaluator = Evaluator(self.timing, self._forecasts, None, None, self.watch.on_epoch)
-        images = reduced(self.data, step.data_share, 1)
+    def _screen(self, study: optuna.Study, step: Step, architectures: Sequence[Architecture]) -> str:
+        file, supernet = self.folder.file, self._supernet[0]
+        timed = "latency_ms" in file.objectives or file.budget.max_latency_ms is not None
+        costs = Costs(self.timing, self._predictor if timed else None)
 
         def score(chosen: Sequence[Architecture]) -> Iterator[Evaluation]:
-            found = screened(self._supernet, images, chosen, step.calibration, self.folder.file.seed)
-            for architecture, judged in zip(chosen, found, strict=True):
-                row = evaluator.count(architecture)
-                row = evaluator.time(row) if evaluator.predictor else row
-                yield replace(row, **judged, state="complete", seed=self.folder.file.seed, step=step.name)
+            judged = screened(
+                supernet,
+                self.data,
+                chosen,
+                calibration=step.calibration,
+                batch_size=_JUDGED_AT_ONCE,
+                seed=file.seed,
+            )
+            began = time.perf_counter()
+            for architecture, found in zip(chosen, judged, strict=True):
+                row = costs.predict(costs.count(architecture))
+                seconds, began = time.perf_counter() - began, time.perf_counter()
+                yield replace(row, **asdict(found), state="complete", seed=file.seed, train_seconds=seconds)
 
-        return screen(study, self.space, step, architectures, score, self.watch.on_screened)
+        screen(study, self.space, step, architectures, score, self.watch.on_screened, file.budget)
+        return f"{len(architectures)} networks are screened"
 
-    def _study(self, step: Step) -> Study:
+    def _study(self, step: Step) -> optuna.Study:
         """The Optuna study of a step, which goes on only where it asks what it did."""
         path, file = self.folder.path, self.folder.file
         study = find_study(path, file.search.storage, step.name)

@@ -25,17 +25,12 @@ OnEpoch = Callable[[Evaluation, int, int], None]
 
 
 @dataclass(frozen=True)
-class Evaluator:
-    """Finds out about the architectures of one step of a study."""
+class Costs:
+    """Finds out what architectures cost, before any is trained."""
 
     timing: Timing
     predictor: Predictor | None
     """Where latencies are predicted, by what."""
-    treatment: Treatment
-    """How networks are trained in this step."""
-    workers: Workers | None
-    """Processes that train; without them training is done here."""
-    on_epoch: OnEpoch
 
     def count(self, architecture: Architecture) -> Evaluation:
         """Parameters, MACs and FLOPs for one image, without running anything."""
@@ -62,10 +57,15 @@ class Evaluator:
         It is measured on the untrained network, or, where latencies are predicted and this one is not measured yet,
         predicted.
         """
-        architecture = parse(row.architecture)
-        if self.predictor is None or self.timing.known(architecture):
+        if self.predictor is None or self.timing.known(parse(row.architecture)):
             return self.measure(row)
-        forecast = self.predictor.of(architecture)
+        return self.predict(row)
+
+    def predict(self, row: Evaluation) -> Evaluation:
+        """The row with its latency predicted; without a predictor, as it is."""
+        if self.predictor is None:
+            return row
+        forecast = self.predictor.of(parse(row.architecture))
         return replace(
             row,
             **self._target,
@@ -108,6 +108,30 @@ class Evaluator:
             "latency_runtime": target.runtime,
             "latency_layout": "channels_last" if target.channels_last else "contiguous",
         }
+
+
+@dataclass(frozen=True)
+class Evaluator:
+    """Finds out about the architectures of one step of a study."""
+
+    costs: Costs
+    treatment: Treatment
+    """How networks are trained in this step."""
+    workers: Workers | None
+    """Processes that train; without them training is done here."""
+    on_epoch: OnEpoch
+
+    def count(self, architecture: Architecture) -> Evaluation:
+        """As `Costs.count`."""
+        return self.costs.count(architecture)
+
+    def time(self, row: Evaluation) -> Evaluation:
+        """As `Costs.time`."""
+        return self.costs.time(row)
+
+    def measure(self, row: Evaluation) -> Evaluation:
+        """As `Costs.measure`."""
+        return self.costs.measure(row)
 
     def train(self, row: Evaluation) -> Future[Evaluation]:
         """The row with accuracy and losses, once it is trained with the seed that it says."""

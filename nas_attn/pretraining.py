@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -18,10 +18,6 @@ from nas_attn.supernet import Supernet, build_supernet, variants
 from nas_attn.training import ImageData, Variants, train
 from nas_attn.treatment import read_weights, write_weights
 
-Affordable = Callable[[Architecture], bool]
-"""Whether an architecture fits the budget."""
-Limits = Mapping[str, float]
-"""What measures of a network may be at most."""
 OnPretrained = Callable[[str, int, int], None]
 """Called with `base` or `supernet`, the epochs done and the epochs in all."""
 
@@ -59,21 +55,25 @@ class Nursery:
         return self._once("base", bare, recipe, {})
 
     def supernet(
-        self, space: SearchSpace, recipe: Recipe, sandwich: Architecture | None, affordable: Affordable, limits: Limits
+        self,
+        space: SearchSpace,
+        recipe: Recipe,
+        affordable: Callable[[Architecture], bool],
+        limits: Mapping[str, float],
+        sandwich: Sequence[Architecture],
     ) -> tuple[Supernet, Kept]:
-        """One network that holds every answer of a space, trained on what fits the budget's limits.
+        """One network that holds every answer of a space, trained on those that fit a budget's limits.
 
-        With `sandwich`, the dearest architecture, each step learns of that and of the bare network too. Raises as
-        `train` does.
+        Each step learns of the `sandwich` too. Raises `InputError` where nothing fits, and as `train` does.
         """
         supernet = build_supernet(space, self.backbone, **self._shape, seed=self.seed)
         asked = {
-            "sandwich": sandwich and str(sandwich),
+            "sandwich": list(map(str, sandwich)),
             "limits": limits,
             "slots": [[list(map(str, filling)) for filling in slot.fillings()] for slot in space.slots],
         }
-        sampled = variants(supernet, space, self.seed, affordable, sandwich)
-        return supernet, self._once("supernet", supernet.network, recipe, asked, sampled)
+        sampled = variants(supernet, space, self.seed, affordable=affordable, sandwich=sandwich)
+        return supernet, self._once("supernet", supernet, recipe, asked, sampled)
 
     @property
     def _shape(self) -> dict[str, int]:
