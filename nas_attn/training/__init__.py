@@ -5,7 +5,9 @@ from .device import training_device
 from .failure import TrainingFailed, memory_faults_told
 from .fit import Score, score, train
 from .images import ImageData, Part
+from .recalibration import Judged, recalibration
 from .sources import load_data
+from .zero_cost import gradnorm, jacob_cov, synflow
 
 __all__ = [
     "ImageData",
@@ -19,4 +21,9 @@ __all__ = [
     "train",
     "score",
     "training_device",
+    "Judged",
+    "recalibration",
+    "gradnorm",
+    "jacob_cov",
+    "synflow",
 ]
