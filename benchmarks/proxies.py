@@ -18,10 +18,9 @@ import typer
 from stock import stock_seconds
 
 import nas_attn
-from nas_attn.chain import Watch
+from nas_attn.chain import Chain, Watch
 from nas_attn.results.audit import Audit
 from nas_attn.results.pairing import paired_factor
-from nas_attn.settings import FINAL
 from nas_attn.study import StudyFolder
 
 SPACE = """
@@ -150,14 +149,13 @@ def _tell_row(row: object, trained: int) -> None:
 
 def _stock(folder: StudyFolder, spellings: list[str], number: int) -> float:
     """Seconds that what people write today takes for a candidate, by the recipe of the whole training."""
-    from nas_attn.chain import Chain
-
     chain = Chain.open(folder)
     chosen = random.Random(0).sample(spellings, min(number, len(spellings)))
     recipe = folder.file.recipe if folder.file.final == "scratch" else folder.file.base_recipe
     build = {"in_channels": chain.data.image[0], "classes": chain.data.classes}
     return median(
-        stock_seconds(nas_attn.build(nas_attn.parse(one), chain.backbone, **build), chain.data, recipe) for one in chosen
+        stock_seconds(nas_attn.build(nas_attn.parse(one), chain.backbone, **build), chain.data, recipe)
+        for one in chosen
     )
 
 

@@ -1,17 +1,18 @@
 """Joint of chain, training and results: the proxies of a study, held against training as the winner will be trained."""
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
+from torch import nn
 
 from nas_attn.chain import Chain
 from nas_attn.results.audit import Audit, Ranking, audit, step_ranking
 from nas_attn.results.spread import spread_out
 from nas_attn.settings import FINAL, Step
 from nas_attn.space import Architecture
-from nas_attn.training import gradnorm, jacob_cov, synflow
+from nas_attn.training import Normalise, batches_in_order, gradnorm, jacob_cov, synflow
 
 _POOL = 1000  # networks from which those of an audit are chosen, where nothing was screened
 _IMAGES = 64  # by which untrained networks are scored
@@ -65,4 +66,19 @@ def _chosen(chain: Chain, first: Step | None, networks: int) -> list[Architectur
 
 def _untrained(chain: Chain, full: Step, chosen: Sequence[Architecture]) -> list[Ranking]:
     """The orders that scores of untrained networks give."""
-    treatment, train = chain.treatment(full), chain.data.train
+    treatment, normalise = chain.treatment(full), Normalise(chain.data)
+    images, labels = next(iter(batches_in_order(chain.data.train, _IMAGES)))
+    images = normalise(images)
+    scores: dict[str, Callable[[nn.Module], float]] = {
+        "synflow": lambda network: synflow(network, chain.data.image),
+        "jacob_cov": lambda network: jacob_cov(network, images),
+        "gradnorm": lambda network: gradnorm(network, images, labels),
+    }
+    networks = {architecture.key: treatment.build(architecture, chain.folder.file.seed) for architecture in chosen}
+    return [_scored(name, score, networks) for name, score in scores.items()]
+
+
+def _scored(name: str, score: Callable[[nn.Module], float], networks: Mapping[str, nn.Module]) -> Ranking:
+    began = time.perf_counter()
+    scores = {key: score(network) for key, network in networks.items()}
+    return Ranking(name, scores, "zero-cost", (time.perf_counter() - began) / len(networks))

@@ -22,6 +22,7 @@ from nas_attn.space import Architecture, InputError, SearchSpace
 from nas_attn.spacefile import load_space
 from nas_attn.study import (
     OnRow,
+    OptunaStudy,
     Search,
     StudyFolder,
     begin_study,
@@ -168,7 +169,7 @@ class Chain:
         prices = self.ledger.space_prices(self.space)
         dearest = filled(self.space, np.array([prices.extreme("macs", dearest=True)]))
         limits = {measure: limit for measure, limit in file.budget.limits.items() if measure != "latency_ms"}
-        sandwich = [Architecture(), *dearest] if step.sandwich else []
+        sandwich = list(filter(self._fits, (Architecture(), *dearest))) if step.sandwich else []
         with _told("the supernet"):
             recipe = step.recipe(file.base_recipe)
             return self._nursery.supernet(self.space, recipe, self._fits, limits, sandwich)
@@ -183,7 +184,7 @@ class Chain:
     def _predictor(self) -> Predictor:
         return predictor(self.timing, self.space, self.watch.on_timed)
 
-    def _screen(self, study: optuna.Study, step: Step, architectures: Sequence[Architecture]) -> str:
+    def _screen(self, study: OptunaStudy, step: Step, architectures: Sequence[Architecture]) -> str:
         file, supernet = self.folder.file, self._supernet[0]
         timed = "latency_ms" in file.objectives or file.budget.max_latency_ms is not None
         costs = Costs(self.timing, self._predictor if timed else None)
@@ -206,7 +207,7 @@ class Chain:
         screen(study, self.space, step, architectures, score, self.watch.on_screened, file.budget)
         return f"{len(architectures)} networks are screened"
 
-    def _study(self, step: Step) -> optuna.Study:
+    def _study(self, step: Step) -> OptunaStudy:
         """The Optuna study of a step, which goes on only where it asks what it did."""
         path, file = self.folder.path, self.folder.file
         study = find_study(path, file.search.storage, step.name)

@@ -109,4 +109,3 @@ class Study:
 def open_study(path: Path | str) -> Study:
     """Open a study's folder; raises `InputError` where its `study.toml` is missing or has faults."""
     return Study(StudyFolder.open(path))
-

@@ -27,7 +27,7 @@ class Treatment:
     """As this step sees it."""
     recipe: Recipe
     start: Start
-    """Whether attentions begin as they are declared (`scratch`), or as the identity in a trained network (`inherit`)."""
+    """Whether attentions begin as they are declared (`scratch`), or as the identity (`inherit`)."""
     trainer: Mapping[str, Any] = field(default_factory=dict)
     inherited: Callable[[Architecture], Mapping[str, Tensor]] | None = None
     """All weights of an architecture with identity start, where more than the backbone's are inherited."""

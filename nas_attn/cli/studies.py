@@ -15,7 +15,9 @@ StudyPath = Annotated[Path, typer.Argument(help="A study's folder; it holds a st
 
 Jobs = Annotated[
     int,
-    typer.Option(min=1, help="Networks to train at a time, each in a process and, with several GPUs, on one of its own."),
+    typer.Option(
+        min=1, help="Networks to train at a time, each in a process and, with several GPUs, on one of its own."
+    ),
 ]
 
 

@@ -15,13 +15,14 @@ from .record import (
 from .samplers import SAMPLERS
 from .screen import OnProgress, Score, screen
 from .search import Evaluator, OnRow, Search
-from .storage import begin_study, find_study, hold, storage_faults_told, storage_url
+from .storage import OptunaStudy, begin_study, find_study, hold, storage_faults_told, storage_url
 
 __all__ = [
     "SAMPLERS",
     "Evaluator",
     "OnProgress",
     "OnRow",
+    "OptunaStudy",
     "Score",
     "Search",
     "StudyFolder",

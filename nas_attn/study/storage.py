@@ -15,6 +15,9 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from nas_attn.results import DIRECTIONS
 from nas_attn.space import InputError
 
+OptunaStudy = optuna.Study
+"""What a step of a study is kept as."""
+
 _SQLITE = "sqlite:///"
 
 

@@ -1,10 +1,12 @@
 """How well a network does: images in three parts, a recipe, and the score of what they make of it."""
 
+from .batches import batches_in_order
 from .classifier import Classifier, OnEpoch
 from .device import training_device
 from .failure import TrainingFailed, memory_faults_told
 from .fit import Score, score, train
 from .images import ImageData, Part
+from .judging import Normalise
 from .recalibration import Judged, recalibration
 from .sources import load_data
 from .zero_cost import gradnorm, jacob_cov, synflow
@@ -22,6 +24,8 @@ __all__ = [
     "score",
     "training_device",
     "Judged",
+    "Normalise",
+    "batches_in_order",
     "recalibration",
     "gradnorm",
     "jacob_cov",
