@@ -1,15 +1,23 @@
 """The images that a network learns from and is judged by, as they lie in memory."""
 
+import hashlib
+import logging
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
+from .loader import LoaderPart
+
+_LOG = logging.getLogger(__name__)
 _LEAST_STD = 1 / 255
+_LARGEST_SHARE = 0.5
+_AT_ONCE = 1024
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Part:
     """Some labelled images: those that train, that judge, or that the search never sees."""
 
@@ -17,45 +25,95 @@ class Part:
     """uint8, (N, C, H, W)."""
     labels: Tensor
     """int64, (N,); an index into the class names."""
+    streams_to: torch.device | None = None
+    """The device to which batches are copied one after the other, from the host's memory; None: all images lie where
+    they are used."""
 
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def image(self) -> tuple[int, int, int]:
+        """Channels, height and width of every image."""
+        channels, height, width = self.images.shape[1:]
+        return channels, height, width
+
+    @property
+    def device(self) -> torch.device:
+        """Where batches come out."""
+        return self.streams_to or self.images.device
+
     def to(self, device: torch.device) -> "Part":
-        """The same part in the memory of a device."""
+        """The same part for a device: in its memory, or streaming where it would take more than half of what is free.
+
+        Only a CUDA device tells how much is free; every other takes the part whole.
+        """
+        if device == self.device:
+            return self
+        size, free = self.images.nbytes, _free_bytes(device)
+        named = f"{len(self):,} images ({_gib(size)})"
+        if size > _LARGEST_SHARE * free:
+            _LOG.info("%s stream to %s from the host's memory, for %s are free there", named, device, _gib(free))
+            return Part(self.images.cpu(), self.labels.cpu(), streams_to=device)
+        _LOG.info("%s lie in the memory of %s", named, device)
         return Part(self.images.to(device), self.labels.to(device))
 
+    @cached_property
+    def mean_colour(self) -> Tensor:
+        """The mean of each channel, rounded to a grey level: uint8, (C,), where batches come out."""
+        chunks = torch.split(self.images, _AT_ONCE)
+        total = torch.stack([chunk.sum((0, 2, 3), dtype=torch.int64) for chunk in chunks]).sum(0)
+        height, width = self.image[1:]
+        return (total.cpu().double() / (len(self) * height * width)).round().to(torch.uint8).to(self.device)
 
-@dataclass(frozen=True, slots=True, eq=False)
+    @cached_property
+    def digest(self) -> str:
+        """The SHA-256 of shape, images and labels, wherever they lie."""
+        digest = hashlib.sha256(repr(tuple(self.images.shape)).encode())
+        for chunk in (*torch.split(self.images, _AT_ONCE), self.labels):
+            digest.update(chunk.cpu().numpy().tobytes())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
 class ImageData:
     """A data set in three disjoint parts."""
 
-    train: Part
+    train: Part | LoaderPart
     """What the weights are fitted to."""
-    validation: Part
+    validation: Part | LoaderPart
     """What the search judges by."""
-    test: Part
+    test: Part | LoaderPart
     """What the search never sees."""
     class_names: tuple[str, ...]
     mean: tuple[float, ...]
-    """Of each channel of the train part, black 0 and white 1."""
+    """Of each channel of the train part, black 0 and white 1; 0 where a user's loader makes images that are no pixels
+    any more."""
     std: tuple[float, ...]
     """Population standard deviation of each channel of the train part, in the same unit; one grey level at least."""
 
     def near(self, device: torch.device) -> "ImageData":
-        """The same data, with what trains and what judges in the memory of a device."""
+        """The same data as a device that trains and judges wants them: in its memory, or streaming to it."""
         return replace(self, train=self.train.to(device), validation=self.validation.to(device))
 
     @property
     def image(self) -> tuple[int, int, int]:
         """Channels, height and width of every image."""
-        channels, height, width = self.train.images.shape[1:]
-        return channels, height, width
+        return self.train.image
 
     @property
     def classes(self) -> int:
         """How many classes there are."""
         return len(self.class_names)
+
+    @cached_property
+    def digest(self) -> str:
+        """The SHA-256 of all that a trained network depends on: what trains, what judges, and the classes.
+
+        Of a user's module it is that of its source file, its arguments and the facts about its images.
+        """
+        facts = (self.train.digest, self.validation.digest, self.class_names, self.mean, self.std)
+        return hashlib.sha256(repr(facts).encode()).hexdigest()
 
 
 def spread(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -66,12 +124,34 @@ def spread(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
     >>> spread(torch.tensor([0, 255], dtype=torch.uint8).reshape(2, 1, 1, 1))
     ((0.5,), (0.5,))
     """
+    return spread_of_levels(count_levels(images))
+
+
+def count_levels(images: Tensor) -> Tensor:
+    """How often each grey level occurs in each channel of uint8 images (N, C, H, W): int64, (C, 256)."""
+    return torch.stack([torch.bincount(channel.flatten(), minlength=256) for channel in images.unbind(1)])
+
+
+def spread_of_levels(counts: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of each channel, as `spread` gives them, of how often each level occurs, (C, 256)."""
     levels = torch.arange(256, dtype=torch.float64) / 255
     means, stds = [], []
-    for channel in images.unbind(1):
-        shares = torch.bincount(channel.flatten(), minlength=256).double() / channel.numel()
+    for channel in counts.cpu():
+        shares = channel.double() / channel.sum()
         mean = float((shares * levels).sum())
         variance = float((shares * (levels - mean) ** 2).sum())
         means.append(mean)
         stds.append(max(math.sqrt(variance), _LEAST_STD))
     return tuple(means), tuple(stds)
+
+
+def _free_bytes(device: torch.device) -> float:
+    """What a device can still hold; what torch keeps there for reuse counts as free."""
+    if device.type != "cuda":
+        return math.inf
+    free, _ = torch.cuda.mem_get_info(device)
+    return float(free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device))
+
+
+def _gib(size: float) -> str:
+    return f"{size / 2**30:.2f} GiB"

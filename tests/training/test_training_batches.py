@@ -1,3 +1,5 @@
+import math
+from dataclasses import replace
 from itertools import chain
 
 import numpy as np
@@ -8,10 +10,11 @@ from hypothesis import strategies as st
 
 from nas_attn.settings import Recipe
 from nas_attn.training import Part
-from nas_attn.training.augmentation import Augmentation, augment, draw_augmentation
+from nas_attn.training.augmentation import Augmentation, Blots, augment, draw_augmentation
 from nas_attn.training.batches import batches_in_order, steps, training_batches
 
-BOTH = Recipe(horizontal_flip=True, crop_padding=2)
+TWO = {"horizontal_flip": True, "crop_padding": 2}
+BOTH = Recipe(**TWO)
 
 
 def part(images, channels=1, height=3, width=5):
@@ -52,7 +55,7 @@ def test_crops_and_mirrors_are_what_a_loop_over_pixels_makes(data, padding, heig
 
 
 def test_half_the_images_are_mirrored_and_every_crop_is_as_likely():
-    drawn = draw_augmentation(9000, BOTH, torch.Generator().manual_seed(0))
+    drawn = draw_augmentation(part(9000), BOTH, torch.Generator().manual_seed(0))
     assert drawn.mirrored.float().mean() == pytest.approx(0.5, abs=0.03)
     crops = torch.bincount(5 * drawn.corners[:, 0] + drawn.corners[:, 1])
     assert len(crops) == 25
@@ -60,15 +63,16 @@ def test_half_the_images_are_mirrored_and_every_crop_is_as_likely():
     assert crops.max() < 450
 
 
-def test_a_recipe_may_ask_for_one_of_the_two_or_neither():
+def test_a_recipe_may_ask_for_one_of_them_or_none():
     generator = torch.Generator().manual_seed(0)
-    assert draw_augmentation(100, Recipe(), generator) is None
-    only_flip = draw_augmentation(100, Recipe(horizontal_flip=True), generator)
+    assert draw_augmentation(part(100), Recipe(), generator) is None
+    only_flip = draw_augmentation(part(100), Recipe(horizontal_flip=True), generator)
     assert only_flip.mirrored.any()
     assert not only_flip.corners.any()
-    only_crop = draw_augmentation(100, Recipe(crop_padding=1), generator)
+    only_crop = draw_augmentation(part(100), Recipe(crop_padding=1), generator)
     assert not only_crop.mirrored.any()
     assert only_crop.corners.unique().tolist() == [0, 1, 2]
+    assert only_crop.blots is None
 
 
 @settings(max_examples=40, deadline=None)
@@ -81,6 +85,62 @@ def test_an_epoch_shows_every_image_once_but_never_a_batch_of_one(images, size):
     numbers = list(chain.from_iterable(shown))
     left_out = 1 if images % size == 1 and images > 1 else 0
     assert len(set(numbers)) == len(numbers) == images - left_out
+
+
+def blotted_by_hand(image, centre, side, colour):
+    """Blot out a square of one image (C, H, W), pixel by pixel."""
+    made = image.copy()
+    height, width = image.shape[1:]
+    top, left = (math.floor(share * length) - side // 2 for share, length in zip(centre, (height, width), strict=True))
+    for y in range(top, top + side):
+        for x in range(left, left + side):
+            if 0 <= y < height and 0 <= x < width:
+                made[:, y, x] = colour
+    return made
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data(), st.integers(1, 7), st.integers(1, 5), st.integers(1, 5))
+def test_blots_are_what_a_loop_over_pixels_makes(data, side, height, width):
+    images = part(4, channels=2, height=height, width=width).images
+    share = st.floats(0, 1, exclude_max=True, width=32)
+    centres = torch.tensor(data.draw(st.lists(st.tuples(share, share), min_size=6, max_size=6)), dtype=torch.float32)
+    mirrored = torch.tensor(data.draw(st.lists(st.booleans(), min_size=6, max_size=6)))
+    rows = torch.tensor(data.draw(st.permutations(range(6)))[:4])
+    plain = Augmentation(mirrored, torch.ones(6, 2, dtype=torch.int64), 1)
+    blots = Blots(centres, side, torch.tensor([3, 250], dtype=torch.uint8))
+    made = augment(images, replace(plain, blots=blots), rows)
+    for image, row, result in zip(augment(images, plain, rows).numpy(), rows, made.numpy(), strict=True):
+        assert np.array_equal(result, blotted_by_hand(image, centres[row].numpy(), side, [3, 250]))
+
+
+def test_blots_have_the_mean_colour_and_lie_anywhere_with_equal_chance():
+    data = part(2500, channels=3)
+    drawn = draw_augmentation(data, Recipe(cutout=1), torch.Generator().manual_seed(0)).blots
+    assert drawn.colour.tolist() == np.rint(data.images.numpy().mean((0, 2, 3))).tolist()
+    places = (drawn.centres.double() * torch.tensor([5, 5])).long()
+    counts = torch.bincount(5 * places[:, 0] + places[:, 1])
+    assert len(counts) == 25
+    assert counts.min() > 60
+    assert counts.max() < 140
+
+
+def test_blotting_changes_neither_mirrors_nor_crops_nor_order():
+    data = part(30, height=6, width=6)
+    without, blotted = (training_batches(data, recipe, 2, 3) for recipe in (BOTH, Recipe(cutout=2, **TWO)))
+    assert seen(without) == seen(blotted)
+    assert torch.equal(without.augmentation.mirrored, blotted.augmentation.mirrored)
+    assert torch.equal(without.augmentation.corners, blotted.augmentation.corners)
+    for (plain, _), (images, _) in zip(without, blotted, strict=True):
+        assert 0 < (plain != images).sum() <= 4 * len(images)
+
+
+def test_blots_stay_whether_images_are_mirrored_and_cropped_or_not():
+    alone, with_others = (
+        draw_augmentation(part(30), recipe, torch.Generator().manual_seed(0))
+        for recipe in (Recipe(cutout=2), Recipe(cutout=2, **TWO))
+    )
+    assert torch.equal(alone.blots.centres, with_others.blots.centres)
 
 
 def test_seed_and_epoch_fix_order_and_augmentation():
