@@ -8,8 +8,13 @@ from pathlib import Path
 from torch import nn
 
 from nas_attn.chain import Chain
-from nas_attn.results.audit import Audit, Ranking, audit, step_ranking
+from nas_attn.results.audit import Audit, Ranking, step_ranking
+from nas_attn.results.audit_picture import audit_chart
+from nas_attn.results.audit_table import audit_table, network_table, write_frame
+from nas_attn.results.pictures import write_png
+from nas_attn.results.rankings import audited, write_rankings
 from nas_attn.results.spread import spread_out
+from nas_attn.results.verdict import sentences
 from nas_attn.settings import FINAL, Step
 from nas_attn.space import Architecture
 from nas_attn.training import Normalise, batches_in_order, gradnorm, jacob_cov, synflow
@@ -40,14 +45,23 @@ def run_audit(chain: Chain, networks: int, seeds: int) -> Audited:
         chain.look(step, chosen)
     full = file.model_copy(update={"chain": (Step(proxy="final", seeds=seeds, networks=len(chosen)),)}).steps[0]
     chain.look(full, chosen)
-    keys = {architecture.key for architecture in chosen}
-    rows = [row for row in chain.folder.all_rows() if row.key in keys]
+    rows = chain.folder.all_rows()
     rankings = [
         step_ranking(rows, step.name, shared_seconds=chain.shared_seconds(step), shared_by=step.networks or 1)
         for step in proxies
     ]
-    found = audit([row for row in rows if row.step == FINAL], [*rankings, *_untrained(chain, full, chosen)])
-    return Audited(found, (), ())
+    rankings += _untrained(chain, full, chosen)
+    write_rankings(rankings, chain.folder.path / "audit.json")
+    return _written(chain.folder.path, audited(rows, rankings))
+
+
+def _written(folder: Path, found: Audit) -> Audited:
+    """The audit as tables and as a picture."""
+    rankings, networks, picture = folder / "audit.csv", folder / "audit-networks.csv", folder / "audit.png"
+    write_frame(audit_table(found), rankings)
+    write_frame(network_table(found), networks)
+    write_png(audit_chart(found, folder.absolute().name), picture)
+    return Audited(found, sentences(found), (rankings, networks, picture))
 
 
 def _chosen(chain: Chain, first: Step | None, networks: int) -> list[Architecture]:

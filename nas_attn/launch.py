@@ -9,6 +9,7 @@ import pandas as pd
 from torch import nn
 
 from nas_attn.assembly import build
+from nas_attn.audit import Audited, run_audit
 from nas_attn.chain import Chain, Watch, asked_data, image_facts, open_space
 from nas_attn.export import Winner, export
 from nas_attn.results import Evaluation
@@ -37,6 +38,16 @@ class Study:
         """
         with self._held():
             return Chain.open(self.folder, jobs, watch).run(trials)
+
+    def audit(
+        self, networks: int = 24, seeds: int = 3, *, jobs: int = 1, watch: Watch | None = None
+    ) -> Audited:
+        """Hold the steps of the chain against training as the winner will be trained, as `nas_attn.audit` says.
+
+        Rows that are there are reused, and what was interrupted goes on with the next call. Raises as `run` does.
+        """
+        with self._held():
+            return run_audit(Chain.open(self.folder, jobs, watch), networks, seeds)
 
     def table(self) -> pd.DataFrame:
         """One row an architecture, indexed by key, in the order of first trial."""

@@ -12,7 +12,7 @@ from small_study import CHAIN, SPACE, told
 from nas_attn.study import StudyFolder
 
 # Each epoch is kept, not one in so many seconds, so that there is something to go on from.
-CODE = "import nas_attn.training.checkpoint as c; c.EVERY_SECONDS = 0; from nas_attn.cli import main; main()"
+CODE = "import nas_attn.training.checkpoint as c; c.KEEP_EVERY_SECONDS = 0; from nas_attn.cli import main; main()"
 STUDY = CHAIN.replace("epochs = 2, networks = 20", "epochs = 6, networks = 64").replace(
     "[recipe]\nepochs = 2", "[recipe]\nepochs = 3"
 )
