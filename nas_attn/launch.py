@@ -39,9 +39,7 @@ class Study:
         with self._held():
             return Chain.open(self.folder, jobs, watch).run(trials)
 
-    def audit(
-        self, networks: int = 24, seeds: int = 3, *, jobs: int = 1, watch: Watch | None = None
-    ) -> Audited:
+    def audit(self, networks: int = 24, seeds: int = 3, *, jobs: int = 1, watch: Watch | None = None) -> Audited:
         """Hold the steps of the chain against training as the winner will be trained, as `nas_attn.audit` says.
 
         Rows that are there are reused, and what was interrupted goes on with the next call. Raises as `run` does.

@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from .batches import Batch, Batches, batches_in_order
-from .device import training_device
+from .trainer import training_device
 from .failure import memory_faults_told
 from .images import ImageData, Part
 from .judging import Normalise
