@@ -5,12 +5,16 @@ from .device import training_device
 from .failure import TrainingFailed, memory_faults_told
 from .fit import Score, score, train
 from .images import ImageData, Part
+from .loader import LoaderPart
+from .reduction import reduced
 from .sources import load_data
 
 __all__ = [
     "ImageData",
     "Part",
+    "LoaderPart",
     "load_data",
+    "reduced",
     "Classifier",
     "OnEpoch",
     "Score",
