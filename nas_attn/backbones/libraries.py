@@ -1,17 +1,15 @@
 """Networks of timm, of torchvision, and of the user's own modules, as they are."""
 
-import importlib
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
-from types import ModuleType
 from typing import Any
 
 import torch
 from torch import nn
 
-from nas_attn.settings import Backbone, is_named_object, named_object
+from nas_attn.settings import Backbone, is_named_object, library, named_object
 from nas_attn.space import InputError
 
 
@@ -35,21 +33,6 @@ def bare_network(backbone: Backbone, *, in_channels: int, classes: int) -> nn.Mo
     except InputError:
         with torch.device("cpu"), torch.random.fork_rng(devices=()):
             return _make(backbone, in_channels, classes).to("meta")
-
-
-def library(name: str) -> ModuleType:
-    """The library of this name, `timm` or `torchvision`.
-
-    Raises `InputError` where it is not installed, or cannot be imported beside this torch.
-    """
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name != name:
-            raise InputError(f"{name} cannot be imported: {error}") from None
-        raise InputError(f"{name} is not installed; pip install 'nas-attn[{name}]'") from None
-    except Exception as error:  # a torchvision that was not built for this torch fails with a RuntimeError
-        raise InputError(f"{name} cannot be imported: {type(error).__name__}: {error}") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,10 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from nas_attn.settings import Backbone
+from nas_attn.settings import Backbone, library
 from nas_attn.space import InputError
 
 from .attachment import Attentions
-from .libraries import library
 
 _NESTS = ("state_dict", "model")
 _PREFIXES = ("module.", "_orig_mod.")

@@ -3,9 +3,9 @@
 from .backbone import Backbone
 from .chain import FINAL, Start, Step
 from .check import check
-from .data import DataSource, Digits, ImageFacts, ImageFolder, Parquet
+from .data import DataModule, DataSource, Digits, ImageFacts, ImageFolder, Parquet, Torchvision
 from .document import Document, KeyPath, read_document
-from .objects import is_named_object, named_object
+from .objects import is_named_object, library, named_object
 from .recipe import Recipe, Settings
 from .studyfile import Budget, Latency, Objective, Search, StudyFile, read_study_file
 
@@ -13,6 +13,7 @@ __all__ = [
     "FINAL",
     "Backbone",
     "Budget",
+    "DataModule",
     "DataSource",
     "Digits",
     "Document",
@@ -28,8 +29,10 @@ __all__ = [
     "Start",
     "Step",
     "StudyFile",
+    "Torchvision",
     "check",
     "is_named_object",
+    "library",
     "named_object",
     "read_document",
     "read_study_file",

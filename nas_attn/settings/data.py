@@ -1,10 +1,11 @@
 """Which images a study learns from: the `[data]` of a study."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from .objects import is_named_object
 from .recipe import Settings
 
 
@@ -17,15 +18,18 @@ class _Split(Settings):
     """Fixes which image belongs to which part."""
 
 
-class _Files(_Split):
+class _Many(_Split):
+    limit: int | None = Field(None, ge=8, strict=True)
+    """Take this many of the images at most, the same share of each class; of test images that stand apart, all."""
+    image_size: int | None = Field(None, ge=1, strict=True)
+    """Resize every image to a square of this many pixels a side; without it all must have one size."""
+
+
+class _Files(_Many):
     path: str = Field(min_length=1)
     """Where the images are, relative to the study file."""
     test_path: str | None = Field(None, min_length=1)
     """Where the test images are, if they stand apart."""
-    limit: int | None = Field(None, ge=8, strict=True)
-    """Take this many of the images of `path` at most, the same share of each class."""
-    image_size: int | None = Field(None, ge=1, strict=True)
-    """Resize every image to a square of this many pixels a side; without it all must have one size."""
     channels: Literal[1, 3] = 3
     """3: colour; 1: grey."""
 
@@ -52,8 +56,49 @@ class Parquet(_Files):
     """The column of class indices."""
 
 
-DataSource = Annotated[Digits | ImageFolder | Parquet, Field(discriminator="kind")]
+class Torchvision(_Many):
+    """A set that torchvision knows, such as CIFAR10 or SVHN, with the test images that it sets apart, if it does."""
+
+    kind: Literal["torchvision"] = "torchvision"
+    name: str = Field(min_length=1)
+    """Its class in `torchvision.datasets`, which takes a `root`, and a `train` or a `split`."""
+    path: str = Field(min_length=1)
+    """The folder that torchvision calls `root`, relative to the study file."""
+    download: bool = Field(False, strict=True, exclude=True)
+    """Whether torchvision may fetch what is not in the folder; it has no share in what a study asks."""
+    channels: Literal[1, 3] | None = None
+    """3: colour; 1: grey; without it, as the set has them."""
+
+
+class DataModule(Settings):
+    """A `LightningDataModule` of the user's own, whose loaders are used as they are."""
+
+    kind: Literal["module"] = "module"
+    module: str
+    """Its class, as `my_package.data:Module`."""
+    arguments: dict[str, Any] = Field({})
+    """What the class is called with, by name."""
+
+    @field_validator("module")
+    @classmethod
+    def _names_a_class(cls, module: str) -> str:
+        if not is_named_object(module):
+            raise ValueError(f"found {module!r}; allowed: a class, as my_package.data:Module")
+        return module
+
+
+DataSource = Annotated[Digits | ImageFolder | Parquet | Torchvision | DataModule, Field(discriminator="kind")]
 """Where the images of a study come from."""
+
+
+_DECIDED_BY_A_MODULE = ("batch_size", "horizontal_flip", "crop_padding", "cutout", "data_share", "resolution")
+
+
+def refuse_what_a_module_decides(table: Settings | None) -> None:
+    """Raise `ValueError` where a recipe or a step says of images and batches what a `DataModule` decides by itself."""
+    for name, field in type(table).model_fields.items() if table is not None else ():
+        if name in _DECIDED_BY_A_MODULE and (found := getattr(table, name)) != field.default:
+            raise ValueError(f"found {name} = {found}, which has no effect on a data module; leave it out")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
-"""What a user has written in Python, named in a file: `my_package.blocks:MyAttention`."""
+"""What is written in Python and named in a file: a user's `my_package.blocks:MyAttention`, or a whole library."""
 
 import importlib
+from types import ModuleType
 from typing import Any
 
 from nas_attn.space import InputError, allowed
@@ -26,3 +27,18 @@ def named_object(text: str) -> Any:
         names = [known for known in vars(home) if not known.startswith("_")]
         raise InputError(f"{text}: {module} has no {name!r}; {allowed(name, names)}")
     return getattr(home, name)
+
+
+def library(name: str) -> ModuleType:
+    """The library of this name, `timm` or `torchvision`.
+
+    Raises `InputError` where it is not installed, or cannot be imported beside this torch.
+    """
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise InputError(f"{name} cannot be imported: {error}") from None
+        raise InputError(f"{name} is not installed; pip install 'nas-attn[{name}]'") from None
+    except Exception as error:  # a torchvision that was not built for this torch fails with a RuntimeError
+        raise InputError(f"{name} cannot be imported: {type(error).__name__}: {error}") from None

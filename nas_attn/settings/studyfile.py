@@ -12,7 +12,7 @@ from nas_attn.space import InputError
 
 from .chain import Start, Step, resolve
 from .check import check
-from .data import DataSource, Digits
+from .data import DataModule, DataSource, Digits, refuse_what_a_module_decides
 from .document import read_document
 from .recipe import Recipe, Settings
 
@@ -142,6 +142,14 @@ class StudyFile(Settings):
             if step.weights == "supernet" and chain[0].proxy != "supernet":
                 raise ValueError("found weights = 'supernet' without a step 'supernet' before it")
         return chain
+
+    @field_validator("recipe", "base", "chain")
+    @classmethod
+    def _leaves_images_to_a_module(cls, value: Any, info: ValidationInfo) -> Any:
+        if isinstance(info.data.get("data"), DataModule):
+            for table in value if isinstance(value, tuple) else (value,):
+                refuse_what_a_module_decides(table)
+        return value
 
     @property
     def base_recipe(self) -> Recipe:

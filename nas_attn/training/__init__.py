@@ -7,7 +7,9 @@ from .failure import TrainingFailed, memory_faults_told
 from .fit import Score, score, train
 from .images import ImageData, Part
 from .judging import Normalise
+from .loader import LoaderPart
 from .recalibration import Judged, recalibration
+from .reduction import reduced
 from .sources import load_data
 from .trainer import check_trainer, training_device
 from .zero_cost import gradnorm, jacob_cov, synflow
@@ -15,7 +17,9 @@ from .zero_cost import gradnorm, jacob_cov, synflow
 __all__ = [
     "ImageData",
     "Part",
+    "LoaderPart",
     "load_data",
+    "reduced",
     "Classifier",
     "OnEpoch",
     "Score",

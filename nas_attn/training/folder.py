@@ -45,7 +45,8 @@ def open_folder(path: Path, source: ImageFolder) -> Gallery:
     labels = np.repeat(np.arange(len(files), dtype=np.int64), [len(found) for found in files])
 
     def pixels(rows: Rows) -> NDArray[np.uint8]:
-        return decode(((str(listed[row]), listed[row]) for row in rows), source.channels, source.image_size)
+        named = ((str(listed[row]), listed[row]) for row in rows)
+        return decode(named, len(rows), source.channels, source.image_size)
 
     return Gallery(str(path), names, labels, pixels)
 

@@ -21,8 +21,8 @@ class Normalise(nn.Module):
         self.register_buffer("std", 255 * torch.tensor(data.std).reshape(1, -1, 1, 1))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images, uint8 (B, C, H, W), to float32 of the same shape; with channels last in memory on CUDA."""
-        pixels = (images - self.mean) / self.std
+        """Images (B, C, H, W), uint8 or floating and then taken as they are, to float32; channels last on CUDA."""
+        pixels = images.float() if images.is_floating_point() else (images - self.mean) / self.std
         return pixels.contiguous(memory_format=torch.channels_last) if images.is_cuda else pixels
 
 

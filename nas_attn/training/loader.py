@@ -18,7 +18,7 @@ class LoaderPart:
     make: Callable[[], Iterable[tuple[Tensor, Tensor]]]
     """Makes the loader; images are (B, C, H, W), uint8 or floating, labels (B,) of a whole type."""
     count: int
-    """Images in one pass."""
+    """Images of its data set, or, where that does not tell, in one pass."""
     batches: int
     """Batches in one pass."""
     image: tuple[int, int, int]

@@ -5,20 +5,22 @@ As Yu and Huang, "Universally Slimmable Networks and Improved Training Technique
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from .batches import Batch, Batches, batches_in_order
-from .trainer import training_device
+from .batches import Batch, PartBatches, batches_in_order
 from .failure import memory_faults_told
 from .images import ImageData, Part
 from .judging import Normalise
+from .loader import LoaderPart
+from .trainer import training_device
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +84,17 @@ def _fastest_layout(device: torch.device) -> torch.memory_format:
     return torch.channels_last if device.type == "cuda" else torch.contiguous_format
 
 
-def _drawn(part: Part, images: int, batch_size: int, seed: int) -> Batches:
-    """Batches of nearly one size, and of two images at least where there are two."""
+def _drawn(part: Part | LoaderPart, images: int, batch_size: int, seed: int) -> Iterable[Batch]:
+    """Batches of nearly one size, and of two images at least where there are two; of a user's loader its first ones."""
+    if isinstance(part, LoaderPart):
+        batches = batches_in_order(part, batch_size)
+        return islice(batches, math.ceil(images * len(batches) / len(part)))
     order = torch.randperm(len(part), generator=torch.Generator().manual_seed(seed))[:images]
-    batches = min(math.ceil(len(order) / batch_size), max(1, len(order) // 2))
-    return Batches(part, order.to(part.images.device).tensor_split(batches))
+    count = min(math.ceil(len(order) / batch_size), max(1, len(order) // 2))
+    return PartBatches(part, order.to(part.images.device).tensor_split(count))
 
 
-def _on(normalise: Normalise, device: torch.device, batches: Batches) -> list[Batch]:
+def _on(normalise: Normalise, device: torch.device, batches: Iterable[Batch]) -> list[Batch]:
     return [(normalise(images.to(device)), labels.to(device)) for images, labels in batches]
 
 

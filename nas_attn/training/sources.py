@@ -7,45 +7,55 @@ import torch
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
-from nas_attn.settings import DataSource, Digits, ImageFolder
+from nas_attn.settings import DataModule, DataSource, Digits, ImageFolder, Parquet, Torchvision
 from nas_attn.space import InputError
 
 from .folder import open_folder
 from .gallery import Gallery, Rows
 from .images import ImageData, Part, spread
+from .module import open_module
 from .parquet import open_parquet
 from .pixels import size
+from .published import open_published
 from .split import split
+
+_Held = Digits | ImageFolder | Parquet | Torchvision
 
 
 def load_data(source: DataSource, folder: Path) -> ImageData:
     """Read the images that a study names, and divide them; paths are relative to `folder`.
 
-    The parts depend on the images, the shares and `split_seed` alone. Where `test_path` names test images, all of them
-    are the test part, and `limit` leaves them alone.
+    The parts depend on the images, the shares and `split_seed` alone. Where test images stand apart, all of them are
+    the test part, and `limit` leaves them alone. A user's module divides its images itself.
 
     Raises `InputError` that says which file, column or class is at fault, and the cure.
     """
-    gallery = _open(source, folder)
+    if isinstance(source, DataModule):
+        return open_module(source)
+    gallery, apart = _open(source, folder)
     if len(gallery.class_names) < 2:
         raise InputError(f"{gallery.where}: has one class, {gallery.class_names[0]!r}; there must be two or more")
-    apart = None if isinstance(source, Digits) else source.test_path
     limit = None if isinstance(source, Digits) else source.limit
     rows = split(gallery, source.validation, source.test if apart is None else 0.0, source.split_seed, limit)
     train, validation, test = _parts(gallery, rows)
-    if apart is not None and not isinstance(source, Digits):
-        tested = _open(source.model_copy(update={"path": apart}), folder)
-        test = _test_part(tested, gallery, train.images[0].numpy())
+    if apart is not None:
+        test = _test_part(apart, gallery, train.images[0].numpy())
     mean, std = spread(train.images)
     return ImageData(train, validation, test, gallery.class_names, mean, std)
 
 
-def _open(source: DataSource, folder: Path) -> Gallery:
+def _open(source: _Held, folder: Path) -> tuple[Gallery, Gallery | None]:
+    """What a source holds, and the test images that stand apart, if they do."""
     if isinstance(source, Digits):
-        return _digits()
-    if isinstance(source, ImageFolder):
-        return open_folder(folder / source.path, source)
-    return open_parquet(folder / source.path, source)
+        return _digits(), None
+    if isinstance(source, Torchvision):
+        return open_published(folder / source.path, source)
+    gallery = _open_files(source, folder / source.path)
+    return gallery, None if source.test_path is None else _open_files(source, folder / source.test_path)
+
+
+def _open_files(source: ImageFolder | Parquet, path: Path) -> Gallery:
+    return open_folder(path, source) if isinstance(source, ImageFolder) else open_parquet(path, source)
 
 
 def _digits() -> Gallery:
