@@ -84,7 +84,12 @@ def train(
 
 
 def score(
-    network: nn.Module, part: Part, data: ImageData, batch_size: int, *, trainer: Mapping[str, Any] | None = None
+    network: nn.Module,
+    part: Part | LoaderPart,
+    data: ImageData,
+    batch_size: int,
+    *,
+    trainer: Mapping[str, Any] | None = None,
 ) -> tuple[float, float]:
     """Accuracy (0 to 1) and mean cross-entropy (nats) of a network on any part of the data, in float32.
 
