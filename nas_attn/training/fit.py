@@ -18,6 +18,7 @@ from .device import own_chance, own_switches
 from .failure import interrupts_told, memory_faults_told
 from .images import ImageData, Part
 from .judging import Judgement, Normalise
+from .loader import LoaderPart
 from .quiet import quiet
 from .trainer import finish_loggers, make_trainer, training_device
 
