@@ -60,7 +60,7 @@ def train(
     - `trainer` is handed to Lightning's `Trainer`; see `check_trainer`.
 
     Unless `trainer` asks for it nothing is printed or written. Torch's chance and switches go on as if nothing had
-    happened, and the network comes back on the CPU, in eval mode.
+    happened, and the network comes back on the CPU, in float32 and eval mode.
 
     Raises `TrainingFailed` where the loss is no number any more, or memory does not suffice; `InputError` where the
     checkpoint cannot be written, or `trainer` is at fault; `KeyboardInterrupt` on Ctrl-C and on SIGTERM.
@@ -117,7 +117,7 @@ def _fit(trainer: pl.Trainer, classifier: Classifier, checkpoint: Path | None) -
 
 
 def _retire(network: nn.Module) -> None:
-    network.to("cpu").eval()
+    network.to("cpu", torch.float32).eval()
     _lay_out(network, torch.contiguous_format)
 
 

@@ -9,6 +9,7 @@ import pytorch_lightning as pl
 import torch
 from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from pytorch_lightning import loggers, profilers
+from pytorch_lightning.callbacks import BatchSizeFinder, GradientAccumulationScheduler, LearningRateFinder
 from pytorch_lightning.plugins.precision import Precision
 from pytorch_lightning.strategies.launchers.multiprocessing import _MultiProcessingLauncher
 
@@ -48,6 +49,7 @@ _OURS = {
     "num_nodes": _ONE,
     "sync_batchnorm": _ONE,
 }
+_REWRITE_THE_RECIPE = (BatchSizeFinder, GradientAccumulationScheduler, LearningRateFinder)
 _LOGGERS = {
     "csv": loggers.CSVLogger,
     "tensorboard": loggers.TensorBoardLogger,
@@ -157,6 +159,11 @@ def _resolved(trainer: Trainer) -> dict[str, Any]:
     for name in ("callbacks", "plugins"):
         if name in settings:
             settings[name] = [_object(f"trainer.{name}{where}", one, {}) for where, one in _listed(settings[name])]
+    for one in settings.get("callbacks", ()):
+        if isinstance(one, _REWRITE_THE_RECIPE):
+            raise InputError(
+                f"trainer.callbacks: found {type(one).__name__}; batches and rates are the recipe's to say"
+            )
     if isinstance(strategy := settings.get("strategy"), Mapping) or (isinstance(strategy, str) and ":" in strategy):
         settings["strategy"] = _object("trainer.strategy", strategy, {})
     return settings
