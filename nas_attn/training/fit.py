@@ -14,12 +14,12 @@ from nas_attn.settings import Recipe
 from .batches import batches_in_order
 from .checkpoint import EpochEnd, OnEpoch, WholeFiles, identity, kept
 from .classifier import Classifier, Variants
-from .device import own_chance, own_switches
+from .device import own_chance, own_process_group, own_switches
 from .failure import interrupts_told, memory_faults_told
 from .images import ImageData, Part
 from .judging import Judgement, Normalise
 from .quiet import quiet
-from .trainer import finish_loggers, make_trainer, training_device
+from .trainer import make_trainer, run_ended, training_device
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +107,8 @@ def _fit(trainer: pl.Trainer, classifier: Classifier, checkpoint: Path | None) -
     device = trainer.strategy.root_device
     if device.type == "cuda":
         _lay_out(classifier.network, torch.channels_last)
-    try:
-        with own_chance(device):
-            trainer.fit(classifier, ckpt_path=checkpoint, weights_only=True)
-    finally:
-        finish_loggers(trainer)
+    with own_chance(device), own_process_group(), run_ended(trainer):
+        trainer.fit(classifier, ckpt_path=checkpoint, weights_only=True)
     if trainer.received_sigterm:
         raise KeyboardInterrupt("training was broken off")
 

@@ -75,6 +75,7 @@ def test_what_a_recipe_or_a_seed_says_cannot_be_set_again(name, value):
         ({"accelerator": "cpu", "devices": 2}, r"trainer\.devices: found 2; one network trains .* on one device: 1"),
         ({"accelerator": "cpu", "strategy": "ddp_spawn"}, r"trainer\.strategy: found 'ddp_spawn', which starts"),
         ({"logger": "cvs"}, r"trainer\.logger: found 'cvs'; did you mean 'csv'\? allowed: csv, tensorboard, wandb"),
+        ({"logger": True}, r"trainer\.logger: found 'True'; allowed: csv"),
         ({"logger": {"save_dir": "."}}, r"trainer\.logger: has no class; allowed: csv"),
         (
             {"logger": {"class": "csv", "colour": "red"}},
@@ -227,3 +228,30 @@ def test_switches_that_a_trainer_sets_are_set_back(digits, small_network, switch
 def test_a_trainer_is_spelt_as_a_file_spells_it():
     asked = json.loads('{"logger": [{"class": "csv", "save_dir": "logs"}], "callbacks": [], "precision": "32-true"}')
     check_trainer(asked)
+
+
+def test_a_fault_that_shows_in_training_is_told_too(digits, small_network):
+    asked = {"callbacks": ["pytorch_lightning.callbacks:LearningRateMonitor"]}
+    with pytest.raises(InputError, match=r"trainer: Cannot use `LearningRateMonitor` .* no logger"):
+        train(small_network(), digits, RECIPE, 0, trainer=asked)
+
+
+def test_a_users_own_checkpoints_are_written_where_he_says(digits, small_network, tmp_path):
+    kept = {
+        "class": "pytorch_lightning.callbacks:ModelCheckpoint",
+        "dirpath": str(tmp_path / "new"),
+        "filename": "last",
+    }
+    network = small_network()
+    train(network, digits, RECIPE, 0, trainer={"callbacks": [kept]})
+    (file,) = (tmp_path / "new").iterdir()
+    state = torch.load(file, weights_only=True)["state_dict"]
+    assert all(torch.equal(value, state[f"network.{name}"]) for name, value in network.state_dict().items())
+
+
+@pytest.mark.skipif(not ON_CPU, reason="an accelerator may add in another order")
+def test_a_strategy_for_many_devices_trains_on_one_and_leaves_no_group(digits, small_network):
+    alone = train(small_network(), digits, RECIPE, 0)
+    for _ in range(2):
+        assert train(small_network(), digits, RECIPE, 0, trainer={"strategy": "ddp"}).loss == pytest.approx(alone.loss)
+        assert not torch.distributed.is_initialized()
