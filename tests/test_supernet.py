@@ -161,7 +161,10 @@ def test_the_global_random_state_is_left_as_it_was(space):
     [
         ("stage1.block9.branch=se(reduction=4)", "stage1.block9.branch: the supernet has no such site; did you mean"),
         ("stage1.block0.branch=se(reduction=2)", r"stage1.block0.branch: .* no se\(reduction=2,start=identity\) here"),
-        ("stage1.block0.branch=eca", r"stage1.block0.branch: the supernet has no eca\(start=identity\) here; .*allowed"),
+        (
+            "stage1.block0.branch=eca",
+            r"stage1.block0.branch: the supernet has no eca\(start=identity\) here; .*allowed",
+        ),
     ],
 )
 def test_what_it_does_not_hold_is_told_and_it_stays_what_it_was(space, text, told):
