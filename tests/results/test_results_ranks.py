@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import kendalltau, spearmanr
 
-from nas_attn.results.ranks import UNKNOWN, estimate, kendall, resamples, spearman
+from nas_attn.results.ranks import UNKNOWN, Estimate, estimate, kendall, resamples, spearman
 
 values = st.lists(st.integers(0, 6), min_size=9, max_size=9)
 
@@ -35,7 +35,13 @@ def test_an_estimate_leaves_out_resamples_that_do_not_define_it():
     known = estimate(np.array([0.5, np.nan, *np.linspace(0, 1, 101)]))
     assert (known.value, known.low, known.high) == pytest.approx((0.5, 0.025, 0.975))
     assert estimate(np.array([np.nan, 1.0])) == UNKNOWN
-    assert str(UNKNOWN) == "-"
+
+
+def test_an_estimate_is_told_with_its_interval():
+    told = Estimate(0.05, -0.2, 0.301)
+    assert str(told) == "0.05 (\N{MINUS SIGN}0.20 to 0.30)"
+    assert told.inline == "0.05, \N{MINUS SIGN}0.20 to 0.30"
+    assert str(UNKNOWN) == UNKNOWN.inline == "-"
 
 
 def test_the_interval_of_a_correlation_holds_the_true_one_as_often_as_it_says():

@@ -87,5 +87,5 @@ def test_where_seeds_do_not_agree_no_proxy_is_judged():
     rows, worth = simulated(between=0.0)
     found = audit(rows, [ranking(worth, 0.0)])
     assert verdict(found, found.ranked[0]) == "no order to rank"
-    assert f"(r {found.ceiling.agreement})" in sentences(found)[0]
+    assert f"(r {found.ceiling.agreement.inline})" in sentences(found)[0]
     assert np.isnan(found.ranked[0].share.value)
