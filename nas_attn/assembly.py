@@ -2,9 +2,10 @@
 
 import hashlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
+from typing import TypeVar
 
 import torch
 from torch import nn
@@ -12,7 +13,9 @@ from torch import nn
 from nas_attn.attention import STARTS, IdentityStart, attention_class, keyword_options
 from nas_attn.backbones import load_backbone_weights, network
 from nas_attn.settings import Backbone
-from nas_attn.space import Architecture, Attention, InputError, Site, allowed
+from nas_attn.space import Architecture, Attention, InputError, Placement, Site, allowed
+
+T = TypeVar("T")
 
 _LOG = logging.getLogger(__name__)
 
@@ -30,26 +33,58 @@ def build(
     Raises `InputError` for a backbone, a site, a kind or an option that does not exist, and for weights of another
     network.
     """
+
+    def stand(attention: Attention, site: Site) -> nn.Module:
+        with seeded(seed_of(seed, site.name)):
+            return place(attention, site)
+
+    placed = {placement.site: placement.attention for placement in architecture.placements}
+    return furnish(backbone, placed, stand, in_channels=in_channels, classes=classes, seed=seed)
+
+
+def furnish(
+    backbone: Backbone | str,
+    placed: Mapping[str, T],
+    stand: Callable[[T, Site], nn.Module],
+    *,
+    in_channels: int,
+    classes: int,
+    seed: int,
+) -> nn.Module:
+    """The backbone with what `stand` makes of that which is placed at each site, by name; weights as `build` has them.
+
+    Raises `InputError` for a backbone and a site that do not exist, and for weights of another network.
+    """
     chosen = Backbone.model_validate(backbone)
     make = network(chosen)
-    remaining = {placement.site: placement.attention for placement in architecture.placements}
+    remaining = dict(placed)
     asked: list[str] = []
 
     def insert(site: Site) -> nn.Module | None:
         asked.append(site.name)
-        attention = remaining.pop(site.name, None)
-        if attention is None:
-            return None
-        with _seeded(_site_seed(seed, site)):
-            return place(attention, site)
+        return stand(remaining.pop(site.name), site) if site.name in remaining else None
 
-    with _seeded(seed):
+    with seeded(seed):
         built = make(in_channels=in_channels, classes=classes, insert=insert)
     for name in remaining:
         raise InputError(f"{name}: {chosen.name} has no such site; {allowed(name, asked)}")
     if chosen.weights is not None and torch.get_default_device().type != "meta":
         _log_new(chosen, load_backbone_weights(built, chosen, in_channels=in_channels, classes=classes))
     return built
+
+
+def identity_started(architecture: Architecture) -> Architecture:
+    """The same attentions at the same sites, each starting as the identity.
+
+    >>> from nas_attn.space import parse
+    >>> print(identity_started(parse("stage1.block0.branch=se(reduction=8)")))
+    stage1.block0.branch=se(reduction=8,start=identity)
+    """
+
+    def started(attention: Attention) -> Attention:
+        return Attention(attention.kind, tuple({**dict(attention.options), "start": "identity"}.items()))
+
+    return Architecture(tuple(Placement(each.site, started(each.attention)) for each in architecture.placements))
 
 
 @cache
@@ -60,7 +95,7 @@ def _log_new(backbone: Backbone, names: tuple[str, ...]) -> None:
 
 
 @contextmanager
-def _seeded(seed: int) -> Iterator[None]:
+def seeded(seed: int) -> Iterator[None]:
     """Draw from this seed on the CPU, where networks are built; no device is woken for it."""
     with torch.random.fork_rng(devices=()):
         torch.default_generator.manual_seed(seed)
@@ -91,5 +126,6 @@ def place(attention: Attention, site: Site) -> nn.Module:
     return IdentityStart(module) if start == "identity" else module
 
 
-def _site_seed(seed: int, site: Site) -> int:
-    return int.from_bytes(hashlib.sha256(f"{seed} {site.name}".encode()).digest()[:6], "big")
+def seed_of(seed: int, *names: str) -> int:
+    """The seed of that which has these names, under a seed for everything."""
+    return int.from_bytes(hashlib.sha256(" ".join((str(seed), *names)).encode()).digest()[:6], "big")

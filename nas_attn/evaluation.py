@@ -1,48 +1,40 @@
-"""Joint of assembly, cost and training: an architecture becomes a row of knowledge about it."""
+"""Joint of timing, ledger and treatment: an architecture becomes a row of knowledge about it."""
 
 import math
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from functools import cache
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save
-from torch import nn
 
-from nas_attn.assembly import build
 from nas_attn.cost import Unrunnable, device_name
+from nas_attn.jobs import Workers
 from nas_attn.ledger import open_ledger
 from nas_attn.results import Evaluation
-from nas_attn.results.files import write_whole
-from nas_attn.settings import Backbone, Latency, Recipe
+from nas_attn.settings import Latency
 from nas_attn.space import Architecture, InputError, parse
 from nas_attn.timing import Predictor, Timing, host
-from nas_attn.training import ImageData, TrainingFailed, memory_faults_told, train, training_device
+from nas_attn.training import TrainingFailed, memory_faults_told, training_device
+from nas_attn.treatment import Treatment
 
 OnEpoch = Callable[[Evaluation, int, int], None]
 """Called with the row in training, the epochs done and the epochs in all."""
 
 
 @dataclass(frozen=True)
-class Evaluator:
-    """Finds out about the architectures of one study, and keeps the weights of those that it trains."""
+class Costs:
+    """Finds out what architectures cost, before any is trained."""
 
-    backbone: Backbone
-    data: ImageData
-    recipe: Recipe
     timing: Timing
     predictor: Predictor | None
     """Where latencies are predicted, by what."""
-    seed: int
-    weights: Path
-    """The folder of trained weights, one file a key."""
-    on_epoch: OnEpoch
 
     def count(self, architecture: Architecture) -> Evaluation:
         """Parameters, MACs and FLOPs for one image, without running anything."""
-        cost = open_ledger(self.backbone, self.data.image, self.data.classes).price(architecture)
+        cost = open_ledger(self.timing.backbone, self.timing.image, self.timing.classes).price(architecture)
         return Evaluation(
             key=architecture.key,
             architecture=str(architecture),
@@ -56,7 +48,6 @@ class Evaluator:
             latency_threads=self.timing.target.threads,
             latency_batch=self.timing.target.batch,
             latency_dtype="",
-            seed=self.seed,
             versions=versions(),
         )
 
@@ -66,10 +57,15 @@ class Evaluator:
         It is measured on the untrained network, or, where latencies are predicted and this one is not measured yet,
         predicted.
         """
-        architecture = parse(row.architecture)
-        if self.predictor is None or self.timing.known(architecture):
+        if self.predictor is None or self.timing.known(parse(row.architecture)):
             return self.measure(row)
-        forecast = self.predictor.of(architecture)
+        return self.predict(row)
+
+    def predict(self, row: Evaluation) -> Evaluation:
+        """The row with its latency predicted; without a predictor, as it is."""
+        if self.predictor is None:
+            return row
+        forecast = self.predictor.of(parse(row.architecture))
         return replace(
             row,
             **self._target,
@@ -113,28 +109,42 @@ class Evaluator:
             "latency_layout": "channels_last" if target.channels_last else "contiguous",
         }
 
-    def train(self, row: Evaluation) -> Evaluation:
-        """The row with accuracy and loss on the validation part, or with the reason why training failed."""
-        network = self._build(parse(row.architecture))
-        try:
-            score = train(
-                network, self.data, self.recipe, self.seed, lambda done, epochs: self.on_epoch(row, done, epochs)
-            )
-        except TrainingFailed as failure:
-            return replace(row, state="failed", reason=str(failure))
-        write_weights(network, weights_file(self.weights, row.key))
-        return replace(
-            row,
-            state="complete",
-            accuracy=score.accuracy,
-            loss=score.loss,
-            train_seconds=score.seconds,
-            device=device_name(training_device()),
-        )
 
-    def _build(self, architecture: Architecture) -> nn.Module:
-        in_channels, classes = self.data.image[0], self.data.classes
-        return build(architecture, self.backbone, in_channels=in_channels, classes=classes, seed=self.seed)
+@dataclass(frozen=True)
+class Evaluator:
+    """Finds out about the architectures of one step of a study."""
+
+    costs: Costs
+    treatment: Treatment
+    """How networks are trained in this step."""
+    workers: Workers | None
+    """Processes that train; without them training is done here."""
+    on_epoch: OnEpoch
+
+    def count(self, architecture: Architecture) -> Evaluation:
+        """As `Costs.count`."""
+        return self.costs.count(architecture)
+
+    def time(self, row: Evaluation) -> Evaluation:
+        """As `Costs.time`."""
+        return self.costs.time(row)
+
+    def measure(self, row: Evaluation) -> Evaluation:
+        """As `Costs.measure`."""
+        return self.costs.measure(row)
+
+    def train(self, row: Evaluation) -> Future[Evaluation]:
+        """The row with accuracy and losses, once it is trained with the seed that it says."""
+        if self.workers is not None:
+            return self.workers.train(row)
+        trained: Future[Evaluation] = Future()
+        trained.set_result(self.treatment.train(row, lambda done, epochs: self.on_epoch(row, done, epochs)))
+        return trained
+
+    @property
+    def jobs(self) -> int:
+        """How many rows may be in training at a time."""
+        return 1 if self.workers is None else self.workers.jobs
 
 
 def timing_device(latency: Latency) -> torch.device:
@@ -148,33 +158,7 @@ def timing_device(latency: Latency) -> torch.device:
     return device
 
 
-def weights_file(folder: Path, key: str) -> Path:
-    """Where the trained weights of an architecture are kept."""
-    return folder / f"{key}.safetensors"
-
-
-def write_weights(network: nn.Module, path: Path) -> None:
-    """Keep a network's weights and buffers; a crash in between leaves the file as it was."""
-    path.parent.mkdir(exist_ok=True)
-    write_whole(path, save({name: tensor.contiguous() for name, tensor in network.state_dict().items()}))
-
-
-def read_weights(network: nn.Module, path: Path) -> nn.Module:
-    """The network with the weights that are kept in a file, in evaluation mode.
-
-    Raises `InputError` where the file is missing or is not one of this network's.
-    """
-    try:
-        network.load_state_dict(load_file(path))
-    except FileNotFoundError:
-        raise InputError(
-            f"{path}: the weights of this network are missing, and its row alone cannot restore them"
-        ) from None
-    except Exception as error:  # a damaged file has many ways to say so
-        raise InputError(f"{path}: holds no weights of this network: {str(error).splitlines()[0]}") from None
-    return network.eval()
-
-
+@cache
 def versions() -> str:
     """What computes a row."""
     packages = ("nas-attn", "torch", "pytorch-lightning", "optuna", "fvcore")

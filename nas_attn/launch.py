@@ -1,36 +1,23 @@
-"""Joint of study, evaluation and export: a study's folder, opened to search, to be read and to hand out networks."""
+"""Joint of study, chain and export: a study's folder, opened to search, to be read and to hand out networks."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from torch import nn
 
 from nas_attn.assembly import build
-from nas_attn.cost import Readings, device_name
-from nas_attn.evaluation import Evaluator, OnEpoch, read_weights, timing_device, weights_file
+from nas_attn.audit import Audited, run_audit
+from nas_attn.chain import Chain, Watch, asked_data, image_facts, open_space
 from nas_attn.export import Winner, export
-from nas_attn.results import Evaluation, agreement
-from nas_attn.settings import Backbone, ImageFacts
-from nas_attn.space import Architecture, parse
-from nas_attn.spacefile import load_space
-from nas_attn.study import (
-    OnRow,
-    Search,
-    StudyFolder,
-    begin_study,
-    check_images,
-    find_study,
-    hold,
-    read_facts,
-    storage_faults_told,
-    terminable,
-    write_asked,
-    write_prediction,
-)
-from nas_attn.timing import OnTimed, Timing, host, predictor
-from nas_attn.training import ImageData, load_data, score
+from nas_attn.results import Evaluation
+from nas_attn.settings import FINAL, Backbone, ImageFacts
+from nas_attn.space import Architecture, InputError, parse
+from nas_attn.study import StudyFolder, check_images, hold, read_facts, storage_faults_told, terminable
+from nas_attn.training import load_data, score
+from nas_attn.treatment import read_weights, weights_file
 
 
 @dataclass(frozen=True)
@@ -39,46 +26,26 @@ class Study:
 
     folder: StudyFolder
 
-    def run(
-        self,
-        trials: int | None = None,
-        *,
-        on_row: OnRow = lambda _row, _trained: None,
-        on_epoch: OnEpoch = lambda _row, _done, _epochs: None,
-        on_timed: OnTimed = lambda _done, _total: None,
-    ) -> str:
-        """Search until `trials` networks of this study are trained, those of earlier runs among them.
+    def run(self, trials: int | None = None, *, jobs: int = 1, watch: Watch | None = None) -> str:
+        """Take the steps of the study's chain, and say in a sentence why the last one stopped.
 
-        Without a number, as many as the study file says. Returns a sentence on why the search stopped. What was
-        interrupted, in whatever way, goes on with the next call.
+        `trials` stands for the number of networks of the first step, those of earlier runs among them; without it, it
+        is as the study file says. So many `jobs` train at a time, each in a process of its own. What was interrupted,
+        in whatever way, goes on with the next call.
 
         Raises `InputError` where the question has changed since the study was begun, nothing meets the budget, or a
         file has faults; `KeyboardInterrupt` on Ctrl-C and SIGTERM, with all rows kept.
         """
-        file, path = self.folder.file, self.folder.path
-        spacefile, space = load_space(path / file.space)
-        with hold(path), terminable(), storage_faults_told(path, file.search.storage):
-            data = load_data(file.data, path)
-            timing = self._timing(spacefile.backbone, data)
-            study = find_study(path, file.search.storage) or begin_study(path, file.search.storage, file.objectives)
-            asked = {**self._asked(), "backbone": spacefile.backbone.identity()}
-            if "latency_ms" in file.objectives or file.budget.max_latency_ms:
-                asked["latency"]["measured_on"] = f"{device_name(timing.device)}, host {host(timing.device)}"
-            write_asked(study, asked, space, _facts(data))
-            if learnt := predictor(timing, space, on_timed) if file.latency.source == "predicted" else None:
-                write_prediction(study, agreement(learnt.prediction.left_out_ms, learnt.prediction.latencies_ms))
-            evaluator = Evaluator(
-                backbone=spacefile.backbone,
-                data=data,
-                recipe=file.recipe,
-                timing=timing,
-                predictor=learnt,
-                seed=file.seed,
-                weights=path / "weights",
-                on_epoch=on_epoch,
-            )
-            search = Search(study, space, file, evaluator, on_row)
-            return search.run(file.search.trials if trials is None else trials)
+        with self._held():
+            return Chain.open(self.folder, jobs, watch).run(trials)
+
+    def audit(self, networks: int = 24, seeds: int = 3, *, jobs: int = 1, watch: Watch | None = None) -> Audited:
+        """Hold the steps of the chain against training as the winner will be trained, as `nas_attn.audit` says.
+
+        Rows that are there are reused, and what was interrupted goes on with the next call. Raises as `run` does.
+        """
+        with self._held():
+            return run_audit(Chain.open(self.folder, jobs, watch), networks, seeds)
 
     def table(self) -> pd.DataFrame:
         """One row an architecture, indexed by key, in the order of first trial."""
@@ -103,12 +70,12 @@ class Study:
         """Write a network into a folder that needs torch alone, as `nas_attn.export.export` says.
 
         Its accuracy on the test part is measured here, for the first time. Returns its row, and what the user should
-        know about the files.
+        know about the files. Raises `InputError` where it was not trained by the final recipe.
         """
         row, study = self.folder.pick(pick), self.folder.study()
         data = load_data(self.folder.file.data, self.folder.path)
-        facts = _facts(data)
-        check_images(study, self._asked(), facts)
+        facts = image_facts(data)
+        check_images(study, {"data": asked_data(self.folder.file)}, facts)
         network = self._network(row, facts)
         accuracy, _ = score(network, data.test, data, self.folder.file.recipe.batch_size)
         winner = Winner(
@@ -125,35 +92,29 @@ class Study:
         )
         return row, export(winner, Path(out))
 
-    def _timing(self, backbone: Backbone, data: ImageData) -> Timing:
-        target = self.folder.file.latency
-        readings = Readings(self.folder.path / "latency.jsonl")
-        return Timing(backbone, data.image, data.classes, target, timing_device(target), readings)
-
     @property
     def _backbone(self) -> Backbone:
-        return load_space(self.folder.path / self.folder.file.space)[0].backbone
+        return open_space(self.folder)[0]
 
     def _network(self, row: Evaluation, facts: ImageFacts) -> nn.Module:
+        if row.step != FINAL:
+            raise InputError(
+                f"{row.key}: was judged by the step {row.step!r} only, whose networks are not kept; end the chain of "
+                f"the study with {FINAL!r}"
+            )
         architecture, classes = parse(row.architecture), len(facts.class_names)
         bare = self._backbone.untrained
         network = build(architecture, bare, in_channels=facts.in_channels, classes=classes, seed=row.seed)
-        return read_weights(network, weights_file(self.folder.path / "weights", row.key))
+        return read_weights(network, weights_file(self.folder.path / "weights", row.key, row.seed))
 
-    def _asked(self) -> dict[str, Any]:
-        """What a row of this study answers; where files stand, and what the target is called, are no part."""
-        asked = self.folder.file.model_dump(include={"objectives", "seed", "data", "recipe", "latency"})
-        for place in ("path", "test_path"):
-            asked["data"].pop(place, None)
-        for told_by_each_row in ("name", "source"):
-            del asked["latency"][told_by_each_row]
-        return asked
+    @contextmanager
+    def _held(self) -> Iterator[None]:
+        """The folder is this process's alone, and whatever stops the work is told."""
+        path = self.folder.path
+        with hold(path), terminable(), storage_faults_told(path, self.folder.file.search.storage):
+            yield
 
 
 def open_study(path: Path | str) -> Study:
     """Open a study's folder; raises `InputError` where its `study.toml` is missing or has faults."""
     return Study(StudyFolder.open(path))
-
-
-def _facts(data: ImageData) -> ImageFacts:
-    return ImageFacts(*data.image, class_names=data.class_names, mean=data.mean, std=data.std)

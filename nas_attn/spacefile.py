@@ -149,8 +149,10 @@ class SpaceFile(Settings):
         return kinds
 
 
-def load_space(path: Path | str) -> tuple[SpaceFile, SearchSpace]:
+def load_space(path: Path | str, *, start: str | None = None) -> tuple[SpaceFile, SearchSpace]:
     """Read a search-space file: what it says, and the space that follows from it.
+
+    With `start`, all attentions start so, whatever the file says.
 
     Raises `InputError` with every fault of the file.
     """
@@ -160,6 +162,8 @@ def load_space(path: Path | str) -> tuple[SpaceFile, SearchSpace]:
     own = filter(is_named_object, named) if isinstance(named, Mapping) else ()
     file = check(_model(tuple(own)), document, context)
     file = file.model_copy(update={"backbone": _with_weights(file.backbone, document)})
+    if start is not None:
+        file = _all_starting(start, file)
     slots = _by_slot(context["sites"], file.per)
     kinds = {name: dict(_offers(name, table, slots, file, document)) for name, table in file.kinds if table is not None}
     offered = (
@@ -167,6 +171,12 @@ def load_space(path: Path | str) -> tuple[SpaceFile, SearchSpace]:
         for slot, places in slots.items()
     )
     return file, SearchSpace(tuple(slot for slot in offered if slot.kinds))
+
+
+def _all_starting(start: str, file: SpaceFile) -> SpaceFile:
+    """The file as if it said `start` once for all kinds."""
+    tables = {name: table and table.model_copy(update={"start": None}) for name, table in file.kinds}
+    return file.model_copy(update={"start": (start,), "kinds": file.kinds.model_copy(update=tables)})
 
 
 @cache

@@ -24,3 +24,26 @@ batch_size = 128
 [search]
 trials = 3
 """
+
+CHAIN = """
+space = "space.toml"
+objectives = ["accuracy", "flops"]
+seed = 1
+chain = [{proxy = "supernet", epochs = 2, networks = 20}, {proxy = "inherit", epochs = 1, networks = 5}, \
+{proxy = "final", networks = 2, seeds = 2}]
+
+[data]
+kind = "digits"
+
+[recipe]
+epochs = 2
+batch_size = 256
+"""
+
+
+def told(rows):
+    """What must be the same in two runs: all but the times."""
+    return {
+        (row.step, row.key, row.seed): (row.architecture, row.accuracy, row.loss, row.train_loss, row.params, row.state)
+        for row in rows
+    }

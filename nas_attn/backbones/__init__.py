@@ -2,7 +2,7 @@
 
 from functools import partial
 from inspect import signature
-from typing import Any, Protocol
+from typing import Protocol
 
 from torch import nn
 
@@ -10,6 +10,7 @@ from nas_attn.settings import Backbone
 from nas_attn.space import InputError, allowed
 
 from .attachment import Attentions, Point, attach
+from .builtin import BACKBONES
 from .discovery import Place
 from .foreign import Plan, foreign_network, plan
 from .insertion import Insert, attend, sites
@@ -18,21 +19,7 @@ from .mobilenet import MobileNetV2
 from .resnet import CifarResNet
 from .vgg import VGG
 from .weights import load_backbone_weights
-
-BACKBONES: dict[str, partial[Any]] = {
-    "resnet8": partial(CifarResNet, depth=8),
-    "resnet20": partial(CifarResNet, depth=20),
-    "resnet32": partial(CifarResNet, depth=32),
-    "resnet56": partial(CifarResNet, depth=56),
-    "resnet110": partial(CifarResNet, depth=110),
-    "mobilenetv2": partial(MobileNetV2),
-    "mobilenetv2_small_images": partial(MobileNetV2, strides=(1, 1, 1, 2, 2, 1, 2, 1)),
-    "vgg11": partial(VGG, depth=11),
-    "vgg13": partial(VGG, depth=13),
-    "vgg16": partial(VGG, depth=16),
-    "vgg19": partial(VGG, depth=19),
-}
-"""Every built-in network by name; called with `in_channels`, `classes` and `insert`."""
+from .width import narrowed
 
 
 class Network(Protocol):
@@ -79,6 +66,7 @@ __all__ = [
     "construction",
     "is_foreign",
     "load_backbone_weights",
+    "narrowed",
     "network",
     "plan",
     "sites",

@@ -1,79 +1,81 @@
 """The commands that run a study, read it, and hand out its networks."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from nas_attn.space import InputError
 
+from .progress import watched
 from .showing import console, latency, names, show, spelt
 
 StudyPath = Annotated[Path, typer.Argument(help="A study's folder; it holds a study.toml.", metavar="STUDY")]
+
+
+Jobs = Annotated[
+    int,
+    typer.Option(
+        min=1, help="Networks to train at a time, each in a process and, with several GPUs, on one of its own."
+    ),
+]
 
 
 def search(
     study: StudyPath,
     trials: Annotated[
         int | None,
-        typer.Option(min=1, help="Networks to train in all, earlier runs included.", show_default="study.toml"),
+        typer.Option(
+            min=1, help="Networks of the first step in all, earlier runs included.", show_default="study.toml"
+        ),
     ] = None,
+    jobs: Jobs = 1,
 ) -> None:
     """Run the search of a study, or go on where it stopped.
 
-    Baselines come first: no attention anywhere, and each kind everywhere. A network over budget is not trained, and
-    none is trained twice. Ctrl-C and SIGTERM keep every finished row; the same command goes on.
+    Its chain of proxies is taken step by step: a supernet screens, a short training from a trained backbone refines,
+    training as the winner will be trained confirms. Without a chain every network is trained so. Baselines come first:
+    no attention anywhere, and each kind everywhere. A network over budget is not trained, and none is trained twice.
+    Ctrl-C and SIGTERM keep every finished row; the same command goes on.
     """
     from nas_attn.study import StudyFolder
 
-    total = trials or StudyFolder.open(study).file.search.trials
+    first = StudyFolder.open(study).file.steps[0]
     screen = console()
-    screen.print(f"{study}: up to {total} networks in all, baselines first", soft_wrap=True)
+    screen.print(f"{study}: up to {trials or first.networks} networks, baselines first", soft_wrap=True)
 
     from nas_attn.launch import open_study  # takes seconds, so something is said before
 
-    with _Progress(screen, total) as progress:
-        try:
-            said = open_study(study).run(
-                trials, on_row=progress.on_row, on_epoch=progress.on_epoch, on_timed=progress.on_timed
-            )
-        except KeyboardInterrupt:
-            screen.print(f"Interrupted; what is finished is kept. Go on with: nas-attn search {study}", soft_wrap=True)
-            raise typer.Exit(130) from None
+    with watched(screen, f"nas-attn search {study}") as watch:
+        said = open_study(study).run(trials, jobs=jobs, watch=watch)
     screen.print(f"{study}: {said}. See them with: nas-attn front {study}", soft_wrap=True)
 
 
-class _Progress:
-    """A line for each network, and on a terminal bars for what is going on."""
+def audit(
+    study: StudyPath,
+    networks: Annotated[int, typer.Option(min=4, help="Networks to train as the winner will be trained.")] = 24,
+    seeds: Annotated[int, typer.Option(min=1, help="How many times each is trained.")] = 3,
+    jobs: Jobs = 1,
+) -> None:
+    """Find out whether the proxies of a study rank as full training does.
 
-    def __init__(self, screen: Any, total: int) -> None:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    So many networks, spread over the range of prices and over the first proxy's own ranking, are trained as the winner
+    will be, with several seeds; so the order that full training gives is known, and how much of it is seed noise. Each
+    step of the chain, counting parameters or FLOPs, and scores of untrained networks are held against it. Writes
+    audit.csv, audit-networks.csv and audit.png into the study's folder. Rows that are there are reused, and what is
+    interrupted goes on with the same command.
+    """
+    screen = console()
+    screen.print(f"{study}: {networks} networks with {seeds} seeds each, as the winner will be trained", soft_wrap=True)
 
-        self.screen, self.total = screen, total
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        self.bars = Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal)
-        self.networks = self.bars.add_task("networks", total=total)
-        self.epochs = self.bars.add_task("epochs", total=None)
-        self.timings = self.bars.add_task("timings", total=None, visible=False)
+    from nas_attn.launch import open_study
 
-    def __enter__(self) -> "_Progress":
-        self.bars.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.bars.stop()
-
-    def on_row(self, row: Any, trained: int) -> None:
-        self.bars.update(self.networks, completed=trained)
-        self.screen.print(_row_line(row, trained, self.total), soft_wrap=True)
-
-    def on_epoch(self, _row: Any, done: int, all_epochs: int) -> None:
-        self.bars.update(self.epochs, completed=done, total=all_epochs)
-
-    def on_timed(self, done: int, all_timings: int) -> None:
-        self.bars.update(self.timings, completed=done, total=all_timings, visible=done < all_timings)
-        if done == all_timings:
-            self.screen.print(f"{done} networks are timed; the latency of the others is predicted", soft_wrap=True)
+    with watched(screen, f"nas-attn audit {study}") as watch:
+        found = open_study(study).audit(networks, seeds, jobs=jobs, watch=watch)
+    for sentence in found.verdict:
+        screen.print(sentence, soft_wrap=True)
+    for path in found.files:
+        screen.print(f"Written: {path}", soft_wrap=True)
 
 
 def front(
@@ -151,11 +153,3 @@ def export(
         typer.echo(f"note: {note}")
     typer.echo(f"Written: {out}  ({row.key}, accuracy {spell('accuracy', row.accuracy)}: {row.architecture})")
     typer.echo(f"Loaded without nas_attn in a fresh process, with the same outputs. How to use it: {out / 'README.md'}")
-
-
-def _row_line(row: Any, trained: int, total: int) -> str:
-    if row.state == "over_budget":
-        return f"   -     {row.key}  over budget: {row.reason}  {row.architecture}"
-    found, flops = spelt(row, ("accuracy", "flops"))
-    found = found if row.state == "complete" else f"failed: {row.reason}"
-    return f"{trained:>4}/{total:<4}{row.key}  {found:>8}  {flops}FLOPs  {latency(row)}  {row.architecture}"

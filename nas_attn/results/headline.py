@@ -78,12 +78,28 @@ def _against(rows: pd.DataFrame, row: pd.Series, names: list[str]) -> str:
 
 def _trust(rows: pd.DataFrame) -> str:
     advice = "train those you would choose from with more seeds before you choose."
+    several = rows[rows["seeds"] > 1] if "seeds" in rows.columns else rows.iloc[:0]
+    if len(several):
+        return f"{_several(rows, several)}; differences that are not much larger may be noise."
     seeds = sorted(rows["seed"].unique().tolist()) if "seed" in rows.columns else []
     if len(seeds) > 1:
         told = ", ".join(map(str, seeds))
         return f"The rows were trained with different seeds ({told}), so part of a difference may be noise: {advice}"
     seed = f" seed, {seeds[0]}" if seeds else " seed"
     return f"Every network was trained with one{seed}: a difference between two of them may be noise; {advice}"
+
+
+def _several(rows: pd.DataFrame, several: pd.DataFrame) -> str:
+    """How many seeds the means are of, and by how much these differ."""
+    who = "Every network" if len(several) == len(rows) else f"{len(several)} of the {len(rows)} networks"
+    fewest, most = int(several["seeds"].min()), int(several["seeds"].max())
+    were = "were" if len(several) < len(rows) and len(several) > 1 else "was"
+    seeds = f"{most}" if fewest == most else f"{fewest} to {most}"
+    spread = 100 * float(several["accuracy_std"].median())
+    return (
+        f"{who} {were} trained with {seeds} seeds, and what is shown is their mean; the accuracy of one network differs "
+        f"between seeds by {spread:.2f} points (standard deviation, the median over networks)"
+    )
 
 
 def _others(table: pd.DataFrame, compared: int, lead: str) -> list[str]:

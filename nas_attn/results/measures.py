@@ -24,6 +24,9 @@ _MEASURES = {
     "_place": Measure("Place", "", "~d"),
     "accuracy": Measure("Accuracy", "%", "~%"),
     "loss": Measure("Loss", "nats", "~g"),
+    "train_loss": Measure("Training loss", "nats", "~g"),
+    "accuracy_std": Measure("Standard deviation of the accuracy", "%", "~%"),
+    "loss_std": Measure("Standard deviation of the loss", "nats", "~g"),
     "params": Measure("Parameters", "", "~s"),
     "macs": Measure("MACs", "", "~s"),
     "flops": Measure("FLOPs", "", "~s"),
@@ -75,7 +78,7 @@ def spell(name: str, value: float) -> str:
     """
     if math.isnan(value):
         return "-"
-    if name == "accuracy":
+    if name in ("accuracy", "accuracy_std"):
         return f"{100 * value:.2f} %"
     unit = measure(name).unit
     if name in ("params", "macs", "flops"):

@@ -196,7 +196,7 @@ def _subtitle(first: str, others: Sequence[str]) -> str:
     return f"No trained network beats a blue one in {told} at once; each line is the front of its panel alone"
 
 
-def dressed(chart: alt.ConcatChart, title: str, subtitle: str) -> alt.ConcatChart:
+def dressed(chart: alt.ConcatChart, title: str, subtitle: str | list[str]) -> alt.ConcatChart:
     """A chart with its title, in the one style of every picture."""
     legend = {"orient": "bottom", "labelFontSize": 12, "labelColor": INK, "columnPadding": 18, "symbolSize": 110}
     axis = {"labelFontSize": 11, "labelColor": "#444A52", "labelOverlap": True, "gridColor": "#E9ECEF"}

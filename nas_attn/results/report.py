@@ -5,20 +5,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import altair as alt
 import pandas as pd
 import vl_convert
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from .audit import Audit
+from .audit_picture import audit_chart
+from .audit_table import told_table
+from .chain import judged, steps
 from .files import write_whole
 from .front import Objectives, candidates, directions, front, knee
 from .headline import headline
 from .measures import cell, head
 from .pictures import front_chart
 from .placements import Slots, matrix
+from .verdict import sentences
 
 _MEASURES = ("accuracy", "loss", "params", "macs", "flops", "latency_ms")
-_WORDS = {"role": "Role", "seed": "Seed", "state": "State"}
+_WORDS = {"role": "Role", "seed": "Seed", "step": "Step", "state": "State"}
 _TIMED = (
     *("latency_source", "latency_batch", "latency_threads", "latency_dtype", "latency_layout", "latency_runtime"),
     "latency_device",
@@ -32,7 +38,7 @@ class Report:
 
     title: str
     table: pd.DataFrame
-    """Every row of the study, indexed by key."""
+    """Every row of the study, indexed by key; of several steps the front is that of `final`, or else of the last."""
     objectives: Objectives
     slots: Slots
     """The slots of the space, each with the names of its sites."""
@@ -40,6 +46,8 @@ class Report:
     """The study file as it was written."""
     facts: Mapping[str, str]
     """What else is known: budget, data, devices, versions."""
+    audit: Audit | None = None
+    """Whether the proxies of the study rank as full training does, where that was looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,32 +75,40 @@ def write_report(report: Report, path: Path) -> None:
 
 
 def _contents(report: Report) -> dict[str, Any]:
-    rows = candidates(report.table, report.objectives)
+    chain, compared = steps(report.table), judged(report.table)
+    rows = candidates(compared, report.objectives)
     best = front(rows, report.objectives)
     extra = [name for name in directions(report.objectives) if name not in _MEASURES]
     measures = [*(name for name in _MEASURES if name in report.table.columns), *extra]
+    words = [name for name in _WORDS if name in report.table.columns and (name != "step" or not chain.empty)]
     networks = [(key, architecture) for key, architecture, _, _ in _listing(best, [], []).lines]
     return {
         "title": report.title,
-        "sentences": headline(report.table, report.objectives),
-        "figure": None if rows.empty else _figure(report),
+        "sentences": headline(compared, report.objectives),
+        "figure": None if rows.empty else _specification(front_chart(compared, report.objectives)),
         "front": _listing(best, measures, []),
         "knee": None if rows.empty else knee(rows, report.objectives),
         "knee_word": "best" if len(directions(report.objectives)) == 1 else "knee",
         "timed": _timed(best),
         "matrix": matrix(networks, report.slots),
-        "all": _listing(report.table, measures, [name for name in _WORDS if name in report.table.columns]),
+        "chain": None if chain.empty else chain,
+        "audit": None if report.audit is None else _audit(report.audit),
+        "program": Markup(vl_convert.javascript_bundle(_SNIPPET)),
+        "all": _listing(report.table, measures, words),
         "settings": report.settings,
         "facts": report.facts,
     }
 
 
-def _figure(report: Report) -> dict[str, Any]:
-    """The figure's specification, and the program that draws it."""
-    chart = front_chart(report.table, report.objectives)
-    specification = chart.to_dict()
+def _specification(chart: alt.ConcatChart) -> dict[str, Any]:
+    specification: dict[str, Any] = chart.to_dict()
     del specification["$schema"]
-    return {"specification": specification, "program": Markup(vl_convert.javascript_bundle(_SNIPPET))}
+    return specification
+
+
+def _audit(audit: Audit) -> dict[str, Any]:
+    figure = _specification(audit_chart(audit)) if audit.truth.networks else None
+    return {"sentences": sentences(audit), "table": told_table(audit), "figure": figure}
 
 
 def _listing(rows: pd.DataFrame, measures: Sequence[str], words: Sequence[str]) -> _Listing:

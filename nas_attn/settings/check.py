@@ -30,6 +30,8 @@ _ALLOWED = {
     "too_long": "a list of {max_length} at most",
     "model_type": "a table",
     "model_attributes_type": "a table",
+    "mapping_type": "a table",
+    "dict_type": "a table",
 }
 """What pydantic's complaints mean for who writes the file."""
 

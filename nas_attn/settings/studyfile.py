@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -116,7 +117,7 @@ class StudyFile(Settings):
     """How the bare backbone is trained from which networks inherit; without it, by `[recipe]`."""
     chain: tuple[Step, ...] = ()
     """The steps in which networks are judged, the cheapest first; without it, each is trained as the winner will be."""
-    trainer: dict[str, Any] = {}
+    trainer: Mapping[str, Any] = Field(default_factory=dict)
     """Handed to Lightning's `Trainer`; classes as `package.module:Class`, or as a table with a `class`."""
     latency: Latency = Latency()
     budget: Budget = Budget()

@@ -2,6 +2,7 @@
 
 from .folder import StudyFolder
 from .interrupts import terminable
+from .promotion import promoted
 from .record import (
     check_images,
     read_facts,
@@ -12,27 +13,32 @@ from .record import (
     write_prediction,
 )
 from .samplers import SAMPLERS
-from .search import Evaluator, OnRow, Search, trained
-from .storage import begin_study, find_study, hold, storage_faults_told, storage_url
+from .screen import OnProgress, Score, screen
+from .search import Evaluator, OnRow, Search
+from .storage import OptunaStudy, begin_study, find_study, hold, storage_faults_told, storage_url
 
 __all__ = [
     "SAMPLERS",
     "Evaluator",
+    "OnProgress",
     "OnRow",
+    "OptunaStudy",
+    "Score",
     "Search",
     "StudyFolder",
     "begin_study",
     "check_images",
     "find_study",
     "hold",
+    "promoted",
     "read_facts",
     "read_prediction",
     "read_rows",
     "read_slots",
+    "screen",
     "storage_faults_told",
     "storage_url",
     "terminable",
-    "trained",
     "write_asked",
     "write_prediction",
 ]

@@ -7,7 +7,9 @@ import optuna
 import pandas as pd
 
 from nas_attn.results import Evaluation, front, knee, measured_later, table
+from nas_attn.results.seeds import across_seeds
 from nas_attn.settings import StudyFile, read_study_file
+from nas_attn.settings.chain import FINAL
 from nas_attn.space import InputError, allowed
 
 from .affordable import over_budget
@@ -17,7 +19,10 @@ from .storage import find_study
 
 @dataclass(frozen=True)
 class StudyFolder:
-    """What a study asks and what it has found so far."""
+    """What a study asks and what it has found so far, step by step.
+
+    Where no step is named, it is the last of the chain that was begun.
+    """
 
     path: Path
     file: StudyFile
@@ -27,48 +32,77 @@ class StudyFolder:
         """Read the folder's `study.toml`; raises `InputError` where there is none, or it has faults."""
         return cls(Path(path), read_study_file(Path(path)))
 
-    def study(self) -> optuna.Study:
-        """The Optuna study behind the folder; raises `InputError` where none was begun."""
-        study = find_study(self.path, self.file.search.storage)
-        if study is None or not is_begun(study):
-            raise InputError(f"{self.path}: nothing was searched there yet; `nas-attn search {self.path}` begins")
-        return study
+    def study(self, step: str | None = None) -> optuna.Study:
+        """The Optuna study behind a step; raises `InputError` where none was begun."""
+        names = [step.name for step in reversed(self.file.steps)] if step is None else [step]
+        for name in names:
+            if (study := self._begun(name)) is not None:
+                return study
+        what = "nothing was searched there yet" if step is None else f"the step {step!r} was not begun yet"
+        raise InputError(f"{self.path}: {what}; `nas-attn search {self.path}` begins")
 
-    def rows(self) -> dict[str, Evaluation]:
-        """The row of each architecture by key, held against the budget as the study file states it today."""
-        rows = read_rows(self.study())
-        return {key: over_budget(row, self.file.budget) or row for key, row in rows.items()}
+    def rows(self, step: str | None = None) -> dict[str, Evaluation]:
+        """The row of each architecture by key, over its seeds, in the order of first trial.
 
-    def table(self) -> pd.DataFrame:
-        """One row an architecture, in the order of first trial."""
-        return table(self.rows().values())
+        It is held against the budget as the study file states it today.
+        """
+        return {row.key: row for row in across_seeds(self._rows_of(self.study(step)))}
 
-    def front(self) -> pd.DataFrame:
+    def all_rows(self) -> list[Evaluation]:
+        """Every row of every step and seed, those of `final` last where the chain does not name it."""
+        names = dict.fromkeys([*(step.name for step in self.file.steps), FINAL])
+        begun = (study for name in names if (study := self._begun(name)) is not None)
+        return [row for study in begun for row in self._rows_of(study)]
+
+    def table(self, step: str | None = None) -> pd.DataFrame:
+        """One row an architecture, over its seeds, in the order of first trial."""
+        return table(self.rows(step).values())
+
+    def front(self, step: str | None = None) -> pd.DataFrame:
         """The rows that no other beats in the study's objectives, within its budget."""
-        return front(self.table(), self.file.objectives)
+        return front(self.table(step), self.file.objectives)
 
     def prediction(self) -> str | None:
         """How well latencies were predicted, in words; nothing where they were not."""
-        left_out = read_prediction(self.study())
+        step = self._told
+        left_out = read_prediction(self.study(step))
         if left_out is None:
             return None
         return (
             f"each of the networks that were timed for it, from the others: {left_out}; "
-            f"networks that were measured later: {measured_later(self.table())}"
+            f"networks that were measured later: {measured_later(self.table(step))}"
         )
 
     def pick(self, which: str) -> Evaluation:
         """A trained row: the knee of the front (`knee`), the most accurate (`best`), or the one with this key.
 
-        Of equally accurate ones the one with the smallest loss is best. Raises `InputError` where there is no such row.
+        It is of the last begun step in which a network is trained. Of equally accurate ones the one with the smallest
+        loss is best. Raises `InputError` where there is no such row.
         """
-        trained = {key: row for key, row in self.rows().items() if row.state == "complete"}
+        step = self._told
+        trained = {key: row for key, row in self.rows(step).items() if row.state == "complete"}
         if not trained:
             raise InputError(f"{self.path}: no network is trained within the budget yet")
         if which == "knee":
-            which = knee(self.table(), self.file.objectives)
+            which = knee(self.table(step), self.file.objectives)
         elif which == "best":
             which = max(trained, key=lambda key: (trained[key].accuracy, -trained[key].loss))
         if which not in trained:
             raise InputError(f"pick: found {which!r}; {allowed(which, ['knee', 'best', *trained])}")
         return trained[which]
+
+    @property
+    def _told(self) -> str | None:
+        """The last step with complete rows; nothing in particular where there is none."""
+        for step in reversed(self.file.steps):
+            study = self._begun(step.name)
+            if study is not None and any(row.state == "complete" for row in self._rows_of(study)):
+                return step.name
+        return None
+
+    def _begun(self, step: str) -> optuna.Study | None:
+        study = find_study(self.path, self.file.search.storage, step)
+        return study if study is not None and is_begun(study) else None
+
+    def _rows_of(self, study: optuna.Study) -> list[Evaluation]:
+        return [over_budget(row, self.file.budget) or row for row in read_rows(study).values()]

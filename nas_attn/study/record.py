@@ -2,22 +2,22 @@
 
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
 import optuna
 from optuna.exceptions import ExperimentalWarning
-from optuna.trial import FrozenTrial, TrialState
 from pydantic import TypeAdapter
 
 from nas_attn.results import Agreement, Evaluation
 from nas_attn.settings import ImageFacts
 from nas_attn.space import InputError, SearchSpace
 
-ROW = "evaluation"
 ARCHITECTURE = "architecture"
+_ROW = "evaluation:"
 _ASKED, _SLOTS, _FACTS, _PREDICTION = "asked", "slots", "facts", "prediction"
+_EVALUATION = TypeAdapter(Evaluation)
 
 
 def write_asked(study: optuna.Study, asked: Mapping[str, Any], space: SearchSpace, facts: ImageFacts) -> None:
@@ -67,6 +67,11 @@ def is_begun(study: optuna.Study) -> bool:
     return _ASKED in study.user_attrs
 
 
+def read_objectives(study: optuna.Study) -> list[str]:
+    """What the study trades off, in the order of its directions."""
+    return list(study.user_attrs[_ASKED]["objectives"])
+
+
 def read_facts(study: optuna.Study) -> ImageFacts:
     """What the study's images are like."""
     return TypeAdapter(ImageFacts).validate_python(study.user_attrs[_FACTS])
@@ -88,24 +93,31 @@ def read_prediction(study: optuna.Study) -> Agreement | None:
     return None if told is None else TypeAdapter(Agreement).validate_python(_with_nan(told))
 
 
-def read_rows(study: optuna.Study) -> dict[str, Evaluation]:
-    """The latest row of every architecture that has one, by key, in the order of first trial."""
-    finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
-    rows = (row for trial in finished if (row := read_row(trial)) is not None)
-    return {row.key: row for row in rows}
+def read_rows(study: optuna.Study) -> dict[tuple[str, int], Evaluation]:
+    """The latest row of every key and seed that has one, in the order of first trial.
+
+    What a trial has written counts, even if it was killed or has failed before it had all its seeds.
+    """
+    return {
+        (row.key, row.seed): row for trial in study.get_trials(deepcopy=False) for row in _rows_of(trial.user_attrs)
+    }
 
 
-def read_row(trial: FrozenTrial) -> Evaluation | None:
-    """The row that a trial has written, if it has."""
-    fields = trial.user_attrs.get(ROW)
-    if fields is None:
-        return None
-    return TypeAdapter(Evaluation).validate_python(_with_nan(fields))
+def row_attrs(row: Evaluation) -> dict[str, Any]:
+    """What a trial keeps of a row, one attribute a seed."""
+    return {f"{_ROW}{row.seed}": _with_null(asdict(row))}
 
 
 def write_row(trial: optuna.Trial, row: Evaluation) -> None:
     """Write a row down with its trial."""
-    trial.set_user_attr(ROW, _with_null(asdict(row)))
+    for name, fields in row_attrs(row).items():
+        trial.set_user_attr(name, fields)
+
+
+def _rows_of(attrs: Mapping[str, Any]) -> Iterator[Evaluation]:
+    for name, fields in attrs.items():
+        if name.startswith(_ROW):
+            yield _EVALUATION.validate_python(_with_nan(fields))
 
 
 def _with_null(fields: Mapping[str, Any]) -> dict[str, Any]:

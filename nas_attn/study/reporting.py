@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from nas_attn.results import hypervolume
+from nas_attn.results import hypervolume, table
 from nas_attn.results.pictures import front_chart, write_png
+from nas_attn.results.rankings import audited, read_rankings
 from nas_attn.results.report import Report, write_report
+from nas_attn.results.seeds import across_seeds
 
 from .folder import StudyFolder
 from .record import read_facts, read_slots
@@ -18,21 +20,23 @@ from .storage import without_password
 def report_study(path: Path) -> list[Path]:
     """Write `report.html` and, where a network is trained, `front.png` into a study's folder; return their paths."""
     folder = StudyFolder.open(path)
-    table, page, picture = folder.table(), path / "report.html", path / "front.png"
+    rows, rankings = folder.all_rows(), path / "audit.json"
+    last, page, picture = folder.table(), path / "report.html", path / "front.png"
     write_report(
         Report(
             title=path.absolute().name,
-            table=table,
+            table=table(across_seeds(rows)),
             objectives=folder.file.objectives,
             slots=tuple(read_slots(folder.study()).items()),
             settings=_settings(folder),
-            facts=_facts(folder, table),
+            facts=_facts(folder, last),
+            audit=audited(rows, read_rankings(rankings)) if rankings.is_file() else None,
         ),
         page,
     )
     if folder.front().empty:
         return [page]
-    write_png(front_chart(table, folder.file.objectives), picture)
+    write_png(front_chart(last, folder.file.objectives), picture)
     return [page, picture]
 
 

@@ -1,35 +1,37 @@
 """The search: Optuna asks, prices are paid before training, and nothing is trained twice."""
 
-import random
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import optuna
 from optuna.trial import TrialState
 
 from nas_attn.results import Evaluation, front, table
-from nas_attn.settings import StudyFile
+from nas_attn.settings import Step, StudyFile
 from nas_attn.space import Architecture, InputError, SearchSpace, parse
 
 from .affordable import over_budget
-from .record import ARCHITECTURE, read_row, read_rows, write_row
-from .samplers import SAMPLERS
+from .answers import answer
+from .known import Known
+from .proposals import Proposals
+from .record import ARCHITECTURE, read_objectives, read_rows, write_row
 
-_PATIENCE = 50  # proposals in a row that need no training, before an unseen architecture is drawn instead
-_DESPAIR = 1000  # such proposals in a row, before the search gives up
-_LISTED = 20_000  # the largest space that is listed to find what is unseen
-
-Role = Literal["baseline", "search"]
 OnRow = Callable[[Evaluation, int], None]
-"""Called with a row and the number of networks trained so far: of each network that was trained, was found to be over
-budget, or was timed at last because it stands on the front."""
+"""Called with a row and the number of networks trained so far for all their seeds: of each network and seed that was
+trained, and of each network that was found to be over budget or to fail before training, or was timed at last because
+it stands on the front."""
 
 
 class Evaluator(Protocol):
     """Finds out about an architecture, the cheapest knowledge first."""
+
+    @property
+    def jobs(self) -> int:
+        """How many trainings it takes on at once."""
 
     def count(self, architecture: Architecture) -> Evaluation:
         """Parameters, MACs and FLOPs, without running anything."""
@@ -40,118 +42,163 @@ class Evaluator(Protocol):
     def measure(self, row: Evaluation) -> Evaluation:
         """The row with its latency measured, or with the reason why there is none."""
 
-    def train(self, row: Evaluation) -> Evaluation:
-        """The row with its accuracy and loss, or with the reason why there are none."""
+    def train(self, row: Evaluation) -> Future[Evaluation]:
+        """The row, some time, with its accuracy and losses for its `seed`, or with the reason why there are none."""
+
+
+@dataclass
+class _Training:
+    """A network that is in training, and all that wait for it."""
+
+    row: Evaluation
+    """What is known before training."""
+    seeds: deque[int]
+    """Those that no training was begun for."""
+    trials: list[optuna.Trial]
+    """Those that are told what comes out; the first keeps the rows."""
 
 
 @dataclass
 class Search:
-    """A search that can stop at any moment and go on later, in this process or another."""
+    """A search of one step that can stop at any moment and go on later, in this process or another."""
 
     study: optuna.Study
     space: SearchSpace
     file: StudyFile
+    step: Step
     evaluator: Evaluator
     on_row: OnRow
+    given: Sequence[Architecture] | None = None
+    """What is trained, these and no others; without it, baselines and then what the sampler proposes."""
+    _known: Known = field(init=False)
+    _proposals: Proposals = field(init=False)
+    _trainings: dict[str, _Training] = field(init=False, default_factory=dict)
+    """By key."""
+    _futures: dict[Future[Evaluation], str] = field(init=False, default_factory=dict)
+    """The key of the network that each trains."""
 
-    def run(self, trials: int) -> str:
-        """Train until this many networks of the study are trained, and say in a sentence why the search stopped.
+    def __post_init__(self) -> None:
+        self._known = Known(self.file.budget, range(self.file.seed, self.file.seed + self.step.seeds))
+        self._objectives = read_objectives(self.study)
 
-        Then the networks on the front whose latency is predicted are measured, until those of the front all are.
+    def run(self, trials: int | None = None) -> str:
+        """Train until this many networks of the step are trained, and say in a sentence why the search stopped.
+
+        Without a number, as many as the step says; what is `given` is trained whole. Each network is trained for every
+        seed of the step, up to `evaluator.jobs` at once. Then, in the study's last step, networks on the front whose
+        latency is predicted are measured, until those of the front all are.
 
         Raises `InputError` where even the bare network is over budget. Whatever else is raised, `KeyboardInterrupt`
-        among it, the running trial is told first.
+        among it, what is finished is written down and the running trials are told first.
         """
+        self._known.add(read_rows(self.study).values())
         self._mend()
-        rows = read_rows(self.study)
-        said = self._search(rows, trials)
-        self._measure_front(rows)
-        return said
+        wanted = self.step.networks if trials is None else trials
+        self._proposals = Proposals(self.study, self.space, self.file, self._known, wanted or 0, self.given)
+        try:
+            while self._fill():
+                self._collect()
+        except BaseException:
+            self._abandon()
+            raise
+        if self.step.name == self.file.steps[-1].name:
+            self._measure_front()
+        return self._proposals.said()
 
-    def _search(self, rows: dict[str, Evaluation], trials: int) -> str:
-        seed = self.file.seed + len(self.study.get_trials(deepcopy=False))  # a resumed search must not repeat itself
-        self.study.sampler = SAMPLERS[self.file.search.sampler](seed)
-        rng = random.Random(seed)
-        waiting = deque(self._unanswered(rows))
-        free = 0
-        while trained(rows.values()) < trials:
-            role: Role | None = None
-            if waiting:
-                architecture, role = waiting.popleft()
-                self.study.enqueue_trial(self.space.answers(architecture))
-            elif sum(not self._open(row) for row in rows.values()) >= self.space.size:
-                return f"the space is exhausted: all {self.space.size} networks are trained or over budget"
-            elif free >= _PATIENCE:
-                unseen = self._unseen(rows, rng) if free < _DESPAIR else None
-                if unseen is None:
-                    return f"no network was found that is neither trained nor over budget, in {free} proposals"
-                self.study.enqueue_trial(self.space.answers(unseen))
-            before = trained(rows.values())
-            row = self._try(rows, role or "search")
-            rows[row.key] = row
-            free = 0 if trained(rows.values()) > before else free + 1
-        done = trained(rows.values())
-        return f"{done} of {trials} networks are trained" if done == trials else f"{done} networks are trained already"
+    def _fill(self) -> bool:
+        """Begin trainings, as many as there may be at once; whether any goes on."""
+        while len(self._futures) < self.evaluator.jobs:
+            if training := next((one for one in self._trainings.values() if one.seeds), None):
+                row = replace(training.row, seed=training.seeds.popleft())
+                self._futures[self.evaluator.train(row)] = row.key
+            elif self._proposals.prepare(self._trainings.keys()):
+                self._try()
+            else:
+                break
+        return bool(self._futures)
 
-    def _measure_front(self, rows: dict[str, Evaluation]) -> None:
-        while predicted := self._predicted_front(rows):
+    def _try(self) -> None:
+        """Ask for a network, and pay its price; what needs no training is answered."""
+        self._proposals.free += 1
+        with self._asked() as (trial, architecture):
+            key = architecture.key
+            if key in self._trainings:
+                self._trainings[key].trials.append(trial)
+                return
+            if not (seeds := self._known.missing(key)):
+                self._answer(trial, self._known.verdict(key))
+                return
+            row = replace(self._price(architecture), seed=seeds[0])
+            if row.state == "over_budget" and not architecture.placements:
+                raise InputError(f"budget: nothing meets it; even the network without any attention has {row.reason}")
+            if row.state != "over_budget":
+                self._proposals.free = 0
+            if row.state == "priced":
+                self._trainings[key] = _Training(row, deque(seeds), [trial])
+                return
+            for seed in seeds if row.state == "failed" else seeds[:1]:
+                self._write(trial, replace(row, seed=seed))
+            self._answer(trial, self._known.verdict(key))
+            self.on_row(row, self._known.trained)
+
+    def _price(self, architecture: Architecture) -> Evaluation:
+        role = self._proposals.role(architecture)
+        row = replace(self.evaluator.count(architecture), role=role, step=self.step.name)
+        if over := over_budget(row, self.file.budget):
+            return over
+        row = self.evaluator.time(row)
+        return row if row.state == "failed" else over_budget(row, self.file.budget) or row
+
+    def _collect(self) -> None:
+        """Wait until a training is done, and write down what is."""
+        done = wait(self._futures, return_when=FIRST_COMPLETED).done
+        for future in [future for future in self._futures if future in done]:
+            self._take(future)
+
+    def _take(self, future: Future[Evaluation]) -> None:
+        row, training = future.result(), self._trainings[self._futures[future]]
+        self._write(training.trials[0], row)
+        del self._futures[future]
+        if not self._known.missing(row.key):
+            for trial in training.trials:
+                self._answer(trial, self._known.verdict(row.key))
+            del self._trainings[row.key]
+        self.on_row(row, self._known.trained)
+
+    def _abandon(self) -> None:
+        """Write down what is finished, and tell the trials of all else that they have failed."""
+        for future in [*self._futures]:
+            if not future.cancel() and future.done() and future.exception() is None:
+                self._take(future)
+        for training in self._trainings.values():
+            for trial in training.trials:
+                self.study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
+
+    def _measure_front(self) -> None:
+        while predicted := self._predicted_front():
             for row in predicted:
                 self.study.enqueue_trial(self.space.answers(parse(row.architecture)))
                 with self._asked() as (trial, _):
-                    rows[row.key] = self.evaluator.measure(row)
-                    self._write(trial, rows[row.key], rows)
+                    for one in [*self._known.rows[row.key].values()][::-1]:  # the first decides, so it comes last
+                        self._write(trial, self.evaluator.measure(one))
+                    self._answer(trial, self._known.verdict(row.key))
+                    self.on_row(self._known.verdict(row.key), self._known.trained)
 
-    def _predicted_front(self, rows: dict[str, Evaluation]) -> list[Evaluation]:
+    def _predicted_front(self) -> list[Evaluation]:
         """The rows on the front whose latency is not measured; what is over the budget has no place there."""
-        affordable = table(row for row in rows.values() if over_budget(row, self.file.budget) is None)
-        best = front(affordable, self.file.objectives).index
+        rows = {row.key: row for row in self._known.settled if over_budget(row, self.file.budget) is None}
+        best = front(table(rows.values()), self.file.objectives).index
         return [rows[key] for key in best if rows[key].latency_source == "predicted"]
 
-    def _try(self, rows: dict[str, Evaluation], role: Role) -> Evaluation:
-        with self._asked() as (trial, architecture):
-            known = rows.get(architecture.key)
-            if known is not None and not self._open(known):
-                return self._answer(trial, known)
-            row = self._find_out(architecture, role)
-            if row.state == "over_budget" and not architecture.placements:
-                raise InputError(f"budget: nothing meets it; even the network without any attention has {row.reason}")
-            self._write(trial, row, rows)
-            return row
-
-    def _write(self, trial: optuna.Trial, row: Evaluation, rows: dict[str, Evaluation]) -> None:
+    def _write(self, trial: optuna.Trial, row: Evaluation) -> None:
         write_row(trial, row)
-        self._answer(trial, row)
-        self.on_row(row, trained({**rows, row.key: row}.values()))
+        self._known.add([row])
 
-    def _find_out(self, architecture: Architecture, role: Role) -> Evaluation:
-        row = replace(self.evaluator.count(architecture), role=role)
-        for step in (self.evaluator.time, self.evaluator.train):
-            if over := over_budget(row, self.file.budget):
-                return over
-            row = step(row)
-            if row.state == "failed":
-                break
-        return row
-
-    def _open(self, row: Evaluation) -> bool:
-        """Whether a row leaves something to find out: it was over a budget that has been raised since."""
-        return row.state == "over_budget" and over_budget(row, self.file.budget) is None
-
-    def _answer(self, trial: optuna.Trial, row: Evaluation) -> Evaluation:
-        """Tell Optuna what a row says; what could not be trained is pruned, so that samplers learn to avoid it."""
-        for measure, limit in self.file.budget.limits.items():
-            if (value := getattr(row, measure)) == value:
-                trial.set_constraint(measure, value - limit)
-        if row.state == "failed":
-            trial.set_constraint("failed", 1.0)
-        self._tell(trial.number, row)
-        return row
-
-    def _tell(self, number: int, row: Evaluation) -> None:
-        if row.state == "complete":
-            self.study.tell(number, [getattr(row, objective) for objective in self.file.objectives])
-        else:
-            self.study.tell(number, state=TrialState.PRUNED)
+    def _answer(self, trial: optuna.Trial, row: Evaluation) -> None:
+        told = answer(row, self._objectives, self.file.budget)
+        for name, value in told.constraints.items():
+            trial.set_constraint(name, value)
+        self.study.tell(trial, told.values, state=told.state)
 
     @contextmanager
     def _asked(self) -> Iterator[tuple[optuna.Trial, Architecture]]:
@@ -166,31 +213,13 @@ class Search:
             raise
 
     def _mend(self) -> None:
-        """Finish what a killed process left running: told if it had written its row, else failed."""
+        """Finish what a killed process left behind: told if all its rows are written, else failed."""
+        for _ in self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
+            self.study.tell(self.study.ask(), state=TrialState.FAIL)
         for left in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            row = read_row(left)
-            if row is None:
-                self.study.tell(left.number, state=TrialState.FAIL)
+            key = parse(left.user_attrs[ARCHITECTURE]).key if ARCHITECTURE in left.user_attrs else ""
+            if key in self._known.rows and not self._known.missing(key):
+                told = answer(self._known.verdict(key), self._objectives, self.file.budget)
+                self.study.tell(left.number, told.values, state=told.state)
             else:
-                self._tell(left.number, row)
-
-    def _unanswered(self, rows: dict[str, Evaluation]) -> list[tuple[Architecture, Role]]:
-        """What has to be trained before the sampler is asked: baselines, and what was interrupted."""
-        wanted: dict[Architecture, Role] = dict.fromkeys(self.space.baselines(), "baseline")
-        for trial in self.study.get_trials(deepcopy=False, states=(TrialState.FAIL,)):
-            if ARCHITECTURE in trial.user_attrs:
-                wanted.setdefault(parse(trial.user_attrs[ARCHITECTURE]), "search")
-        return [(a, role) for a, role in wanted.items() if a.key not in rows or self._open(rows[a.key])]
-
-    def _unseen(self, rows: dict[str, Evaluation], rng: random.Random) -> Architecture | None:
-        if self.space.size <= _LISTED:
-            drawn = [*self.space.architectures()]
-            rng.shuffle(drawn)
-        else:
-            drawn = [self.space.sample(rng) for _ in range(_DESPAIR)]
-        return next((a for a in drawn if a.key not in rows or self._open(rows[a.key])), None)
-
-
-def trained(rows: Iterable[Evaluation]) -> int:
-    """How many networks were trained, with or without success."""
-    return sum(row.state in ("complete", "failed") for row in rows)
+                self.study.tell(left.number, state=TrialState.FAIL)

@@ -15,6 +15,9 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from nas_attn.results import DIRECTIONS
 from nas_attn.space import InputError
 
+OptunaStudy = optuna.Study
+"""What a step of a study is kept as."""
+
 _SQLITE = "sqlite:///"
 
 
@@ -38,12 +41,12 @@ def without_password(url: str) -> str:
         return url
 
 
-def find_study(folder: Path, storage: str | None) -> optuna.Study | None:
-    """The study that is kept for this folder, or nothing where none was begun.
+def find_study(folder: Path, storage: str | None, step: str) -> optuna.Study | None:
+    """The Optuna study of this folder's step, or nothing where none was begun.
 
     Raises `InputError` where the storage cannot be read.
     """
-    url, name = storage_url(folder, storage), _study_name(folder, storage)
+    url, name = storage_url(folder, storage), _study_name(folder, storage, step)
     if url.startswith(_SQLITE) and not Path(url.removeprefix(_SQLITE)).exists():
         return None
     with _opened(url) as database:
@@ -54,15 +57,16 @@ def find_study(folder: Path, storage: str | None) -> optuna.Study | None:
         )
 
 
-def begin_study(folder: Path, storage: str | None, objectives: Sequence[str]) -> optuna.Study:
-    """Create the study of this folder, with one direction for each objective.
+def begin_study(folder: Path, storage: str | None, objectives: Sequence[str], step: str) -> optuna.Study:
+    """Create the Optuna study of this folder's step, with one direction for each objective.
 
     Raises `InputError` where the storage cannot be written.
     """
     better = {"max": StudyDirection.MAXIMIZE, "min": StudyDirection.MINIMIZE}
     directions = [better[DIRECTIONS[objective]] for objective in objectives]
     with _opened(storage_url(folder, storage)) as database:
-        return optuna.create_study(study_name=_study_name(folder, storage), storage=database, directions=directions)
+        name = _study_name(folder, storage, step)
+        return optuna.create_study(study_name=name, storage=database, directions=directions)
 
 
 @contextmanager
@@ -84,9 +88,9 @@ def hold(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def _study_name(folder: Path, storage: str | None) -> str:
-    """The folder's name where studies share a storage; in its own file a study outlives a new name of its folder."""
-    return folder.absolute().name if storage else "study"
+def _study_name(folder: Path, storage: str | None, step: str) -> str:
+    """The step's; where studies share a storage, after the folder's. So a file outlives a new name of its folder."""
+    return f"{folder.absolute().name}.{step}" if storage else step
 
 
 @contextmanager

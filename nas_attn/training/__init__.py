@@ -1,13 +1,17 @@
 """How well a network does: images in three parts, a recipe, and the score of what they make of it."""
 
+from .batches import batches_in_order
 from .classifier import Classifier, OnEpoch
 from .device import training_device
 from .failure import TrainingFailed, memory_faults_told
 from .fit import Score, score, train
 from .images import ImageData, Part
+from .judging import Normalise
 from .loader import LoaderPart
+from .recalibration import Judged, recalibration
 from .reduction import reduced
 from .sources import load_data
+from .zero_cost import gradnorm, jacob_cov, synflow
 
 __all__ = [
     "ImageData",
@@ -23,4 +27,11 @@ __all__ = [
     "train",
     "score",
     "training_device",
+    "Judged",
+    "Normalise",
+    "batches_in_order",
+    "recalibration",
+    "gradnorm",
+    "jacob_cov",
+    "synflow",
 ]

@@ -1,5 +1,6 @@
 """A space and an evaluator that cost nothing, so that a search can be watched."""
 
+from concurrent.futures import Future
 from dataclasses import replace
 
 from nas_attn.results import Evaluation
@@ -23,6 +24,8 @@ def space(stages=3, ratios=(4, 8)):
 
 class FakeEvaluator:
     """Knows everything from the placements; remembers what it was asked."""
+
+    jobs = 1
 
     def __init__(self, fails=(), stops_at=None, predicts=False):
         self.counted, self.timed, self.measured, self.trained = [], [], [], []
@@ -65,18 +68,32 @@ class FakeEvaluator:
             self.stops_at = None
             raise KeyboardInterrupt
         self.trained.append(row.architecture)
+        future = Future()
+        future.set_result(self.result(row))
+        return future
+
+    def result(self, row):
+        """What training finds: accuracies that differ by key, and by a thousandth from seed to seed."""
         if any(part in row.architecture for part in self.fails):
             return replace(row, state="failed", reason="the loss is not finite")
-        return replace(row, state="complete", accuracy=0.5 + int(row.key, 16) % 1000 / 2500, loss=1.0)
+        accuracy = 0.5 + int(row.key, 16) % 1000 / 2500 + row.seed / 1000
+        return replace(row, state="complete", accuracy=accuracy, loss=1.0, train_loss=0.5, train_seconds=2.0)
 
 
 def study_file(**tables):
     return StudyFile.model_validate({"space": "space.toml", "search": {"sampler": "random"}, **tables})
 
 
-def search(folder, evaluator, *, file=None, over=None, on_row=lambda row, trained: None):
-    """A search on the study of this folder, begun where it was not."""
+def begun(folder, file=None, over=None, step="final"):
+    """The study of this folder's step, begun where it was not."""
+    file = file or study_file()
+    study = find_study(folder, None, step) or begin_study(folder, None, file.objectives, step)
+    write_asked(study, {"objectives": file.objectives, "seed": file.seed}, over or space(), FACTS)
+    return study
+
+
+def search(folder, evaluator, *, file=None, over=None, on_row=lambda row, trained: None, given=None):
+    """A search of the last step of the study of this folder, begun where it was not."""
     file, over = file or study_file(), over or space()
-    study = find_study(folder, None) or begin_study(folder, None, file.objectives)
-    write_asked(study, {"objectives": file.objectives, "seed": file.seed}, over, FACTS)
-    return Search(study, over, file, evaluator, on_row)
+    study = begun(folder, file, over, file.steps[-1].name)
+    return Search(study, over, file, file.steps[-1], evaluator, on_row, given)

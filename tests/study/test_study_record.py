@@ -28,13 +28,13 @@ ASKED = {"objectives": ("accuracy", "flops"), "recipe": {"epochs": 10, "learning
 
 @pytest.fixture
 def study(tmp_path):
-    return begin_study(tmp_path, None, ("accuracy", "flops"))
+    return begin_study(tmp_path, None, ("accuracy", "flops"), "final")
 
 
 def test_the_same_question_may_be_asked_again(study, tmp_path):
     write_asked(study, ASKED, space(), FACTS)
-    write_asked(find_study(tmp_path, None), ASKED, space(), FACTS)
-    assert read_facts(find_study(tmp_path, None)) == FACTS
+    write_asked(find_study(tmp_path, None, "final"), ASKED, space(), FACTS)
+    assert read_facts(find_study(tmp_path, None, "final")) == FACTS
     assert read_slots(study)["stage2"] == ["stage2.block0.branch"]
 
 
@@ -65,30 +65,30 @@ def test_rounding_in_the_last_digits_is_no_change(study):
 def test_a_row_comes_back_as_it_was_written(tmp_path):
     evaluator = FakeEvaluator()
     search(tmp_path, evaluator).run(1)
-    row = read_rows(find_study(tmp_path, None))[Architecture().key]
-    expected = evaluator.train(evaluator.time(evaluator.count(Architecture())))
-    assert replace(row, train_seconds=0) == replace(expected, role="baseline", train_seconds=0)
-    assert math.isnan(row.train_seconds)
+    row = read_rows(find_study(tmp_path, None, "final"))[Architecture().key, 0]
+    expected = evaluator.result(evaluator.time(evaluator.count(Architecture())))
+    assert repr(row) == repr(replace(expected, role="baseline"))
+    assert math.isnan(row.latency_predicted_ms)
 
 
 def test_a_study_outlives_a_new_name_of_its_folder(tmp_path):
     (tmp_path / "before").mkdir()
     search(tmp_path / "before", FakeEvaluator()).run(2)
     (tmp_path / "before").rename(tmp_path / "after")
-    assert len(read_rows(find_study(tmp_path / "after", None))) == 2
+    assert len(read_rows(find_study(tmp_path / "after", None, "final"))) == 2
 
 
 def test_studies_that_share_a_storage_are_told_apart_by_their_folders(tmp_path):
     url = f"sqlite:///{tmp_path}/shared.db"
-    begin_study(tmp_path / "one", url, ("accuracy",))
-    assert find_study(tmp_path / "one", url) is not None
-    assert find_study(tmp_path / "two", url) is None
+    begin_study(tmp_path / "one", url, ("accuracy",), "final")
+    assert find_study(tmp_path / "one", url, "final") is not None
+    assert find_study(tmp_path / "two", url, "final") is None
 
 
 def test_a_password_is_neither_shown_nor_handed_on(tmp_path):
     url = "nosuchdatabase://me:secret@host/studies"
     with pytest.raises(InputError, match=r"me:\*\*\*@host") as error:
-        find_study(tmp_path, url)
+        find_study(tmp_path, url, "final")
     assert "secret" not in str(error.value)
 
 
@@ -110,7 +110,7 @@ def test_a_relative_database_stands_in_the_study_folder(tmp_path):
 def test_a_file_that_is_no_database_is_told(tmp_path):
     (tmp_path / "study.db").write_text("certainly not a database, whatever its name says")
     with pytest.raises(InputError, match="file is not a database"):
-        find_study(tmp_path, None)
+        find_study(tmp_path, None, "final")
 
 
 def test_a_database_of_something_else_is_told(tmp_path):
@@ -118,12 +118,12 @@ def test_a_database_of_something_else_is_told(tmp_path):
         database.execute("create table studies (wrong text)")
     database.close()
     with pytest.raises(InputError, match="cannot be used as an Optuna database"):
-        find_study(tmp_path, None)
+        find_study(tmp_path, None, "final")
 
 
 def test_a_storage_url_that_makes_no_sense_is_told(tmp_path):
     with pytest.raises(InputError, match="storage nonsense: cannot be used"):
-        find_study(tmp_path, "nonsense")
+        find_study(tmp_path, "nonsense", "final")
 
 
 def test_a_database_that_fails_in_the_middle_is_told(tmp_path):
@@ -134,7 +134,7 @@ def test_a_database_that_fails_in_the_middle_is_told(tmp_path):
 
 
 def test_reading_does_not_begin_a_study(tmp_path):
-    assert find_study(tmp_path, None) is None
+    assert find_study(tmp_path, None, "final") is None
     assert not (tmp_path / "study.db").exists()
 
 
@@ -148,16 +148,16 @@ def test_how_well_latencies_are_predicted_comes_back(study, tmp_path):
     assert read_prediction(study) is None
     for told in (Agreement(60, 0.975, 0.99), Agreement(1, 1.0, math.nan)):
         write_prediction(study, told)
-        assert repr(read_prediction(find_study(tmp_path, None))) == repr(told)
+        assert repr(read_prediction(find_study(tmp_path, None, "final"))) == repr(told)
 
 
 def test_a_row_that_knows_nothing_of_intervals_is_read(tmp_path):
     search(tmp_path, FakeEvaluator()).run(1)
-    study = find_study(tmp_path, None)
-    fields = dict(study.trials[0].user_attrs["evaluation"])
+    study = find_study(tmp_path, None, "final")
+    fields = dict(study.trials[0].user_attrs["evaluation:0"])
     for name in ("ms_low", "ms_high", "source", "predicted_ms", "target", "runtime", "layout", "host"):
         del fields[f"latency_{name}"]
-    trial = optuna.trial.create_trial(state=optuna.trial.TrialState.PRUNED, user_attrs={"evaluation": fields})
+    trial = optuna.trial.create_trial(state=optuna.trial.TrialState.PRUNED, user_attrs={"evaluation:0": fields})
     study.add_trial(trial)
     (row,) = read_rows(study).values()
     assert (row.latency_source, row.latency_runtime) == ("measured", "eager")

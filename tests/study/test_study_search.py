@@ -17,7 +17,7 @@ def test_baselines_come_first_and_each_network_is_trained_once(tmp_path):
         "stage1-3.block0.branch=gate",
     ]
     assert len(evaluator.trained) == len(set(evaluator.trained)) == 10
-    roles = [row.role for row in read_rows(find_study(tmp_path, None)).values()]
+    roles = [row.role for row in read_rows(find_study(tmp_path, None, "final")).values()]
     assert roles == ["baseline"] * 3 + ["search"] * 7
 
 
@@ -33,7 +33,7 @@ def test_every_sampler_exhausts_a_small_space_and_says_so(tmp_path, sampler):
 def test_a_known_network_is_answered_from_its_row_and_not_counted(tmp_path):
     evaluator = FakeEvaluator()
     search(tmp_path, evaluator, over=space(stages=2)).run(1000)
-    study = find_study(tmp_path, None)
+    study = find_study(tmp_path, None, "final")
     values = {}
     for trial in study.get_trials(states=(TrialState.COMPLETE,)):
         values.setdefault(trial.user_attrs["architecture"], set()).add(tuple(trial.values))
@@ -48,7 +48,7 @@ def test_over_budget_is_pruned_with_a_constraint_and_neither_timed_nor_trained(t
     assert said == "the space is exhausted: all 16 networks are trained or over budget"
     assert len(evaluator.trained) == 1 + 2 * 3
     assert set(evaluator.timed) == set(evaluator.trained)
-    study = find_study(tmp_path, None)
+    study = find_study(tmp_path, None, "final")
     for trial in study.trials:
         over = len(parse(trial.user_attrs["architecture"]).placements) > 1
         assert trial.state == (TrialState.PRUNED if over else TrialState.COMPLETE)
@@ -82,18 +82,18 @@ def test_a_raised_budget_lets_in_what_was_over_it(tmp_path):
     evaluator = FakeEvaluator()
     search(tmp_path, evaluator, file=study_file(budget={"max_params": 1100}), over=small).run(100)
     assert len(evaluator.trained) == 2 * 3
-    assert {row.state for row in read_rows(find_study(tmp_path, None)).values()} == {"complete", "over_budget"}
+    assert {row.state for row in read_rows(find_study(tmp_path, None, "final")).values()} == {"complete", "over_budget"}
 
 
 def test_failed_training_is_a_row_with_its_reason_and_is_not_tried_again(tmp_path):
     evaluator = FakeEvaluator(fails=("gate",))
     search(tmp_path, evaluator, over=space(stages=2)).run(1000)
-    rows = read_rows(find_study(tmp_path, None))
+    rows = read_rows(find_study(tmp_path, None, "final"))
     failed = [row for row in rows.values() if "gate" in row.architecture]
     assert {row.state for row in failed} == {"failed"}
     assert {row.reason for row in failed} == {"the loss is not finite"}
     assert len(evaluator.trained) == len(set(evaluator.trained)) == 16
-    failed_trials = [t for t in find_study(tmp_path, None).trials if "gate" in t.user_attrs["architecture"]]
+    failed_trials = [t for t in find_study(tmp_path, None, "final").trials if "gate" in t.user_attrs["architecture"]]
     assert {t.state for t in failed_trials} == {TrialState.PRUNED}
     assert all(t.constraints["failed"] > 0 for t in failed_trials)
 
@@ -103,24 +103,24 @@ def test_an_interrupted_search_tells_its_trial_and_goes_on_with_it(tmp_path, aft
     first = FakeEvaluator(stops_at=after)
     with pytest.raises(KeyboardInterrupt):
         search(tmp_path, first).run(10)
-    states = [trial.state for trial in find_study(tmp_path, None).trials]
+    states = [trial.state for trial in find_study(tmp_path, None, "final").trials]
     assert TrialState.RUNNING not in states
     assert states.count(TrialState.FAIL) == 1
     second = FakeEvaluator()
     search(tmp_path, second).run(10)
-    interrupted = find_study(tmp_path, None).trials[after].user_attrs["architecture"]
+    interrupted = find_study(tmp_path, None, "final").trials[after].user_attrs["architecture"]
     assert interrupted in second.trained
     assert len({*first.trained, *second.trained}) == len(first.trained) + len(second.trained) == 10
 
 
 def test_what_a_killed_process_left_running_is_mended(tmp_path):
     search(tmp_path, FakeEvaluator()).run(4)
-    study = find_study(tmp_path, None)
+    study = find_study(tmp_path, None, "final")
     bare = study.ask()
     bare.suggest_categorical("stage1", ("none", "se", "gate"))
     evaluator = FakeEvaluator()
     search(tmp_path, evaluator).run(5)
-    states = [trial.state for trial in find_study(tmp_path, None).trials]
+    states = [trial.state for trial in find_study(tmp_path, None, "final").trials]
     assert states[4] == TrialState.FAIL
     assert TrialState.RUNNING not in states
     assert len(evaluator.trained) == 1
@@ -136,17 +136,17 @@ def test_a_row_that_was_written_before_the_kill_is_not_lost(tmp_path, monkeypatc
         patched.setattr(optuna.Study, "tell", killed)
         with pytest.raises(MemoryError):
             going_on.run(4)
-    assert find_study(tmp_path, None).trials[-1].state == TrialState.RUNNING
+    assert find_study(tmp_path, None, "final").trials[-1].state == TrialState.RUNNING
     evaluator = FakeEvaluator()
     search(tmp_path, evaluator).run(4)
     assert not evaluator.trained
-    assert len(read_rows(find_study(tmp_path, None))) == 4
+    assert len(read_rows(find_study(tmp_path, None, "final"))) == 4
 
 
 def test_a_resumed_search_does_not_repeat_its_proposals(tmp_path):
     for trials in range(4, 12):
         search(tmp_path, FakeEvaluator()).run(trials)
-    assert len(find_study(tmp_path, None).trials) < 15
+    assert len(find_study(tmp_path, None, "final").trials) < 15
 
 
 def test_the_same_seed_gives_the_same_search(tmp_path):
@@ -198,7 +198,7 @@ def predicted_study(tmp_path):
     evaluator = FakeEvaluator(predicts=True)
     file = study_file(objectives=("accuracy", "latency_ms"))
     search(tmp_path, evaluator, file=file, over=space(stages=2)).run(12)
-    return evaluator, file, find_study(tmp_path, None)
+    return evaluator, file, find_study(tmp_path, None, "final")
 
 
 def test_whoever_stands_on_the_front_is_measured_and_nobody_else(tmp_path):

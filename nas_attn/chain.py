@@ -1,0 +1,264 @@
+"""Joint of study, evaluation and pretraining: the steps of a study's chain, each on what the step before found best."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from nas_attn.backbones import narrowed
+from nas_attn.cost import Readings, device_name
+from nas_attn.evaluation import Costs, Evaluator, OnEpoch, timing_device
+from nas_attn.jobs import Workers
+from nas_attn.ledger import Ledger, open_ledger
+from nas_attn.pretraining import Kept, Nursery, OnPretrained
+from nas_attn.results import Evaluation, agreement
+from nas_attn.results.spaces import filled
+from nas_attn.settings import FINAL, Backbone, ImageFacts, Step, StudyFile
+from nas_attn.space import Architecture, InputError, SearchSpace
+from nas_attn.spacefile import load_space
+from nas_attn.study import (
+    OnRow,
+    OptunaStudy,
+    Search,
+    StudyFolder,
+    begin_study,
+    find_study,
+    promoted,
+    screen,
+    write_asked,
+    write_prediction,
+)
+from nas_attn.supernet import Supernet, screened
+from nas_attn.timing import OnTimed, Predictor, Timing, host, predictor
+from nas_attn.training import ImageData, TrainingFailed, load_data, reduced
+from nas_attn.treatment import Treatment
+
+_JUDGED_AT_ONCE = 512  # images, in screening
+
+_OF_NO_ROW = {"name", "networks", "seeds", "score", "epochs", "learning_rate", "batch_size"}
+"""What a step says that does not change its rows, or that its recipe says."""
+
+OnStep = Callable[[Step], None]
+"""Called with a step before it begins."""
+OnScreened = Callable[[int, int], None]
+"""Called with the networks that are screened, and those that will be."""
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Who is told what happens."""
+
+    on_step: OnStep = lambda _step: None
+    on_row: OnRow = lambda _row, _trained: None
+    on_epoch: OnEpoch = lambda _row, _done, _epochs: None
+    on_timed: OnTimed = lambda _done, _total: None
+    on_screened: OnScreened = lambda _done, _total: None
+    on_pretrained: OnPretrained = lambda _what, _done, _epochs: None
+
+
+@dataclass(frozen=True)
+class Chain:
+    """The steps of one study, on the images and the device that it names."""
+
+    folder: StudyFolder
+    backbone: Backbone
+    space: SearchSpace
+    data: ImageData
+    timing: Timing
+    jobs: int = 1
+    watch: Watch = field(default_factory=Watch)
+
+    @classmethod
+    def open(cls, folder: StudyFolder, jobs: int = 1, watch: Watch | None = None) -> "Chain":
+        """Read the space and the images of a study; raises `InputError` where either has faults."""
+        backbone, space = open_space(folder)
+        data = load_data(folder.file.data, folder.path)
+        target = folder.file.latency
+        readings = Readings(folder.path / "latency.jsonl")
+        timing = Timing(backbone, data.image, data.classes, target, timing_device(target), readings)
+        return cls(folder, backbone, space, data, timing, jobs, watch or Watch())
+
+    def run(self, trials: int | None = None) -> str:
+        """Take every step, and say in a sentence why the last one stopped.
+
+        `trials` stands for the number of networks of the first step. Raises as `Search.run` does.
+        """
+        first, *later = self.folder.file.steps
+        said = self.look(first.model_copy(update={"networks": trials or first.networks}))
+        before = first
+        for step in later:
+            rows = self.rows(before)
+            chosen = promoted(rows.values(), self.folder.file, step.networks or 1, before.score)
+            said = self.look(step, chosen)
+            before = step
+        return said
+
+    def look(self, step: Step, given: Sequence[Architecture] | None = None) -> str:
+        """Take one step, on these architectures or, without them, on those that the step finds."""
+        self.watch.on_step(step)
+        study = self._study(step)
+        if step.proxy == "supernet":
+            return self._screen(study, step, self.pool(step.networks or 1) if given is None else given)
+        with ExitStack() as stack:
+            treatment = self.treatment(step)
+            workers = stack.enter_context(Workers(treatment, self.jobs)) if self.jobs > 1 else None
+            learnt = self._predictor if self.folder.file.latency.source == "predicted" else None
+            if learnt is not None:
+                write_prediction(study, agreement(learnt.prediction.left_out_ms, learnt.prediction.latencies_ms))
+            evaluator = Evaluator(Costs(self.timing, learnt), treatment, workers, self.watch.on_epoch)
+            search = Search(study, self.space, self.folder.file, step, evaluator, self.watch.on_row, given)
+            return search.run(step.networks or 1 if given is None else len(given))
+
+    def rows(self, step: Step) -> dict[str, Evaluation]:
+        """What a step has found, one row an architecture."""
+        return self.folder.rows(step.name)
+
+    def pool(self, networks: int) -> list[Architecture]:
+        """So many architectures that fit the budget, all where there are no more, and the baselines first.
+
+        Latency, which is not known exactly, leaves none out.
+        """
+        prices = self.ledger.space_prices(self.space)
+        drawn = prices.listed() if prices.networks <= networks else prices.drawn(networks, self.folder.file.seed)
+        found = dict.fromkeys((*self.space.baselines(), *filled(self.space, drawn)))
+        return [architecture for architecture in found if self._fits(architecture)][:networks]
+
+    @property
+    def ledger(self) -> Ledger:
+        """What every architecture costs."""
+        return open_ledger(self.backbone, self.data.image, self.data.classes)
+
+    def treatment(self, step: Step) -> Treatment:
+        """How networks are trained in a step; what has to be trained first for that is."""
+        file = self.folder.file
+        treatment = Treatment(
+            backbone=narrowed(self.backbone, step.width),
+            data=reduced(self.data, step.data_share, step.resolution),
+            recipe=step.recipe(file.recipe),
+            start="scratch",
+            trainer=file.trainer,
+            keeps=self.folder.path / "weights" if step.name == FINAL else None,
+        )
+        if step.proxy == "scratch":
+            return treatment
+        if step.weights == "supernet":
+            return replace(treatment, start="inherit", inherited=self._supernet[0].weights_of)
+        trained = self.backbone.model_copy(update={"weights": str(self._base.path)})
+        return replace(treatment, start="inherit", backbone=trained)
+
+    def shared_seconds(self, step: Step) -> float:
+        """What was trained once for a step took, for all of its networks together."""
+        if step.proxy == "scratch":
+            return 0.0
+        return self._supernet[1].seconds if "supernet" in (step.proxy, step.weights) else self._base.seconds
+
+    @cached_property
+    def _base(self) -> Kept:
+        """The trained bare backbone."""
+        with _told("the bare backbone"):
+            return self._nursery.base(self.folder.file.base_recipe)
+
+    @cached_property
+    def _supernet(self) -> tuple[Supernet, Kept]:
+        """The trained network that holds every answer."""
+        file, step = self.folder.file, self.folder.file.steps[0]
+        prices = self.ledger.space_prices(self.space)
+        dearest = filled(self.space, np.array([prices.extreme("macs", dearest=True)]))
+        limits = {measure: limit for measure, limit in file.budget.limits.items() if measure != "latency_ms"}
+        sandwich = list(filter(self._fits, (Architecture(), *dearest))) if step.sandwich else []
+        with _told("the supernet"):
+            recipe = step.recipe(file.base_recipe)
+            return self._nursery.supernet(self.space, recipe, self._fits, limits, sandwich)
+
+    @property
+    def _nursery(self) -> Nursery:
+        """Where what all networks share is trained and kept."""
+        file, folder = self.folder.file, self.folder.path / "trained"
+        return Nursery(folder, self.backbone, self.data, file.trainer, file.seed, self.watch.on_pretrained)
+
+    @cached_property
+    def _predictor(self) -> Predictor:
+        return predictor(self.timing, self.space, self.watch.on_timed)
+
+    def _screen(self, study: OptunaStudy, step: Step, architectures: Sequence[Architecture]) -> str:
+        file, supernet = self.folder.file, self._supernet[0]
+        timed = "latency_ms" in file.objectives or file.budget.max_latency_ms is not None
+        costs = Costs(self.timing, self._predictor if timed else None)
+
+        def score(chosen: Sequence[Architecture]) -> Iterator[Evaluation]:
+            judged = screened(
+                supernet,
+                self.data,
+                chosen,
+                calibration=step.calibration,
+                batch_size=_JUDGED_AT_ONCE,
+                seed=file.seed,
+            )
+            began = time.perf_counter()
+            for architecture, found in zip(chosen, judged, strict=True):
+                row = costs.predict(costs.count(architecture))
+                seconds, began = time.perf_counter() - began, time.perf_counter()
+                yield replace(row, **asdict(found), state="complete", seed=file.seed, train_seconds=seconds)
+
+        screen(study, self.space, step, architectures, score, self.watch.on_screened, file.budget)
+        return f"{len(architectures)} networks are screened"
+
+    def _study(self, step: Step) -> OptunaStudy:
+        """The Optuna study of a step, which goes on only where it asks what it did."""
+        path, file = self.folder.path, self.folder.file
+        study = find_study(path, file.search.storage, step.name)
+        study = study or begin_study(path, file.search.storage, file.objectives, step.name)
+        write_asked(study, self._asked(step), self.space, image_facts(self.data))
+        return study
+
+    def _fits(self, architecture: Architecture) -> bool:
+        cost = self.ledger.price(architecture)
+        limits = self.folder.file.budget.limits
+        return all(getattr(cost, measure) <= limit for measure, limit in limits.items() if measure != "latency_ms")
+
+    def _asked(self, step: Step) -> dict[str, Any]:
+        """What a row of this step answers; where files stand, and what the target is called, are no part."""
+        file = self.folder.file
+        asked = file.model_dump(include={"objectives", "seed", "latency", "trainer"})
+        asked["data"] = asked_data(file)
+        asked["backbone"] = self.backbone.identity()
+        asked["recipe"] = step.recipe(file.base_recipe if step.proxy == "supernet" else file.recipe).model_dump()
+        if step.proxy == "inherit":
+            asked["base"] = file.base_recipe.model_dump()
+        asked["step"] = step.model_dump(exclude=_OF_NO_ROW)
+        for told_by_each_row in ("name", "source"):
+            del asked["latency"][told_by_each_row]
+        if "latency_ms" in file.objectives or file.budget.max_latency_ms:
+            device = self.timing.device
+            asked["latency"]["measured_on"] = f"{device_name(device)}, host {host(device)}"
+        return asked
+
+
+def open_space(folder: StudyFolder) -> tuple[Backbone, SearchSpace]:
+    """The backbone and the space of a study; attentions start as the identity where the winner will inherit."""
+    start = "identity" if folder.file.final == "inherit" else None
+    spacefile, space = load_space(folder.path / folder.file.space, start=start)
+    return spacefile.backbone, space
+
+
+def asked_data(file: StudyFile) -> dict[str, Any]:
+    """Which images a study asks for; where their files stand is no part."""
+    return {name: value for name, value in file.data.model_dump().items() if name not in ("path", "test_path")}
+
+
+def image_facts(data: ImageData) -> ImageFacts:
+    """What the images are like."""
+    return ImageFacts(*data.image, class_names=data.class_names, mean=data.mean, std=data.std)
+
+
+@contextmanager
+def _told(what: str) -> Iterator[None]:
+    """Say what it is that could not be trained."""
+    try:
+        yield
+    except TrainingFailed as failure:
+        raise InputError(f"{what} could not be trained: {failure}") from None

@@ -1,0 +1,72 @@
+"""What the commands show while a study is at work."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+
+from .showing import latency, spelt
+
+
+@contextmanager
+def watched(screen: Any, command: str) -> Iterator[Any]:
+    """A line for each network, and on a terminal a bar for what is going on; an interrupt says how to go on."""
+    from nas_attn.chain import Watch
+
+    with _Progress(screen) as progress:
+        try:
+            yield Watch(
+                on_step=progress.on_step,
+                on_row=progress.on_row,
+                on_epoch=lambda _row, done, total: progress.on_part("epochs", done, total),
+                on_timed=lambda done, total: progress.on_part("timed for the prediction of latencies", done, total),
+                on_screened=lambda done, total: progress.on_part("screened", done, total),
+                on_pretrained=lambda what, done, total: progress.on_part(f"epochs of the {what}", done, total),
+            )
+        except KeyboardInterrupt:
+            screen.print(f"Interrupted; what is finished is kept. Go on with: {command}", soft_wrap=True)
+            raise typer.Exit(130) from None
+
+
+class _Progress:
+    """A bar for the networks of a step, and one for what is being done with a part of it."""
+
+    def __init__(self, screen: Any) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+        self.screen, self.total = screen, 0
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        self.bars = Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal)
+        self.networks = self.bars.add_task("networks", total=None)
+        self.part = self.bars.add_task("", total=None, visible=False)
+
+    def __enter__(self) -> "_Progress":
+        self.bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bars.stop()
+
+    def on_step(self, step: Any) -> None:
+        self.total = step.networks
+        self.bars.update(self.networks, description=step.name, completed=0, total=step.networks)
+        seeds = f" with {step.seeds} seeds each" if step.seeds > 1 else ""
+        self.screen.print(f"step {step.name}: up to {step.networks} networks{seeds}", soft_wrap=True)
+
+    def on_row(self, row: Any, trained: int) -> None:
+        self.bars.update(self.networks, completed=trained)
+        self.screen.print(_row_line(row, trained, self.total), soft_wrap=True)
+
+    def on_part(self, what: str, done: int, total: int) -> None:
+        self.bars.update(self.part, description=what, completed=done, total=total, visible=done < total)
+        if done == total and what != "epochs":
+            self.screen.print(f"{total} {what}", soft_wrap=True)
+
+
+def _row_line(row: Any, trained: int, total: int) -> str:
+    if row.state == "over_budget":
+        return f"   -     {row.key}  over budget: {row.reason}  {row.architecture}"
+    found, flops = spelt(row, ("accuracy", "flops"))
+    found = found if row.state == "complete" else f"failed: {row.reason}"
+    return f"{trained:>4}/{total:<4}{row.key}  {found:>8}  {flops}FLOPs  {latency(row)}  {row.architecture}"

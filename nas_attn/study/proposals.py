@@ -1,0 +1,100 @@
+"""Which network comes next: what is given or owed, then what the sampler proposes, at last what is unseen."""
+
+import random
+from collections import deque
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import optuna
+from optuna.trial import TrialState
+
+from nas_attn.settings import StudyFile
+from nas_attn.space import Architecture, SearchSpace, parse
+
+from .known import Known
+from .record import ARCHITECTURE
+from .samplers import SAMPLERS
+
+_PATIENCE = 50  # proposals in a row that need no training, before an unseen architecture is drawn instead
+_DESPAIR = 1000  # such proposals in a row, before the search gives up
+_LISTED = 20_000  # the largest space that is listed to find what is unseen
+
+
+@dataclass
+class Proposals:
+    """What a study is asked for, until enough networks are trained."""
+
+    study: optuna.Study
+    space: SearchSpace
+    file: StudyFile
+    known: Known
+    wanted: int
+    """How many networks shall be trained."""
+    given: Sequence[Architecture] | None
+    """What shall be trained instead, however many."""
+    free: int = 0
+    """How many proposals in a row needed no training."""
+    _waiting: deque[Architecture] = field(init=False)
+    """What comes before the sampler is asked."""
+
+    def __post_init__(self) -> None:
+        seed = self.file.seed + len(self.study.get_trials(deepcopy=False))  # a resumed search must not repeat itself
+        self.study.sampler = SAMPLERS[self.file.search.sampler if self.given is None else "random"](seed)
+        self._rng = random.Random(seed)
+        owed = self._owed() if self.given is None else dict.fromkeys(self.given)
+        self._waiting = deque(a for a in owed if self.known.missing(a.key))
+
+    def prepare(self, training: Collection[str]) -> bool:
+        """Whether another trial is to be asked for, beside the networks in training; it may be set beforehand."""
+        if self.given is None and self.known.trained + len(training) >= self.wanted:
+            return False
+        if self._waiting:
+            self._enqueue(self._waiting.popleft())
+        elif self.given is not None or len(self.known.settled) + len(training) >= self.space.size:
+            return False
+        elif self.free >= _PATIENCE:
+            unseen = self._unseen(training) if self.free < _DESPAIR else None
+            if unseen is None:
+                return False
+            self._enqueue(unseen)
+        return True
+
+    def role(self, architecture: Architecture) -> Literal["baseline", "search"]:
+        """Whether a network is what every search is held against."""
+        return "baseline" if architecture in self.space.baselines() else "search"
+
+    def said(self) -> str:
+        """Why there is nothing more to ask for."""
+        if self.given is not None:
+            keys = {architecture.key for architecture in self.given}
+            done = sum(row.state != "over_budget" for row in self.known.settled if row.key in keys)
+            others = "" if done == len(keys) else "; the others are over budget"
+            return f"{done} of {len(keys)} networks are trained{others}"
+        done = self.known.trained
+        if done == self.wanted:
+            return f"{done} of {done} networks are trained"
+        if done > self.wanted:
+            return f"{done} networks are trained already"
+        if len(self.known.settled) >= self.space.size:
+            return f"the space is exhausted: all {self.space.size} networks are trained or over budget"
+        return f"no network was found that is neither trained nor over budget, in {self.free} proposals"
+
+    def _enqueue(self, architecture: Architecture) -> None:
+        self.study.enqueue_trial(self.space.answers(architecture))
+
+    def _owed(self) -> dict[Architecture, None]:
+        """Baselines, what lacks some seeds, and what was interrupted."""
+        rows = self.known.rows
+        begun = (parse(next(iter(rows[key].values())).architecture) for key in rows if self.known.begun(key))
+        failed = self.study.get_trials(deepcopy=False, states=(TrialState.FAIL,))
+        stopped = (parse(t.user_attrs[ARCHITECTURE]) for t in failed if ARCHITECTURE in t.user_attrs)
+        return dict.fromkeys((*self.space.baselines(), *begun, *stopped))
+
+    def _unseen(self, training: Collection[str]) -> Architecture | None:
+        if self.space.size <= _LISTED:
+            drawn = [*self.space.architectures()]
+            self._rng.shuffle(drawn)
+        else:
+            drawn = [self.space.sample(self._rng) for _ in range(_DESPAIR)]
+        return next((a for a in drawn if a.key not in training and self.known.missing(a.key)), None)

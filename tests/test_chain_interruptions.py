@@ -1,0 +1,96 @@
+"""A chain that is killed at any of its stages goes on with the same command, to the same rows."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from small_study import CHAIN, SPACE, told
+
+from nas_attn.study import StudyFolder
+
+# Each epoch is kept, not one in so many seconds, so that there is something to go on from.
+CODE = "import nas_attn.training.checkpoint as c; c.KEEP_EVERY_SECONDS = 0; from nas_attn.cli import main; main()"
+STUDY = CHAIN.replace("epochs = 2, networks = 20", "epochs = 6, networks = 64").replace(
+    "[recipe]\nepochs = 2", "[recipe]\nepochs = 3"
+)
+
+
+def start(folder, *arguments):
+    return subprocess.Popen(
+        [sys.executable, "-c", CODE, *arguments, folder], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def rows(folder, step):
+    try:
+        return [row for row in StudyFolder.open(folder).all_rows() if row.step == step]
+    except Exception:  # the storage is being made
+        return []
+
+
+REACHED = {
+    "supernet training": lambda folder: [*folder.glob("trained/supernet-*.ckpt")],
+    "screening": lambda folder: rows(folder, "supernet"),
+    "base training": lambda folder: [*folder.glob("trained/base-*.ckpt")],
+    "refining": lambda folder: rows(folder, "inherit"),
+    "confirming": lambda folder: rows(folder, "final"),
+}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """The rows of a search and an audit that nobody has stopped."""
+    folder = write(tmp_path_factory.mktemp("undisturbed"))
+    for command in (["search"], AUDIT):
+        process = start(folder, *command)
+        _, said = process.communicate(timeout=300)
+        assert process.returncode == 0, said
+    return told(StudyFolder.open(folder).all_rows())
+
+
+AUDIT = ["audit", "--networks", "6", "--seeds", "2"]
+
+
+def write(folder: Path):
+    (folder / "study.toml").write_text(STUDY)
+    (folder / "space.toml").write_text(SPACE)
+    return folder
+
+
+def kill(process, reached):
+    """Kill a process as soon as it has come so far."""
+    while not reached():
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+
+
+def finish(folder, *arguments):
+    process = start(folder, *arguments)
+    _, said = process.communicate(timeout=300)
+    assert process.returncode == 0, said
+
+
+def test_a_search_that_is_killed_at_every_stage_finds_what_one_finds_that_is_not(undisturbed, tmp_path):
+    folder = write(tmp_path)
+    for stage, reached in REACHED.items():
+        kill(start(folder, "search"), lambda reached=reached: reached(folder))
+        assert reached(folder), stage
+    finish(folder, "search")
+    finish(folder, *AUDIT)
+    assert told(StudyFolder.open(folder).all_rows()) == undisturbed
+
+
+def test_an_audit_that_is_killed_goes_on(undisturbed, tmp_path):
+    folder = write(tmp_path)
+    finish(folder, "search")
+    before = len(rows(folder, "final"))
+    kill(start(folder, *AUDIT), lambda: len(rows(folder, "final")) > before + 2)
+    assert not (folder / "audit.csv").exists()
+    finish(folder, *AUDIT)
+    assert (folder / "audit.csv").is_file()
+    assert told(StudyFolder.open(folder).all_rows()) == undisturbed

@@ -1,0 +1,127 @@
+"""Networks that are trained in processes of their own."""
+
+import multiprocessing
+import os
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from nas_attn.jobs import Workers
+from nas_attn.results import Evaluation
+from nas_attn.settings import Backbone, Digits, Recipe
+from nas_attn.space import InputError, parse
+from nas_attn.training import load_data
+from nas_attn.treatment import Treatment, weights_file
+
+NAN = float("nan")
+
+
+@pytest.fixture
+def treatment(tmp_path):
+    data = load_data(Digits(), tmp_path)
+    return Treatment(
+        backbone=Backbone(name="resnet8"), data=data, recipe=Recipe(epochs=1, batch_size=256), start="scratch"
+    )
+
+
+def row(spelling, seed):
+    architecture = parse(spelling)
+    return Evaluation(architecture.key, spelling, 1, 1, 1, NAN, NAN, 0, "", 1, 1, "", seed=seed)
+
+
+ROWS = [row("none", 0), row("stage2.block0.branch=se(reduction=4)", 1), row("none", 1)]
+
+
+class Stubborn:
+    """Ends the process that it is trained in, as often as it is asked to."""
+
+    def __init__(self, folder, deaths):
+        self.folder, self.deaths = folder, deaths
+
+    def train(self, row):
+        died = len(list(self.folder.iterdir()))
+        if died < self.deaths:
+            (self.folder / str(died)).touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return replace(row, state="complete")
+
+
+class Faulty:
+    def train(self, row):
+        raise InputError("the disk: is full")
+
+
+def found(row):
+    return row.accuracy, row.loss, row.train_loss
+
+
+def test_rows_are_those_of_one_job(treatment):
+    alone = [treatment.train(one) for one in ROWS]
+    with Workers(treatment, 2) as workers:
+        together = [future.result() for future in [workers.train(one) for one in ROWS]]
+    assert [one.state for one in together] == ["complete"] * 3
+    assert list(map(found, together)) == list(map(found, alone))
+
+
+def test_weights_are_kept_by_the_processes(treatment, tmp_path):
+    with Workers(replace(treatment, keeps=tmp_path / "weights"), 1) as workers:
+        workers.train(ROWS[1]).result()
+    assert weights_file(tmp_path / "weights", ROWS[1].key, 1).is_file()
+
+
+@pytest.mark.parametrize(("deaths", "state"), [(1, "complete"), (2, "failed")])
+def test_a_network_is_tried_again_when_its_process_dies_once(tmp_path, deaths, state):
+    with Workers(Stubborn(tmp_path, deaths), 1) as workers:
+        told = workers.train(ROWS[0]).result()
+        assert told.state == state
+        assert ("2 processes died of it, the last by SIGKILL" in told.reason) == (state == "failed")
+        assert workers.train(ROWS[1]).result().state == "complete"
+
+
+def test_what_is_told_to_a_user_crosses_the_processes():
+    with Workers(Faulty(), 1) as workers, pytest.raises(InputError, match="the disk: is full"):
+        workers.train(ROWS[0]).result()
+
+
+def test_processes_end_with_their_context(treatment):
+    with Workers(treatment, 2) as workers:
+        pending = workers.train(ROWS[0])
+        assert len(multiprocessing.active_children()) == 2
+    assert multiprocessing.active_children() == []
+    assert pending.done()
+
+
+def test_processes_end_with_the_one_that_began_them(tmp_path):
+    """Killed without a chance to say goodbye."""
+    children = tmp_path / "children"
+    began = multiprocessing.get_context("spawn").Process(target=_begin_and_wait, args=(children,))
+    began.start()
+    while not (children.is_file() and len(children.read_text().split()) == 2):
+        began.join(0.05)
+    numbers = [int(number) for number in children.read_text().split()]
+    began.kill()
+    began.join()
+    for _ in range(200):
+        if not any(map(_lives, numbers)):
+            break
+        torch.tensor(0)
+        began.join()
+        multiprocessing.Event().wait(0.05)
+    assert not any(map(_lives, numbers))
+
+
+def _begin_and_wait(children: Path):
+    with Workers(Faulty(), 2):
+        numbers = [str(child.pid) for child in multiprocessing.active_children()]
+        children.write_text(" ".join(numbers))
+        multiprocessing.Event().wait()
+
+
+def _lives(number):
+    try:
+        return Path(f"/proc/{number}/stat").read_text().split()[2] != "Z"
+    except FileNotFoundError:
+        return False
