@@ -51,22 +51,19 @@ def check(model: type[M], document: Document, context: dict[str, Any] | None = N
 def _where(fault: ErrorDetails, document: Document) -> KeyPath:
     """The fault's key path without the names of union members that pydantic puts in."""
     where: KeyPath = ()
-    for key in fault["loc"]:
-        last = fault["type"] == "missing" and key == fault["loc"][-1]
-        if last or _holds(document.data, (*where, key)):
+    inner: Any = document.data
+    tagged = False
+    for number, key in enumerate(fault["loc"], start=1):
+        keys = inner if isinstance(inner, Mapping) else range(len(inner)) if isinstance(inner, list) else ()
+        if not tagged and isinstance(inner, Mapping) and inner.get("kind") == key:
+            tagged = True
+        elif key in keys:
+            where, inner, tagged = (*where, key), inner[key], False
+        elif fault["type"] == "missing" and number == len(fault["loc"]):
             where = (*where, key)
     if fault["type"].startswith("union_tag"):
         return (*where, fault["ctx"]["discriminator"].strip("'"))
     return where
-
-
-def _holds(data: Any, where: KeyPath) -> bool:
-    for key in where:
-        keys = data if isinstance(data, Mapping) else range(len(data)) if isinstance(data, list) else ()
-        if key not in keys:
-            return False
-        data = data[key]
-    return True
 
 
 def _tell(fault: ErrorDetails, model: type[BaseModel], document: Document) -> str:

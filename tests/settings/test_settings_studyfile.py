@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from nas_attn.settings import (
     Budget,
+    DataModule,
     Digits,
     Document,
     ImageFolder,
@@ -17,6 +18,7 @@ from nas_attn.settings import (
     Recipe,
     Search,
     StudyFile,
+    Torchvision,
     check,
     read_document,
     read_study_file,
@@ -147,12 +149,23 @@ def test_all_faults_are_told_at_once_in_the_order_of_their_lines(faults_of):
         ("space = 's'\nbudget.max_macs = 1e6", "2: budget.max_macs: found 1000000.0; allowed: an integer"),
         ("space = 's'\nbudget.max_latency_ms = nan", "2: budget.max_latency_ms: found nan; allowed: a finite number"),
         ("space = 's'\ndata = 3", "2: data: found 3; allowed: a table"),
-        ("space = 's'\n[data]", "2: data.kind: is missing; allowed: digits, folder, parquet"),
+        ("space = 's'\n[data]", "2: data.kind: is missing; allowed: digits, folder, parquet, torchvision, module"),
         (
             "space = 's'\n[data]\n\nkind = 'folders'",
-            "4: data.kind: found 'folders'; did you mean 'folder'? allowed: digits, folder, parquet",
+            "4: data.kind: found 'folders'; did you mean 'folder'? allowed: digits, folder, parquet,"
+            " torchvision, module",
         ),
         ("space = 's'\n[data]\nkind = 'folder'", "2: data.path: is missing"),
+        ("space = 's'\n[data]\nkind = 'torchvision'\npath = 'p'", "2: data.name: is missing"),
+        ("space = 's'\n[data]\nkind = 'module'", "2: data.module: is missing"),
+        (
+            "space = 's'\n[data]\nkind = 'module'\nmodule = 'mine:Data'\narguments = 3",
+            "5: data.arguments: found 3; allowed: a table",
+        ),
+        (
+            "space = 's'\n[data]\nkind = 'module'\nmodule = 'mine.Data'",
+            "4: data.module: found 'mine.Data'; allowed: a class, as my_package.data:Module",
+        ),
         ("space = 's'\n[data]\nkind = 'folder'\npath = 'p'\nchannels = 2", "5: data.channels: found 2; allowed: 1, 3"),
         (
             "space = 's'\n[data]\nkind = 'digits'\nsplit_sed = 3",
@@ -160,13 +173,45 @@ def test_all_faults_are_told_at_once_in_the_order_of_their_lines(faults_of):
         ),
         (
             "space = 's'\n[data]\nkind = 'folder'\npath = 'p'\nlabel_column = 'y'",
-            "5: data.label_column: unknown name; allowed: validation, test, split_seed, path, test_path, limit,"
-            " image_size, channels, kind",
+            "5: data.label_column: unknown name; allowed: validation, test, split_seed, limit, image_size, path,"
+            " test_path, channels, kind",
         ),
     ],
 )
 def test_a_fault_says_where_it_is_what_was_found_and_what_is_allowed(faults_of, text, fault):
     assert faults_of(text) == [fault]
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("recipe.batch_size = 32", "recipe: found batch_size = 32"),
+        ("recipe.horizontal_flip = true", "recipe: found horizontal_flip = True"),
+        ("recipe.crop_padding = 2", "recipe: found crop_padding = 2"),
+        ("base.cutout = 2", "base: found cutout = 2"),
+        ("chain = ['scratch', {proxy = 'final', batch_size = 32}]", "chain: found batch_size = 32"),
+        ("chain = [{proxy = 'scratch', data_share = 0.5}]", "chain: found data_share = 0.5"),
+        ("chain = [{proxy = 'scratch', resolution = 0.5}]", "chain: found resolution = 0.5"),
+    ],
+)
+def test_what_a_data_module_decides_by_itself_cannot_be_asked_for(faults_of, tmp_path, text, fault):
+    module = "space = 's'\ndata = {kind = 'module', module = 'mine:Data'}\n"
+    assert faults_of(module + text) == [f"3: {fault}, which has no effect on a data module; leave it out"]
+    tmp_path.joinpath("study.toml").write_text(f"space = 's'\n{text}\n")
+    read_study_file(tmp_path)
+    tmp_path.joinpath("study.toml").write_text(
+        f"{module}recipe = {{epochs = 3, learning_rate = 1}}\nchain = ['scratch']"
+    )
+    assert read_study_file(tmp_path).data == DataModule(module="mine:Data")
+
+
+def test_whether_a_set_may_be_fetched_is_no_part_of_what_is_asked(tmp_path):
+    tmp_path.joinpath("study.toml").write_text(
+        "space = 's'\n[data]\nkind = 'torchvision'\nname = 'CIFAR10'\npath = 'p'\ndownload = true"
+    )
+    data = read_study_file(tmp_path).data
+    assert data == Torchvision(name="CIFAR10", path="p", download=True)
+    assert data.model_dump() == Torchvision(name="CIFAR10", path="p").model_dump()
 
 
 @pytest.mark.parametrize("device", ["gpu", "cuda:", "cuda:x", "cuda:-1", "cuda:01", "CPU", "cpu\n", "mps", ""])
