@@ -47,7 +47,9 @@ def run_audit(chain: Chain, networks: int, seeds: int) -> Audited:
     chain.look(full, chosen)
     rows = chain.folder.all_rows()
     rankings = [
-        step_ranking(rows, step.name, shared_seconds=chain.shared_seconds(step), shared_by=step.networks or 1)
+        step_ranking(
+            rows, step.name, step.score, shared_seconds=chain.shared_seconds(step), shared_by=step.networks or 1
+        )
         for step in proxies
     ]
     rankings += _untrained(chain, full, chosen)

@@ -34,7 +34,7 @@ from nas_attn.study import (
 )
 from nas_attn.supernet import Supernet, screened
 from nas_attn.timing import OnTimed, Predictor, Timing, host, predictor
-from nas_attn.training import ImageData, TrainingFailed, load_data, reduced
+from nas_attn.training import ImageData, TrainingFailed, check_trainer, deciding, load_data, reduced
 from nas_attn.treatment import Treatment
 
 _JUDGED_AT_ONCE = 512  # images, in screening
@@ -75,6 +75,7 @@ class Chain:
     @classmethod
     def open(cls, folder: StudyFolder, jobs: int = 1, watch: Watch | None = None) -> "Chain":
         """Read the space and the images of a study; raises `InputError` where either has faults."""
+        check_trainer(folder.file.trainer)
         backbone, space = open_space(folder)
         data = load_data(folder.file.data, folder.path)
         target = folder.file.latency
@@ -204,7 +205,7 @@ class Chain:
                 seconds, began = time.perf_counter() - began, time.perf_counter()
                 yield replace(row, **asdict(found), state="complete", seed=file.seed, train_seconds=seconds)
 
-        screen(study, self.space, step, architectures, score, self.watch.on_screened, file.budget)
+        screen(study, step, architectures, score, self.watch.on_screened)
         return f"{len(architectures)} networks are screened"
 
     def _study(self, step: Step) -> OptunaStudy:
@@ -223,7 +224,8 @@ class Chain:
     def _asked(self, step: Step) -> dict[str, Any]:
         """What a row of this step answers; where files stand, and what the target is called, are no part."""
         file = self.folder.file
-        asked = file.model_dump(include={"objectives", "seed", "latency", "trainer"})
+        asked = file.model_dump(include={"objectives", "seed", "latency"})
+        asked["trainer"] = {name: str(value) for name, value in deciding(file.trainer).items()}
         asked["data"] = asked_data(file)
         asked["backbone"] = self.backbone.identity()
         asked["recipe"] = step.recipe(file.base_recipe if step.proxy == "supernet" else file.recipe).model_dump()

@@ -15,7 +15,7 @@ from nas_attn.assembly import build
 from nas_attn.settings import Backbone, Recipe
 from nas_attn.space import Architecture, SearchSpace
 from nas_attn.supernet import Supernet, build_supernet, variants
-from nas_attn.training import ImageData, Variants, train
+from nas_attn.training import ImageData, Variants, deciding, train
 from nas_attn.treatment import read_weights, write_weights
 
 OnPretrained = Callable[[str, int, int], None]
@@ -109,7 +109,7 @@ class Nursery:
             "backbone": self.backbone.identity(),
             "data": self.data.digest,
             "seed": self.seed,
-            "trainer": {name: str(value) for name, value in self.trainer.items()},
+            "trainer": {name: str(value) for name, value in deciding(self.trainer).items()},
             "torch": version("torch"),
         }
         return hashlib.sha256(json.dumps(made_by, sort_keys=True).encode()).hexdigest()[:12]

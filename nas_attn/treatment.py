@@ -48,7 +48,9 @@ class Treatment:
         network = self.build(parse(row.architecture), row.seed)
         try:
             score = train(network, self.data, self.recipe, row.seed, on_epoch, trainer=self.trainer)
-        except TrainingFailed as failure:
+        except InputError:
+            raise
+        except (TrainingFailed, ValueError) as failure:  # an attention may refuse a map of this size
             return replace(row, state="failed", reason=str(failure))
         if self.keeps is not None:
             write_weights(network, weights_file(self.keeps, row.key, row.seed))

@@ -36,6 +36,11 @@ class GlobalContext(nn.Module):
         nn.init.zeros_(self.expand.weight)
         nn.init.zeros_(self.expand.bias)
 
+    @property
+    def starts_as_identity(self) -> bool:
+        """Whether it changes nothing at first."""
+        return self.fusion == "add"
+
     def forward(self, features: Tensor) -> Tensor:
         """The features with the transformed context added to every position, or weighed by it."""
         position_weights: Tensor = self.mask(features).flatten(2).softmax(dim=2)

@@ -34,6 +34,7 @@ class NonLocal(nn.Module):
     """
 
     positions: ClassVar[tuple[str, ...]] = ("block", "stage", "branch")
+    starts_as_identity: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -42,7 +42,8 @@ def check_own(kind: str) -> None:
     Its class takes `channels` first, a gated one `signal_channels` second, and all else by keyword with plain defaults;
     `positions`, where it has them, are some of `POSITIONS`. What it builds with its defaults keeps the shape of a map,
     leaves its input as it was, hands gradients on, and gives the same numbers when it is exported for any batch, height
-    and width. The global random state stays as it was.
+    and width. One that changes nothing at first says so by `starts_as_identity = True`. The global random state stays
+    as it was.
 
     Raises `InputError` that begins with the kind and says what was found.
     """
@@ -104,6 +105,8 @@ def _check_map(module: nn.Module, shape: tuple[int, ...]) -> None:
         raise ValueError(f"gives {found} {how}; allowed: a tensor of the same shape")
     if not all(map(torch.equal, given, kept)):
         raise ValueError(f"changes its input in place {how}")
+    if torch.equal(weighed, kept[0]) and not getattr(module, "starts_as_identity", False):
+        raise ValueError(f"changes nothing {how} at first; let it say so: starts_as_identity = True")
     if module.training:
         with _told(f"hands no gradients on {how}"):
             torch.autograd.grad(weighed.sum(), given[0])

@@ -10,8 +10,9 @@ STARTS = ("paper", "identity")
 class IdentityStart(nn.Module):
     """Add to the features a learnt share of what an attention changes, (B, C, H, W) -> (B, C, H, W).
 
-    x + gamma * (attention(x) - x), and gamma starts at zero: a trained network keeps its output exactly when this is
-    inserted, and learns how much attention it wants. The same is a skip connection around the attention.
+    x + gamma * (attention(x) - x): a trained network keeps its output exactly when this is inserted, and learns how
+    much attention it wants. Gamma starts at zero; at one where the attention is the identity at first by itself
+    (`starts_as_identity`), for with both nothing would ever learn. The same is a skip connection around it.
 
     Parameters: 1, and those of the attention.
     """
@@ -20,7 +21,7 @@ class IdentityStart(nn.Module):
         super().__init__()
         self.attention = attention
         self.gated = bool(getattr(attention, "gated", False))
-        self.gamma = nn.Parameter(torch.zeros(1))
+        self.gamma = nn.Parameter(torch.full((1,), float(getattr(attention, "starts_as_identity", False))))
 
     def forward(self, features: Tensor, gating_signal: Tensor | None = None) -> Tensor:
         """The features, and a share of what the attention makes of them; the gating signal goes to a gated one."""

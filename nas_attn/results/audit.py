@@ -15,6 +15,9 @@ from .rows import Evaluation
 from .seeds import across_seeds
 from .truth import METRICS, Metric, Truth, truth
 
+Score = Literal["loss", "accuracy", "train_loss"]
+"""What of its rows a step ranks by."""
+
 _TOP = 0.1
 _TOP_AT_LEAST = 3
 _COUNTED = {"more FLOPs": "flops", "more parameters": "params"}
@@ -114,14 +117,14 @@ def audit(rows: Iterable[Evaluation], rankings: Iterable[Ranking], metric: Metri
 
 
 def step_ranking(
-    rows: Iterable[Evaluation], step: str, metric: Metric = "loss", shared_seconds: float = 0.0, shared_by: int = 1
+    rows: Iterable[Evaluation], step: str, score: Score = "loss", shared_seconds: float = 0.0, shared_by: int = 1
 ) -> Ranking:
     """The order in which a step of the chain puts networks, by their mean over its seeds; it costs all of them."""
     trained = [row for row in rows if row.step == step and row.state == "complete"]
-    sign = -1 if metric == "loss" else 1
+    sign = 1 if score == "accuracy" else -1
     networks = across_seeds(trained)
     seconds = math.fsum(row.train_seconds for row in trained) / len(networks) if networks else math.nan
-    scores = {row.key: sign * float(getattr(row, metric)) for row in networks}
+    scores = {row.key: sign * float(getattr(row, score)) for row in networks}
     return Ranking(step, scores, "proxy", seconds, shared_seconds, shared_by)
 
 

@@ -11,7 +11,7 @@ from .loader import LoaderPart
 from .recalibration import Judged, recalibration
 from .reduction import reduced
 from .sources import load_data
-from .trainer import check_trainer, training_device
+from .trainer import check_trainer, deciding, training_device
 from .zero_cost import gradnorm, jacob_cov, synflow
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "train",
     "score",
     "check_trainer",
+    "deciding",
     "training_device",
     "Judged",
     "Normalise",

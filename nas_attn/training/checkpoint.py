@@ -4,7 +4,7 @@ import io
 import json
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from nas_attn.space import InputError
 from nas_attn.space.files import write_whole
 
 from .images import ImageData
+from .trainer import Trainer, deciding
 
 OnEpoch = Callable[[int, int], None]
 """Told after each epoch how many are done, and of how many."""
@@ -28,7 +29,6 @@ KEEP_EVERY_SECONDS = 10.0
 
 _KEY = "nas_attn.training"
 _LOG = logging.getLogger(__name__)
-_NO_INFLUENCE = ("default_root_dir", "logger", "profiler", "enable_progress_bar", "enable_model_summary")
 
 
 class WholeFiles(TorchCheckpointIO):
@@ -84,13 +84,13 @@ class EpochEnd(pl.callbacks.Checkpoint):
             self._on_epoch(done, epochs)
 
 
-def identity(network: nn.Module, data: ImageData, recipe: Recipe, seed: int, trainer: Mapping[str, Any] | None) -> str:
+def identity(network: nn.Module, data: ImageData, recipe: Recipe, seed: int, trainer: Trainer | None) -> str:
     """What two trainings have in common that come to the same end: a digest of all that they begin with."""
     facts = {
         "data": [len(data.train), data.class_names, data.mean, data.std],
         "recipe": recipe.model_dump(),
         "seed": seed,
-        "trainer": {name: value for name, value in (trainer or {}).items() if name not in _NO_INFLUENCE},
+        "trainer": deciding(trainer),
     }
     digest = sha256(json.dumps(facts, sort_keys=True, default=str).encode())
     for name, value in network.state_dict().items():

@@ -25,6 +25,7 @@ Trainer = Mapping[str, Any]
 """Names that Lightning's `Trainer` takes, and their values; classes as `package.module:Class`, or as a table with a
 `class` and what it is made with."""
 
+_NO_INFLUENCE = ("default_root_dir", "logger", "profiler", "enable_progress_bar", "enable_model_summary")
 _LENGTH = "the recipe says how long training lasts"
 _JUDGING = "networks are judged by the whole validation part"
 _BATCHES = "each epoch has batches of its own, which the seed fixes"
@@ -63,6 +64,11 @@ _PROFILERS = {
     "advanced": profilers.AdvancedProfiler,
     "pytorch": profilers.PyTorchProfiler,
 }
+
+
+def deciding(trainer: Trainer | None) -> dict[str, Any]:
+    """What of a study's `[trainer]` may change what comes out of training."""
+    return {name: value for name, value in (trainer or {}).items() if name not in _NO_INFLUENCE}
 
 
 def check_trainer(trainer: Trainer | None) -> None:
