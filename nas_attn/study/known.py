@@ -44,14 +44,14 @@ class Known:
         return across_seeds(rows)[0]
 
     @property
-    def settled(self) -> list[Evaluation]:
-        """The verdict of each network that misses nothing."""
-        return [self.verdict(key) for key in self.rows if not self.missing(key)]
+    def settled(self) -> list[str]:
+        """The keys of the networks that miss nothing."""
+        return [key for key in self.rows if not self.missing(key)]
 
     @property
-    def trained(self) -> int:
-        """How many networks are trained for every seed, with or without success."""
-        return sum(map(_trained, self.settled))
+    def trained(self) -> list[str]:
+        """The keys of those that are trained, with or without success."""
+        return [key for key in self.settled if any(map(_trained, self.rows[key].values()))]
 
 
 def _trained(row: Evaluation) -> bool:

@@ -47,7 +47,7 @@ class Proposals:
 
     def prepare(self, training: Collection[str]) -> bool:
         """Whether another trial is to be asked for, beside the networks in training; it may be set beforehand."""
-        if self.given is None and self.known.trained + len(training) >= self.wanted:
+        if self.given is None and len(self.known.trained) + len(training) >= self.wanted:
             return False
         if self._waiting:
             self._enqueue(self._waiting.popleft())
@@ -68,10 +68,10 @@ class Proposals:
         """Why there is nothing more to ask for."""
         if self.given is not None:
             keys = {architecture.key for architecture in self.given}
-            done = sum(row.state != "over_budget" for row in self.known.settled if row.key in keys)
+            done = len(keys & {*self.known.trained})
             others = "" if done == len(keys) else "; the others are over budget"
             return f"{done} of {len(keys)} networks are trained{others}"
-        done = self.known.trained
+        done = len(self.known.trained)
         if done == self.wanted:
             return f"{done} of {done} networks are trained"
         if done > self.wanted:

@@ -55,6 +55,7 @@ def _facts(folder: StudyFolder, table: pd.DataFrame) -> Mapping[str, str]:
         "Recipe": json.dumps(folder.file.recipe.model_dump()),
         "Sampler": folder.file.search.sampler,
         "Seed": str(folder.file.seed),
+        "Step": _values(table, "step"),
         "Trained on": _values(table, "device"),
         "Timed on": _values(table, "latency_device"),
         "Target": _values(table, "latency_target"),

@@ -139,7 +139,7 @@ class Search:
             for seed in seeds if row.state == "failed" else seeds[:1]:
                 self._write(trial, replace(row, seed=seed))
             self._answer(trial, self._known.verdict(key))
-            self.on_row(row, self._known.trained)
+            self.on_row(row, len(self._known.trained))
 
     def _price(self, architecture: Architecture) -> Evaluation:
         role = self._proposals.role(architecture)
@@ -163,7 +163,7 @@ class Search:
             for trial in training.trials:
                 self._answer(trial, self._known.verdict(row.key))
             del self._trainings[row.key]
-        self.on_row(row, self._known.trained)
+        self.on_row(row, len(self._known.trained))
 
     def _abandon(self) -> None:
         """Write down what is finished, and tell the trials of all else that they have failed."""
@@ -182,11 +182,12 @@ class Search:
                     for one in [*self._known.rows[row.key].values()][::-1]:  # the first decides, so it comes last
                         self._write(trial, self.evaluator.measure(one))
                     self._answer(trial, self._known.verdict(row.key))
-                    self.on_row(self._known.verdict(row.key), self._known.trained)
+                    self.on_row(self._known.verdict(row.key), len(self._known.trained))
 
     def _predicted_front(self) -> list[Evaluation]:
         """The rows on the front whose latency is not measured; what is over the budget has no place there."""
-        rows = {row.key: row for row in self._known.settled if over_budget(row, self.file.budget) is None}
+        settled = {key: self._known.verdict(key) for key in self._known.settled}
+        rows = {key: row for key, row in settled.items() if over_budget(row, self.file.budget) is None}
         best = front(table(rows.values()), self.file.objectives).index
         return [rows[key] for key in best if rows[key].latency_source == "predicted"]
 

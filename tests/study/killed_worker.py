@@ -12,12 +12,11 @@ from fakes import FakeEvaluator, begun, search, space, study_file
 
 from nas_attn.study import screen
 
-FOLDER, LOG = Path(sys.argv[1]), Path(sys.argv[2])
 FILE = study_file(chain=[{"proxy": "inherit", "networks": 60}, {"proxy": "final", "seeds": 2}])
 
 
 def note(*words):
-    with LOG.open("a") as log:
+    with Path(sys.argv[2]).open("a") as log:
         log.write(" ".join(map(str, words)) + "\n")
 
 
@@ -45,7 +44,13 @@ def slowly_scored(architectures):
         yield evaluator.result(evaluator.count(architecture))
 
 
-if sys.argv[3] == "search":
-    search(FOLDER, Slow(), file=FILE, on_row=lambda row, trained: note("row", row.key, row.seed)).run(8)
-else:
-    screen(begun(FOLDER, FILE, step="inherit"), FILE.steps[0], [*space().architectures()][:60], slowly_scored)
+def main():
+    folder = Path(sys.argv[1])
+    if sys.argv[3] == "search":
+        search(folder, Slow(), file=FILE, on_row=lambda row, trained: note("row", row.key, row.seed)).run(8)
+    else:
+        screen(begun(folder, FILE, step="inherit"), FILE.steps[0], [*space().architectures()][:60], slowly_scored)
+
+
+if __name__ == "__main__":
+    main()
