@@ -87,9 +87,10 @@ class Alternatives(nn.ModuleDict):
                 self[key] = place(attention, site)
         self.gated = any(getattr(module, "gated", False) for module in self.values())
 
-    def forward(self, features: Tensor, gating_signal: Tensor) -> Tensor:
-        """The features as what is active makes them, or as they are; one that is not gated needs no signal."""
-        return attend(None if self.active is None else self[self.active], features, gating_signal)
+    def forward(self, features: Tensor, gating_signal: Tensor | None = None) -> Tensor:
+        """The features as what is active makes them, or as they are; the signal goes to a gated one."""
+        standing = None if self.active is None else self[self.active]
+        return attend(standing, features, features if gating_signal is None else gating_signal)
 
 
 def build_supernet(

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from nas_attn.assembly import build, identity_started
 from nas_attn.cost import device_name
 from nas_attn.results import Evaluation
-from nas_attn.results.files import write_whole
 from nas_attn.settings import Backbone, Recipe, Start
 from nas_attn.space import Architecture, InputError, parse
+from nas_attn.space.files import write_whole
 from nas_attn.training import ImageData, OnEpoch, TrainingFailed, train, training_device
 
 

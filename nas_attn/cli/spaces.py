@@ -115,7 +115,7 @@ def space(
     if picture is not None:
         _draw(prices, f"What the {space.size:,} networks of {file.name} cost", f"{said.backbone.name}, {what}", picture)
     if csv is not None:
-        from nas_attn.results.files import write_whole
+        from nas_attn.space.files import write_whole
 
         table = ledger.table(space)
         write_whole(csv, table.to_csv().encode())

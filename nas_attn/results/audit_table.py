@@ -6,8 +6,9 @@ from typing import Any
 
 import pandas as pd
 
+from nas_attn.space.files import write_whole
+
 from .audit import Audit, Ranked
-from .files import write_whole
 from .ranks import Estimate
 from .verdict import verdict
 

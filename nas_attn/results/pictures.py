@@ -10,8 +10,8 @@ import pandas as pd
 import vl_convert
 
 from nas_attn.space import InputError
+from nas_attn.space.files import write_whole
 
-from .files import write_whole
 from .front import Objectives, candidates, directions, front, losses
 from .measures import listed, measure, word
 from .points import PLACE, STANDINGS, TOLD, Record, records, steps

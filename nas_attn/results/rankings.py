@@ -9,9 +9,9 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from nas_attn.space import InputError
+from nas_attn.space.files import write_whole
 
 from .audit import Audit, Ranking, audit
-from .files import write_whole
 from .rows import Evaluation
 
 _RANKINGS = TypeAdapter(list[Ranking])

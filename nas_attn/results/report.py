@@ -11,11 +11,12 @@ import vl_convert
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from nas_attn.space.files import write_whole
+
 from .audit import Audit
 from .audit_picture import audit_chart
 from .audit_table import told_table
 from .chain import judged, steps
-from .files import write_whole
 from .front import Objectives, candidates, directions, front, knee
 from .headline import headline
 from .measures import cell, head

@@ -9,9 +9,9 @@ import altair as alt
 import vl_convert
 
 from nas_attn.space import InputError, allowed
+from nas_attn.space.files import write_whole
 
 from .distribution import Distribution
-from .files import write_whole
 from .measures import measure, spell
 from .pictures import FRONT, INK, KNEE, dressed, write_png
 from .spaces import MEASURES, SpacePrices

@@ -11,8 +11,8 @@ from typing import Any, get_args, get_type_hints
 import pandas as pd
 
 from nas_attn.space import InputError, allowed
+from nas_attn.space.files import write_whole
 
-from .files import write_whole
 from .rows import Evaluation
 
 _HINTS = get_type_hints(Evaluation)

@@ -1,8 +1,8 @@
 """How well a network does: images in three parts, a recipe, and the score of what they make of it."""
 
 from .batches import batches_in_order
-from .classifier import Classifier, OnEpoch
-from .device import training_device
+from .checkpoint import OnEpoch
+from .classifier import Classifier, Variants
 from .failure import TrainingFailed, memory_faults_told
 from .fit import Score, score, train
 from .images import ImageData, Part
@@ -11,6 +11,7 @@ from .loader import LoaderPart
 from .recalibration import Judged, recalibration
 from .reduction import reduced
 from .sources import load_data
+from .trainer import check_trainer, training_device
 from .zero_cost import gradnorm, jacob_cov, synflow
 
 __all__ = [
@@ -22,10 +23,12 @@ __all__ = [
     "Classifier",
     "OnEpoch",
     "Score",
+    "Variants",
     "TrainingFailed",
     "memory_faults_told",
     "train",
     "score",
+    "check_trainer",
     "training_device",
     "Judged",
     "Normalise",

@@ -1,43 +1,46 @@
 """A network in training, as Lightning sees it."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import pytorch_lightning as pl
+import torch
 import torch.nn.functional as F
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
-from torchmetrics import MeanMetric
 
 from nas_attn.settings import Recipe
 
-from .batches import Batch, Batches, batches_in_order, steps, training_batches
+from .batches import Batch, Batches, batches_in_order, training_batches
+from .device import seed_chance
 from .failure import TrainingFailed
 from .images import ImageData
-from .judging import Judgement, Normalise
+from .judging import Judgement, Mean, Normalise
 from .optimisation import make_optimizer
 
-OnEpoch = Callable[[int, int], None]
-"""Told after each epoch how many are done, and of how many."""
-
-_CHECK_EVERY_STEPS = 50
+Variants = Callable[[int], Iterable[None]]
+"""Asked with the number of a training step; where it yields, the network is what the next forward pass shall see."""
 
 
 class Classifier(pl.LightningModule):
-    """Fits a network to the train part of the data, which lie on the device, and judges it by the validation part."""
+    """Fits a network to the train part of the data, which lie near the device, and judges it by the validation part.
+
+    Its metrics are gathered on the device, and read once an epoch.
+    """
 
     def __init__(
-        self, network: nn.Module, data: ImageData, recipe: Recipe, seed: int, on_epoch: OnEpoch | None = None
+        self, network: nn.Module, data: ImageData, recipe: Recipe, seed: int, variants: Variants | None = None
     ) -> None:
         super().__init__()
         self.network = network
         self.data = data
         self.recipe = recipe
         self.seed = seed
-        self.on_epoch = on_epoch
+        self.variants = variants
         self.normalise = Normalise(data)
-        self.training_loss = MeanMetric(nan_strategy="disable")
         self.judgement = Judgement(data.classes)
+        self.mean_loss = Mean(torch.device("cpu"))
+        self.train_loss = math.nan
 
     def forward(self, images: Tensor) -> Tensor:
         """Images, uint8 (B, C, H, W), to logits (B, classes)."""
@@ -54,36 +57,53 @@ class Classifier(pl.LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """The recipe's optimiser; its rate changes with every step."""
-        total = self.recipe.epochs * steps(len(self.data.train), self.recipe.batch_size)
-        optimizer, schedule = make_optimizer(self.network, self.recipe, total)
+        optimizer, schedule = make_optimizer(self.network, self.recipe, int(self.trainer.estimated_stepping_batches))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
+    def on_train_epoch_start(self) -> None:
+        """Begin with the chance of this epoch."""
+        seed_chance(self.device, self.seed, self.current_epoch)
+        self.mean_loss = Mean(self.device)
+
     def training_step(self, batch: Batch, index: int) -> Tensor:
-        """Cross-entropy with the recipe's label smoothing."""
+        """Cross-entropy with the recipe's label smoothing; of several variants, the mean."""
         images, labels = batch
-        loss = F.cross_entropy(self(images).float(), labels, label_smoothing=self.recipe.label_smoothing)
-        self.training_loss.update(loss.detach())
-        # To look at the loss makes the host wait for an accelerator, so it is not done at every step.
-        if index % _CHECK_EVERY_STEPS == _CHECK_EVERY_STEPS - 1:
-            self._check(float(self.training_loss.compute()), "training")
+        if self.variants is None:
+            loss = self._loss(images, labels)
+        else:
+            step = self.current_epoch * int(self.trainer.num_training_batches) + index
+            loss = torch.stack([self._loss(images, labels) for _ in self.variants(step)]).mean()
+        self.mean_loss.add(loss.detach(), len(labels))
         return loss
+
+    def on_train_batch_end(self, outputs: object, batch: Batch, index: int) -> None:
+        """After an epoch's last step, and before it is judged, stop where the loss is no number."""
+        if self.trainer.is_last_batch:
+            self.train_loss = self.mean_loss.read()
+            self._check(self.train_loss, "training")
 
     def validation_step(self, batch: Batch, index: int) -> None:
         """Cross-entropy without smoothing, and accuracy."""
         images, labels = batch
         self.judgement.update(self(images), labels)
 
-    def on_train_epoch_end(self) -> None:
-        """Stop where the loss is no number; tell the caller where it is one."""
-        self._check(float(self.training_loss.compute()), "training")
-        self.training_loss.reset()
-        if self.on_epoch is not None:
-            self.on_epoch(self.current_epoch + 1, self.recipe.epochs)
+    def on_validation_epoch_start(self) -> None:
+        """Judge afresh."""
+        self.judgement.reset()
 
     def on_validation_epoch_end(self) -> None:
         """Stop where the network that came out is no good for numbers."""
-        _, loss = self.judgement.result()
+        accuracy, loss = self.judgement.result()
         self._check(loss, "validation")
+        self.log_dict({"val_loss": loss, "val_accuracy": accuracy})
+
+    def on_train_epoch_end(self) -> None:
+        """Let loggers and callbacks know."""
+        rate = self.trainer.optimizers[0].param_groups[0]["lr"]
+        self.log_dict({"train_loss": self.train_loss, "learning_rate": rate})
+
+    def _loss(self, images: Tensor, labels: Tensor) -> Tensor:
+        return F.cross_entropy(self(images).float(), labels, label_smoothing=self.recipe.label_smoothing)
 
     def _check(self, loss: float, which: str) -> None:
         if not math.isfinite(loss):

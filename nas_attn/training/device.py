@@ -1,55 +1,35 @@
-"""The device that trains, and what chance does on it."""
+"""What chance does on the device that trains, and what torch does there for all."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import pytorch_lightning as pl
+import numpy as np
 import torch
-from lightning_fabric.plugins.environments.lightning import LightningEnvironment
-
-from .quiet import quiet
-
-
-def training_device() -> torch.device:
-    """The device that Lightning's `accelerator="auto"` chooses here: the first accelerator, else the CPU."""
-    with quiet():
-        return _trainer(1, half=False).strategy.root_device
-
-
-def make_trainer(epochs: int) -> pl.Trainer:
-    """A trainer for one device that leaves no file, and judges once, after the last epoch.
-
-    It computes in bfloat16 where CUDA does (float32 for weights), elsewhere in float32.
-    """
-    return _trainer(epochs, half=training_device().type == "cuda")
 
 
 @contextmanager
-def seeded(device: torch.device, seed: int) -> Iterator[None]:
-    """Within it torch's chance, on the CPU and on a CUDA device, starts from a seed; after it, it is as it was."""
-    cuda = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(cuda):
-        torch.default_generator.manual_seed(seed)
-        for one in cuda:
-            with torch.cuda.device(one):
-                torch.cuda.manual_seed(seed)
+def own_chance(device: torch.device) -> Iterator[None]:
+    """After it torch's chance, on the CPU and on a CUDA device, is as it was before."""
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
         yield
 
 
-def _trainer(epochs: int, half: bool) -> pl.Trainer:
-    return pl.Trainer(
-        accelerator="auto",
-        devices=1,
-        precision="bf16-mixed" if half else "32-true",
-        # One process trains one network; Lightning would take a cluster's variables for an order to join others.
-        plugins=[LightningEnvironment()],
-        max_epochs=epochs,
-        check_val_every_n_epoch=epochs,
-        reload_dataloaders_every_n_epochs=1,
-        num_sanity_val_steps=0,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        use_distributed_sampler=False,
-    )
+def seed_chance(device: torch.device, seed: int, epoch: int) -> None:
+    """Let torch's chance, on the CPU and on a CUDA device, begin an epoch in a way that seed and epoch fix."""
+    mixed = np.random.SeedSequence((seed, epoch), spawn_key=(1,)).generate_state(1, np.uint64)
+    torch.default_generator.manual_seed(int(mixed[0]))
+    if device.type == "cuda":
+        with torch.cuda.device(device):
+            torch.cuda.manual_seed(int(mixed[0]))
+
+
+@contextmanager
+def own_switches() -> Iterator[None]:
+    """After it torch's switches that are one for a whole process, and that a trainer may set, are as they were."""
+    strict, warns = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    benchmark = torch.backends.cudnn.benchmark
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(strict, warn_only=warns)
+        torch.backends.cudnn.benchmark = benchmark

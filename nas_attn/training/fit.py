@@ -1,20 +1,25 @@
 """A network trained by a recipe, and how well it then does."""
 
-import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
+import pytorch_lightning as pl
 import torch
 from torch import nn
 
 from nas_attn.settings import Recipe
 
 from .batches import batches_in_order
-from .classifier import Classifier, OnEpoch
-from .device import make_trainer, seeded, training_device
+from .checkpoint import EpochEnd, OnEpoch, WholeFiles, identity, kept
+from .classifier import Classifier, Variants
+from .device import own_chance, own_switches
 from .failure import interrupts_told, memory_faults_told
 from .images import ImageData, Part
 from .judging import Judgement, Normalise
 from .quiet import quiet
+from .trainer import finish_loggers, make_trainer, training_device
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,38 +30,73 @@ class Score:
     """Share of right answers, 0 to 1."""
     loss: float
     """Mean cross-entropy in nats, without label smoothing."""
+    train_loss: float
+    """Mean loss over the training images in the last epoch, as they were trained on: augmented, with smoothing."""
     seconds: float
-    """Time that training and judging took, by the wall clock."""
+    """Time that training and judging took, by the wall clock; with what it took before an interruption."""
 
 
-def train(network: nn.Module, data: ImageData, recipe: Recipe, seed: int, on_epoch: OnEpoch | None = None) -> Score:
-    """Train a network (B, C, H, W) -> (B, classes) in place, on the device that Lightning chooses.
+def train(
+    network: nn.Module,
+    data: ImageData,
+    recipe: Recipe,
+    seed: int,
+    on_epoch: OnEpoch | None = None,
+    *,
+    variants: Variants | None = None,
+    checkpoint: Path | None = None,
+    trainer: Mapping[str, Any] | None = None,
+) -> Score:
+    """Train a network (B, C, H, W) -> (B, classes) in place, on one device.
 
-    Data order, augmentation and the network's own chance (dropout) depend on the seed alone: networks that are trained
-    with one seed see the same images, and on a CPU the same weights come to the same end, bit by bit, with the same
-    number of threads. `on_epoch` is told after each epoch how many are done, and of how many. Nothing is printed or
-    written, torch's chance goes on as if nothing had happened, and the network comes back on the CPU, in eval mode.
+    Data order, augmentation and the network's own chance (dropout) depend on the seed and the epoch alone: networks
+    that are trained with one seed see the same images, and on a CPU the same weights come to the same end, bit by bit,
+    with the same number of threads. `on_epoch` is told after each epoch how many are done, and of how many.
 
-    Raises `TrainingFailed` where the loss is no number any more, or memory does not suffice; `KeyboardInterrupt` on
-    Ctrl-C and on SIGTERM.
+    - `variants` is asked once a training step, with the step's number, and makes the network another one before each
+      of its yields; the step learns from the mean of their losses.
+    - `checkpoint` names a file in which the training is kept at the end of epochs. Called again with the same
+      arguments, it goes on from there, to the same end. The file is removed when training is done.
+    - `trainer` is handed to Lightning's `Trainer`; see `check_trainer`.
+
+    Unless `trainer` asks for it nothing is printed or written. Torch's chance and switches go on as if nothing had
+    happened, and the network comes back on the CPU, in eval mode.
+
+    Raises `TrainingFailed` where the loss is no number any more, or memory does not suffice; `InputError` where the
+    checkpoint cannot be written, or `trainer` is at fault; `KeyboardInterrupt` on Ctrl-C and on SIGTERM.
     """
-    device = training_device()
-    began = time.perf_counter()
+    end = EpochEnd(checkpoint, on_epoch)
     try:
-        with quiet(), seeded(device, seed), interrupts_told(), memory_faults_told():
-            accuracy, loss = _fit(network, data, recipe, seed, on_epoch, device)
+        with quiet(), own_switches(), interrupts_told(), memory_faults_told():
+            device = training_device(trainer)
+            if checkpoint is not None:
+                end.identity = identity(network, data, recipe, seed, trainer)
+            driver = make_trainer(recipe.epochs, device, trainer, [end], WholeFiles())
+            classifier = Classifier(network.train(), data.near(device), recipe, seed, variants)
+            _fit(driver, classifier, kept(checkpoint, end.identity) if checkpoint is not None else None)
+        accuracy, loss = classifier.judgement.result()
     finally:
         network.zero_grad(set_to_none=True)
         _retire(network)
-    return Score(accuracy, loss, time.perf_counter() - began)
+    if checkpoint is not None:
+        checkpoint.unlink(missing_ok=True)
+    return Score(accuracy, loss, classifier.train_loss, end.seconds)
 
 
-def score(network: nn.Module, part: Part, data: ImageData, batch_size: int) -> tuple[float, float]:
+def score(
+    network: nn.Module,
+    part: Part | LoaderPart,
+    data: ImageData,
+    batch_size: int,
+    *,
+    trainer: Mapping[str, Any] | None = None,
+) -> tuple[float, float]:
     """Accuracy (0 to 1) and mean cross-entropy (nats) of a network on any part of the data, in float32.
 
-    The network comes back on the CPU, in eval mode. Raises `TrainingFailed` where memory does not suffice.
+    It computes on the device that `trainer` names. The network comes back on the CPU, in eval mode. Raises
+    `TrainingFailed` where memory does not suffice.
     """
-    device = training_device()
+    device = training_device(trainer)
     try:
         with torch.inference_mode(), memory_faults_told():
             judgement = Judgement(data.classes).to(device)
@@ -68,17 +108,17 @@ def score(network: nn.Module, part: Part, data: ImageData, batch_size: int) -> t
         _retire(network)
 
 
-def _fit(
-    network: nn.Module, data: ImageData, recipe: Recipe, seed: int, on_epoch: OnEpoch | None, device: torch.device
-) -> tuple[float, float]:
+def _fit(trainer: pl.Trainer, classifier: Classifier, checkpoint: Path | None) -> None:
+    device = trainer.strategy.root_device
     if device.type == "cuda":
-        _lay_out(network, torch.channels_last)
-    classifier = Classifier(network.train(), data.near(device), recipe, seed, on_epoch)
-    trainer = make_trainer(recipe.epochs)
-    trainer.fit(classifier)
+        _lay_out(classifier.network, torch.channels_last)
+    try:
+        with own_chance(device):
+            trainer.fit(classifier, ckpt_path=checkpoint, weights_only=True)
+    finally:
+        finish_loggers(trainer)
     if trainer.received_sigterm:
         raise KeyboardInterrupt("training was broken off")
-    return classifier.judgement.result()
 
 
 def _retire(network: nn.Module) -> None:

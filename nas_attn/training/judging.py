@@ -40,6 +40,28 @@ class Judgement(nn.Module):
         # One value an image: torchmetrics 1.9 passes over a batch's weight where it is not to look for NaN.
         self.loss.update(F.cross_entropy(logits.float(), labels, reduction="none"))
 
+    def reset(self) -> None:
+        """Forget all that was taken in."""
+        self.accuracy.reset()
+        self.loss.reset()
+
     def result(self) -> tuple[float, float]:
         """The share of right answers, and the mean cross-entropy in nats."""
         return float(self.accuracy.compute()), float(self.loss.compute())
+
+
+class Mean:
+    """A mean that is gathered on a device without waiting for it."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._sum = torch.zeros((), device=device)
+        self._weight = 0
+
+    def add(self, value: Tensor, weight: int) -> None:
+        """Take in the mean () of so many values."""
+        self._sum.add_(value, alpha=weight)
+        self._weight += weight
+
+    def read(self) -> float:
+        """The mean of all; the host waits for the device."""
+        return float(self._sum) / self._weight

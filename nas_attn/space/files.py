@@ -4,10 +4,10 @@ import os
 import secrets
 from pathlib import Path
 
-from nas_attn.space import InputError
+from .errors import InputError
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes | memoryview) -> None:
     """Write a file beside its place, flush it to the disk, and only then move it there.
 
     A reader sees the file of before or the whole of this one. Raises `InputError` where nothing can be written there.

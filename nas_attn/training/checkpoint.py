@@ -1,0 +1,111 @@
+"""A training in a file, so that one which was interrupted goes on."""
+
+import io
+import json
+import logging
+import time
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
+from torch import Tensor, nn
+
+from nas_attn.settings import Recipe
+from nas_attn.space.files import write_whole
+
+from .images import ImageData
+
+OnEpoch = Callable[[int, int], None]
+"""Told after each epoch how many are done, and of how many."""
+
+KEEP_EVERY_SECONDS = 10.0
+"""A training is kept at the end of an epoch, when so much time has passed since it was begun or last kept."""
+
+_KEY = "nas_attn.training"
+_LOG = logging.getLogger(__name__)
+_NO_INFLUENCE = ("default_root_dir", "logger", "profiler", "enable_progress_bar", "enable_model_summary")
+
+
+class WholeFiles(TorchCheckpointIO):
+    """Lightning's checkpoints as files that appear whole or not at all."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None) -> None:
+        """Write a checkpoint; raises `InputError` where it cannot be written."""
+        content = io.BytesIO()
+        torch.save(checkpoint, content)
+        write_whole(Path(path), content.getbuffer())
+
+
+class EpochEnd(pl.callbacks.Checkpoint):
+    """What happens when all else of an epoch is done: the training is kept, and the caller told how far it is."""
+
+    def __init__(self, path: Path | None, on_epoch: OnEpoch | None) -> None:
+        self.identity = ""
+        self._path = path
+        self._on_epoch = on_epoch
+        self._seconds_before = 0.0
+        self._began = self._last_kept = time.perf_counter()
+
+    @property
+    def state_key(self) -> str:
+        """Where its state stands in a checkpoint."""
+        return _KEY
+
+    @property
+    def seconds(self) -> float:
+        """How long this training has taken, by the wall clock, with all that it took before it was interrupted."""
+        return self._seconds_before + time.perf_counter() - self._began
+
+    def state_dict(self) -> dict[str, Any]:
+        """Whose training it is, and how long it took."""
+        return {"identity": self.identity, "seconds": self.seconds}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on where the time of a checkpoint ends."""
+        self._seconds_before = state_dict["seconds"]
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Keep the training where it is time to, and there is more to come; then tell the caller."""
+        done, epochs = trainer.current_epoch + 1, trainer.max_epochs or 0
+        due = time.perf_counter() - self._last_kept >= KEEP_EVERY_SECONDS
+        if self._path is not None and due and done < epochs:
+            trainer.save_checkpoint(self._path, weights_only=False)
+            self._last_kept = time.perf_counter()
+        if self._on_epoch is not None:
+            self._on_epoch(done, epochs)
+
+
+def identity(network: nn.Module, data: ImageData, recipe: Recipe, seed: int, trainer: Mapping[str, Any] | None) -> str:
+    """What two trainings have in common that come to the same end: a digest of all that they begin with."""
+    facts = {
+        "data": [len(data.train), data.class_names, data.mean, data.std],
+        "recipe": recipe.model_dump(),
+        "seed": seed,
+        "trainer": {name: value for name, value in (trainer or {}).items() if name not in _NO_INFLUENCE},
+    }
+    digest = sha256(json.dumps(facts, sort_keys=True, default=str).encode())
+    for name, value in network.state_dict().items():
+        digest.update(name.encode())
+        if isinstance(value, Tensor):
+            digest.update(f"{value.dtype}{tuple(value.shape)}".encode())
+            digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def kept(path: Path, identity: str) -> Path | None:
+    """The file, where it holds a checkpoint of this training; where it holds something else, the log says so."""
+    if not path.exists():
+        return None
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True)["callbacks"][_KEY]["identity"]
+    except Exception as error:  # a damaged file has many ways to say so
+        _LOG.warning("%s: cannot be read, so training begins anew: %s", path, str(error).partition("\n")[0])
+        return None
+    if found != identity:
+        _LOG.warning("%s: is of another training, so this one begins anew", path)
+        return None
+    return path
