@@ -117,7 +117,10 @@ def _serve(line: Connection, treatment: Treatment, device: str | None, threads: 
         os.environ["CUDA_VISIBLE_DEVICES"] = device
     torch.set_num_threads(threads)
     while True:
-        row = line.recv()
+        try:
+            row = line.recv()
+        except EOFError:
+            return
         try:
             told: Evaluation | BaseException = treatment.train(row)
         except BaseException as error:  # whatever it is, the search has to hear of it

@@ -4,34 +4,23 @@ import pytest
 import torch
 
 from nas_attn.cost import Forecast, LatencyReading, Readings, Unrunnable, device_name
-from nas_attn.evaluation import Evaluator, read_weights, timing_device, weights_file
+from nas_attn.evaluation import Costs, Evaluator, timing_device
 from nas_attn.settings import Backbone, Digits, Latency, Recipe
 from nas_attn.space import Architecture, InputError, parse
 from nas_attn.timing import Timing, host
-from nas_attn.training import load_data, train, training_device
+from nas_attn.training import load_data, training_device
+from nas_attn.treatment import Treatment
 
 SE = parse("stage2.block0.branch=se(reduction=4)")
 
 
 @pytest.fixture
 def evaluator(tmp_path):
-    return Evaluator(
-        backbone=Backbone(name="resnet8"),
-        data=load_data(Digits(), tmp_path),
-        recipe=Recipe(epochs=1, batch_size=256),
-        timing=Timing(
-            Backbone(name="resnet8"),
-            (1, 8, 8),
-            10,
-            Latency(calls=50),
-            torch.device("cpu"),
-            Readings(tmp_path / "latency.jsonl"),
-        ),
-        predictor=None,
-        seed=3,
-        weights=tmp_path / "weights",
-        on_epoch=lambda row, done, epochs: None,
-    )
+    backbone, readings = Backbone(name="resnet8"), Readings(tmp_path / "latency.jsonl")
+    timing = Timing(backbone, (1, 8, 8), 10, Latency(calls=50), torch.device("cpu"), readings)
+    data, recipe = load_data(Digits(), tmp_path), Recipe(epochs=1, batch_size=256)
+    treatment = Treatment(backbone, data, recipe, "scratch", keeps=tmp_path / "weights")
+    return Evaluator(Costs(timing, None), treatment, None, on_epoch=lambda row, done, epochs: None)
 
 
 def test_knowledge_grows_step_by_step(evaluator):
@@ -46,27 +35,13 @@ def test_knowledge_grows_step_by_step(evaluator):
     assert (timed.latency_source, timed.latency_target) == ("measured", "auto-1thread-batch1-float32-eager")
     assert (timed.latency_dtype, timed.latency_layout, timed.latency_runtime) == ("float32", "contiguous", "eager")
     assert timed.latency_host == host(torch.device("cpu"))
-    trained = evaluator.train(timed)
+    trained = evaluator.train(replace(timed, seed=3)).result()
     assert trained.state == "complete"
     assert 0 < trained.accuracy <= 1
     assert (trained.seed, trained.device) == (3, device_name(training_device()))
     assert trained.latency_ms == timed.latency_ms
     for package in ("nas-attn", "torch", "pytorch-lightning", "optuna", "fvcore"):
         assert package in trained.versions
-
-
-def test_the_weights_that_are_kept_are_the_trained_ones(evaluator):
-    network = evaluator._build(SE)
-    train(network, evaluator.data, evaluator.recipe, 3)
-    evaluator.train(evaluator.count(SE))
-    kept = read_weights(evaluator._build(SE), weights_file(evaluator.weights, SE.key))
-    assert all(torch.equal(kept.state_dict()[name], tensor) for name, tensor in network.state_dict().items())
-
-
-def test_weights_of_another_network_are_refused(evaluator):
-    evaluator.train(evaluator.count(SE))
-    with pytest.raises(InputError, match="holds no weights of this network"):
-        read_weights(evaluator._build(Architecture()), weights_file(evaluator.weights, SE.key))
 
 
 def test_epochs_are_told_with_their_row(evaluator):
@@ -83,7 +58,7 @@ def test_running_out_of_memory_becomes_a_reason(evaluator, monkeypatch, step):
 
     counted = evaluator.count(SE)
     monkeypatch.setattr("nas_attn.backbones.resnet.BasicBlock.forward", exhausted)
-    row = getattr(evaluator, step)(counted)
+    row = evaluator.time(counted) if step == "time" else evaluator.train(counted).result()
     assert row.state == "failed"
     assert "out of memory" in row.reason
 
@@ -94,10 +69,10 @@ class Oracle:
 
 
 def test_where_latencies_are_predicted_only_a_network_that_was_not_timed_is(evaluator):
-    evaluator.timing.readings.put(
-        evaluator.timing._question(Architecture()), LatencyReading(1.0, 0.9, 1.1, 0.1, 50, "a processor")
+    evaluator.costs.timing.readings.put(
+        evaluator.costs.timing._question(Architecture()), LatencyReading(1.0, 0.9, 1.1, 0.1, 50, "a processor")
     )
-    predicting = replace(evaluator, predictor=Oracle())
+    predicting = replace(evaluator.costs, predictor=Oracle())
     bare, other = (predicting.time(evaluator.count(architecture)) for architecture in (Architecture(), SE))
     assert (bare.latency_ms, bare.latency_source, bare.latency_calls) == (1.0, "measured", 50)
     assert (other.latency_ms, other.latency_source, other.latency_calls) == (5.0, "predicted", 0)

@@ -12,6 +12,7 @@ import torch
 from small_study import SPACE, STUDY
 
 import nas_attn
+from nas_attn.chain import Watch
 from nas_attn.results import read_csv
 from nas_attn.space import InputError
 from nas_attn.training import load_data, score
@@ -94,7 +95,7 @@ def test_a_predicted_study_measures_its_front_and_says_how_good_it_was(make_stud
     latency = '[latency]\nsource = "predicted"\ncalls = 50\nname = "desk"\n'
     study = nas_attn.open_study(make_study(study=STUDY + latency))
     told = []
-    study.run(6, on_timed=lambda done, total: told.append((done, total)))
+    study.run(6, watch=Watch(on_timed=lambda done, total: told.append((done, total))))
     assert told == [(number, 6) for number in range(1, 7)]
     table = study.table()
     assert set(study.front()["latency_source"]) == {"measured"}

@@ -161,7 +161,10 @@ def test_the_global_random_state_is_left_as_it_was(space):
     [
         ("stage1.block9.branch=se(reduction=4)", "stage1.block9.branch: the supernet has no such site; did you mean"),
         ("stage1.block0.branch=se(reduction=2)", r"stage1.block0.branch: .* no se\(reduction=2,start=identity\) here"),
-        ("stage1.block0.branch=eca", r"stage1.block0.branch: the supernet has no eca\(start=identity\) here; .*allowed"),
+        (
+            "stage1.block0.branch=eca",
+            r"stage1.block0.branch: the supernet has no eca\(start=identity\) here; .*allowed",
+        ),
     ],
 )
 def test_what_it_does_not_hold_is_told_and_it_stays_what_it_was(space, text, told):
@@ -202,8 +205,8 @@ def test_what_a_step_trains_depends_on_seed_and_step_alone(space):
     net = supernet_of(space)
 
     def trained_in(step, seed):
-        for _ in variants(net, space, seed)(step):
-            return [alternatives.active for alternatives in net.places.values()]
+        next(variants(net, space, seed)(step))
+        return [alternatives.active for alternatives in net.places.values()]
 
     forward = [trained_in(step, 0) for step in range(20)]
     assert forward == [trained_in(step, 0) for step in reversed(range(20))][::-1]
@@ -342,3 +345,19 @@ def test_screening_needs_no_batch_normalisation(tmp_path, digits):
         built = alone(architecture, "foreign_nets:chunks", in_channels=1)
         built.load_state_dict(net.weights_of(architecture))
         assert (found.accuracy, found.loss) == pytest.approx(score(built, digits.validation, digits, 64))
+
+
+@pytest.mark.parametrize("backbone", ["resnet8", "foreign_nets:basic"])
+def test_it_begins_with_the_trained_weights_that_its_backbone_names(tmp_path, backbone):
+    trained = alone(BARE, backbone, seed=7).eval()
+    torch.save(trained.state_dict(), tmp_path / "trained.pt")
+    net = supernet_of(space_of(tmp_path, backbone), {"name": backbone, "weights": str(tmp_path / "trained.pt")}).eval()
+    net.choose(space_of(tmp_path, backbone).baselines()[1])
+    with torch.inference_mode():
+        assert torch.equal(net(IMAGES), trained(IMAGES))
+
+
+def test_an_architecture_starts_as_the_identity_whatever_it_said():
+    said = parse("stage1.block0.branch=se(reduction=4,start=paper) stage2.block0.branch=gate")
+    started = "stage1.block0.branch=se(reduction=4,start=identity) stage2.block0.branch=gate(start=identity)"
+    assert identity_started(said) == parse(started) == identity_started(identity_started(said))

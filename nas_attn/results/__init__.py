@@ -1,6 +1,7 @@
 """What a study has found: its rows, the table of them, and the front on which no network is beaten.
 
-The figure and the page stand in `nas_attn.results.pictures` and `nas_attn.results.report`; importing them takes longer.
+The figure, the page and the audit of proxies stand in `nas_attn.results.pictures`, `nas_attn.results.report` and
+`nas_attn.results.audit`; importing them takes longer.
 """
 
 from .agreement import Agreement, agreement, measured_later

@@ -97,8 +97,8 @@ def _several(rows: pd.DataFrame, several: pd.DataFrame) -> str:
     seeds = f"{most}" if fewest == most else f"{fewest} to {most}"
     spread = 100 * float(several["accuracy_std"].median())
     return (
-        f"{who} {were} trained with {seeds} seeds, and what is shown is their mean; the accuracy of one network "
-        f"differs between seeds by {spread:.2f} points (standard deviation, the median over networks)"
+        f"{who} {were} trained with {seeds} seeds, and their mean is shown; the accuracy of one network differs "
+        f"between seeds by {spread:.2f} points (standard deviation, the median over networks)"
     )
 
 

@@ -27,6 +27,11 @@ class Estimate:
         return told.replace("-", "\N{MINUS SIGN}")
 
     @property
+    def inline(self) -> str:
+        """As it is told within brackets: `0.81, 0.62 to 0.90`."""
+        return str(self).replace(" (", ", ").removesuffix(")")
+
+    @property
     def positive(self) -> bool:
         """Whether the whole interval is above 0."""
         return self.low > 0

@@ -89,7 +89,7 @@ def sentence(audit: Audit, ranked: Ranked) -> str:
             told = f"{name} misleads here: {r}"
         case "no better than counting":
             worse = "worse than" if above.negative else "no better than"
-            told = f"{name} does {worse} {counting}: its {r} {better}"
+            told = f"{name} does {worse} {counting}: its {r} differs from that one's by {above}"
         case "not shown":
             told = f"{name} is not shown to rank: its {r} {better}, but may be 0"
         case "trusted":
@@ -112,7 +112,7 @@ def _order(audit: Audit) -> str:
     """Whether there is an order to be ranked."""
     known, networks = audit.ceiling, len(audit.truth.networks)
     trained = f"{networks} {'network was' if networks == 1 else 'networks were'} trained in full"
-    agreement = f"(r {known.agreement})" if known.agreement.value == known.agreement.value else "(all are alike)"
+    agreement = "(all are alike)" if math.isnan(known.agreement.value) else f"(r {known.agreement.inline})"
     if networks < ENOUGH:
         return f"Too few networks to tell: {trained}, and {ENOUGH} are needed."
     if known.seeds < 2:

@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -15,7 +15,7 @@ from nas_attn.settings import ImageFacts
 from nas_attn.space import InputError, SearchSpace
 
 ARCHITECTURE = "architecture"
-_ROW = "evaluation:"
+_ROW, _ROWS = "evaluation:", "evaluations:"
 _ASKED, _SLOTS, _FACTS, _PREDICTION = "asked", "slots", "facts", "prediction"
 _EVALUATION = TypeAdapter(Evaluation)
 
@@ -94,30 +94,26 @@ def read_prediction(study: optuna.Study) -> Agreement | None:
 
 
 def read_rows(study: optuna.Study) -> dict[tuple[str, int], Evaluation]:
-    """The latest row of every key and seed that has one, in the order of first trial.
+    """The latest row of every key and seed that has one, in the order in which the networks were first looked at.
 
     What a trial has written counts, even if it was killed or has failed before it had all its seeds.
     """
-    return {
-        (row.key, row.seed): row for trial in study.get_trials(deepcopy=False) for row in _rows_of(trial.user_attrs)
-    }
-
-
-def row_attrs(row: Evaluation) -> dict[str, Any]:
-    """What a trial keeps of a row, one attribute a seed."""
-    return {f"{_ROW}{row.seed}": _with_null(asdict(row))}
+    many = (fields for name, rows in sorted(study.user_attrs.items()) if name.startswith(_ROWS) for fields in rows)
+    trials = study.get_trials(deepcopy=False)
+    single = (fields for trial in trials for name, fields in trial.user_attrs.items() if name.startswith(_ROW))
+    rows = (_EVALUATION.validate_python(_with_nan(fields)) for fields in (*many, *single))
+    return {(row.key, row.seed): row for row in rows}
 
 
 def write_row(trial: optuna.Trial, row: Evaluation) -> None:
-    """Write a row down with its trial."""
-    for name, fields in row_attrs(row).items():
-        trial.set_user_attr(name, fields)
+    """Write a row down with its trial, beside those of other seeds."""
+    trial.set_user_attr(f"{_ROW}{row.seed}", _with_null(asdict(row)))
 
 
-def _rows_of(attrs: Mapping[str, Any]) -> Iterator[Evaluation]:
-    for name, fields in attrs.items():
-        if name.startswith(_ROW):
-            yield _EVALUATION.validate_python(_with_nan(fields))
+def write_rows(study: optuna.Study, rows: Sequence[Evaluation], before: int) -> None:
+    """Write down rows that no trial stands for, in one go, after as many as there are before."""
+    if rows:
+        study.set_user_attr(f"{_ROWS}{before:09}", [_with_null(asdict(row)) for row in rows])
 
 
 def _with_null(fields: Mapping[str, Any]) -> dict[str, Any]:

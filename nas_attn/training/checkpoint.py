@@ -15,6 +15,7 @@ from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 from torch import Tensor, nn
 
 from nas_attn.settings import Recipe
+from nas_attn.space import InputError
 from nas_attn.space.files import write_whole
 
 from .images import ImageData
@@ -35,9 +36,13 @@ class WholeFiles(TorchCheckpointIO):
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None) -> None:
         """Write a checkpoint; raises `InputError` where it cannot be written."""
-        content = io.BytesIO()
+        content, place = io.BytesIO(), Path(path)
         torch.save(checkpoint, content)
-        write_whole(Path(path), content.getbuffer())
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"{place}: cannot be written: {error.strerror}") from None
+        write_whole(place, content.getbuffer())
 
 
 class EpochEnd(pl.callbacks.Checkpoint):

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
@@ -41,6 +42,13 @@ class Classifier(pl.LightningModule):
         self.judgement = Judgement(data.classes)
         self.mean_loss = Mean(torch.device("cpu"))
         self.train_loss = math.nan
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """As every module; but the hook that runs is noted at once, for Lightning notes it some fifty times a step."""
+        if name == "_current_fx_name":
+            object.__setattr__(self, name, value)
+        else:
+            super().__setattr__(name, value)
 
     def forward(self, images: Tensor) -> Tensor:
         """Images, uint8 (B, C, H, W), to logits (B, classes)."""

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
+import torch.distributed as dist
 
 
 @contextmanager
@@ -33,3 +34,14 @@ def own_switches() -> Iterator[None]:
     finally:
         torch.use_deterministic_algorithms(strict, warn_only=warns)
         torch.backends.cudnn.benchmark = benchmark
+
+
+@contextmanager
+def own_process_group() -> Iterator[None]:
+    """After it there is no process group of torch's, as strategies for several devices make, that was not before."""
+    before = dist.is_available() and dist.is_initialized()
+    try:
+        yield
+    finally:
+        if dist.is_available() and dist.is_initialized() and not before:
+            dist.destroy_process_group()

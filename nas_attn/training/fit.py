@@ -14,12 +14,13 @@ from nas_attn.settings import Recipe
 from .batches import batches_in_order
 from .checkpoint import EpochEnd, OnEpoch, WholeFiles, identity, kept
 from .classifier import Classifier, Variants
-from .device import own_chance, own_switches
+from .device import own_chance, own_process_group, own_switches
 from .failure import interrupts_told, memory_faults_told
 from .images import ImageData, Part
 from .judging import Judgement, Normalise
+from .loader import LoaderPart
 from .quiet import quiet
-from .trainer import finish_loggers, make_trainer, training_device
+from .trainer import make_trainer, run_ended, training_device
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def train(
     - `trainer` is handed to Lightning's `Trainer`; see `check_trainer`.
 
     Unless `trainer` asks for it nothing is printed or written. Torch's chance and switches go on as if nothing had
-    happened, and the network comes back on the CPU, in eval mode.
+    happened, and the network comes back on the CPU, in float32 and eval mode.
 
     Raises `TrainingFailed` where the loss is no number any more, or memory does not suffice; `InputError` where the
     checkpoint cannot be written, or `trainer` is at fault; `KeyboardInterrupt` on Ctrl-C and on SIGTERM.
@@ -112,17 +113,14 @@ def _fit(trainer: pl.Trainer, classifier: Classifier, checkpoint: Path | None) -
     device = trainer.strategy.root_device
     if device.type == "cuda":
         _lay_out(classifier.network, torch.channels_last)
-    try:
-        with own_chance(device):
-            trainer.fit(classifier, ckpt_path=checkpoint, weights_only=True)
-    finally:
-        finish_loggers(trainer)
+    with own_chance(device), own_process_group(), run_ended(trainer):
+        trainer.fit(classifier, ckpt_path=checkpoint, weights_only=True)
     if trainer.received_sigterm:
         raise KeyboardInterrupt("training was broken off")
 
 
 def _retire(network: nn.Module) -> None:
-    network.to("cpu").eval()
+    network.to("cpu", torch.float32).eval()
     _lay_out(network, torch.contiguous_format)
 
 

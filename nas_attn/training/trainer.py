@@ -1,14 +1,17 @@
 """Lightning's Trainer, as a study's `[trainer]` asks for it."""
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning import loggers, profilers
+from pytorch_lightning.callbacks import BatchSizeFinder, GradientAccumulationScheduler, LearningRateFinder
 from pytorch_lightning.plugins.precision import Precision
 from pytorch_lightning.strategies.launchers.multiprocessing import _MultiProcessingLauncher
 
@@ -48,6 +51,7 @@ _OURS = {
     "num_nodes": _ONE,
     "sync_batchnorm": _ONE,
 }
+_REWRITE_THE_RECIPE = (BatchSizeFinder, GradientAccumulationScheduler, LearningRateFinder)
 _LOGGERS = {
     "csv": loggers.CSVLogger,
     "tensorboard": loggers.TensorBoardLogger,
@@ -122,11 +126,20 @@ def make_trainer(
     return made
 
 
-def finish_loggers(trainer: pl.Trainer) -> None:
-    """End the run of each logger that has such a thing, as Weights & Biases does: the next training is another."""
-    for logger in trainer.loggers:
-        if isinstance(logger, loggers.WandbLogger):
-            logger.experiment.finish()
+@contextmanager
+def run_ended(trainer: pl.Trainer) -> Iterator[None]:
+    """Within it a trainer fits; what its settings do not allow is an `InputError`.
+
+    After it the run of each logger that has such a thing, as Weights & Biases does, is over: the next is another.
+    """
+    try:
+        yield
+    except MisconfigurationException as error:
+        raise InputError(f"trainer: {_first_line(error)}") from None
+    finally:
+        for logger in trainer.loggers:
+            if isinstance(logger, loggers.WandbLogger):
+                logger.experiment.finish()
 
 
 def _made(settings: dict[str, Any]) -> pl.Trainer:
@@ -157,6 +170,11 @@ def _resolved(trainer: Trainer) -> dict[str, Any]:
     for name in ("callbacks", "plugins"):
         if name in settings:
             settings[name] = [_object(f"trainer.{name}{where}", one, {}) for where, one in _listed(settings[name])]
+    for one in settings.get("callbacks", ()):
+        if isinstance(one, _REWRITE_THE_RECIPE):
+            raise InputError(
+                f"trainer.callbacks: found {type(one).__name__}; batches and rates are the recipe's to say"
+            )
     if isinstance(strategy := settings.get("strategy"), Mapping) or (isinstance(strategy, str) and ":" in strategy):
         settings["strategy"] = _object("trainer.strategy", strategy, {})
     return settings
@@ -176,10 +194,11 @@ def _object(
     defaults: Callable[[str], dict[str, Any]] = lambda _: {},
 ) -> Any:
     """The object that a text or a table stands for; what is an object already stays."""
-    if not isinstance(said, str | Mapping):
+    if not isinstance(said, str | Mapping | bool):
         return said
-    options = {} if isinstance(said, str) else {name: value for name, value in said.items() if name != "class"}
-    name = said if isinstance(said, str) else str(said.get("class", ""))
+    table = said if isinstance(said, Mapping) else {"class": str(said)}
+    name = str(table.get("class", ""))
+    options = {option: value for option, value in table.items() if option != "class"}
     if name not in classes and not is_named_object(name):
         spellings = allowed(name, [*classes, "package.module:Class"])
         raise InputError(f"{where}: found {name!r}; {spellings}" if name else f"{where}: has no class; {spellings}")

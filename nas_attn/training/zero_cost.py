@@ -35,7 +35,7 @@ def synflow(network: nn.Module, image_shape: tuple[int, int, int]) -> float:
     weights = _weights(net)
     ones = torch.ones(1, *image_shape, dtype=torch.float64, device=_device(net))
     flows = _gradients(net(ones).sum(), weights)
-    flow = math.fsum(float((weight * gradient).abs().sum()) for weight, gradient in zip(weights, flows, strict=True))
+    flow = sum(float((weight.detach() * gradient).abs().sum()) for weight, gradient in zip(weights, flows, strict=True))
     return math.log10(flow) if 0 < flow < math.inf else math.nan
 
 
@@ -68,7 +68,7 @@ def gradnorm(network: nn.Module, images: Tensor, labels: Tensor) -> float:
     net = _in_training(network)
     device = _device(net)
     loss = F.cross_entropy(net(images.to(device, torch.float64)), labels.to(device))
-    return math.fsum(float(gradient.norm()) for gradient in _gradients(loss, _weights(net)))
+    return sum(float(gradient.norm()) for gradient in _gradients(loss, _weights(net)))
 
 
 def _copied(network: nn.Module) -> nn.Module:

@@ -4,11 +4,14 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
+from made_up_audit import ranking, simulated
 
 from nas_attn.results import evaluations, front, knee, table
+from nas_attn.results.audit import audit
 from nas_attn.results.headline import headline
 from nas_attn.results.placements import ELSEWHERE, Standing, matrix
 from nas_attn.results.report import Report, write_report
+from nas_attn.results.verdict import sentences
 from nas_attn.space import InputError
 
 OBJECTIVES = ["accuracy", "flops", "latency_ms"]
@@ -118,6 +121,34 @@ def test_latencies_of_two_devices_make_no_page(tmp_path, rows, slots):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_page_tells_of_an_audit_where_there_was_one(tmp_path, rows, slots):
+    trained, worth = simulated()
+    found = audit(trained, [ranking(worth, 0.01, "super<net>")])
+    write_report(Report("t", rows, OBJECTIVES, slots, SETTINGS, {}, found), tmp_path / "report.html")
+    written = (tmp_path / "report.html").read_text(encoding="utf-8")
+    text = Page(written).text
+    assert all(sentence in text for sentence in sentences(found))
+    assert f"super<net> trusted 24 {found.ranked[0].spearman}" in text
+    assert "<net>" not in written
+    assert {"figure", "audit"} <= {given.get("id") for _, given in Page(written).tags}
+    assert "What the proxies are worth" not in Page(page(tmp_path, rows, slots)).text
+
+
+def test_an_audit_of_nothing_can_be_written(tmp_path, rows, slots):
+    write_report(Report("t", rows.iloc[:0], OBJECTIVES, slots, SETTINGS, {}, audit([], [])), tmp_path / "report.html")
+    assert "Too few networks to tell" in Page((tmp_path / "report.html").read_text(encoding="utf-8")).text
+
+
+def test_a_page_tells_the_chain_and_compares_rows_of_the_deciding_step_alone(tmp_path, rows, slots):
+    screened = [replace(row, step="supernet", accuracy=0.99, train_seconds=2.0) for row in evaluations(rows)]
+    text = Page(page(tmp_path, table([*screened, *evaluations(rows)]), slots)).text
+    assert "supernet 7 5 1 14.00 s" in text
+    assert "final 7 5 1" in text
+    assert "5 networks were trained; 3 of them are on the front" in text
+    assert "93.00 % accuracy" in text.replace("\N{NO-BREAK SPACE}", " ")
+    assert "How networks were judged" not in Page(page(tmp_path, rows, slots)).text
+
+
 def plain(sentences):
     """The sentences with the letters of a keyboard only."""
     return [
@@ -155,6 +186,16 @@ def test_the_headline_says_so_where_seeds_differ_or_an_objective_is_lacking(rows
     assert "different seeds (0, 1)" in headline(rows.assign(seed=[0, 1, 0, 0, 0, 0, 0]), OBJECTIVES)[-1]
     lacking = rows.assign(loss=[float("nan"), *rows["loss"].iloc[1:]])
     assert "1 is trained but lacking an objective" in headline(lacking, ["loss", "flops"])[0]
+
+
+def test_the_headline_says_how_much_several_seeds_differ(rows):
+    several = rows.assign(seeds=3, accuracy_std=[0.001, 0.004, 0.002, 0.003, 0.005, 0.0, 0.0])
+    trust = headline(several, OBJECTIVES)[-1]
+    assert "Every network was trained with 3 seeds" in trust
+    assert "by 0.30 points" in trust
+    some = headline(several.assign(seeds=[3, 5, 1, 1, 1, 1, 1]), OBJECTIVES)[-1]
+    assert "2 of the 5 networks were trained with 3 to 5 seeds" in some
+    assert "by 0.25 points" in some
 
 
 def test_the_matrix_says_what_stands_in_each_slot(rows, slots):

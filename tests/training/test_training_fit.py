@@ -1,14 +1,17 @@
 import logging
 import math
 import warnings
+from argparse import Namespace
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from nas_attn.settings import Recipe
 from nas_attn.training import Classifier, Part, TrainingFailed, score, train, training_device
+from nas_attn.training.batches import training_batches
 from nas_attn.training.failure import memory_faults_told
 
 ON_CPU = training_device().type == "cpu"
@@ -207,3 +210,107 @@ def test_both_optimisers_learn(digits, small_network, optimizer):
     rate = 0.1 if optimizer == "sgd" else 0.01
     recipe = Recipe(epochs=2, optimizer=optimizer, learning_rate=rate, batch_size=64)
     assert train(small_network(), digits, recipe, seed=0).accuracy > 0.7
+
+
+class Notebook(nn.Module):
+    """A network that keeps what it answered in training."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+        self.answers = []
+
+    def forward(self, images):
+        logits = self.network(images)
+        if self.training:
+            self.answers.append(logits.detach().cpu())
+        return logits
+
+
+def test_the_training_loss_is_the_mean_over_the_images_of_the_last_epoch_as_they_were_trained_on(digits, small_network):
+    recipe = Recipe(epochs=2, batch_size=100, label_smoothing=0.2, crop_padding=1)
+    network = Notebook(small_network(dropout=0.3))
+    result = train(network, digits, recipe, seed=4)
+    batches = list(training_batches(digits.train, recipe, 4, epoch=1))
+    logits = torch.cat(network.answers[-len(batches) :]).double()
+    labels = torch.cat([labels for _, labels in batches])
+    targets = 0.8 * F.one_hot(labels, 10) + 0.2 / 10
+    expected = -(targets * F.log_softmax(logits, dim=1)).sum(1).mean()
+    assert result.train_loss == pytest.approx(float(expected), rel=1e-5 if ON_CPU else 0.02)
+
+
+class Reads(TorchDispatchMode):
+    """Counts how often a value on the device is read by the host."""
+
+    def __init__(self):
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.count += func is torch.ops.aten._local_scalar_dense.default
+        return func(*args, **(kwargs or {}))
+
+
+def test_how_often_the_host_waits_for_the_device_does_not_depend_on_the_number_of_steps(digits, small_network):
+    def reads(batch_size):
+        with Reads() as mode:
+            train(small_network(), digits, Recipe(epochs=2, batch_size=batch_size, crop_padding=1), seed=0)
+        return mode.count
+
+    assert 0 < reads(32) == reads(256) < 20
+
+
+def test_each_variant_of_a_step_counts_the_same(digits, small_network):
+    network, scale = small_network().eval(), [1.0]
+    network.register_forward_hook(lambda module, args, logits: scale[0] * logits)
+
+    steps = []
+
+    def variants(step):
+        steps.append(step)
+        for factor in (1.0, 0.5, 0.0):
+            scale[0] = factor
+            yield
+
+    images, labels = digits.train.images[:20], digits.train.labels[:20]
+    classifier = Classifier(network, digits, Recipe(), seed=0, variants=variants)
+    classifier.trainer = Namespace(num_training_batches=7, current_epoch=2)
+    logits = small_network().eval()((images / 255 - digits.mean[0]) / digits.std[0])
+    losses = [F.cross_entropy(factor * logits, labels).item() for factor in (1.0, 0.5, 0.0)]
+    assert classifier.training_step((images, labels), 3).item() == pytest.approx(sum(losses) / 3, rel=1e-5)
+    assert steps == [2 * 7 + 3]
+
+
+@pytest.mark.skipif(not ON_CPU, reason="an accelerator may add in another order")
+def test_one_variant_a_step_is_training_as_ever(digits, small_network):
+    steps = []
+
+    def same(step):
+        steps.append(step)
+        return [None]
+
+    plain, varied = (train(small_network(), digits, QUICK, 0, variants=variants) for variants in (None, same))
+    assert (plain.accuracy, plain.loss, plain.train_loss) == (varied.accuracy, varied.loss, varied.train_loss)
+    assert steps == list(range(math.ceil(len(digits.train) / 256)))
+
+
+def test_chance_of_an_epoch_does_not_depend_on_how_much_was_drawn_before(digits, small_network):
+    class Gambler(nn.Module):
+        def __init__(self, draws):
+            super().__init__()
+            self.network = small_network()
+            self.draws = draws
+            self.first = []
+
+        def forward(self, images):
+            if self.training:
+                self.first.append(torch.rand(1).item())
+                torch.rand(self.draws)
+            return self.network(images)
+
+    few, many = Gambler(1), Gambler(50)
+    for network in (few, many):
+        train(network, digits, Recipe(epochs=2, batch_size=256), seed=0)
+    steps = len(few.first) // 2
+    assert few.first[0] == many.first[0] != few.first[steps] == many.first[steps]
+    assert few.first[1] != many.first[1]

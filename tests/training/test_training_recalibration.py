@@ -1,0 +1,74 @@
+"""Statistics of batch normalisation, renewed by some training images and then put back."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from nas_attn.training import recalibration
+from nas_attn.training.judging import Normalise
+from nas_attn.training.recalibration import _drawn
+
+
+def test_statistics_and_momentum_are_put_back_and_chance_is_left_alone(digits, small_network):
+    network = small_network(dropout=0.5).train()
+    network[1].momentum = 0.3
+    network(torch.randn(4, 1, 8, 8))
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    chance = torch.get_rng_state()
+    with recalibration(network, digits, 64, 32, 0) as judged:
+        assert judged() == judged()
+        assert not torch.equal(network[1].running_mean, before["1.running_mean"])
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    assert (network[1].momentum, network[5].momentum) == (0.3, 0.1)
+    assert not any(module.training for module in network.modules())
+    assert torch.equal(torch.get_rng_state(), chance)
+
+
+def test_statistics_are_put_back_when_a_network_fails(digits, small_network):
+    network = small_network()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+
+    def fail(*_):
+        raise RuntimeError("told to fail")
+
+    def judge_and_fail():
+        with recalibration(network, digits, 64, 32, 0) as judged:
+            judged()
+            network[9].register_forward_pre_hook(fail)
+            judged()
+
+    with pytest.raises(RuntimeError, match="told to fail"):
+        judge_and_fail()
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+def test_more_images_than_there_are_is_all_of_them(digits, small_network):
+    losses = []
+    for images in (len(digits.train), 10**6):
+        with recalibration(small_network(), digits, images, 2000, 0) as judged:
+            losses.append(judged())
+    one, other = losses
+    assert one == other
+    network = small_network().train()
+    with torch.no_grad():
+        loss = F.cross_entropy(network(Normalise(digits)(digits.train.images)), digits.train.labels)
+    assert one.train_loss == pytest.approx(loss.item(), rel=1e-4)
+
+
+@pytest.mark.parametrize(("images", "batch_size", "sizes"), [(5, 2, [3, 2]), (512, 512, [512]), (513, 512, [257, 256])])
+def test_batches_are_nearly_of_one_size_and_none_has_one_image(digits, images, batch_size, sizes):
+    batches = _drawn(digits.train, images, batch_size, 0)
+    assert [len(labels) for _, labels in batches] == sizes
+    rows = torch.cat(batches.rows)
+    assert len(rows.unique()) == images
+    assert not torch.equal(rows, torch.cat(_drawn(digits.train, images, batch_size, 1).rows))
+
+
+def test_a_normalisation_without_statistics_stays_without(digits):
+    network = nn.Sequential(
+        nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4, track_running_stats=False), nn.Flatten(), nn.Linear(144, 10)
+    )
+    with recalibration(network, digits, 64, 32, 0) as judged:
+        assert judged().loss > 0
+    assert network[1].running_mean is None
