@@ -5,6 +5,7 @@ import logging
 import math
 from dataclasses import dataclass, replace
 from functools import cached_property
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
@@ -93,8 +94,14 @@ class ImageData:
     """Population standard deviation of each channel of the train part, in the same unit; one grey level at least."""
 
     def near(self, device: torch.device) -> "ImageData":
-        """The same data as a device that trains and judges wants them: in its memory, or streaming to it."""
-        return replace(self, train=self.train.to(device), validation=self.validation.to(device))
+        """The same data as a device that trains and judges wants them: in its memory, or streaming to it.
+
+        They stay there as long as these data are in use, so that network after network finds them.
+        """
+        there = _NEAR.setdefault(self, {})
+        if device not in there:
+            there[device] = replace(self, train=self.train.to(device), validation=self.validation.to(device))
+        return there[device]
 
     @property
     def image(self) -> tuple[int, int, int]:
@@ -114,6 +121,10 @@ class ImageData:
         """
         facts = (self.train.digest, self.validation.digest, self.class_names, self.mean, self.std)
         return hashlib.sha256(repr(facts).encode()).hexdigest()
+
+
+_NEAR: WeakKeyDictionary[ImageData, dict[torch.device, ImageData]] = WeakKeyDictionary()
+"""What `near` has made; apart from the data, so that another process is not sent a device's memory."""
 
 
 def spread(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:

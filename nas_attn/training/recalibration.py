@@ -18,7 +18,11 @@ from .batches import Batch, PartBatches, batches_in_order
 from .failure import memory_faults_told
 from .images import ImageData, Part
 from .judging import Normalise
+<<<<<<< HEAD
 from .loader import LoaderBatches, LoaderPart
+=======
+from .loader import LoaderPart
+>>>>>>> w-data
 from .trainer import training_device
 
 
@@ -84,6 +88,7 @@ def _fastest_layout(device: torch.device) -> torch.memory_format:
 
 
 def _drawn(part: Part | LoaderPart, images: int, batch_size: int, seed: int) -> Iterable[Batch]:
+<<<<<<< HEAD
     """Batches of nearly one size, and of two images at least where there are two; a user's loader's own, enough."""
     if isinstance(part, LoaderPart):
         return _enough(LoaderBatches(part, seed), images)
@@ -98,6 +103,15 @@ def _enough(batches: Iterable[Batch], images: int) -> Iterator[Batch]:
         images -= len(batch[1])
         if images <= 0:
             return
+=======
+    """Batches of nearly one size, and of two images at least where there are two; of a user's loader its first ones."""
+    if isinstance(part, LoaderPart):
+        batches = batches_in_order(part, batch_size)
+        return islice(batches, math.ceil(images * len(batches) / len(part)))
+    order = torch.randperm(len(part), generator=torch.Generator().manual_seed(seed))[:images]
+    count = min(math.ceil(len(order) / batch_size), max(1, len(order) // 2))
+    return PartBatches(part, order.to(part.images.device).tensor_split(count))
+>>>>>>> w-data
 
 
 def _on(normalise: Normalise, device: torch.device, batches: Iterable[Batch]) -> list[Batch]:

@@ -1,3 +1,5 @@
+import gc
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -55,6 +57,18 @@ def test_whatever_a_network_learns_from_or_is_judged_by_changes_the_digest(data)
         replace(data, train=turned),
     ]
     assert len({data.digest, *(other.digest for other in others)}) == 7
+
+
+def test_data_go_to_a_device_once_and_leave_it_when_nobody_wants_them(data):
+    own, meta = replace(data), torch.device("meta")
+    there = weakref.ref(own.near(meta))
+    gc.collect()
+    assert own.near(meta) is there()
+    assert there().train.device == there().validation.device == meta
+    assert there().test is own.test
+    del own
+    gc.collect()
+    assert there() is None
 
 
 def test_images_that_do_not_fit_memory_are_refused_with_what_they_need(tmp_path, monkeypatch):
