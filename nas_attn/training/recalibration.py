@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 
 import torch
 import torch.nn.functional as F
@@ -18,11 +19,7 @@ from .batches import Batch, PartBatches, batches_in_order
 from .failure import memory_faults_told
 from .images import ImageData, Part
 from .judging import Normalise
-<<<<<<< HEAD
-from .loader import LoaderBatches, LoaderPart
-=======
 from .loader import LoaderPart
->>>>>>> w-data
 from .trainer import training_device
 
 
@@ -88,22 +85,6 @@ def _fastest_layout(device: torch.device) -> torch.memory_format:
 
 
 def _drawn(part: Part | LoaderPart, images: int, batch_size: int, seed: int) -> Iterable[Batch]:
-<<<<<<< HEAD
-    """Batches of nearly one size, and of two images at least where there are two; a user's loader's own, enough."""
-    if isinstance(part, LoaderPart):
-        return _enough(LoaderBatches(part, seed), images)
-    order = torch.randperm(len(part), generator=torch.Generator().manual_seed(seed))[:images]
-    batches = min(math.ceil(len(order) / batch_size), max(1, len(order) // 2))
-    return PartBatches(part, order.to(part.images.device).tensor_split(batches))
-
-
-def _enough(batches: Iterable[Batch], images: int) -> Iterator[Batch]:
-    for batch in batches:
-        yield batch
-        images -= len(batch[1])
-        if images <= 0:
-            return
-=======
     """Batches of nearly one size, and of two images at least where there are two; of a user's loader its first ones."""
     if isinstance(part, LoaderPart):
         batches = batches_in_order(part, batch_size)
@@ -111,7 +92,6 @@ def _enough(batches: Iterable[Batch], images: int) -> Iterator[Batch]:
     order = torch.randperm(len(part), generator=torch.Generator().manual_seed(seed))[:images]
     count = min(math.ceil(len(order) / batch_size), max(1, len(order) // 2))
     return PartBatches(part, order.to(part.images.device).tensor_split(count))
->>>>>>> w-data
 
 
 def _on(normalise: Normalise, device: torch.device, batches: Iterable[Batch]) -> list[Batch]:
