@@ -53,7 +53,8 @@ def main(step_ms: float = 5.0, pairs: int = 9, steps: int = 150, image_size: int
 def _calibrate(step_ms: float, image_size: int, width: int, device: torch.device) -> int:
     batch = 16
     for _ in range(3):
-        wall_ms, _ = _time(_by_hand, _data(batch * 40, image_size), _recipe(batch), width, device)
+        data, recipe = _data(batch * 40, image_size), _recipe(batch)
+        wall_ms = min(_time(_by_hand, data, recipe, width, device)[0] for _ in range(3))
         batch = max(2, round(batch * step_ms / wall_ms))
     return batch
 

@@ -54,14 +54,12 @@ def train(
     that are trained with one seed see the same images, and on a CPU the same weights come to the same end, bit by bit,
     with the same number of threads. `on_epoch` is told after each epoch how many are done, and of how many.
 
-    - `variants` is asked once a training step, with the step's number, and makes the network another one before each
-      of its yields; the step learns from the mean of their losses.
-    - `checkpoint` names a file in which the training is kept at the end of epochs. Called again with the same
-      arguments, it goes on from there, to the same end. The file is removed when training is done.
-    - `trainer` is handed to Lightning's `Trainer`; see `check_trainer`.
-
-    Unless `trainer` asks for it nothing is printed or written. Torch's chance and switches go on as if nothing had
-    happened, and the network comes back on the CPU, in float32 and eval mode.
+    `variants` is asked once a training step, with the step's number, and makes the network another one before each of
+    its yields; the step learns from the mean of their losses. `checkpoint` names a file in which the training is kept
+    at the end of epochs; called again with the same arguments, it goes on from there, to the same end, and removes the
+    file when it is done. `trainer` is handed to Lightning's `Trainer`, as `check_trainer` would accept it; unless it
+    asks for more nothing is printed or written. Torch's chance and switches go on as if nothing had happened,
+    and the network comes back on the CPU, in float32 and eval mode.
 
     Raises `TrainingFailed` where the loss is no number any more, or memory does not suffice; `InputError` where the
     checkpoint cannot be written, or `trainer` is at fault; `KeyboardInterrupt` on Ctrl-C and on SIGTERM.
@@ -74,7 +72,7 @@ def train(
                 end.identity = identity(network, data, recipe, seed, trainer)
             driver = make_trainer(recipe.epochs, device, trainer, [end], WholeFiles())
             classifier = Classifier(network.train(), data.near(device), recipe, seed, variants)
-            _fit(driver, classifier, kept(checkpoint, end.identity) if checkpoint is not None else None)
+            _fit(driver, classifier, checkpoint and kept(checkpoint, end.identity))
         accuracy, loss = classifier.judgement.result()
     finally:
         network.zero_grad(set_to_none=True)

@@ -52,6 +52,13 @@ _OURS = {
     "num_nodes": _ONE,
     "sync_batchnorm": _ONE,
 }
+_USUAL = {
+    "accelerator": "auto",
+    "devices": 1,
+    "logger": False,
+    "enable_progress_bar": False,
+    "enable_model_summary": False,
+}
 _REWRITE_THE_RECIPE = (BatchSizeFinder, GradientAccumulationScheduler, LearningRateFinder)
 _LOGGERS = {
     "csv": loggers.CSVLogger,
@@ -108,14 +115,6 @@ def make_trainer(
     plugins = [*asked.pop("plugins", []), LightningEnvironment(), *([plugin] if plugin is not None else [])]
     if not any(isinstance(one, Precision) for one in plugins):
         asked.setdefault("precision", "bf16-mixed" if device.type == "cuda" else "32-true")
-    usual = {
-        "accelerator": "auto",
-        "devices": 1,
-        "logger": False,
-        "enable_progress_bar": False,
-        "enable_model_summary": False,
-        "profiler": Unheard(),
-    }
     ours = {
         "callbacks": [*asked.pop("callbacks", []), *own],
         "plugins": plugins,
@@ -126,7 +125,7 @@ def make_trainer(
         "enable_checkpointing": bool(own),
         "use_distributed_sampler": False,
     }
-    made = _made({**usual, **asked, **ours})
+    made = _made({**_USUAL, "profiler": Unheard(), **asked, **ours})
     if isinstance(made.strategy.launcher, _MultiProcessingLauncher):
         raise InputError(f"trainer.strategy: found {asked['strategy']!r}, which starts processes; {_ONE}")
     return made
