@@ -11,7 +11,7 @@ from nas_attn.chain import Chain
 from nas_attn.results.audit import Audit, Ranking, step_ranking
 from nas_attn.results.audit_picture import audit_chart
 from nas_attn.results.audit_table import audit_table, network_table, write_frame
-from nas_attn.results.pictures import write_png
+from nas_attn.results.pictures import write_picture
 from nas_attn.results.rankings import audited, write_rankings
 from nas_attn.results.spread import spread_out
 from nas_attn.results.verdict import sentences
@@ -59,10 +59,10 @@ def run_audit(chain: Chain, networks: int, seeds: int) -> Audited:
 
 def _written(folder: Path, found: Audit) -> Audited:
     """The audit as tables and as a picture."""
-    rankings, networks, picture = folder / "audit.csv", folder / "audit-networks.csv", folder / "audit.png"
+    rankings, networks, picture = folder / "audit.csv", folder / "audit-networks.csv", folder / "audit.svg"
     write_frame(audit_table(found), rankings)
     write_frame(network_table(found), networks)
-    write_png(audit_chart(found, folder.absolute().name), picture)
+    write_picture(audit_chart(found, folder.absolute().name), picture)
     return Audited(found, sentences(found), (rankings, networks, picture))
 
 

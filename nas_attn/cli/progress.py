@@ -35,7 +35,7 @@ class _Progress:
     def __init__(self, screen: Any) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-        self.screen, self.total = screen, 0
+        self.screen, self.total, self.seeds = screen, 0, 1
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         self.bars = Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal)
         self.networks = self.bars.add_task("networks", total=None)
@@ -49,24 +49,25 @@ class _Progress:
         self.bars.stop()
 
     def on_step(self, step: Any) -> None:
-        self.total = step.networks
+        self.total, self.seeds = step.networks, step.seeds
         self.bars.update(self.networks, description=step.name, completed=0, total=step.networks)
         seeds = f" with {step.seeds} seeds each" if step.seeds > 1 else ""
         self.screen.print(f"step {step.name}: up to {step.networks} networks{seeds}", soft_wrap=True)
 
     def on_row(self, row: Any, trained: int) -> None:
         self.bars.update(self.networks, completed=trained)
-        self.screen.print(_row_line(row, trained, self.total), soft_wrap=True)
+        seed = f"seed {row.seed}  " if self.seeds > 1 else ""
+        self.screen.print(_row_line(row, seed, trained, self.total), soft_wrap=True)
 
     def on_part(self, what: str, done: int, total: int) -> None:
         self.bars.update(self.part, description=what, completed=done, total=total, visible=done < total)
-        if done == total and what != "epochs":
+        if done == total and total and what != "epochs":
             self.screen.print(f"{total} {what}", soft_wrap=True)
 
 
-def _row_line(row: Any, trained: int, total: int) -> str:
+def _row_line(row: Any, seed: str, trained: int, total: int) -> str:
     if row.state == "over_budget":
         return f"   -     {row.key}  over budget: {row.reason}  {row.architecture}"
     found, flops = spelt(row, ("accuracy", "flops"))
     found = found if row.state == "complete" else f"failed: {row.reason}"
-    return f"{trained:>4}/{total:<4}{row.key}  {found:>8}  {flops}FLOPs  {latency(row)}  {row.architecture}"
+    return f"{trained:>4}/{total:<4}{row.key}  {seed}{found:>8}  {flops}FLOPs  {latency(row)}  {row.architecture}"

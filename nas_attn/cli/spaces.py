@@ -123,7 +123,8 @@ def space(
 
 
 def _draw(prices: "SpacePrices", title: str, subtitle: str, picture: Path) -> None:
-    from nas_attn.results.space_pictures import space_chart, write_picture
+    from nas_attn.results.pictures import write_picture
+    from nas_attn.results.space_pictures import space_chart
 
     known = {measure: prices.distribution(measure) for measure in _MEASURES}
     write_picture(space_chart(prices, known, title, subtitle), picture)

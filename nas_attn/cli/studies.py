@@ -62,7 +62,7 @@ def audit(
     So many networks, spread over the range of prices and over the first proxy's own ranking, are trained as the winner
     will be, with several seeds; so the order that full training gives is known, and how much of it is seed noise. Each
     step of the chain, counting parameters or FLOPs, and scores of untrained networks are held against it. Writes
-    audit.csv, audit-networks.csv and audit.png into the study's folder. Rows that are there are reused, and what is
+    audit.csv, audit-networks.csv and audit.svg into the study's folder. Rows that are there are reused, and what is
     interrupted goes on with the same command.
     """
     screen = console()
@@ -88,6 +88,7 @@ def front(
     objective comes first; a star marks the knee, the most balanced of them.
     """
     from nas_attn.results import evaluations, knee, write_csv
+    from nas_attn.results.headline import trust
     from nas_attn.study import StudyFolder
 
     folder = StudyFolder.open(study)
@@ -108,10 +109,7 @@ def front(
     first = evaluations(rows)[0]
     threads = f"{first.latency_threads} thread{'s' if first.latency_threads > 1 else ''}"
     timed = f"{first.latency_target}: {first.latency_device}, {threads}, batch {first.latency_batch}"
-    typer.echo(
-        f"\n* the knee, the most balanced of them. Latency with its 95 % interval, on {timed}. "
-        "One seed: small differences may be noise."
-    )
+    typer.echo(f"\n* the knee, the most balanced of them. Latency with its 95 % interval, on {timed}.\n{trust(rows)}")
     if prediction := folder.prediction():
         typer.echo(f"How well latencies were predicted: {prediction}.")
     if csv is not None:

@@ -39,7 +39,7 @@ def headline(table: pd.DataFrame, objectives: Objectives) -> list[str]:
     sentences = [" ".join([counted, *_others(table, len(rows), "Of the others")]), _balanced(rows, chosen, names)]
     if str(best.index[0]) != chosen:
         sentences.append(_leader(rows, best, names))
-    return [*sentences, _trust(rows)]
+    return [*sentences, trust(rows)]
 
 
 def _balanced(rows: pd.DataFrame, chosen: str, names: list[str]) -> str:
@@ -76,7 +76,8 @@ def _against(rows: pd.DataFrame, row: pd.Series, names: list[str]) -> str:
     return f"; against the bare network that is {listed(parts)}" if parts else ""
 
 
-def _trust(rows: pd.DataFrame) -> str:
+def trust(rows: pd.DataFrame) -> str:
+    """How far the accuracies of rows can be trusted, by the seeds that they rest on."""
     advice = "train those you would choose from with more seeds before you choose."
     several = rows[rows["seeds"] > 1] if "seeds" in rows.columns else rows.iloc[:0]
     if len(several):

@@ -9,12 +9,14 @@ import altair as alt
 import pandas as pd
 import vl_convert
 
-from nas_attn.space import InputError
+from nas_attn.space import InputError, allowed
 from nas_attn.space.files import write_whole
 
 from .front import Objectives, candidates, directions, front, losses
 from .measures import listed, measure, word
 from .points import PLACE, STANDINGS, TOLD, Record, records, steps
+
+_ENDINGS = (".png", ".svg", ".html")
 
 FRONT, DOMINATED, KNEE, INK, PALE = "#0072B2", "#8A8F98", "#D55E00", "#22262B", "#555B64"
 """Blue, grey and vermilion, which colour-blind readers tell apart (Okabe and Ito), and two colours of words."""
@@ -50,6 +52,21 @@ def write_png(chart: alt.TopLevelMixin, path: Path) -> None:
     Raises `InputError` where nothing can be written there.
     """
     write_whole(path, vl_convert.vegalite_to_png(chart.to_json(), scale=2))
+
+
+def write_picture(chart: alt.TopLevelMixin, path: Path) -> None:
+    """Write a chart as what the name of the file ends in: .png, .svg, or .html, a page that loads nothing.
+
+    The file appears whole or not at all. Raises `InputError` for another ending, and where nothing can be written.
+    """
+    if path.suffix not in _ENDINGS:
+        raise InputError(f"{path}: found the ending {path.suffix!r}; {allowed(path.suffix, _ENDINGS)}")
+    if path.suffix == ".png":
+        write_png(chart, path)
+    elif path.suffix == ".svg":
+        write_whole(path, vl_convert.vegalite_to_svg(chart.to_json()).encode())
+    else:
+        write_whole(path, vl_convert.vegalite_to_html(chart.to_json(), bundle=True).encode())
 
 
 @dataclass(frozen=True, slots=True)

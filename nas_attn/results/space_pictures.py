@@ -2,21 +2,15 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Literal
 
 import altair as alt
-import vl_convert
-
-from nas_attn.space import InputError, allowed
-from nas_attn.space.files import write_whole
 
 from .distribution import Distribution
 from .measures import measure, spell
-from .pictures import FRONT, INK, KNEE, dressed, write_png
+from .pictures import FRONT, INK, KNEE, dressed
 from .spaces import MEASURES, SpacePrices
 
-_ENDINGS = (".png", ".svg", ".html")
 _BINS = 50
 _WIDTH, _HEIGHT = 310, 240
 _BARS = "▁▂▃▄▅▆▇█"
@@ -28,21 +22,6 @@ def space_chart(
     """A histogram of every measure, with the bare network and the median marked."""
     panels = [_panel(name, int(bare), distributions[name]) for name, bare in zip(MEASURES, prices.bare, strict=True)]
     return dressed(alt.concat(*panels, columns=len(panels), spacing=30), title, subtitle)
-
-
-def write_picture(chart: alt.TopLevelMixin, path: Path) -> None:
-    """Write a chart as what the name of the file ends in: .png, .svg, or .html, a page that loads nothing.
-
-    The file appears whole or not at all. Raises `InputError` for another ending, and where nothing can be written.
-    """
-    if path.suffix not in _ENDINGS:
-        raise InputError(f"{path}: found the ending {path.suffix!r}; {allowed(path.suffix, _ENDINGS)}")
-    if path.suffix == ".png":
-        write_png(chart, path)
-    elif path.suffix == ".svg":
-        write_whole(path, vl_convert.vegalite_to_svg(chart.to_json()).encode())
-    else:
-        write_whole(path, vl_convert.vegalite_to_html(chart.to_json(), bundle=True).encode())
 
 
 def bars(shares: Sequence[float]) -> str:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from nas_attn.results import spaces
 from nas_attn.results.distribution import Share
-from nas_attn.results.space_pictures import bars, space_chart, write_picture
+from nas_attn.results.pictures import write_picture
+from nas_attn.results.space_pictures import bars, space_chart
 from nas_attn.results.spaces import MEASURES, SpacePrices, filled
 from nas_attn.space import InputError, Kind, SearchSpace, Site, Slot
 
