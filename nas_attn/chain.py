@@ -1,5 +1,6 @@
 """Joint of study, evaluation and pretraining: the steps of a study's chain, each on what the step before found best."""
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -37,6 +38,7 @@ from nas_attn.timing import OnTimed, Predictor, Timing, host, predictor
 from nas_attn.training import ImageData, TrainingFailed, check_trainer, deciding, load_data, reduced
 from nas_attn.treatment import Treatment
 
+_DRAWN_FOR_ONE = 10  # networks, so that some fit the budget
 _JUDGED_AT_ONCE = 512  # images, in screening
 
 _OF_NO_ROW = {"name", "networks", "seeds", "score", "epochs", "learning_rate", "batch_size"}
@@ -123,10 +125,18 @@ class Chain:
 
         Latency, which is not known exactly, leaves none out.
         """
-        prices = self.ledger.space_prices(self.space)
-        drawn = prices.listed() if prices.networks <= networks else prices.drawn(networks, self.folder.file.seed)
-        found = dict.fromkeys((*self.space.baselines(), *filled(self.space, drawn)))
-        return [architecture for architecture in found if self._fits(architecture)][:networks]
+        prices, seed = self.ledger.space_prices(self.space), self.folder.file.seed
+        if prices.networks <= _DRAWN_FOR_ONE * networks:
+            answers = prices.listed()
+            if prices.networks > networks:
+                np.random.default_rng(seed).shuffle(answers)
+        else:
+            answers = prices.drawn(_DRAWN_FOR_ONE * networks, seed)
+        totals = prices.totals(answers)
+        fits = np.all([totals[measure] <= limit for measure, limit in self._limits.items()], axis=0)
+        answers = answers[np.broadcast_to(fits, len(answers))][:networks]
+        found = dict.fromkeys((*filter(self._fits, self.space.baselines()), *filled(self.space, answers)))
+        return [*found][:networks]
 
     @property
     def ledger(self) -> Ledger:
@@ -160,7 +170,7 @@ class Chain:
     @cached_property
     def _base(self) -> Kept:
         """The trained bare backbone."""
-        with _told("the bare backbone"):
+        with _told("the bare backbone cannot be trained"):
             return self._nursery.base(self.folder.file.base_recipe)
 
     @cached_property
@@ -169,11 +179,10 @@ class Chain:
         file, step = self.folder.file, self.folder.file.steps[0]
         prices = self.ledger.space_prices(self.space)
         dearest = filled(self.space, np.array([prices.extreme("macs", dearest=True)]))
-        limits = {measure: limit for measure, limit in file.budget.limits.items() if measure != "latency_ms"}
         sandwich = list(filter(self._fits, (Architecture(), *dearest))) if step.sandwich else []
-        with _told("the supernet"):
+        with _told("the supernet cannot be trained"):
             recipe = step.recipe(file.base_recipe)
-            return self._nursery.supernet(self.space, recipe, self._fits, limits, sandwich)
+            return self._nursery.supernet(self.space, recipe, self._fits, self._limits, sandwich)
 
     @property
     def _nursery(self) -> Nursery:
@@ -202,10 +211,12 @@ class Chain:
             began = time.perf_counter()
             for architecture, found in zip(chosen, judged, strict=True):
                 row = costs.predict(costs.count(architecture))
+                row = replace(row, state="complete") if math.isfinite(found.loss) else _lost(row, found.loss)
                 seconds, began = time.perf_counter() - began, time.perf_counter()
-                yield replace(row, **asdict(found), state="complete", seed=file.seed, train_seconds=seconds)
+                yield replace(row, **asdict(found), seed=file.seed, train_seconds=seconds)
 
-        screen(study, step, architectures, score, self.watch.on_screened)
+        with _told("networks cannot be screened"):
+            screen(study, step, architectures, score, self.watch.on_screened)
         return f"{len(architectures)} networks are screened"
 
     def _study(self, step: Step) -> OptunaStudy:
@@ -216,10 +227,15 @@ class Chain:
         write_asked(study, self._asked(step), self.space, image_facts(self.data))
         return study
 
+    @property
+    def _limits(self) -> dict[str, float]:
+        """What the budget says of measures that are known exactly."""
+        limits = self.folder.file.budget.limits
+        return {measure: limit for measure, limit in limits.items() if measure != "latency_ms"}
+
     def _fits(self, architecture: Architecture) -> bool:
         cost = self.ledger.price(architecture)
-        limits = self.folder.file.budget.limits
-        return all(getattr(cost, measure) <= limit for measure, limit in limits.items() if measure != "latency_ms")
+        return all(getattr(cost, measure) <= limit for measure, limit in self._limits.items())
 
     def _asked(self, step: Step) -> dict[str, Any]:
         """What a row of this step answers; where files stand, and what the target is called, are no part."""
@@ -257,10 +273,14 @@ def image_facts(data: ImageData) -> ImageFacts:
     return ImageFacts(*data.image, class_names=data.class_names, mean=data.mean, std=data.std)
 
 
+def _lost(row: Evaluation, loss: float) -> Evaluation:
+    return replace(row, state="failed", reason=f"the supernet's loss as this network is {loss}")
+
+
 @contextmanager
 def _told(what: str) -> Iterator[None]:
-    """Say what it is that could not be trained."""
+    """Say what it is that could not be done."""
     try:
         yield
     except TrainingFailed as failure:
-        raise InputError(f"{what} could not be trained: {failure}") from None
+        raise InputError(f"{what}: {failure}") from None
