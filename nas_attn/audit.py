@@ -45,7 +45,8 @@ def run_audit(chain: Chain, networks: int, seeds: int) -> Audited:
         chain.look(step, chosen)
     full = file.model_copy(update={"chain": (Step(proxy="final", seeds=seeds, networks=len(chosen)),)}).steps[0]
     chain.look(full, chosen)
-    rows = chain.folder.all_rows()
+    keys = {architecture.key for architecture in chosen}
+    rows = [row for row in chain.folder.all_rows() if row.key in keys]
     rankings = [
         step_ranking(
             rows, step.name, step.score, shared_seconds=chain.shared_seconds(step), shared_by=step.networks or 1
@@ -72,7 +73,7 @@ def _chosen(chain: Chain, first: Step | None, networks: int) -> list[Architectur
     if first is not None and first.proxy == "supernet":
         chain.look(first)
         pool = chain.pool(first.networks or 1)
-        scores = {key: -row.loss for key, row in chain.rows(first).items()}
+        scores = step_ranking(chain.rows(first).values(), first.name, first.score).scores
     else:
         pool = chain.pool(_POOL)
     known = {architecture.key: architecture for architecture in pool}
