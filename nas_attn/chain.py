@@ -35,7 +35,7 @@ from nas_attn.study import (
 )
 from nas_attn.supernet import Supernet, screened
 from nas_attn.timing import OnTimed, Predictor, Timing, host, predictor
-from nas_attn.training import ImageData, TrainingFailed, check_trainer, deciding, load_data, reduced
+from nas_attn.training import ImageData, TrainingFailed, check_trainer, deciding, load_data, reduced, training_device
 from nas_attn.treatment import Treatment
 
 _DRAWN_FOR_ONE = 10  # networks, so that some fit the budget
@@ -207,6 +207,7 @@ class Chain:
                 calibration=step.calibration,
                 batch_size=_JUDGED_AT_ONCE,
                 seed=file.seed,
+                device=training_device(file.trainer),
             )
             began = time.perf_counter()
             for architecture, found in zip(chosen, judged, strict=True):

@@ -8,6 +8,7 @@ Weight sharing is of Guo et al., "Single Path One-Shot Neural Architecture Searc
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+import torch
 from torch import Tensor, nn
 
 from nas_attn.assembly import furnish, identity_started, place, seed_of, seeded
@@ -155,6 +156,7 @@ def screened(
     calibration: int,
     batch_size: int,
     seed: int,
+    device: torch.device,
 ) -> Iterator[Judged]:
     """How well a trained supernet does as each of these architectures, in their order, one when it is asked for.
 
@@ -164,7 +166,7 @@ def screened(
 
     Raises `InputError` for an architecture that is not of the space, `TrainingFailed` where memory does not suffice.
     """
-    with recalibration(supernet, data, calibration, batch_size, seed) as judged:
+    with recalibration(supernet, data, calibration, batch_size, seed, device) as judged:
         for architecture in architectures:
             supernet.choose(architecture)
             yield judged()

@@ -294,7 +294,7 @@ def test_the_weights_for_an_architecture_are_not_copied(space):
 
 
 def screen(net, data, architectures, **how):
-    how = {"calibration": 128, "batch_size": 64, "seed": 5} | how
+    how = {"calibration": 128, "batch_size": 64, "seed": 5, "device": torch.device("cpu")} | how
     return list(screened(net, data, architectures, **how))
 
 
@@ -329,7 +329,8 @@ def test_what_is_found_depends_neither_on_the_order_nor_on_the_run(space, digits
 def test_screening_leaves_the_weights_and_statistics_as_they_were(space, digits, trained):
     before = {name: value.clone() for name, value in trained.state_dict().items()}
     screen(trained, digits, samples(space))
-    broken_off = screened(trained, digits, samples(space), calibration=128, batch_size=64, seed=0)
+    how = {"calibration": 128, "batch_size": 64, "seed": 0, "device": torch.device("cpu")}
+    broken_off = screened(trained, digits, samples(space), **how)
     next(broken_off)
     broken_off.close()
     after = trained.state_dict()

@@ -53,13 +53,11 @@ def train(
     Data order, augmentation and the network's own chance (dropout) depend on the seed and the epoch alone: networks
     that are trained with one seed see the same images, and on a CPU the same weights come to the same end, bit by bit,
     with the same number of threads. `on_epoch` is told after each epoch how many are done, and of how many.
-
     `variants` is asked once a training step, with the step's number, and makes the network another one before each of
     its yields; the step learns from the mean of their losses. `checkpoint` names a file in which the training is kept
     at the end of epochs; called again with the same arguments, it goes on from there, to the same end, and removes the
-    file when it is done. `trainer` is handed to Lightning's `Trainer`, as `check_trainer` would accept it; unless it
-    asks for more nothing is printed or written. Torch's chance and switches go on as if nothing had happened,
-    and the network comes back on the CPU, in float32 and eval mode.
+    file when it is done. `trainer` is what `check_trainer` accepts; unless it asks for more nothing is printed or
+    written. Torch's chance and switches go on as they were, and the network comes back on the CPU, in eval mode.
 
     Raises `TrainingFailed` where the loss is no number any more, or memory does not suffice; `InputError` where the
     checkpoint cannot be written, or `trainer` is at fault; `KeyboardInterrupt` on Ctrl-C and on SIGTERM.

@@ -20,7 +20,6 @@ from .failure import memory_faults_told
 from .images import ImageData, Part
 from .judging import Normalise
 from .loader import LoaderPart
-from .trainer import training_device
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +36,16 @@ class Judged:
 
 @contextmanager
 def recalibration(
-    network: nn.Module, data: ImageData, images: int, batch_size: int, seed: int
+    network: nn.Module, data: ImageData, images: int, batch_size: int, seed: int, device: torch.device
 ) -> Iterator[Callable[[], Judged]]:
-    """Judges the network as it is at each call, on the training device and in float32.
+    """Judges the network as it is at each call, on a device and in float32.
 
     Each call renews the statistics of batch normalisation by so many training images, drawn by the seed, or by all
     where there are fewer: they become the average over equal batches. All else is in eval mode, and no image is
-    augmented. The normalised images stay in the memory of the device.
-
-    After it the statistics are as they were, and the network is on the CPU, in eval mode.
+    augmented. After it the statistics are as they were, and the network is on the CPU, in eval mode.
 
     Raises `TrainingFailed` where memory does not suffice.
     """
-    device = training_device()
     norms = [module for module in network.modules() if isinstance(module, _BatchNorm) and module.track_running_stats]
     kept = [(norm, norm.momentum, {name: value.clone() for name, value in norm.named_buffers()}) for norm in norms]
 
@@ -61,14 +57,15 @@ def recalibration(
             _, train_loss = _means(network, calibrating)
             for norm in norms:
                 norm.training = False
-            return Judged(*_means(network, judging), train_loss)
+            return Judged(*_means(nn.Sequential(normalise, network), judging), train_loss)
 
     try:
         with memory_faults_told():
             network.to(device).to(memory_format=_fastest_layout(device)).eval()
-            normalise = Normalise(data).to(device)
-            calibrating = _on(normalise, device, _drawn(data.train, images, batch_size, seed))
-            judging = _on(normalise, device, batches_in_order(data.validation, batch_size))
+            normalise, near = Normalise(data).to(device), data.near(device)
+            drawn = _drawn(near.train, images, batch_size, seed)
+            calibrating = [(normalise(pixels), labels) for pixels, labels in drawn]
+            judging = batches_in_order(near.validation, batch_size)
         for norm in norms:
             norm.momentum = None  # the plain average of all batches
         yield judged
@@ -94,16 +91,13 @@ def _drawn(part: Part | LoaderPart, images: int, batch_size: int, seed: int) -> 
     return PartBatches(part, order.to(part.images.device).tensor_split(count))
 
 
-def _on(normalise: Normalise, device: torch.device, batches: Iterable[Batch]) -> list[Batch]:
-    return [(normalise(images.to(device)), labels.to(device)) for images, labels in batches]
-
-
-def _means(network: nn.Module, batches: list[Batch]) -> tuple[float, float]:
+def _means(network: nn.Module, batches: Iterable[Batch]) -> tuple[float, float]:
     """Accuracy, and mean cross-entropy."""
-    sums = []
+    sums, seen = [], 0
     for images, labels in batches:
+        seen += len(labels)
         scores = network(images).float()
         right = (scores.argmax(1) == labels).sum()
         sums.append(torch.stack([right, F.cross_entropy(scores, labels, reduction="sum")]))
-    accuracy, loss = (torch.stack(sums).sum(0) / sum(len(labels) for _, labels in batches)).tolist()
+    accuracy, loss = (torch.stack(sums).sum(0) / seen).tolist()
     return accuracy, loss

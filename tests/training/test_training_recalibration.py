@@ -9,6 +9,8 @@ from nas_attn.training import recalibration
 from nas_attn.training.judging import Normalise
 from nas_attn.training.recalibration import _drawn
 
+CPU = torch.device("cpu")
+
 
 def test_statistics_and_momentum_are_put_back_and_chance_is_left_alone(digits, small_network):
     network = small_network(dropout=0.5).train()
@@ -16,7 +18,7 @@ def test_statistics_and_momentum_are_put_back_and_chance_is_left_alone(digits, s
     network(torch.randn(4, 1, 8, 8))
     before = {name: value.clone() for name, value in network.state_dict().items()}
     chance = torch.get_rng_state()
-    with recalibration(network, digits, 64, 32, 0) as judged:
+    with recalibration(network, digits, 64, 32, 0, CPU) as judged:
         assert judged() == judged()
         assert not torch.equal(network[1].running_mean, before["1.running_mean"])
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
@@ -33,7 +35,7 @@ def test_statistics_are_put_back_when_a_network_fails(digits, small_network):
         raise RuntimeError("told to fail")
 
     def judge_and_fail():
-        with recalibration(network, digits, 64, 32, 0) as judged:
+        with recalibration(network, digits, 64, 32, 0, CPU) as judged:
             judged()
             network[9].register_forward_pre_hook(fail)
             judged()
@@ -46,7 +48,7 @@ def test_statistics_are_put_back_when_a_network_fails(digits, small_network):
 def test_more_images_than_there_are_is_all_of_them(digits, small_network):
     losses = []
     for images in (len(digits.train), 10**6):
-        with recalibration(small_network(), digits, images, 2000, 0) as judged:
+        with recalibration(small_network(), digits, images, 2000, 0, CPU) as judged:
             losses.append(judged())
     one, other = losses
     assert one == other
@@ -69,6 +71,6 @@ def test_a_normalisation_without_statistics_stays_without(digits):
     network = nn.Sequential(
         nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4, track_running_stats=False), nn.Flatten(), nn.Linear(144, 10)
     )
-    with recalibration(network, digits, 64, 32, 0) as judged:
+    with recalibration(network, digits, 64, 32, 0, CPU) as judged:
         assert judged().loss > 0
     assert network[1].running_mean is None
