@@ -38,6 +38,9 @@ kind = "digits"
 [recipe]
 epochs = 2
 batch_size = 256
+
+[latency]
+calls = 50
 """
 
 
