@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -73,6 +73,7 @@ class Chain:
     timing: Timing
     jobs: int = 1
     watch: Watch = field(default_factory=Watch)
+    _supernets: dict[int, tuple[Supernet, Kept]] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def open(cls, folder: StudyFolder, jobs: int = 1, watch: Watch | None = None) -> "Chain":
@@ -157,7 +158,7 @@ class Chain:
         if step.proxy == "scratch":
             return treatment
         if step.weights == "supernet":
-            return replace(treatment, start="inherit", inherited=self._supernet[0].weights_of)
+            return replace(treatment, start="inherit", inherited=self._supernet(file.seed)[0].weights_of)
         trained = self.backbone.model_copy(update={"weights": str(self._base.path)})
         return replace(treatment, start="inherit", backbone=trained)
 
@@ -165,7 +166,10 @@ class Chain:
         """What was trained once for a step took, for all of its networks together."""
         if step.proxy == "scratch":
             return 0.0
-        return self._supernet[1].seconds if "supernet" in (step.proxy, step.weights) else self._base.seconds
+        if step.proxy == "inherit" and step.weights == "base":
+            return self._base.seconds
+        seeds = step.seeds if step.proxy == "supernet" else 1
+        return sum(self._supernet(self.folder.file.seed + number)[1].seconds for number in range(seeds))
 
     @cached_property
     def _base(self) -> Kept:
@@ -173,16 +177,18 @@ class Chain:
         with _told("the bare backbone cannot be trained"):
             return self._nursery.base(self.folder.file.base_recipe)
 
-    @cached_property
-    def _supernet(self) -> tuple[Supernet, Kept]:
+    def _supernet(self, seed: int) -> tuple[Supernet, Kept]:
         """The trained network that holds every answer."""
-        file, step = self.folder.file, self.folder.file.steps[0]
-        prices = self.ledger.space_prices(self.space)
-        dearest = filled(self.space, np.array([prices.extreme("macs", dearest=True)]))
-        sandwich = list(filter(self._fits, (Architecture(), *dearest))) if step.sandwich else []
-        with _told("the supernet cannot be trained"):
-            recipe = step.recipe(file.base_recipe)
-            return self._nursery.supernet(self.space, recipe, self._fits, self._limits, sandwich)
+        if seed not in self._supernets:
+            step, recipe = self.folder.file.steps[0], self.folder.file.base_recipe
+            prices = self.ledger.space_prices(self.space)
+            dearest = filled(self.space, np.array([prices.extreme("macs", dearest=True)]))
+            sandwich = list(filter(self._fits, (Architecture(), *dearest))) if step.sandwich else []
+            nursery = replace(self._nursery, seed=seed)
+            with _told("the supernet cannot be trained"):
+                trained = nursery.supernet(self.space, step.recipe(recipe), self._fits, self._limits, sandwich)
+            self._supernets[seed] = trained
+        return self._supernets[seed]
 
     @property
     def _nursery(self) -> Nursery:
@@ -195,30 +201,33 @@ class Chain:
         return predictor(self.timing, self.space, self.watch.on_timed)
 
     def _screen(self, study: OptunaStudy, step: Step, architectures: Sequence[Architecture]) -> str:
-        file, supernet = self.folder.file, self._supernet[0]
+        file = self.folder.file
         timed = "latency_ms" in file.objectives or file.budget.max_latency_ms is not None
         costs = Costs(self.timing, self._predictor if timed else None)
-
-        def score(chosen: Sequence[Architecture]) -> Iterator[Evaluation]:
-            judged = screened(
-                supernet,
-                self.data,
-                chosen,
-                calibration=step.calibration,
-                batch_size=_JUDGED_AT_ONCE,
-                seed=file.seed,
-                device=training_device(file.trainer),
-            )
-            began = time.perf_counter()
-            for architecture, found in zip(chosen, judged, strict=True):
-                row = costs.predict(costs.count(architecture))
-                row = replace(row, state="complete") if math.isfinite(found.loss) else _lost(row, found.loss)
-                seconds, began = time.perf_counter() - began, time.perf_counter()
-                yield replace(row, **asdict(found), seed=file.seed, train_seconds=seconds)
-
-        with _told("networks cannot be screened"):
-            screen(study, step, architectures, score, self.watch.on_screened)
+        for seed in range(file.seed, file.seed + step.seeds):
+            score = partial(self._screened, step, costs, seed)
+            with _told("networks cannot be screened"):
+                screen(study, step, seed, architectures, score, self.watch.on_screened)
         return f"{len(architectures)} networks are screened"
+
+    def _screened(
+        self, step: Step, costs: Costs, seed: int, architectures: Sequence[Architecture]
+    ) -> Iterator[Evaluation]:
+        judged = screened(
+            self._supernet(seed)[0],
+            self.data,
+            architectures,
+            calibration=step.calibration,
+            batch_size=_JUDGED_AT_ONCE,
+            seed=seed,
+            device=training_device(self.folder.file.trainer),
+        )
+        began = time.perf_counter()
+        for architecture, found in zip(architectures, judged, strict=True):
+            row = costs.predict(costs.count(architecture))
+            row = replace(row, state="complete") if math.isfinite(found.loss) else _lost(row, found.loss)
+            seconds, began = time.perf_counter() - began, time.perf_counter()
+            yield replace(row, **asdict(found), train_seconds=seconds)
 
     def _study(self, step: Step) -> OptunaStudy:
         """The Optuna study of a step, which goes on only where it asks what it did."""

@@ -70,4 +70,5 @@ def _row_line(row: Any, seed: str, trained: int, total: int) -> str:
         return f"   -     {row.key}  over budget: {row.reason}  {row.architecture}"
     found, flops = spelt(row, ("accuracy", "flops"))
     found = found if row.state == "complete" else f"failed: {row.reason}"
-    return f"{trained:>4}/{total:<4}{row.key}  {seed}{found:>8}  {flops}FLOPs  {latency(row)}  {row.architecture}"
+    count = f"{trained:>4}/{max(total, trained):<4}"
+    return f"{count}{row.key}  {seed}{found:>8}  {flops}FLOPs  {latency(row)}  {row.architecture}"

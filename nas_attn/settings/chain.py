@@ -38,7 +38,7 @@ class Step(Settings):
     """How many networks it looks at. Of a first step that trains: the `trials` of the search; of a first `supernet`:
     2,000; of a later step, which takes the best of the step before: a quarter of those."""
     seeds: int = Field(1, ge=1, strict=True)
-    """How many times each is trained, with one seed after the other."""
+    """How many times each is trained, with one seed after the other; of a `supernet`, how many are trained."""
     score: Literal["loss", "accuracy", "train_loss"] = "loss"
     """What ranks them for the next step, beside their costs: a measure of the validation part, or the training loss."""
     weights: Literal["base", "supernet"] = "base"

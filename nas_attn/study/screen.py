@@ -22,18 +22,19 @@ OnProgress = Callable[[int, int], None]
 def screen(
     study: optuna.Study,
     step: Step,
+    seed: int,
     architectures: Iterable[Architecture],
     score: Score,
     on_progress: OnProgress = lambda _done, _total: None,
 ) -> None:
-    """Give each of these networks a row of this step, if it has none yet.
+    """Give each of these networks a row of this step and seed, if it has none yet.
 
     The rows are kept with the study, not as trials: no sampler is asked, and Optuna takes longer to write a trial with
     its parameters than a supernet to score it. Whatever is raised meanwhile, what `score` has yielded is written down
     first; a killed process loses what it has scored of the last 25.
     """
     known = read_rows(study)
-    keys, kept = {key for key, _ in known}, len(known)
+    keys, kept = {key for key, known_seed in known if known_seed == seed}, len(known)
     wanted = list(dict.fromkeys(architectures))
     left = [architecture for architecture in wanted if architecture.key not in keys]
     done = len(wanted) - len(left)
@@ -42,7 +43,7 @@ def screen(
         rows: list[Evaluation] = []
         try:
             for row in score(left[start : start + _CHUNK]):
-                rows.append(replace(row, step=step.name))
+                rows.append(replace(row, step=step.name, seed=seed))
                 on_progress(done + len(rows), len(wanted))
         finally:
             write_rows(study, rows, kept)

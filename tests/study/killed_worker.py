@@ -49,7 +49,7 @@ def main():
     if sys.argv[3] == "search":
         search(folder, Slow(), file=FILE, on_row=lambda row, trained: note("row", row.key, row.seed)).run(8)
     else:
-        screen(begun(folder, FILE, step="inherit"), FILE.steps[0], [*space().architectures()][:60], slowly_scored)
+        screen(begun(folder, FILE, step="inherit"), FILE.steps[0], 0, [*space().architectures()][:60], slowly_scored)
 
 
 if __name__ == "__main__":

@@ -117,8 +117,8 @@ def test_what_is_screened_has_a_row_of_its_step_each_and_is_not_scored_again(tmp
         asked.extend(architectures)
         return scored(architectures)
 
-    screen(study, step, some[:30], score, lambda done, total: progress.append((done, total)))
-    screen(study, step, [*some[20:], some[0]], score)
+    screen(study, step, 0, some[:30], score, lambda done, total: progress.append((done, total)))
+    screen(study, step, 0, [*some[20:], some[0]], score)
     assert asked == some
     assert progress == [(number, 30) for number in range(31)]
     rows = StudyFolder(tmp_path, CHAIN).rows("screening")
@@ -141,9 +141,9 @@ def test_a_screening_that_is_interrupted_keeps_what_was_scored(tmp_path, after):
 
     study, step = begun(tmp_path, step="inherit"), CHAIN.steps[0]
     with pytest.raises(KeyboardInterrupt):
-        screen(study, step, some, score)
+        screen(study, step, 0, some, score)
     assert len(StudyFolder(tmp_path, CHAIN).rows("inherit") if after else {}) == after
-    screen(study, step, some, score)
+    screen(study, step, 0, some, score)
     counted.remove("interrupted")
     assert counted == [architecture.key for architecture in some]
     assert [*StudyFolder(tmp_path, CHAIN).rows("inherit")] == counted
