@@ -10,11 +10,14 @@ from .showing import latency, spelt
 
 
 @contextmanager
-def watched(screen: Any, command: str) -> Iterator[Any]:
-    """A line for each network, and on a terminal a bar for what is going on; an interrupt says how to go on."""
+def watched(screen: Any, command: str, steps: bool) -> Iterator[Any]:
+    """A line for each network, and on a terminal a bar for what is going on; an interrupt says how to go on.
+
+    With `steps` each step of a chain is announced.
+    """
     from nas_attn.chain import Watch
 
-    with _Progress(screen) as progress:
+    with _Progress(screen, steps) as progress:
         try:
             yield Watch(
                 on_step=progress.on_step,
@@ -32,10 +35,10 @@ def watched(screen: Any, command: str) -> Iterator[Any]:
 class _Progress:
     """A bar for the networks of a step, and one for what is being done with a part of it."""
 
-    def __init__(self, screen: Any) -> None:
+    def __init__(self, screen: Any, steps: bool) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-        self.screen, self.total, self.seeds = screen, 0, 1
+        self.screen, self.steps, self.total, self.seeds = screen, steps, 0, 1
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         self.bars = Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal)
         self.networks = self.bars.add_task("networks", total=None)
@@ -52,7 +55,8 @@ class _Progress:
         self.total, self.seeds = step.networks, step.seeds
         self.bars.update(self.networks, description=step.name, completed=0, total=step.networks)
         seeds = f" with {step.seeds} seeds each" if step.seeds > 1 else ""
-        self.screen.print(f"step {step.name}: up to {step.networks} networks{seeds}", soft_wrap=True)
+        if self.steps:
+            self.screen.print(f"step {step.name}: up to {step.networks} networks{seeds}", soft_wrap=True)
 
     def on_row(self, row: Any, trained: int) -> None:
         self.bars.update(self.networks, completed=trained)

@@ -40,13 +40,13 @@ def search(
     """
     from nas_attn.study import StudyFolder
 
-    first = StudyFolder.open(study).file.steps[0]
+    steps = StudyFolder.open(study).file.steps
     screen = console()
-    screen.print(f"{study}: up to {trials or first.networks} networks, baselines first", soft_wrap=True)
+    screen.print(f"{study}: up to {trials or steps[0].networks} networks, baselines first", soft_wrap=True)
 
     from nas_attn.launch import open_study  # takes seconds, so something is said before
 
-    with watched(screen, f"nas-attn search {study}") as watch:
+    with watched(screen, f"nas-attn search {study}", len(steps) > 1) as watch:
         said = open_study(study).run(trials, jobs=jobs, watch=watch)
     screen.print(f"{study}: {said}. See them with: nas-attn front {study}", soft_wrap=True)
 
@@ -70,7 +70,7 @@ def audit(
 
     from nas_attn.launch import open_study
 
-    with watched(screen, f"nas-attn audit {study}") as watch:
+    with watched(screen, f"nas-attn audit {study}", steps=True) as watch:
         found = open_study(study).audit(networks, seeds, jobs=jobs, watch=watch)
     for sentence in found.verdict:
         screen.print(sentence, soft_wrap=True)
