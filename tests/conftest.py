@@ -1,4 +1,5 @@
 import os
+import signal
 import textwrap
 
 os.environ["OMP_NUM_THREADS"] = (
@@ -13,6 +14,8 @@ from small_study import SPACE, STUDY
 
 from nas_attn.settings import read_study_file
 from nas_attn.space import InputError
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job, and its children, would ignore it
 
 
 @pytest.fixture
