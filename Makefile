@@ -22,7 +22,7 @@ check: .venv/developer ## format, lint, types, import plan, tests with doctests
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest --numprocesses 2
+	$(BIN)/pytest --numprocesses 2 --dist worksteal
 
 thorough: .venv/developer ## an hour: every built-in network, and 1,000 direct counts of each space in search_spaces/
 	NAS_ATTN_THOROUGH=1 $(BIN)/pytest --numprocesses 2 tests/test_ledger.py tests/test_every_kind_everywhere.py
