@@ -17,7 +17,7 @@ class Features:
     """What a surrogate sees of each network."""
 
     held: Floats
-    """(networks, columns): the product of two rows, over the columns of a place, says how alike both are there, 0 to 1."""
+    """(networks, columns): over the columns of a place, the product of two rows says how alike they are there."""
     counts: Floats
     """(networks, labels): how often each label stands anywhere; no columns where places share no label."""
     costs: Floats
@@ -68,7 +68,8 @@ def _columns(labels: Sequence[str]) -> Floats:
     names = [*dict.fromkeys(labels)]
     if len(names) == len(labels):
         return own
-    return np.concatenate([own, _one_hot([names.index(label) for label in labels], len(names))], axis=1) / np.sqrt(2)
+    both: Floats = np.concatenate([own, _one_hot([names.index(label) for label in labels], len(names))], axis=1)
+    return both / np.sqrt(2)
 
 
 def _one_hot(numbers: Sequence[int], size: int) -> Floats:

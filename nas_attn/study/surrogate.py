@@ -1,21 +1,23 @@
 """What is believed of an objective before a network is trained: a Gaussian process over its answers and its prices.
 
-The covariance of two networks is a sum: of every place, whether both hold the same there (additive effects); a product
-over places (interactions); smooth in how often each answer stands anywhere; smooth and linear in the known costs. So the
-process is one with exchangeable answers; Rasmussen and Williams, Gaussian Processes for Machine Learning, 2006, chapters
-2 and 5. Its values are the objective's through a saturating curve whose bend is learnt with the rest.
+The covariance of two networks is a sum: for every place, whether both hold the same there (additive effects); a product
+over places (interactions); smooth in how often each answer stands anywhere; smooth and linear in the known costs. The
+objective is the process through a saturating curve whose bend is learnt with the rest.
+
+Rasmussen and Williams, Gaussian Processes for Machine Learning, 2006, chapters 2 and 5; Snelson, Rasmussen and
+Ghahramani, Warped Gaussian Processes, 2003.
 """
 
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.linalg import cho_solve, solve_triangular
+from scipy.linalg import cho_solve
 from scipy.optimize import minimize
 
 from .features import Features, Floats, Integers
 
-_JITTER = 1e-8
+JITTER = 1e-8
 _CONSTANT = 1.0  # variance of what all networks have in common
 
 
@@ -90,7 +92,7 @@ class Observations:
 
 
 def bent(values: Floats, top: float, bend: float) -> Floats:
-    """The curve's inverse: a value as the process has it; `top` is the best value seen, `top + bend` is out of reach."""
+    """A value as the process has it; `top` is the best one seen, and `top + bend` is out of reach."""
     inside: Floats = -bend * np.log((top - values) / bend + 1.0)
     return inside
 
@@ -153,7 +155,7 @@ class Evidence:
         self._top = float(seen.values.max())
 
     def __call__(self, theta: Floats) -> tuple[float, Floats]:
-        """The value and its gradient; infinite where the covariance is not positive definite."""
+        """The value and its gradient."""
         seen, layout = self._seen, self._layout
         parts = Kernel(layout, self._places, theta).parts(seen.features, seen.features)
         noise = np.exp(theta[layout.slices["noise"]])[seen.group]
@@ -161,14 +163,16 @@ class Evidence:
         values = bent(seen.values, self._top, bend)
         means = seen.means(values)
         covariance = np.add.reduce([*parts.values()]) + _CONSTANT
-        covariance[np.diag_indices_from(covariance)] += noise / seen.times + _JITTER
+        covariance[np.diag_indices_from(covariance)] += noise / seen.times + JITTER
         lower = np.linalg.cholesky(covariance)
         inverse = cho_solve((lower, True), np.eye(len(means)))
         weights = inverse @ means
         residuals = values - means[seen.pair]
         scatter = np.bincount(seen.pair, residuals**2, minlength=len(means))
         spare = seen.times - 1
-        loss = 0.5 * means @ weights + np.log(np.diag(lower)).sum() + 0.5 * (spare * np.log(noise) + scatter / noise).sum()
+        loss = (
+            0.5 * means @ weights + np.log(np.diag(lower)).sum() + 0.5 * (spare * np.log(noise) + scatter / noise).sum()
+        )
         below = (self._top - seen.values) / bend
         loss += np.log1p(below).sum()
         pull = inverse - np.outer(weights, weights)
@@ -193,7 +197,9 @@ class Evidence:
         interacting = pulled["interaction"].ravel()
         gradient[layout.slices["reach"]] = 0.5 * of["reach"] * (flat @ interacting - interacting.sum())
         if "count" in pulled:
-            gradient[layout.slices["count_length"]] = _of_length(seen.features.counts, pulled["count"]).sum() / of["count_length"] ** 2
+            gradient[layout.slices["count_length"]] = (
+                _of_length(seen.features.counts, pulled["count"]).sum() / of["count_length"] ** 2
+            )
         if "smooth" in pulled:
             costs = seen.features.costs
             gradient[layout.slices["smooth_length"]] = _of_length(costs, pulled["smooth"]) / of["smooth_length"] ** 2
@@ -221,30 +227,3 @@ def fitted(layout: Layout, places: Integers, seen: Observations, start: Floats |
     )
     best: Floats = found.x
     return best
-
-
-class Surrogate:
-    """The belief about an objective given observations, with hyper-parameters held fast."""
-
-    def __init__(self, layout: Layout, places: Integers, theta: Floats, seen: Observations) -> None:
-        """Condition on what was observed."""
-        self.kernel = Kernel(layout, places, theta)
-        self.bend = float(np.exp(theta[layout.slices["bend"]][0]))
-        self.top = float(seen.values.max())
-        self.noise = np.exp(theta[layout.slices["noise"]])
-        means = seen.means(bent(seen.values, self.top, self.bend))
-        self.features = seen.features
-        covariance = self.kernel(seen.features, seen.features)
-        covariance[np.diag_indices_from(covariance)] += self.noise[seen.group] / seen.times + _JITTER
-        self.lower = np.linalg.cholesky(covariance)
-        self.whitened = solve_triangular(self.lower, means, lower=True)
-
-    def project(self, networks: Features) -> Floats:
-        """What observations share with these networks, (observations, networks): see `moments`."""
-        shared: Floats = solve_triangular(self.lower, self.kernel(self.features, networks), lower=True, overwrite_b=True)
-        return shared
-
-    def moments(self, networks: Features) -> tuple[Floats, Floats]:
-        """Mean and variance of the process at these networks."""
-        shared = self.project(networks)
-        return self.whitened @ shared, np.maximum(self.kernel.variance(networks) - (shared**2).sum(axis=0), _JITTER)
