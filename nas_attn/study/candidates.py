@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import product
 from typing import Any
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from optuna.distributions import CategoricalDistribution
 
 from nas_attn.results.spaces import SpacePrices
-from nas_attn.space import Architecture, InputError, SearchSpace, Slot, Value
+from nas_attn.space import NONE, Architecture, InputError, SearchSpace, Slot, Value
 
 from .features import Floats, Integers
 from .posterior import Code
@@ -34,8 +35,26 @@ class Priced:
         return self.prices.totals(codes)[self.measure].astype(np.float64)
 
 
+@dataclass(frozen=True)
+class Within:
+    """Whether networks keep within limits of measures that are known."""
+
+    prices: SpacePrices
+    limits: Mapping[str, float]
+
+    def holds(self, codes: Integers) -> NDArray[np.bool_]:
+        """Of each of these networks, (networks, slots)."""
+        totals = self.prices.totals(codes)
+        held = np.ones(len(codes), dtype=np.bool_)
+        for measure, limit in self.limits.items():
+            held &= totals[measure] <= limit
+        return held
+
+
 Cost = Callable[[dict[str, Any]], float] | Priced
 """From answers to a number."""
+Fits = Callable[[dict[str, Any]], bool] | Within
+"""Whether answers may be proposed."""
 
 
 @dataclass(frozen=True)
@@ -125,10 +144,12 @@ class Candidates:
             found[:, column] = [_number(cost(dict(one)), one) for one in answers]
         return found
 
-    def fitting(self, fits: Callable[[dict[str, Any]], bool] | None, codes: Integers) -> NDArray[np.bool_]:
+    def fitting(self, fits: Fits | None, codes: Integers) -> NDArray[np.bool_]:
         """Which of these may be proposed."""
         if fits is None:
             return np.ones(len(codes), dtype=np.bool_)
+        if isinstance(fits, Within):
+            return fits.holds(codes)
         return np.array([bool(fits(self.answers(code))) for code in codes.tolist()], dtype=np.bool_)
 
 
@@ -161,17 +182,24 @@ def _question(name: str, values: tuple[Any, ...]) -> _Place:
 
 def _slot(slot: Slot) -> _Place:
     alone = SearchSpace((slot,))
+    asked = [name for name, _ in _questions(alone)]
     fillings = [Architecture(placements) for placements in slot.fillings()]
     numbers = {architecture: number for number, architecture in enumerate(fillings)}
+
+    @cache
+    def number(answers: tuple[Any, ...]) -> int:
+        known = dict(zip(asked, answers, strict=True))
+        return numbers[alone.decide(lambda question, _: known[question])]
+
     return _Place(
         tuple(alone.answers(architecture) for architecture in fillings),
         tuple(one.placements[0].attention.kind if one.placements else "none" for one in fillings),
-        lambda answers: numbers[alone.decide(lambda question, _: answers[question])],
+        lambda answers: number(tuple(answers.get(name) for name in asked)),
     )
 
 
 def _questions(space: SearchSpace) -> Iterable[tuple[str, tuple[Value, ...]]]:
     for slot in space.slots:
-        yield slot.name, ("none", *(kind.name for kind in slot.kinds))
-        for kind in slot.kinds:
-            yield from ((f"{slot.name}.{kind.name}.{name}", values) for name, values in kind.questions)
+        asked = [(slot.name, (NONE, *(kind.name for kind in slot.kinds)))]
+        asked += [(f"{slot.name}.{kind.name}.{name}", values) for kind in slot.kinds for name, values in kind.questions]
+        yield from (question for question in asked if len(question[1]) > 1)

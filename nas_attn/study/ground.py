@@ -23,13 +23,10 @@ class Goal:
     """For each objective, 1 where more is better, and -1 where less is."""
     known: Sequence[int]
     """The objectives that are known, in the order of the candidates' costs."""
+    learnt: Sequence[int]
+    """The others; the first is learnt with its uncertainty, what follows is taken to be as predicted."""
     reference: Mapping[int, float]
     """The worst values that count, of some objectives."""
-
-    @property
-    def learnt(self) -> list[int]:
-        """The objectives that are not known; the first is learnt, the others are taken to be as predicted."""
-        return [number for number in range(len(self.signs)) if number not in self.known]
 
 
 @dataclass(frozen=True, eq=False)

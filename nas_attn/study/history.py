@@ -1,7 +1,7 @@
 """What the trials of an Optuna study say of candidates."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
@@ -25,7 +25,7 @@ class History:
     pending: set[Code] = field(default_factory=set)
     """What is running or waits for it."""
     ahead: set[Code] = field(default_factory=set)
-    """What of it was asked for earlier."""
+    """What is running and was asked for earlier."""
 
     @classmethod
     def of(cls, study: Study, asking: FrozenTrial, candidates: Candidates) -> "History":
@@ -33,14 +33,12 @@ class History:
         history = cls()
         for trial in study.get_trials(deepcopy=False):
             if trial.number != asking.number and (code := _code(trial, candidates)) is not None:
-                history._take(trial, code, trial.number < asking.number)
-        return history
+                history._take(trial, code)
+        return replace(history, ahead=ahead(study, asking, candidates))
 
-    def _take(self, trial: FrozenTrial, code: Code, ahead: bool) -> None:
+    def _take(self, trial: FrozenTrial, code: Code) -> None:
         if trial.state in (TrialState.RUNNING, TrialState.WAITING):
             self.pending.add(code)
-            if ahead:
-                self.ahead.add(code)
         elif trial.state == TrialState.FAIL:
             self.failed.add(code)
         elif trial.state == TrialState.COMPLETE and all(map(math.isfinite, trial.values)):
@@ -54,6 +52,13 @@ class History:
     def spent(self) -> set[Code]:
         """What was evaluated, refused, or is on its way."""
         return {*self.seen} | self.refused | self.pending
+
+
+def ahead(study: Study, asking: FrozenTrial, candidates: Candidates) -> set[Code]:
+    """What is running in trials that were asked for before this one."""
+    running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+    codes = (_code(trial, candidates) for trial in running if trial.number < asking.number)
+    return {code for code in codes if code is not None}
 
 
 def _code(trial: FrozenTrial, candidates: Candidates) -> Code | None:

@@ -1,16 +1,15 @@
 """The candidates that are looked at: all of a space, or of a large one a sample, and a climb from the best of it."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nas_attn.space import InputError
 
-from .candidates import Candidates, Cost
+from .candidates import Candidates, Cost, Fits
 from .features import Encoding, Features, Floats, Integers
 from .posterior import Code
 
@@ -47,7 +46,7 @@ class Pools:
         self,
         candidates: Candidates,
         known: tuple[Cost, ...],
-        fits: Callable[[dict[str, Any]], bool] | None,
+        fits: Fits | None,
         rng: np.random.Generator,
     ) -> None:
         """Look at all or some; raises `InputError` where nothing fits."""
