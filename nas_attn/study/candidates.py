@@ -200,6 +200,6 @@ def _slot(slot: Slot) -> _Place:
 
 def _questions(space: SearchSpace) -> Iterable[tuple[str, tuple[Value, ...]]]:
     for slot in space.slots:
-        asked = [(slot.name, (NONE, *(kind.name for kind in slot.kinds)))]
+        asked: list[tuple[str, tuple[Value, ...]]] = [(slot.name, (NONE, *(kind.name for kind in slot.kinds)))]
         asked += [(f"{slot.name}.{kind.name}.{name}", values) for kind in slot.kinds for name, values in kind.questions]
         yield from (question for question in asked if len(question[1]) > 1)

@@ -68,8 +68,9 @@ def _columns(labels: Sequence[str]) -> Floats:
     names = [*dict.fromkeys(labels)]
     if len(names) == len(labels):
         return own
-    both: Floats = np.concatenate([own, _one_hot([names.index(label) for label in labels], len(names))], axis=1)
-    return both / np.sqrt(2)
+    shared = _one_hot([names.index(label) for label in labels], len(names))
+    both: Floats = np.concatenate([own, shared], axis=1) / np.sqrt(2)
+    return both
 
 
 def _one_hot(numbers: Sequence[int], size: int) -> Floats:

@@ -1,8 +1,8 @@
 """How much volume a network is expected to add to a front, where its costs are known and its value is believed.
 
 The volume that a network of costs c and value y adds is the integral, over all costs z from c to the reference, of how
-far y exceeds the best value that the front has for costs up to z. That best value is constant on the cells of a grid, so
-the expectation is a finite sum of volumes times expected excesses, in closed form for any number of costs.
+far y exceeds the best value that the front has for costs up to z. That best value is constant on the cells of a grid,
+so the expectation is a finite sum of volumes times expected excesses, in closed form for any number of costs.
 """
 
 from dataclasses import dataclass

@@ -142,8 +142,9 @@ class Belief:
         return value
 
     def inside(self, values: Floats) -> Floats:
-        """What the process has for a value of the objective."""
-        return self._inside(values, self.top)
+        """What the process has for a value of the objective; what is out of reach is taken to be almost there."""
+        highest = self.centre + self.spread * (self.top + self.bend * (1 - 1e-9))
+        return self._inside(np.minimum(values, highest), self.top)
 
     def _inside(self, values: Floats, top: float) -> Floats:
         return bent((values - self.centre) / self.spread, top, self.bend)

@@ -47,8 +47,7 @@ class Proposer:
         if len(looked.codes) < 2 and goal.known:
             price = -goal.signs[goal.known[0]] * pool.costs[numbers, 0]
             return pool.tuples[int(numbers[price.argmax() if len(looked.codes) else price.argmin()])]
-        if len(numbers) > _SPREAD:
-            numbers = self.rng.choice(numbers, _SPREAD, replace=False)
+        numbers = self.rng.choice(numbers, min(_SPREAD, -(-len(numbers) // 2)), replace=False)
         if not len(looked.codes):
             return pool.tuples[int(self.rng.choice(numbers))]
         away = (pool.codes[numbers, None] != looked.codes).mean(axis=2)

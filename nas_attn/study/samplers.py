@@ -25,7 +25,7 @@ class Asked:
 
 
 def _known_cost(asked: Asked) -> BaseSampler:
-    """What adds up over slots is known; accuracy, else loss, is learnt, and latency is predicted from what was timed."""
+    """What adds up over slots is known; accuracy, else loss, is learnt; latency is predicted from rows."""
     objectives, limits = asked.file.objectives, asked.file.budget.limits
     if set(objectives) <= set(MEASURES):
         return _tpe(asked)
