@@ -17,7 +17,7 @@ Seen = Mapping[Code, Sequence[float]]
 
 _MOST_FITTED = 300  # networks that decide hyper-parameters
 _MOST_HELD = 1000  # networks that the process is conditioned on, when it is built
-_FIRST_STEPS, _STEPS = 100, 12  # of the search for hyper-parameters, at first and from where the last ended
+_FIRST_STEPS, _STEPS = 100, 6  # of the search for hyper-parameters, at first and from where the last ended
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +49,8 @@ class Posterior:
         own[np.diag_indices_from(own)] += noise + JITTER
         corner = np.linalg.cholesky(own)
         shared = self.kernel(networks, self.candidates)
-        shared -= across.T @ self.shared
+        if len(self.values):
+            shared -= across.T @ self.shared
         shared = solve_triangular(corner, shared, lower=True, overwrite_b=True, check_finite=False)
         lower = np.block([[self.lower, np.zeros_like(across)], [across.T, corner]])
         return replace(
