@@ -4,7 +4,7 @@ from itertools import product
 
 import optuna
 import pytest
-from fakes import space
+from fakes import FakeEvaluator, search, space, study_file
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -203,3 +203,12 @@ def test_what_does_not_go_with_the_study_is_told_when_it_is_asked(known, others,
     study = made(KnownCostSampler(CHOICES, known, **others), "maximize", "minimize")
     with pytest.raises(InputError, match=told):
         asked(study, CHOICES)
+
+
+def test_a_study_over_a_budget_trains_all_that_fits_and_never_asks_the_price_of_more(tmp_path):
+    evaluator = FakeEvaluator()
+    file = study_file(search={"sampler": "known_cost"}, budget={"max_flops": 10_450})  # at most two placements
+    search(tmp_path, evaluator, file=file, over=space(stages=3)).run(3 + 20)
+    fits = [str(a) for a in space(stages=3).architectures() if len(a.placements) <= 2]
+    assert len(evaluator.trained) == len({*evaluator.trained} & {*fits}) == 23
+    assert {*evaluator.counted} - {*fits} <= {str(a) for a in space(stages=3).baselines()}
