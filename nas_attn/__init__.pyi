@@ -14,3 +14,4 @@ from .space import Architecture as Architecture
 from .space import InputError as InputError
 from .space import parse as parse
 from .spacefile import load_space as load_space
+from .study import KnownCostSampler as KnownCostSampler

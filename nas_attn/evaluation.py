@@ -12,10 +12,11 @@ import torch
 
 from nas_attn.cost import Unrunnable, device_name
 from nas_attn.jobs import Workers
-from nas_attn.ledger import open_ledger
+from nas_attn.ledger import Ledger, open_ledger
 from nas_attn.results import Evaluation
+from nas_attn.results.spaces import SpacePrices
 from nas_attn.settings import Latency
-from nas_attn.space import Architecture, InputError, parse
+from nas_attn.space import Architecture, InputError, SearchSpace, parse
 from nas_attn.timing import Predictor, Timing, host
 from nas_attn.training import TrainingFailed, memory_faults_told, training_device
 from nas_attn.treatment import Treatment
@@ -32,9 +33,13 @@ class Costs:
     predictor: Predictor | None
     """Where latencies are predicted, by what."""
 
+    def prices(self, space: SearchSpace) -> SpacePrices:
+        """Parameters, MACs and FLOPs for one image, of every architecture of a space."""
+        return self._ledger.space_prices(space)
+
     def count(self, architecture: Architecture) -> Evaluation:
         """Parameters, MACs and FLOPs for one image, without running anything."""
-        cost = open_ledger(self.timing.backbone, self.timing.image, self.timing.classes).price(architecture)
+        cost = self._ledger.price(architecture)
         return Evaluation(
             key=architecture.key,
             architecture=str(architecture),
@@ -95,6 +100,10 @@ class Costs:
         )
 
     @property
+    def _ledger(self) -> Ledger:
+        return open_ledger(self.timing.backbone, self.timing.image, self.timing.classes)
+
+    @property
     def _target(self) -> dict[str, Any]:
         """What a latency is the latency of."""
         target, device = self.timing.target, self.timing.device
@@ -120,6 +129,10 @@ class Evaluator:
     workers: Workers | None
     """Processes that train; without them training is done here."""
     on_epoch: OnEpoch
+
+    def prices(self, space: SearchSpace) -> SpacePrices:
+        """As `Costs.prices`."""
+        return self.costs.prices(space)
 
     def count(self, architecture: Architecture) -> Evaluation:
         """As `Costs.count`."""

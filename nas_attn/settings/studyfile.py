@@ -93,7 +93,7 @@ class Search(Settings):
 
     trials: int = Field(24, ge=1, strict=True)
     """Networks to train in all, baselines among them; answered from a row or over budget does not count."""
-    sampler: Literal["tpe", "nsga2", "random"] = "tpe"
+    sampler: Literal["known_cost", "tpe", "nsga2", "random"] = "known_cost"
     """Who proposes the next network."""
     storage: str | None = None
     """Any Optuna storage URL; without it `study.db` (SQLite) in the study's folder."""

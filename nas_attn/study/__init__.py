@@ -2,6 +2,7 @@
 
 from .folder import StudyFolder
 from .interrupts import terminable
+from .known_cost import KnownCostSampler
 from .promotion import promoted
 from .record import (
     check_images,
@@ -19,6 +20,7 @@ from .storage import OptunaStudy, begin_study, find_study, hold, storage_faults_
 
 __all__ = [
     "SAMPLERS",
+    "KnownCostSampler",
     "Evaluator",
     "OnProgress",
     "OnRow",

@@ -2,19 +2,20 @@
 
 import random
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 import optuna
 from optuna.trial import TrialState
 
+from nas_attn.results.spaces import SpacePrices
 from nas_attn.settings import StudyFile
 from nas_attn.space import Architecture, SearchSpace, parse
 
 from .known import Known
 from .record import ARCHITECTURE
-from .samplers import SAMPLERS
+from .samplers import SAMPLERS, Asked
 
 _PATIENCE = 50  # proposals in a row that need no training, before an unseen architecture is drawn instead
 _DESPAIR = 1000  # such proposals in a row, before the search gives up
@@ -33,6 +34,8 @@ class Proposals:
     """How many networks shall be trained."""
     given: Sequence[Architecture] | None
     """What shall be trained instead, however many."""
+    prices: Callable[[], SpacePrices]
+    """What every network of the space costs."""
     free: int = 0
     """How many proposals in a row needed no training."""
     _waiting: deque[Architecture] = field(init=False)
@@ -40,7 +43,8 @@ class Proposals:
 
     def __post_init__(self) -> None:
         seed = self.file.seed + len(self.study.get_trials(deepcopy=False))  # a resumed search must not repeat itself
-        self.study.sampler = SAMPLERS[self.file.search.sampler if self.given is None else "random"](seed)
+        asked = Asked(seed, self.space, self.file, self.prices)
+        self.study.sampler = SAMPLERS[self.file.search.sampler if self.given is None else "random"](asked)
         self._rng = random.Random(seed)
         owed = self._owed() if self.given is None else dict.fromkeys(self.given)
         self._waiting = deque(a for a in owed if self.known.missing(a.key))

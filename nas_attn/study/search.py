@@ -5,12 +5,14 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Protocol
 
 import optuna
 from optuna.trial import TrialState
 
 from nas_attn.results import Evaluation, front, table
+from nas_attn.results.spaces import SpacePrices
 from nas_attn.settings import Step, StudyFile
 from nas_attn.space import Architecture, InputError, SearchSpace, parse
 
@@ -32,6 +34,9 @@ class Evaluator(Protocol):
     @property
     def jobs(self) -> int:
         """How many trainings it takes on at once."""
+
+    def prices(self, space: SearchSpace) -> SpacePrices:
+        """Parameters, MACs and FLOPs of every architecture, without running anything."""
 
     def count(self, architecture: Architecture) -> Evaluation:
         """Parameters, MACs and FLOPs, without running anything."""
@@ -94,7 +99,8 @@ class Search:
         self._known.add(read_rows(self.study).values())
         self._mend()
         wanted = self.step.networks if trials is None else trials
-        self._proposals = Proposals(self.study, self.space, self.file, self._known, wanted or 0, self.given)
+        prices = partial(self.evaluator.prices, self.space)
+        self._proposals = Proposals(self.study, self.space, self.file, self._known, wanted or 0, self.given, prices)
         try:
             while self._fill():
                 self._collect()

@@ -49,7 +49,7 @@ def test_a_study_of_one_line_has_the_defaults(tmp_path):
         recipe=Recipe(),
         latency=Latency(device="auto", batch=1, threads=1, calls=300),
         budget=Budget(),
-        search=Search(trials=24, sampler="tpe", storage=None),
+        search=Search(trials=24, sampler="known_cost", storage=None),
     )
     assert file.budget.limits == {}
 
@@ -98,7 +98,7 @@ def test_all_faults_are_told_at_once_in_the_order_of_their_lines(faults_of):
     assert told[2:] == [
         "2: objectives.1: found 'flop'; did you mean 'flops'? allowed: accuracy, loss, params, macs, flops, latency_ms",
         "3: seed: found -1; allowed: at least 0",
-        "5: search.sampler: found 'tpee'; did you mean 'tpe'? allowed: tpe, nsga2, random",
+        "5: search.sampler: found 'tpee'; did you mean 'tpe'? allowed: known_cost, tpe, nsga2, random",
         "8: data.validation: found 1.5; allowed: less than 1",
         "10: recipe.epochs: found 0; allowed: at least 1",
         "11: recipe.batch_sise: unknown name; did you mean 'batch_size'? allowed: epochs, batch_size, optimizer,"

@@ -3,7 +3,10 @@
 from concurrent.futures import Future
 from dataclasses import replace
 
+import numpy as np
+
 from nas_attn.results import Evaluation
+from nas_attn.results.spaces import SpacePrices
 from nas_attn.settings import ImageFacts, StudyFile
 from nas_attn.space import Kind, SearchSpace, Site, Slot, parse
 from nas_attn.study import Search, begin_study, find_study, write_asked
@@ -32,6 +35,11 @@ class FakeEvaluator:
         self.predicts = predicts
         self.fails = fails
         self.stops_at = stops_at
+
+    def prices(self, over):
+        """What `count` adds for each filling of each slot."""
+        placed = [np.array([[len(filling)] for filling in slot.fillings()]) for slot in over.slots]
+        return SpacePrices(np.array([1000, 5000, 10_000]), tuple(100 * some * [1, 1, 2] for some in placed))
 
     def count(self, architecture):
         self.counted.append(str(architecture))

@@ -6,7 +6,7 @@ from fakes import FakeEvaluator, begun, search, space, study_file
 from optuna.trial import TrialState
 
 from nas_attn.space import InputError
-from nas_attn.study import read_rows
+from nas_attn.study import SAMPLERS, read_rows
 
 
 class Pool(FakeEvaluator):
@@ -60,7 +60,7 @@ def test_as_many_train_at_once_as_there_are_jobs_and_no_more(tmp_path, jobs, see
     assert len(rows(tmp_path)) == 12 * seeds
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "nsga2", "random"])
+@pytest.mark.parametrize("sampler", SAMPLERS)
 def test_what_is_in_training_is_not_trained_twice(tmp_path, sampler):
     evaluator, small = Pool(5), space(stages=2)
     file = study_file(search={"sampler": sampler})

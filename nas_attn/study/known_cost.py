@@ -1,0 +1,128 @@
+"""A sampler for Optuna that learns one objective, and is told what every candidate costs."""
+
+import threading
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler, RandomSampler
+from optuna.study import Study, StudyDirection
+from optuna.trial import FrozenTrial
+
+from nas_attn.space import InputError, allowed
+
+from .candidates import Candidates, Choices, Cost, Fits, Priced
+from .ground import Goal
+from .history import CHOSEN, History, ahead
+from .pool import Pools
+from .proposer import Proposer
+
+_TURN = threading.Lock()  # one proposal at a time, so that the next knows of it
+
+
+class KnownCostSampler(BaseSampler):
+    """Proposes the candidate that is expected to add most volume to the front.
+
+    One objective is learnt, the first that is not in `known_costs` unless another is called the leading one. What
+    `known_costs` says of the objectives that it names is exact; any further one is taken to be as it is predicted.
+
+        sampler = KnownCostSampler({"l0": ["0", "1", "2"], "l1": ["0", "1", "2"]}, {1: lambda params: flops_of(params)})
+        study = optuna.create_study(directions=["maximize", "minimize"], sampler=sampler)
+
+    A space of up to 20,000 candidates is looked at as a whole, a larger one through a sample and local search. What was
+    evaluated, pruned or is running is not proposed again as long as there is anything else; what failed, at last.
+    """
+
+    def __init__(
+        self,
+        choices: Choices,
+        known_costs: Mapping[int, Cost],
+        *,
+        fits: Fits | None = None,
+        facts: Sequence[Cost] = (),
+        leading: int | None = None,
+        reference: Mapping[int, float] | None = None,
+        seed: int | None = None,
+    ) -> None:
+        """Say what may be answered and what that costs.
+
+        `known_costs`: by an objective's index, from answers (`params`) to its value. `fits`: which answers may be
+        proposed at all. `facts`: what else is known of answers, and may tell something of what is not. `leading`: the
+        index of the objective that is learnt with its uncertainty. `reference`: by
+        an objective's index, the worst value that counts; without it, a little beyond the dearest candidate, and what
+        98 % of the candidates are expected to exceed.
+
+        Raises `InputError` for choices and costs that are none.
+        """
+        self._candidates = Candidates(choices)
+        self._known, self._facts, self._fits = _by_objective(known_costs), tuple(facts), fits
+        self._leading, self._reference = leading, dict(reference or {})
+        self._rng = np.random.default_rng(seed)
+        self._random = RandomSampler(seed=seed)
+
+    def reseed_rng(self) -> None:
+        """Draw otherwise than copies of this sampler."""
+        self._rng.bit_generator.state = np.random.default_rng().bit_generator.state
+        self._random.reseed_rng()
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """Every question that may be asked."""
+        return dict(self._candidates.distributions)
+
+    def sample_independent(
+        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        """A random value of a parameter that is no question of this sampler's."""
+        return self._random.sample_independent(study, trial, param_name, param_distribution)
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """The answers that lead to the proposed candidate.
+
+        Raises `InputError` where the study has no objective of an index that was named.
+        """
+        goal = self._goal(study)
+        with _TURN:
+            while True:
+                history = History.of(study, trial, self._candidates)
+                code = self._proposer.propose(history, goal)
+                study._storage.set_trial_system_attr(trial._trial_id, CHOSEN, list(code))
+                if code not in ahead(study, trial, self._candidates) - history.ahead:
+                    return self._candidates.answers(code)
+
+    @cached_property
+    def _proposer(self) -> Proposer:
+        costs = (*self._known.values(), *self._facts)
+        return Proposer(Pools(self._candidates, costs, self._fits, self._rng), self._rng)
+
+    def _goal(self, study: Study) -> Goal:
+        signs = [1.0 if direction == StudyDirection.MAXIMIZE else -1.0 for direction in study.directions]
+        leading = [] if self._leading is None else [self._leading]
+        for what, named in (("known_costs", self._known), ("leading", leading), ("reference", self._reference)):
+            for number in named:
+                if not 0 <= number < len(signs):
+                    raise InputError(
+                        f"{what}: found objective {number}; {allowed(number, map(str, range(len(signs))))}"
+                    )
+        learnt = [number for number in dict.fromkeys((*leading, *range(len(signs)))) if number not in self._known]
+        if not learnt:
+            raise InputError(f"known_costs: names all {len(signs)} objectives; one has to be left to learn")
+        if self._leading in self._known:
+            raise InputError(
+                f"leading: found objective {self._leading}, which known_costs names; nothing is left to learn"
+            )
+        return Goal(signs, [*self._known], learnt, self._reference)
+
+
+def _by_objective(known: Any) -> dict[int, Cost]:
+    if not isinstance(known, Mapping):
+        raise InputError(f"known_costs: found {known!r}; allowed: functions by objective: {{1: flops_of}}")
+    for number, cost in known.items():
+        if isinstance(number, bool) or not isinstance(number, int):
+            raise InputError(f"known_costs: found {number!r}; allowed: an objective's index, from 0")
+        if not isinstance(cost, Priced) and not callable(cost):
+            raise InputError(f"known_costs: {number}: found {cost!r}; allowed: a function from answers to a number")
+    return dict(known)
