@@ -14,3 +14,5 @@ from .space import Architecture as Architecture
 from .space import InputError as InputError
 from .space import parse as parse
 from .spacefile import load_space as load_space
+from .study import Table as Table
+from .study import load_table as load_table
