@@ -33,20 +33,26 @@ _NOT_TIMED: Mapping[str, Any] = {
     "latency_ms_high": math.nan,
     "latency_source": "measured",
 }
+_UNTRAINED: Mapping[str, Any] = {
+    **dict.fromkeys(("accuracy", "loss", "train_loss", "train_seconds"), math.nan),
+    "state": "priced",
+    "device": "",
+}
 
 
 def load_table(name: Path | str, objectives: Sequence[str] = ("accuracy", "flops")) -> "Table":
     """A published table by its name, such as `digits-table`, or one of your own by the folder of its `rows.csv`.
 
-    Raises `InputError` where there is none, an objective is not known, or its rows are not every network of a space,
-    each trained with the same seeds as the winner would be.
+    Rows of other steps than `final` are passed over. Raises `InputError` where there is no such table, an objective is
+    not known, or its rows are not every network of a space, each trained with the same seeds.
     """
     folders = {path.parent.name: path.parent for place in _PUBLISHED for path in sorted(place.glob(f"*/{_ROWS}"))}
     folder = folders.get(str(name), Path(name))
     if not (folder / _ROWS).is_file():
         raise InputError(f"table: found {str(name)!r}; {allowed(name, folders)}, or a folder that holds a {_ROWS}")
     try:
-        return Table(folder.absolute().name, tuple(evaluations(read_csv(folder / _ROWS))), tuple(objectives))
+        rows = [row for row in evaluations(read_csv(folder / _ROWS)) if row.step == FINAL]
+        return Table(folder.absolute().name, tuple(rows), tuple(objectives))
     except InputError as error:
         where = "" if str(error).startswith(str(folder)) else f"{folder / _ROWS}: "
         raise InputError(f"{where}{error}") from None
@@ -69,11 +75,8 @@ class Table:
 
     def __post_init__(self) -> None:
         for row in self.rows:
-            if (row.step, row.state) != (FINAL, "complete"):
-                raise InputError(
-                    f"{row.key} with seed {row.seed}: found step {row.step!r}, state {row.state!r}; "
-                    f"a table has rows of {FINAL!r} that are 'complete'"
-                )
+            if row.state != "complete":
+                raise InputError(f"{row.key} with seed {row.seed}: found the state {row.state!r}; allowed: complete")
         for key, seeds in self._by_seed.items():
             if missing := {*self.seeds} - {*seeds}:
                 raise InputError(f"{key}: has no row with seed {min(missing)}, which another network has")
@@ -162,7 +165,7 @@ class Table:
 
     def hypervolume_share(self, keys: Iterable[str]) -> float:
         """What the true values of these networks dominate up to `reference`, as a share of what all dominate."""
-        return self._volume([*dict.fromkeys(keys)]) / self._volume([*self._by_seed])
+        return self._volume(dict.fromkeys(keys)) / self._volume(self._by_seed)
 
     def count(self, architecture: Architecture) -> Evaluation:
         """The row of an architecture before it is trained, with its latency where that was measured.
@@ -173,8 +176,7 @@ class Table:
             raise InputError(f"{self.name}: has no network {architecture}")
         row = self._any_seed[architecture.key]
         timed = {} if row.latency_source == "measured" else _NOT_TIMED
-        untrained = dict.fromkeys(("accuracy", "loss", "train_loss", "train_seconds"), math.nan)
-        return replace(row, state="priced", device="", **untrained, **timed)
+        return replace(row, **_UNTRAINED, **timed)
 
     def time(self, row: Evaluation) -> Evaluation:
         """The row as it is: a table times nothing."""
@@ -192,8 +194,7 @@ class Table:
             future.set_result(replace(row, state="failed", reason=reason))
         else:
             found = self._by_seed[row.key][row.seed]
-            learnt = ("state", "accuracy", "loss", "train_loss", "train_seconds", "device")
-            future.set_result(replace(row, **{name: getattr(found, name) for name in learnt}))
+            future.set_result(replace(row, **{name: getattr(found, name) for name in _UNTRAINED}))
         return future
 
     @cached_property
@@ -214,5 +215,5 @@ class Table:
             slot.name: {str(Architecture(filling)): filling for filling in slot.fillings()} for slot in self.space.slots
         }
 
-    def _volume(self, keys: Sequence[str]) -> float:
-        return hypervolume(self.true.loc[keys], self.objectives, self.reference)
+    def _volume(self, keys: Iterable[str]) -> float:
+        return hypervolume(self.true.loc[[*keys]], self.objectives, self.reference)

@@ -8,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 import optuna
 import pytest
-from fakes import FakeEvaluator, search, space
+from fakes import FACTS, FakeEvaluator, space, study_file
 
 from nas_attn.results import table, write_csv
 from nas_attn.space import InputError, parse
-from nas_attn.study import load_table, read_rows
+from nas_attn.study import Search, load_table, read_rows, write_asked
 
 SEEDS = (3, 4, 5)
 
@@ -62,30 +62,28 @@ def test_the_truth_is_the_mean_over_the_seeds(small):
         assert row.accuracy_std == pytest.approx(0.001)
 
 
-def test_a_search_on_a_table_finds_the_rows_of_the_table(tmp_path, small):
-    study = tmp_path / "study"
-    study.mkdir()
-    searching = search(
-        study, replace(small, rows=tuple(replace(row, seed=row.seed - 3) for row in small.rows)), over=small.space
-    )
-    assert searching.run(16) == "16 of 16 networks are trained"
-    found = read_rows(searching.study).values()
+def searched(known, **changes):
+    """What a search of this table writes down that asks for the first of its seeds."""
+    served = replace(known, rows=tuple(replace(row, seed=row.seed - SEEDS[0], **changes) for row in known.rows))
+    study, file = optuna.create_study(directions=served.directions), study_file(objectives=served.objectives)
+    write_asked(study, {"objectives": file.objectives}, served.space, FACTS)
+    networks = served.space.size
+    said = Search(study, served.space, file, file.steps[0], served, lambda row, trained: None).run(networks)
+    assert said == f"{networks} of {networks} networks are trained"
+    return read_rows(study).values()
+
+
+def test_a_search_on_a_table_finds_the_rows_of_the_table(small):
+    found = searched(small)
     assert {row.key: row.accuracy for row in found} == pytest.approx(
-        {row.key: row.accuracy for row in small.rows if row.seed == 3}
+        {row.key: row.accuracy for row in small.rows if row.seed == SEEDS[0]}
     )
     assert {row.latency_calls for row in found} == {300}
     assert [row.role for row in found].count("baseline") == 3
 
 
-def test_predicted_latencies_are_left_out_so_that_a_search_ends(tmp_path, small):
-    guessed = replace(
-        small, rows=tuple(replace(row, seed=row.seed - 3, latency_source="predicted") for row in small.rows)
-    )
-    study = tmp_path / "study"
-    study.mkdir()
-    searching = search(study, guessed, over=small.space)
-    searching.run(16)
-    assert all(np.isnan(row.latency_ms) for row in read_rows(searching.study).values())
+def test_predicted_latencies_are_left_out_so_that_a_search_ends(small):
+    assert all(np.isnan(row.latency_ms) for row in searched(small, latency_source="predicted"))
 
 
 def test_a_network_that_is_to_be_trained_shows_nothing_of_what_training_finds(small):
@@ -146,8 +144,8 @@ def test_the_share_of_the_hypervolume_is_what_rectangles_say(small):
     [
         (lambda known: known[1:], "has no row with seed 3, which another network has"),
         (lambda known: [*known, known[0]], "found two rows of one network with one seed"),
-        (lambda known: [replace(known[0], state="failed"), *known[1:]], "state 'failed'; a table has rows of 'final'"),
-        (lambda known: [replace(row, step="scratch") for row in known], "found step 'scratch'"),
+        (lambda known: [replace(known[0], state="failed"), *known[1:]], "found the state 'failed'; allowed: complete"),
+        (lambda known: [replace(row, step="scratch") for row in known], "found 0 architectures"),
         (lambda known: known[3:], "found 15 architectures that are not all the networks of a space"),
     ],
 )
