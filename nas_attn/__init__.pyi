@@ -15,3 +15,5 @@ from .space import InputError as InputError
 from .space import parse as parse
 from .spacefile import load_space as load_space
 from .study import KnownCostSampler as KnownCostSampler
+from .study import Table as Table
+from .study import load_table as load_table

@@ -164,8 +164,9 @@ def test_every_step_works_from_the_command_line(make_study, tmp_path):
     shown = command("front", folder, "--csv", tmp_path / "front.csv")
     assert set(read_csv(tmp_path / "front.csv").index) == set(nas_attn.open_study(folder).front().index)
     assert all(key in shown for key in nas_attn.open_study(folder).front().index)
-    written = command("report", folder)
+    written = command("report", folder, "--csv", tmp_path / "rows.csv")
     assert str(folder / "report.html") in written
+    assert len(read_csv(tmp_path / "rows.csv")) == 3
     assert (folder / "front.png").read_bytes().startswith(b"\x89PNG")
     assert "accuracy" in command("export", folder, tmp_path / "out", "--pick", "best")
     config = json.loads((tmp_path / "out" / "config.json").read_text())

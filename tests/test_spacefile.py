@@ -51,12 +51,12 @@ def test_there_are_files():
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_a_file_that_comes_with_the_package_offers_all_that_it_lists(path):
     file, space = load_space(path)
-    assert file.backbone.name in BACKBONES
+    made = BACKBONES[file.backbone.name]
     assert space.size > 100
     offered = {kind.name for slot in space.slots for kind in slot.kinds}
     assert offered == {name for name, table in file.kinds if table is not None}
     assert {site for slot in space.slots for site in slot.sites} <= set(
-        sites(lambda insert: BACKBONES[file.backbone.name](in_channels=3, classes=10, insert=insert))
+        sites(lambda insert: made(in_channels=3, classes=10, insert=insert, **dict(file.backbone.arguments)))
     )
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from nas_attn.settings import read_study_file
 from nas_attn.spacefile import load_space
+from nas_attn.study import load_table
 
 ROOT = Path(__file__).parent.parent
 STUDIES = sorted(path.parent for path in (ROOT / "studies").glob("*/study.toml"))
@@ -16,7 +17,18 @@ SPACES = sorted((ROOT / "search_spaces").glob("*.toml"))
 def test_a_study_asks_about_a_space_that_is_there(folder):
     file = read_study_file(folder)
     _, space = load_space(folder / file.space)
-    assert space.size > file.search.trials
+    assert space.size >= file.search.trials
+
+
+@pytest.mark.parametrize(
+    "folder", [path for path in STUDIES if (path / "rows.csv").exists()], ids=lambda path: path.name
+)
+def test_a_published_table_holds_the_space_that_its_study_asks_about(folder):
+    file = read_study_file(folder)
+    _, space = load_space(folder / file.space)
+    table = load_table(folder.name)
+    assert {*table.space.architectures()} == {*space.architectures()}
+    assert table.seeds == tuple(range(file.seed, file.seed + file.steps[-1].seeds))
 
 
 @pytest.mark.parametrize("path", SPACES, ids=lambda path: path.stem)

@@ -117,15 +117,24 @@ def front(
         typer.echo(f"Written: {csv}")
 
 
-def report(study: StudyPath) -> None:
+def report(
+    study: StudyPath,
+    csv: Annotated[Path | None, typer.Option(help="Also write every row of every step and seed to this file.")] = None,
+) -> None:
     """Write report.html and front.png into a study's folder.
 
     The page needs no network: the front as an interactive picture and as a table, what stands where in each of its
     networks, every row with its reason, settings, versions and devices.
     """
+    from nas_attn.results import table, write_csv
+    from nas_attn.study import StudyFolder
     from nas_attn.study.reporting import report_study
 
-    for path in report_study(study):
+    written = list(report_study(study))
+    if csv is not None:
+        write_csv(table(StudyFolder.open(study).all_rows()), csv)
+        written.append(csv)
+    for path in written:
         typer.echo(f"Written: {path}")
 
 

@@ -17,6 +17,7 @@ from .samplers import SAMPLERS
 from .screen import OnProgress, Score, screen
 from .search import Evaluator, OnRow, Search
 from .storage import OptunaStudy, begin_study, find_study, hold, storage_faults_told, storage_url
+from .tables import Table, load_table
 
 __all__ = [
     "SAMPLERS",
@@ -28,10 +29,12 @@ __all__ = [
     "Score",
     "Search",
     "StudyFolder",
+    "Table",
     "begin_study",
     "check_images",
     "find_study",
     "hold",
+    "load_table",
     "promoted",
     "read_facts",
     "read_prediction",
