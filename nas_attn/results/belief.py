@@ -7,10 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from nas_attn.space import InputError
-
 from .ranks import Numbers
 from .rows import Evaluation
+from .trainings import trainings
 from .truth import Metric
 
 DRAWS = 2000
@@ -49,20 +48,10 @@ def believed(rows: Iterable[Evaluation], metric: Metric, seed: int = 0) -> Belie
     one normal distribution, of unknown spread, so that few trainings are trusted less than many; seed effects are free
     (Gelman et al., Bayesian Data Analysis, section 5.4). Raises `InputError` where rows come from several steps.
     """
-    trained = [row for row in rows if row.state == "complete" and np.isfinite(getattr(row, metric))]
-    if len(steps := {row.step for row in trained}) > 1:
-        raise InputError(f"found rows of the steps {', '.join(sorted(steps))}; what one says is no seed of another")
-    first: dict[str, Evaluation] = {}
-    for row in sorted(trained, key=lambda row: row.seed):
-        first.setdefault(row.key, row)
-    order = dict.fromkeys(row.key for row in trained)
-    numbers, seeds = {key: number for number, key in enumerate(order)}, sorted({row.seed for row in trained})
-    who = np.array([numbers[row.key] for row in trained], dtype=np.intp)
-    when = np.array([seeds.index(row.seed) for row in trained], dtype=np.intp)
-    values = np.array([getattr(row, metric) for row in trained], dtype=np.float64)
-    draws, noise = _posterior(values, who, np.eye(len(seeds))[when], np.random.default_rng(seed))
-    trainings = np.bincount(who, minlength=len(order)).astype(np.float64)
-    return Belief(tuple(first[key] for key in order), draws, noise, trainings)
+    known = trainings(rows, metric)
+    seeds = np.eye(known.met.shape[1])[known.when]
+    draws, noise = _posterior(known.values, known.who, seeds, np.random.default_rng(seed))
+    return Belief(known.networks, draws, noise, known.counts.astype(np.float64))
 
 
 def _posterior(
@@ -123,7 +112,7 @@ class _Fit:
         scaled = max(squares, 1e-300)
         evidence = -0.5 * (np.log1p(counts * spread**2).sum() + volume + freedom * np.log(scaled))
         root = np.linalg.cholesky(np.linalg.inv(precision))
-        return cls(spread, float(evidence), effects, root, squares, freedom)
+        return cls(spread, float(evidence), np.asarray(effects, dtype=np.float64), root, squares, freedom)
 
     def drawn(
         self,
