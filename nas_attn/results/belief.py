@@ -15,8 +15,11 @@ from .truth import Metric
 DRAWS = 2000
 """How many times the posterior is drawn from."""
 
-_SPREADS = (0.0, *np.geomspace(0.02, 50, 60).tolist())
+_SPREADS = np.concatenate([np.linspace(0, 3, 61), np.geomspace(3.1, 1000, 60)])
 """How far networks lie apart, in standard deviations of the noise: the values that are weighed."""
+
+_WEIGHTS = np.gradient(_SPREADS)
+"""What each value weighs beforehand: all spreads are as likely (Gelman, Bayesian Analysis 1 (3), 2006)."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -60,7 +63,7 @@ def _posterior(
     """Draws of the networks' values, shape (draws, networks), and the standard deviation of the noise.
 
     `seeds` has a column for each seed, 1 where a training had it. The spread of networks is drawn from its marginal
-    posterior over a grid, flat in the grid's steps; then the noise, seed effects and networks, given what was drawn.
+    posterior over a grid; then the noise, seed effects and networks, given what was drawn.
     """
     counts = np.bincount(who)
     freedom = len(values) - len(counts) - seeds.shape[1] + 1
@@ -68,8 +71,8 @@ def _posterior(
         return np.full((DRAWS, len(counts)), np.nan), np.nan
     networks: Numbers = np.eye(len(counts))[who]
     sums, both = networks.T @ values, networks.T @ seeds
-    fits = [_Fit.of(values, seeds, sums, both, counts, spread) for spread in _SPREADS]
-    weights = softmax([fit.evidence for fit in fits])
+    fits = [_Fit.of(values, seeds, sums, both, counts, spread) for spread in _SPREADS.tolist()]
+    weights = softmax([fit.evidence for fit in fits] + np.log(_WEIGHTS))
     draws = np.empty((DRAWS, len(counts)))
     variances = np.empty(DRAWS)
     start = 0

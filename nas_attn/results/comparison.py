@@ -59,8 +59,14 @@ class Comparison:
     """Standard deviation of what a seed does to one network and not to all; NaN where nothing tells it."""
     freedom: int
     """Degrees of freedom that it rests on."""
+    parts: tuple[tuple[str, ...], ...]
+    """What each network has: `se at stage2`."""
+    means: Numbers
+    """Each one's accuracy or loss, as if it had been trained with every seed, shape (networks,)."""
     bare: int | None
     """Where the bare network stands; None where it was not trained."""
+    widths: tuple[Difference, ...]
+    """The rivals against the bare network, in a family of their own."""
     networks: tuple[Difference, ...]
     """Every other network of the space against the bare one."""
     effects: tuple[Difference, ...]
@@ -97,7 +103,8 @@ def comparison(
     if twice := {row.key for row in inside} & {row.key for row in outside}:
         raise InputError(f"rivals: {', '.join(sorted(twice))}: a network of the space has this key too")
     known = trainings([*inside, *outside], metric)
-    looked = _Looked.at(known, {row.key for row in outside}, 1.0 if metric == "accuracy" else -1.0, slots, seed)
+    sign = 1.0 if metric == "accuracy" else -1.0
+    looked = _Looked.at(known, {row.key for row in outside}, sign, slots, seed)
     singles, effects = looked.against_bare()
     beating, chances = looked.beating(singles, effects), looked.against_rivals(prices)
     ahead = sorted(beating) or looked.others
@@ -108,7 +115,10 @@ def comparison(
         known,
         float(np.sqrt(looked.worth.variance)),
         looked.worth.freedom,
+        looked.parts,
+        sign * looked.worth.means,
         looked.bare,
+        looked.widths(),
         singles,
         effects,
         likely,
@@ -146,6 +156,19 @@ class _Looked:
     def others(self) -> list[int]:
         """The networks of the space that have something somewhere."""
         return [number for number, held in enumerate(self.filled) if held]
+
+    @property
+    def parts(self) -> tuple[tuple[str, ...], ...]:
+        """What each network has."""
+        return tuple(tuple(map(_named, cells(held).items())) for held in self.filled)
+
+    def widths(self) -> tuple[Difference, ...]:
+        """The other plain networks against the bare one."""
+        if self.bare is None:
+            return ()
+        one, others = np.eye(len(self.networks)), [number for number in self.plain if number != self.bare]
+        told = compared(self.worth, self.fit, Family.single(one[others] - one[self.bare]), self.seed)
+        return _differences([self.networks[number].key for number in others], told)
 
     def against_bare(self) -> tuple[tuple[Difference, ...], tuple[Difference, ...]]:
         """Every other network, and every effect, in one family."""

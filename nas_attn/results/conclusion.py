@@ -1,16 +1,22 @@
 """What a study concludes: whether attention pays, which one, how sure that is, and what more minutes would settle."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import altair as alt
 import pandas as pd
 
+from . import conclusion_words as words
 from .comparison import Comparison, comparison
+from .conclusion_picture import conclusion_chart
+from .conclusion_table import conclusion_table
 from .membership import Membership, leading, membership
 from .placements import Slots
 from .rival import PRICES
 from .rows import Evaluation
+from .settling import Settling, settling
 from .truth import Metric
 
 Finding = Literal["pays", "pays no more than width", "pays nothing", "not known yet"]
@@ -31,6 +37,11 @@ class Conclusion:
     membership: Membership
     nothing: float
     """The probability that no network beats the bare one by as much as one seed differs from the next."""
+    other: Comparison | None
+    """The same by the other one of accuracy and loss; None where rows do not have both."""
+    settling: Settling
+    """What further minutes would settle."""
+    objectives: tuple[str, ...]
 
     @property
     def pays(self) -> bool:
@@ -51,12 +62,58 @@ class Conclusion:
     @property
     def sentences(self) -> tuple[str, ...]:
         """The finding first, then what it rests on, in words and numbers."""
-        return (self.finding,)
+        told, metric = self.comparison, self.metric
+        if words.reason(told):
+            return (self._finding(), *self._tail())
+        rivals = [words.rival(metric, held) for held in told.against] if self.winner else []
+        carried = (*words.carriers(metric, told), *(words.without(metric, told) if self.winner else ()))
+        return (self._finding(), *rivals, *self._disagreement(), *carried, *self._tail())
 
     @property
     def table(self) -> pd.DataFrame:
-        """A row a network, indexed by its key."""
-        return pd.DataFrame()
+        """A row a network, indexed by its key: what is known of it, of its gain and of the front.
+
+        The network's accuracy or loss with the 95 % interval of what is believed; its gain over the bare
+        network, more is better, with the simultaneous interval; the most likely gain; the probability that it belongs
+        to the front. Rivals come last and have no place on the front.
+        """
+        return conclusion_table(self.metric, self.comparison, self.membership)
+
+    def picture(self) -> alt.ConcatChart:
+        """Gains over the bare network with their simultaneous intervals, and what each kind adds in each slot.
+
+        Raises `InputError` where there is no difference to draw.
+        """
+        return conclusion_chart(self.metric, self.comparison, self.membership, self.sentences[0])
+
+    def _finding(self) -> str:
+        told, metric = self.comparison, self.metric
+        match self.finding:
+            case "pays":
+                return f"Attention pays here: {words.gained(metric, told)}"
+            case "pays no more than width":
+                return f"Attention pays here no more than width does: {words.gained(metric, told)}"
+            case "pays nothing":
+                return f"No attention pays here: {words.nothing_pays(metric, told, self.nothing)}"
+        unknown = "Whether attention pays here is not known yet"
+        if unsaid := words.reason(told):
+            return f"{unknown}: {unsaid}."
+        if self.winner:
+            return f"{unknown}, as a plain network at its price is not surely beaten: {words.gained(metric, told)}"
+        return f"{unknown}: {words.not_known(metric, told)}"
+
+    def _disagreement(self) -> list[str]:
+        if self.other is None or bool(self.other.beating) == bool(self.comparison.beating):
+            return []
+        name = "loss" if self.metric == "accuracy" else "accuracy"
+        if self.other.beating:
+            return [f"By {name}, {len(self.other.beating)} networks surely beat the bare one: the measures disagree."]
+        return [f"By {name}, no network surely beats the bare one: the measures disagree."]
+
+    def _tail(self) -> list[str]:
+        told = [words.fronts(self.membership, self.objectives)] if len(self.membership.networks) else []
+        told += [words.noise(self.metric, self.comparison)] if self.comparison.freedom > 0 else []
+        return [*told, *words.ahead(self.comparison, self.settling)]
 
 
 def conclude(
@@ -78,8 +135,12 @@ def conclude(
     prices = [name for name in PRICES if name in objectives] or ["flops"]
     compared = comparison(inside, outside, metric, prices, slots, seed)
     member = membership(inside, objectives, seed)
-    nothing = _nothing(compared, member)
-    return Conclusion(metric, _finding(compared, nothing), compared, member, nothing)
+    nothing, ahead = _nothing(compared, member), settling(member, objectives, minutes, seed)
+    measured = all(math.isfinite(row.accuracy) and math.isfinite(row.loss) for row in inside if row.state == "complete")
+    second: Metric = "loss" if metric == "accuracy" else "accuracy"
+    other = comparison(inside, outside, second, prices, slots, seed) if measured else None
+    finding = _finding(compared, nothing)
+    return Conclusion(metric, finding, compared, member, nothing, other, ahead, tuple(objectives))
 
 
 def _finding(compared: Comparison, nothing: float) -> Finding:
@@ -88,7 +149,8 @@ def _finding(compared: Comparison, nothing: float) -> Finding:
             return "pays"
         worth_it = [held.gain.gain.high > compared.noise for held in compared.against]
         return "not known yet" if all(worth_it) else "pays no more than width"
-    return "pays nothing" if nothing >= SURE else "not known yet"
+    small = all(held.gain.high < compared.noise for held in compared.effects)
+    return "pays nothing" if nothing >= SURE and small else "not known yet"
 
 
 def _nothing(compared: Comparison, member: Membership) -> float:

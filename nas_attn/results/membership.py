@@ -66,9 +66,9 @@ def membership(rows: Iterable[Evaluation], objectives: Sequence[str], seed: int 
         return Membership(metric, belief, nothing, np.full(len(points), np.nan), UNKNOWN)
     sign = -1.0 if metric == "accuracy" else 1.0
     column = named.index(metric) if metric in named else None
-    costs = np.delete(points, [] if column is None else [column], axis=1)
     drawn = sign * belief.draws if column is not None else np.zeros_like(belief.draws[:1])
-    fronts, volumes = on_front(costs, drawn), _volumes(points, column, drawn)
+    fronts = on_front(costs_of(belief.networks, objectives), drawn)
+    volumes = _volumes(points, column, drawn)
     means = np.concatenate([belief.draws.mean(axis=0, keepdims=True), belief.draws])
     estimates = tuple(estimate(means[:, number]) for number in range(len(points)))
     return Membership(metric, belief, estimates, fronts.mean(axis=0), estimate(np.append(volumes.mean(), volumes)))
@@ -77,6 +77,13 @@ def membership(rows: Iterable[Evaluation], objectives: Sequence[str], seed: int 
 def leading(objectives: Iterable[str]) -> Metric:
     """Accuracy or loss, whichever comes first; accuracy where neither does."""
     return next((metric for name in objectives for metric in METRICS if name == metric), METRICS[0])
+
+
+def costs_of(networks: Iterable[Evaluation], objectives: Sequence[str]) -> Numbers:
+    """What is traded off against accuracy or loss, shape (networks, costs), with the sign that makes less better."""
+    named = [name for name in objectives if name not in METRICS]
+    found = table(networks)
+    return losses(found, named) if named else np.zeros((len(found), 0))
 
 
 def on_front(costs: Numbers, losses: Numbers) -> NDArray[np.bool_]:
