@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import altair as alt
+import numpy as np
 import pandas as pd
 
 from . import conclusion_words as words
+from .belief import Belief
 from .comparison import Comparison, comparison
 from .conclusion_picture import conclusion_chart
 from .conclusion_table import conclusion_table
@@ -135,30 +137,28 @@ def conclude(
     prices = [name for name in PRICES if name in objectives] or ["flops"]
     compared = comparison(inside, outside, metric, prices, slots, seed)
     member = membership(inside, objectives, seed)
-    nothing, ahead = _nothing(compared, member), settling(member, objectives, minutes, seed)
+    nothing, ahead = nothing_gained(compared, member.belief, metric), settling(member, objectives, minutes, seed)
     measured = all(math.isfinite(row.accuracy) and math.isfinite(row.loss) for row in inside if row.state == "complete")
     second: Metric = "loss" if metric == "accuracy" else "accuracy"
     other = comparison(inside, outside, second, prices, slots, seed) if measured else None
-    finding = _finding(compared, nothing)
-    return Conclusion(metric, finding, compared, member, nothing, other, ahead, tuple(objectives))
+    return Conclusion(metric, found(compared, nothing), compared, member, nothing, other, ahead, tuple(objectives))
 
 
-def _finding(compared: Comparison, nothing: float) -> Finding:
+def found(compared: Comparison, nothing: float) -> Finding:
+    """What differences amount to, and the probability that none is worth a standard deviation of the noise."""
     if compared.leader in compared.beating:
         if all(held.sure for held in compared.against):
             return "pays"
-        worth_it = [held.gain.gain.high > compared.noise for held in compared.against]
-        return "not known yet" if all(worth_it) else "pays no more than width"
+        open_yet = all(held.dearest or held.gain.gain.high > compared.noise for held in compared.against)
+        return "not known yet" if open_yet else "pays no more than width"
     small = all(held.gain.high < compared.noise for held in compared.effects)
     return "pays nothing" if nothing >= SURE and small else "not known yet"
 
 
-def _nothing(compared: Comparison, member: Membership) -> float:
-    """The probability that no network beats the bare one by a standard deviation of the noise."""
-    keys = member.belief.keys
+def nothing_gained(compared: Comparison, belief: Belief, metric: Metric) -> float:
+    """The probability that no network beats the bare one by a standard deviation of the noise; NaN if not known."""
     bare = None if compared.bare is None else compared.trainings.networks[compared.bare].key
-    if bare not in keys or len(keys) < 2:
-        return float("nan")
-    gains = member.belief.draws - member.belief.draws[:, [keys.index(bare)]]
-    gains *= 1.0 if member.metric == "accuracy" else -1.0
-    return float((gains.max(axis=1) < member.belief.noise).mean())
+    if bare not in belief.keys or len(belief.keys) < 2 or np.isnan(belief.noise):
+        return math.nan
+    gains = (belief.draws - belief.draws[:, [belief.keys.index(bare)]]) * (1.0 if metric == "accuracy" else -1.0)
+    return float((gains.max(axis=1) < belief.noise).mean())
