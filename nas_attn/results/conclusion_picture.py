@@ -1,7 +1,9 @@
 """The figure of a conclusion: gains over the bare network, and what each kind adds in each slot."""
 
+import json
 import math
 import textwrap
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,13 +24,17 @@ _STEP = 19
 
 _COLORS = {
     "surely on the front": FRONT,
-    "perhaps": "#56B4E9",
-    "surely not": DOMINATED,
+    "perhaps on the front": "#56B4E9",
+    "surely not on the front": DOMINATED,
     "plain network of another width": "#009E73",
     "surely adds or costs something": KNEE,
     "not told apart from nothing": DOMINATED,
 }
-_FRONTS = {"surely in": "surely on the front", "perhaps": "perhaps", "surely out": "surely not"}
+_FRONTS = {
+    "surely in": "surely on the front",
+    "perhaps": "perhaps on the front",
+    "surely out": "surely not on the front",
+}
 
 
 def conclusion_chart(metric: Metric, compared: Comparison, member: Membership, finding: str) -> alt.ConcatChart:
@@ -43,8 +49,11 @@ def conclusion_chart(metric: Metric, compared: Comparison, member: Membership, f
         raise InputError("nothing to draw: no network is held against the bare one with a known noise")
     more = len(compared.networks) + len(compared.widths) - len(networks)
     over = "Gain over the bare network" + (f" (the {_SHOWN} most promising; {more} more)" if more > 0 else "")
-    panels = [_panel(metric, networks, over)]
-    panels += [_panel(metric, effects, "What a kind adds in a slot where nothing stood")] if effects else []
+    surely = "surely beats the bare one" if compared.leader in compared.beating else "is not sure to beat the bare one"
+    panels = [_panel(metric, networks, over, f"The ring is round the most promising network, which {surely}")]
+    if effects:
+        across = "Over all networks, if effects add up; narrower, as many trainings tell of each"
+        panels.append(_panel(metric, effects, "What a kind adds in a slot where nothing stood", across))
     chart = alt.concat(*panels, columns=2, spacing=40).resolve_scale(color="independent")
     return dressed(chart, finding.partition(":")[0], textwrap.wrap(finding.partition(": ")[2], 150))
 
@@ -54,13 +63,21 @@ def _networks(compared: Comparison, member: Membership) -> list[dict[str, Any]]:
     places = {row.key: number for number, row in enumerate(compared.trainings.networks)}
     standings = {key: _FRONTS[member.standing(number)] for number, key in enumerate(member.belief.keys)}
     chosen = sorted(compared.networks, key=lambda held: -float(compared.likely[places[held.what]]))[:_SHOWN]
+    alike = Counter(compared.parts)
     records = [
-        _record(held, ", ".join(compared.parts[places[held.what]]), standings.get(held.what, "perhaps"))
+        _record(held, _label(compared, places[held.what], alike), standings.get(held.what, _FRONTS["perhaps"]))
         | {"leader": places[held.what] == compared.leader}
         for held in chosen
     ]
     plain = [_record(held, held.what, "plain network of another width") for held in compared.widths]
     return sorted([*records, *plain], key=lambda record: -record["gain"])
+
+
+def _label(compared: Comparison, number: int, alike: Counter[tuple[str, ...]]) -> str:
+    """What a network has, and its key where another has the same kinds."""
+    parts = compared.parts[number]
+    key = f"{compared.trainings.networks[number].key}: " if alike[parts] > 1 else ""
+    return key + ", ".join(parts)
 
 
 def _record(held: Difference, label: str, standing: str) -> dict[str, Any]:
@@ -84,7 +101,7 @@ def _value(held: Difference) -> float:
     return held.gain.value
 
 
-def _panel(metric: Metric, records: Sequence[dict[str, Any]], title: str) -> alt.LayerChart:
+def _panel(metric: Metric, records: Sequence[dict[str, Any]], title: str, subtitle: str) -> alt.LayerChart:
     scale = 100 if metric == "accuracy" else 1
     values = [
         record | {name: scale * record[name] for name in ("gain", "low", "high")} | {"line": f"{number:03d}"}
@@ -93,7 +110,7 @@ def _panel(metric: Metric, records: Sequence[dict[str, Any]], title: str) -> alt
     ]
     labels = {record["line"]: record["label"] for record in values}
     axis = alt.Axis(
-        labelExpr=f"{labels!r}[datum.value]", title=None, labelLimit=330, grid=True, ticks=False, domain=False
+        labelExpr=f"{json.dumps(labels)}[datum.value]", title=None, labelLimit=330, grid=True, ticks=False, domain=False
     )
     y = alt.Y("line:N", sort=None, axis=axis)
     unit = "points of accuracy" if metric == "accuracy" else "nats less loss"
@@ -109,5 +126,5 @@ def _panel(metric: Metric, records: Sequence[dict[str, Any]], title: str) -> alt
     ring = data.transform_filter("datum.leader").mark_point(size=190, strokeWidth=2, color=KNEE, opacity=1)
     zero = alt.Chart(alt.InlineData(values=[{"zero": 0}])).mark_rule(color=INK, strokeDash=[4, 3], opacity=0.7)
     layers = [zero.encode(x="zero:Q"), bars, dots, ring.encode(x=alt.X("gain:Q"), color=alt.value(KNEE))]
-    heading = alt.TitleParams(title, anchor="start", fontSize=14, offset=8)
+    heading = alt.TitleParams(title, subtitle=subtitle, anchor="start", fontSize=14, subtitleFontSize=12, offset=10)
     return alt.LayerChart(layer=layers).properties(width=380, height=_STEP * len(values), title=heading)

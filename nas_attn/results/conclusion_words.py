@@ -73,8 +73,8 @@ def gained(metric: Metric, compared: Comparison) -> str:
     return (
         f"{effect.what} adds {interval(metric, effect.gain)} where nothing stood, over the {having} networks that have "
         f"it, {many} ({_confidence(effect)}). The most promising of these is {title(compared, leader)}: most likely "
-        f"{amount(metric, float(compared.likely[leader]))} against the bare network if effects add up, which trainings do "
-        f"not contradict; held against it alone {interval(metric, own.gain)}."
+        f"{amount(metric, float(compared.likely[leader]))} against the bare network, if effects add up, as far as "
+        f"trainings can tell; held against it alone {interval(metric, own.gain)}."
     )
 
 
