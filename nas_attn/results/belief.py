@@ -7,17 +7,19 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from nas_attn.space import InputError
-
 from .ranks import Numbers
 from .rows import Evaluation
+from .trainings import trainings
 from .truth import Metric
 
 DRAWS = 2000
 """How many times the posterior is drawn from."""
 
-_SPREADS = (0.0, *np.geomspace(0.02, 50, 60).tolist())
+_SPREADS = np.concatenate([np.linspace(0, 3, 61), np.geomspace(3.1, 1000, 60)])
 """How far networks lie apart, in standard deviations of the noise: the values that are weighed."""
+
+_WEIGHTS = np.gradient(_SPREADS)
+"""What each value weighs beforehand: all spreads are as likely (Gelman, Bayesian Analysis 1 (3), 2006)."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -49,20 +51,10 @@ def believed(rows: Iterable[Evaluation], metric: Metric, seed: int = 0) -> Belie
     one normal distribution, of unknown spread, so that few trainings are trusted less than many; seed effects are free
     (Gelman et al., Bayesian Data Analysis, section 5.4). Raises `InputError` where rows come from several steps.
     """
-    trained = [row for row in rows if row.state == "complete" and np.isfinite(getattr(row, metric))]
-    if len(steps := {row.step for row in trained}) > 1:
-        raise InputError(f"found rows of the steps {', '.join(sorted(steps))}; what one says is no seed of another")
-    first: dict[str, Evaluation] = {}
-    for row in sorted(trained, key=lambda row: row.seed):
-        first.setdefault(row.key, row)
-    order = dict.fromkeys(row.key for row in trained)
-    numbers, seeds = {key: number for number, key in enumerate(order)}, sorted({row.seed for row in trained})
-    who = np.array([numbers[row.key] for row in trained], dtype=np.intp)
-    when = np.array([seeds.index(row.seed) for row in trained], dtype=np.intp)
-    values = np.array([getattr(row, metric) for row in trained], dtype=np.float64)
-    draws, noise = _posterior(values, who, np.eye(len(seeds))[when], np.random.default_rng(seed))
-    trainings = np.bincount(who, minlength=len(order)).astype(np.float64)
-    return Belief(tuple(first[key] for key in order), draws, noise, trainings)
+    known = trainings(rows, metric)
+    seeds = np.eye(known.met.shape[1])[known.when]
+    draws, noise = _posterior(known.values, known.who, seeds, np.random.default_rng(seed))
+    return Belief(known.networks, draws, noise, known.counts.astype(np.float64))
 
 
 def _posterior(
@@ -71,7 +63,7 @@ def _posterior(
     """Draws of the networks' values, shape (draws, networks), and the standard deviation of the noise.
 
     `seeds` has a column for each seed, 1 where a training had it. The spread of networks is drawn from its marginal
-    posterior over a grid, flat in the grid's steps; then the noise, seed effects and networks, given what was drawn.
+    posterior over a grid; then the noise, seed effects and networks, given what was drawn.
     """
     counts = np.bincount(who)
     freedom = len(values) - len(counts) - seeds.shape[1] + 1
@@ -79,8 +71,8 @@ def _posterior(
         return np.full((DRAWS, len(counts)), np.nan), np.nan
     networks: Numbers = np.eye(len(counts))[who]
     sums, both = networks.T @ values, networks.T @ seeds
-    fits = [_Fit.of(values, seeds, sums, both, counts, spread) for spread in _SPREADS]
-    weights = softmax([fit.evidence for fit in fits])
+    fits = [_Fit.of(values, seeds, sums, both, counts, spread) for spread in _SPREADS.tolist()]
+    weights = softmax([fit.evidence for fit in fits] + np.log(_WEIGHTS))
     draws = np.empty((DRAWS, len(counts)))
     variances = np.empty(DRAWS)
     start = 0
@@ -123,7 +115,7 @@ class _Fit:
         scaled = max(squares, 1e-300)
         evidence = -0.5 * (np.log1p(counts * spread**2).sum() + volume + freedom * np.log(scaled))
         root = np.linalg.cholesky(np.linalg.inv(precision))
-        return cls(spread, float(evidence), effects, root, squares, freedom)
+        return cls(spread, float(evidence), np.asarray(effects, dtype=np.float64), root, squares, freedom)
 
     def drawn(
         self,

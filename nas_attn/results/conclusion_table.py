@@ -1,0 +1,54 @@
+"""What is concluded of each network, as a table."""
+
+import math
+from typing import Any
+
+import pandas as pd
+
+from .comparison import Comparison, Difference
+from .membership import Membership
+from .ranks import UNKNOWN, Estimate
+from .truth import Metric
+
+
+def conclusion_table(metric: Metric, compared: Comparison, member: Membership) -> pd.DataFrame:
+    """A row a network, indexed by its key; an unknown number is NaN."""
+    gains = {held.what: held for held in (*compared.networks, *compared.widths)}
+    places = {key: number for number, key in enumerate(member.belief.keys)}
+    lines = [
+        _line(metric, compared, number, gains.get(row.key), member, places.get(row.key))
+        for number, row in enumerate(compared.trainings.networks)
+    ]
+    return pd.DataFrame(lines).set_index("key") if lines else pd.DataFrame(index=pd.Index([], name="key"))
+
+
+def _line(
+    metric: Metric,
+    compared: Comparison,
+    number: int,
+    gain: Difference | None,
+    member: Membership,
+    place: int | None,
+) -> dict[str, Any]:
+    row = compared.trainings.networks[number]
+    known = UNKNOWN if place is None else member.accuracy[place]
+    value = float(compared.means[number]) if math.isnan(known.value) else known.value
+    held = UNKNOWN if gain is None else gain.gain
+    return {
+        "key": row.key,
+        "architecture": row.architecture,
+        "role": row.role,
+        "seeds": int(compared.trainings.counts[number]),
+        "flops": row.flops,
+        "latency_ms": row.latency_ms,
+        **_ends(metric, Estimate(value, known.low, known.high)),
+        **_ends("gain", held),
+        "p": math.nan if gain is None else gain.p,
+        "likely_gain": float(compared.likely[number]) if place is not None else math.nan,
+        "front_probability": math.nan if place is None else float(member.probability[place]),
+        "standing": "" if place is None else member.standing(place),
+    }
+
+
+def _ends(name: str, known: Estimate) -> dict[str, float]:
+    return {name: known.value, f"{name}_low": known.low, f"{name}_high": known.high}
