@@ -41,7 +41,7 @@ from nas_attn.treatment import Treatment
 _DRAWN_FOR_ONE = 10  # networks, so that some fit the budget
 _JUDGED_AT_ONCE = 512  # images, in screening
 
-_OF_NO_ROW = {"name", "networks", "seeds", "score", "epochs", "learning_rate", "batch_size"}
+_OF_NO_ROW = {"name", "networks", "seeds", "extra_trainings", "score", "epochs", "learning_rate", "batch_size"}
 """What a step says that does not change its rows, or that its recipe says."""
 
 OnStep = Callable[[Step], None]

@@ -16,6 +16,7 @@ Start = Literal["scratch", "inherit"]
 _ONLY_FOR: dict[str, tuple[str, ...]] = {
     "sandwich": ("supernet",),
     "calibration": ("supernet",),
+    "extra_trainings": ("inherit", "scratch", "final"),
     "weights": ("inherit",),
     "resolution": ("scratch",),
     "width": ("scratch",),
@@ -39,6 +40,9 @@ class Step(Settings):
     2,000; of a later step, which takes the best of the step before: a quarter of those."""
     seeds: int = Field(1, ge=1, strict=True)
     """How many times each is trained, with one seed after the other; of a `supernet`, how many are trained."""
+    extra_trainings: int = Field(0, ge=0, strict=True)
+    """Trainings beyond these, each with one seed more, of networks that it is not settled of whether they are on the
+    front."""
     score: Literal["loss", "accuracy", "train_loss"] = "loss"
     """What ranks them for the next step, beside their costs: a measure of the validation part, or the training loss."""
     weights: Literal["base", "supernet"] = "base"

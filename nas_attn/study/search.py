@@ -20,6 +20,7 @@ from .affordable import over_budget
 from .answers import answer
 from .known import Known
 from .proposals import Proposals
+from .racing import Race, untrained
 from .record import ARCHITECTURE, read_objectives, read_rows, write_row
 
 OnRow = Callable[[Evaluation, int], None]
@@ -77,6 +78,7 @@ class Search:
     """What is trained, these and no others; without it, baselines and then what the sampler proposes."""
     _known: Known = field(init=False)
     _proposals: Proposals = field(init=False)
+    _race: Race = field(init=False)
     _trainings: dict[str, _Training] = field(init=False, default_factory=dict)
     """By key."""
     _futures: dict[Future[Evaluation], str] = field(init=False, default_factory=dict)
@@ -85,13 +87,15 @@ class Search:
     def __post_init__(self) -> None:
         self._known = Known(self.file.budget, range(self.file.seed, self.file.seed + self.step.seeds))
         self._objectives = read_objectives(self.study)
+        self._race = Race(self._known, self._objectives, self.step.extra_trainings)
 
     def run(self, trials: int | None = None) -> str:
         """Train until this many networks of the step are trained, and say in a sentence why the search stopped.
 
         Without a number, as many as the step says; what is `given` is trained whole. Each network is trained for every
-        seed of the step, up to `evaluator.jobs` at once. Then, in the study's last step, networks on the front whose
-        latency is predicted are measured, until those of the front all are.
+        seed of the step, up to `evaluator.jobs` at once; then, where the step has more trainings to spend, with further
+        seeds, as `Race.next` says. At last, in the study's last step, networks on the front whose latency is predicted
+        are measured, until those of the front all are.
 
         Raises `InputError` where even the bare network is over budget. Whatever else is raised, `KeyboardInterrupt`
         among it, what is finished is written down and the running trials are told first.
@@ -109,7 +113,7 @@ class Search:
             raise
         if self.step.name == self.file.steps[-1].name:
             self._measure_front()
-        return self._proposals.said()
+        return self._proposals.said() + self._race.said()
 
     def _fill(self) -> bool:
         """Begin trainings, as many as there may be at once; whether any goes on."""
@@ -119,6 +123,8 @@ class Search:
                 self._futures[self.evaluator.train(row)] = row.key
             elif self._proposals.prepare(self._trainings.keys()):
                 self._try()
+            elif undecided := self._race.next(self._trainings.keys()):
+                self._begin_again(*undecided)
             else:
                 break
         return bool(self._futures)
@@ -146,6 +152,13 @@ class Search:
                 self._write(trial, replace(row, seed=seed))
             self._answer(trial, self._known.verdict(key))
             self.on_row(row, len(self._known.trained))
+
+    def _begin_again(self, key: str, seed: int) -> None:
+        """Make ready to train a network that has its rows with one seed more."""
+        row = next(iter(self._known.rows[key].values()))
+        self.study.enqueue_trial(self.space.answers(parse(row.architecture)))
+        with self._asked() as (trial, _):
+            self._trainings[key] = _Training(untrained(row, seed), deque([seed]), [trial])
 
     def _price(self, architecture: Architecture) -> Evaluation:
         role = self._proposals.role(architecture)
