@@ -95,8 +95,8 @@ class Chain:
         said = self.look(first.model_copy(update={"networks": trials or first.networks}))
         before = first
         for step in later:
-            rows = self.rows(before)
-            chosen = promoted(rows.values(), self.folder.file, step.networks or 1, before.score)
+            rows = self.folder.seed_rows(before.name)
+            chosen = promoted(rows, self.folder.file, step.networks or 1, before.score)
             said = self.look(step, chosen)
             before = step
         return said

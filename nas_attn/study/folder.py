@@ -48,6 +48,10 @@ class StudyFolder:
         """
         return {row.key: row for row in across_seeds(self._rows_of(self.study(step)))}
 
+    def seed_rows(self, step: str) -> list[Evaluation]:
+        """The rows of a step seed by seed, held against the budget as `rows` is."""
+        return self._rows_of(self.study(step))
+
     def all_rows(self) -> list[Evaluation]:
         """Every row of every step and seed, those of `final` last where the chain does not name it."""
         names = dict.fromkeys([*(step.name for step in self.file.steps), FINAL])

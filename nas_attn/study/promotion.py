@@ -8,23 +8,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas_attn.results import Evaluation, table
+from nas_attn.results.belief import believed
 from nas_attn.results.front import losses
 from nas_attn.results.seeds import across_seeds
+from nas_attn.results.truth import METRICS
 from nas_attn.settings import StudyFile
 from nas_attn.space import Architecture, parse
 
 from .affordable import over_budget
 
 _BEYOND = 0.1  # how far the point that bounds the volume lies beyond the worst, as a share of the range
+_DRAWS = 64  # how often the front is drawn from what is known of networks
 
 
 def promoted(rows: Iterable[Evaluation], file: StudyFile, networks: int, score: str) -> list[Architecture]:
-    """At most this many networks of a step's rows, the bare one first, then the better by layers.
+    """At most this many networks of a step's rows, the bare one first, then those that are worth most to the front.
 
-    A layer is what no other beats in `score` (`loss`, `accuracy` or `train_loss`) and in the costs among the study's
-    objectives, once the layers before are taken away. Of a layer that does not fit whole go on those that one after
-    the other add most hypervolume to what is chosen of it; of those that add equally much the best by `score`.
-    What is over budget, or has failed for a seed, stays behind, and a cost that is not known of all is left out.
+    Where several seeds tell how sure `score` is (`loss` or `accuracy`), those come first that one after the other are
+    expected to add most hypervolume to what is chosen, over draws of what is known. The others go on by layers: a layer
+    is what no other beats in `score` (or `train_loss`) and in the costs among the study's objectives, once the layers
+    before are taken away. Of a layer that does not fit whole go on those that add most hypervolume to what is chosen of
+    it; of those that add equally much the best by `score`. What is over budget, or has failed for a seed, stays
+    behind, and a cost that is not known of all is left out.
     """
     every = list(rows)
     bare = [Architecture()] if Architecture().key in {row.key for row in every} else []
@@ -34,13 +39,17 @@ def promoted(rows: Iterable[Evaluation], file: StudyFile, networks: int, score: 
     points = losses(table(fit), _measures(fit, file, score))
     ranks = moocore.pareto_rank(points)
     chosen = [a.key for a in bare]
+    if (drawn := _drawn(every, fit, points, score)) is not None:
+        already = [number for number, row in enumerate(fit) if row.key in chosen]
+        order = _by_volume(drawn, already, max(0, networks - len(chosen)), least=0.0)
+        chosen += [fit[number].key for number in order]
     for rank in range(int(ranks.max()) + 1):
         layer = sorted(np.flatnonzero(ranks == rank), key=lambda index: (points[index, 0], fit[index].key))
         keys = [fit[index].key for index in layer]
         new = [key for key in keys if key not in chosen]
         if len(chosen) + len(new) > networks:
             already = [number for number, key in enumerate(keys) if key in chosen]
-            order = _by_volume(points[layer], already, len(already) + max(0, networks - len(chosen)))
+            order = _by_volume(points[None, layer], already, max(0, networks - len(chosen)))
             new = [keys[number] for number in order]
         chosen += new
     spelt = {row.key: row.architecture for row in every}
@@ -59,23 +68,47 @@ def _measures(rows: Sequence[Evaluation], file: StudyFile, score: str) -> list[s
     return [score, *(name for name in costs if all(np.isfinite(getattr(row, name)) for row in rows))]
 
 
-def _by_volume(points: NDArray[np.float64], already: Sequence[int], count: int) -> list[int]:
-    """The points that go on beside those that do `already`, up to `count` with them; the first one breaks a tie.
+def _drawn(
+    every: Sequence[Evaluation], fit: Sequence[Evaluation], points: NDArray[np.float64], score: str
+) -> NDArray[np.float64] | None:
+    """The points as they may be for all that is known, (draws, networks, measures); nothing where noise is unknown."""
+    metric = next((metric for metric in METRICS if metric == score), None)
+    if metric is None:
+        return None
+    fits = {row.key for row in fit}
+    belief = believed((row for row in every if row.key in fits), metric)
+    if not np.isfinite(belief.draws).all():
+        return None
+    order = [belief.keys.index(row.key) for row in fit]
+    some = belief.draws[:: len(belief.draws) // _DRAWS][:_DRAWS, order]
+    drawn = np.repeat(points[None], len(some), axis=0)
+    drawn[:, :, 0] = some if metric == "loss" else -some
+    return drawn
 
-    What a point adds never grows while others are added, so only the one that seems best is looked at again.
+
+def _by_volume(points: NDArray[np.float64], already: Sequence[int], more: int, least: float = -1.0) -> list[int]:
+    """Up to so many points that go on beside those that do `already`; the first one breaks a tie.
+
+    `points` are (draws, networks, measures), and volumes means over the draws. A point that adds no more than `least`,
+    in shares of the whole, does not go on. What a point adds never grows while others are added, so only the one that
+    seems best is looked at again.
     """
-    span = np.ptp(points, axis=0)
-    scaled = (points - points.min(axis=0)) / np.where(span > 0, span, 1)
-    volume = moocore.Hypervolume(ref=np.full(points.shape[1], 1 + _BEYOND))
-    chosen = list(already)
-    reached = float(volume(scaled[chosen])) if chosen else 0.0
-    queue = [(-np.inf, number, -1) for number in range(len(points)) if number not in chosen]
-    while queue and len(chosen) < count:
-        _, number, seen = heapq.heappop(queue)
+    low, span = points.min(axis=(0, 1)), np.ptp(points, axis=(0, 1))
+    scaled = (points - low) / np.where(span > 0, span, 1)
+    bounded = moocore.Hypervolume(ref=np.full(points.shape[2], 1 + _BEYOND))
+
+    def volume(numbers: Sequence[int]) -> float:
+        return float(np.mean([bounded(draw[[*numbers]]) for draw in scaled])) if numbers else 0.0
+
+    chosen, reached = list(already), volume(already)
+    queue = [(-np.inf, number, -1) for number in range(points.shape[1]) if number not in chosen]
+    while queue and len(chosen) < len(already) + more:
+        gain, number, seen = heapq.heappop(queue)
         if seen == len(chosen):
-            reached = float(volume(scaled[[*chosen, number]]))
+            if -gain <= least:
+                break
             chosen.append(number)
+            reached = volume(chosen)
         else:
-            gain = round(float(volume(scaled[[*chosen, number]])) - reached, 12)
-            heapq.heappush(queue, (-gain, number, len(chosen)))
+            heapq.heappush(queue, (-round(volume([*chosen, number]) - reached, 12), number, len(chosen)))
     return chosen[len(already) :]

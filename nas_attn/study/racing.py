@@ -87,8 +87,10 @@ class Race:
 
 def untrained(row: Evaluation, seed: int) -> Evaluation:
     """What is known of a row's network before it is trained with another seed."""
-    nothing = dict.fromkeys(("accuracy", "loss", "train_loss", "train_seconds"), math.nan)
-    return replace(row, seed=seed, state="priced", **nothing)
+    unknown = math.nan
+    return replace(
+        row, seed=seed, state="priced", accuracy=unknown, loss=unknown, train_loss=unknown, train_seconds=unknown
+    )
 
 
 def _value(found: Membership, number: int, seeds: int) -> float:

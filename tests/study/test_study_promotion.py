@@ -8,6 +8,7 @@ from fakes import FakeEvaluator, space, study_file
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nas_attn.results.belief import believed
 from nas_attn.space import Architecture
 from nas_attn.study import promoted
 
@@ -141,3 +142,41 @@ def test_hundreds_of_networks_in_five_measures_are_chosen_from():
         rows.append(replace(FakeEvaluator().count(architecture), **fields))
     file = study_file(objectives=("loss", "params", "macs", "flops", "latency_ms"))
     assert len(set(promoted(rows, file, 100, "loss"))) == 100
+
+
+def seeded(losses, noise):
+    """Rows of networks with three seeds each, the dearer the higher their number."""
+    rng = np.random.default_rng(0)
+    return [
+        row(number, loss=float(loss + noise * rng.standard_normal()), params=number, seed=seed)
+        for number, loss in enumerate(losses, start=1)
+        for seed in range(3)
+    ]
+
+
+def test_seeds_that_agree_promote_the_front_that_one_seed_shows():
+    losses = [0.9, 0.5, 0.6, 0.45, 0.7, 0.3]
+    exact = [row(number, loss, number) for number, loss in enumerate(losses, start=1)]
+    assert set(numbers(seeded(losses, 1e-6), 4)) == set(numbers(exact, 4)) == {1, 2, 4, 6}
+
+
+def test_with_seeds_that_disagree_the_expected_volume_decides():
+    """Held against the area counted cell by cell, over the same draws."""
+    rows = seeded([0.5, 0.48, 0.5, 0.47, 0.52, 0.46, 0.9], noise=0.05)
+    draws = believed(rows, "loss").draws
+    some = draws[:: len(draws) // 64][:64]
+    xs, low, high = np.arange(1, 8) / 6 - 1 / 6, some.min(), some.max()
+    expected = []
+    for _ in range(3):
+        volumes = {
+            number: np.mean(
+                [
+                    area([((draw[n] - low) / (high - low), xs[n]) for n in (*expected, number)], (1.1, 1.1))
+                    for draw in some
+                ]
+            )
+            for number in range(7)
+            if number not in expected
+        }
+        expected.append(max(volumes, key=volumes.get))
+    assert numbers(rows, 3, file=study_file(objectives=("accuracy", "params"))) == [n + 1 for n in expected]
