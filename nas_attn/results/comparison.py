@@ -75,6 +75,8 @@ class Comparison:
     """The most likely gain of each over the bare network, shape (networks,): its own, drawn to what its parts add."""
     leader: int | None
     """The most promising one other than the bare network; None where there is none."""
+    surprise: float
+    """By how much the bare network did better than the sum that the additive fit makes of it."""
     beating: frozenset[int]
     """Those that surely beat the bare network, by themselves or by what an effect says of all that have it."""
     against: tuple[Against, ...]
@@ -106,8 +108,8 @@ def comparison(
     sign = 1.0 if metric == "accuracy" else -1.0
     looked = _Looked.at(known, {row.key for row in outside}, sign, slots, seed)
     singles, effects = looked.against_bare()
-    beating, chances = looked.beating(singles, effects), looked.against_rivals(prices)
-    ahead = sorted(beating) or looked.others
+    surely_better, chances = looked.beating(singles, effects), looked.against_rivals(prices)
+    ahead = sorted(surely_better) or looked.others
     surely = [number for number in ahead if chances.get(number) and all(held.sure for held in chances[number])]
     likely = looked.likely()
     leader = max(surely or ahead, key=lambda number: float(likely[number]), default=None)
@@ -123,11 +125,18 @@ def comparison(
         effects,
         likely,
         leader,
-        frozenset(beating),
+        looked.surprise,
+        frozenset(surely_better),
         () if leader is None else chances.get(leader, ()),
         looked.pairs(),
         () if leader is None else looked.without(leader),
     )
+
+
+def beating(rows: Iterable[Evaluation], metric: Metric, slots: Slots | None = None, seed: int = 0) -> frozenset[int]:
+    """Those of the networks that surely beat the bare one, as `comparison` says."""
+    looked = _Looked.at(trainings(rows, metric), set(), 1.0 if metric == "accuracy" else -1.0, slots, seed)
+    return frozenset(looked.beating(*looked.against_bare()))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -180,6 +189,13 @@ class _Looked:
         told = _differences([*names, *map(_named, self.fit.levels)], found)
         return told[: len(names)], told[len(names) :]
 
+    @property
+    def surprise(self) -> float:
+        """By how much the bare network did better than its sum; 0 where nothing but itself tells its sum."""
+        if self.bare is None or (square := float(self.fit.left[self.bare, self.bare])) < 1e-6:
+            return 0.0
+        return float(self.fit.left[self.bare] @ self.worth.means) / square
+
     def beating(self, singles: Sequence[Difference], effects: Sequence[Difference]) -> set[int]:
         """Which networks surely beat the bare one, by themselves or as they have what surely adds something.
 
@@ -189,12 +205,9 @@ class _Looked:
         if self.bare is None:
             return set()
         found = {number for number, single in zip(self.others, singles, strict=True) if single.gain.positive}
-        one = np.eye(len(self.networks))[self.bare]
-        square = float(one @ self.fit.left @ one)
-        better = float(one @ self.fit.left @ self.worth.means) / square if square > 1e-6 else 0.0
         own = {number: single.gain.value for number, single in zip(self.others, singles, strict=True)}
         for column, effect in enumerate(effects):
-            if effect.gain.positive and effect.gain.value > better and self.fit.freedom:
+            if effect.gain.positive and effect.gain.value > self.surprise and self.fit.freedom:
                 having = [number for number in self.others if self.fit.design[number, column]]
                 found |= {number for number in having if own[number] > 0}
         return found

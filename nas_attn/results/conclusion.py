@@ -11,7 +11,7 @@ import pandas as pd
 
 from . import conclusion_words as words
 from .belief import Belief
-from .comparison import Comparison, comparison
+from .comparison import Comparison, beating, comparison
 from .conclusion_picture import conclusion_chart
 from .conclusion_table import conclusion_table
 from .membership import Membership, leading, membership
@@ -39,8 +39,8 @@ class Conclusion:
     membership: Membership
     nothing: float
     """The probability that no network beats the bare one by as much as one seed differs from the next."""
-    other: Comparison | None
-    """The same by the other one of accuracy and loss; None where rows do not have both."""
+    other: int | None
+    """How many networks surely beat the bare one by the other one of accuracy and loss; None where rows lack it."""
     settling: Settling
     """What further minutes would settle."""
     objectives: tuple[str, ...]
@@ -105,11 +105,11 @@ class Conclusion:
         return f"{unknown}: {words.not_known(metric, told)}"
 
     def _disagreement(self) -> list[str]:
-        if self.other is None or bool(self.other.beating) == bool(self.comparison.beating):
+        if self.other is None or bool(self.other) == bool(self.comparison.beating):
             return []
         name = "loss" if self.metric == "accuracy" else "accuracy"
-        if self.other.beating:
-            return [f"By {name}, {len(self.other.beating)} networks surely beat the bare one: the measures disagree."]
+        if self.other:
+            return [f"By {name}, {self.other} networks surely beat the bare one: the measures disagree."]
         return [f"By {name}, no network surely beats the bare one: the measures disagree."]
 
     def _tail(self) -> list[str]:
@@ -140,7 +140,7 @@ def conclude(
     nothing, ahead = nothing_gained(compared, member.belief, metric), settling(member, objectives, minutes, seed)
     measured = all(math.isfinite(row.accuracy) and math.isfinite(row.loss) for row in inside if row.state == "complete")
     second: Metric = "loss" if metric == "accuracy" else "accuracy"
-    other = comparison(inside, outside, second, prices, slots, seed) if measured else None
+    other = len(beating(inside, second, slots, seed)) if measured else None
     return Conclusion(metric, found(compared, nothing), compared, member, nothing, other, ahead, tuple(objectives))
 
 

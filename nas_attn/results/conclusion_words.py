@@ -92,6 +92,13 @@ def not_known(metric: Metric, compared: Comparison) -> str:
     if compared.leader is None:
         return ""
     own = _own(compared, compared.leader)
+    if sure := [held for held in compared.effects if held.gain.positive]:
+        effect = max(sure, key=lambda held: held.gain.low)
+        return (
+            f"{effect.what} adds {interval(metric, effect.gain)} where nothing stood, but the bare network did better "
+            f"by {amount(metric, compared.surprise, signed=False)} than the others make expect, so that no network "
+            f"is shown to beat it. More seeds of the bare network would tell."
+        )
     return (
         f"no difference is sure among the {len(compared.networks) + len(compared.effects)} that were looked at. The "
         f"most promising network is {title(compared, compared.leader)}: {interval(metric, own.gain)} against the bare "
@@ -179,7 +186,7 @@ def ahead(compared: Comparison, settled: Settling) -> Iterable[str]:
             f"surely on it, would most likely settle {settled.settled:.0f} of the {len(settled.undecided)}."
         )
     hopes = [held for held in (*compared.effects, *compared.networks) if held.gain.value > 0 and held.missing > 1]
-    if hopes and not compared.beating:
+    if hopes and not compared.beating and not any(held.gain.positive for held in compared.effects):
         first = min(hopes, key=lambda held: held.missing)
         seconds = float(
             np.nansum([row.train_seconds for row in compared.trainings.networks] * compared.trainings.counts)

@@ -102,14 +102,16 @@ def _largest(
     """The largest absolute t statistic of the family in each draw, where nothing differs."""
     values, vectors = np.linalg.eigh(known.covariance)
     root = vectors * np.sqrt(np.maximum(values, 0.0) * known.variance)
-    networks = len(known.means)
-    noise = rng.standard_normal((_DRAWS, networks)) @ root.T
-    strays = noise + np.sqrt(fit.spread) * rng.standard_normal((_DRAWS, networks))
+    noise = rng.standard_normal((_DRAWS, len(values))) @ root.T
     variances = known.variance * rng.chisquare(known.freedom, _DRAWS) / known.freedom
-    errors = stretch * _errors(known, family, variances, fit.spreads(strays, variances))
-    drawn = np.where(family.pooled, strays @ family.weights.T, noise @ family.weights.T)
-    drawn += rng.standard_normal((_DRAWS, family.doubt.shape[1])) @ family.doubt.T
+    single, pooled = told & ~family.pooled, told & family.pooled
+    weights = (family.weights / (stretch * _errors(known, family, np.ones(1), np.zeros(1)).T[:, 0])[:, None])[single]
     with np.errstate(invalid="ignore", divide="ignore"):
-        statistics = np.nan_to_num(np.abs(drawn / errors)[:, told], nan=0.0)
-    largest: Numbers = statistics.max(axis=1)
-    return largest
+        largest: Numbers = np.abs(noise @ weights.T).max(axis=1, initial=0.0) / np.sqrt(variances)
+        if pooled.any():
+            strays = noise + np.sqrt(fit.spread) * rng.standard_normal(noise.shape)
+            part = Family(family.weights[pooled], family.doubt[pooled], family.pooled[pooled])
+            drawn = strays @ part.weights.T + rng.standard_normal((_DRAWS, part.doubt.shape[1])) @ part.doubt.T
+            errors = stretch[pooled] * _errors(known, part, variances, fit.spreads(strays, variances))
+            largest = np.maximum(largest, np.nan_to_num(np.abs(drawn / errors), nan=0.0).max(axis=1))
+    return np.nan_to_num(largest, nan=0.0)

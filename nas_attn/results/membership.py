@@ -92,6 +92,8 @@ def on_front(costs: Numbers, losses: Numbers) -> NDArray[np.bool_]:
     `costs` of shape (networks, costs) are the same in every draw, `losses` of shape (draws, networks) are not; less
     of each is better.
     """
+    if costs.shape[1] == 1:
+        return _on_flat_front(costs[:, 0], losses)
     front = np.ones(losses.shape, dtype=np.bool_)
     for number, cost in enumerate(costs):
         as_cheap = (costs <= cost).all(axis=1)
@@ -99,6 +101,15 @@ def on_front(costs: Numbers, losses: Numbers) -> NDArray[np.bool_]:
         front[:, number] = losses[:, as_cheap].min(axis=1) >= losses[:, number]
         if cheaper.any():
             front[:, number] &= losses[:, cheaper].min(axis=1) > losses[:, number]
+    return front
+
+
+def _on_flat_front(costs: Numbers, losses: Numbers) -> NDArray[np.bool_]:
+    """The same for one cost: by the least loss of all that cost as little, and of all that cost less."""
+    order = np.argsort(costs, kind="stable")
+    least = np.minimum.accumulate(np.insert(losses[:, order], 0, np.inf, axis=1), axis=1)
+    as_cheap, cheaper = (np.searchsorted(costs[order], costs, side=side) for side in ("right", "left"))
+    front: NDArray[np.bool_] = (least[:, as_cheap] >= losses) & (least[:, cheaper] > losses)
     return front
 
 

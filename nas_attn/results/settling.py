@@ -9,7 +9,7 @@ import numpy as np
 from .membership import SURE, Membership, costs_of, on_front
 from .ranks import Numbers
 
-_FUTURES = 60
+_FUTURES = 40
 """How many outcomes of the trainings to come are drawn."""
 
 _DRAWS = 400
