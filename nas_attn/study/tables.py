@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import optuna
 import pandas as pd
 
@@ -122,17 +123,16 @@ class Table:
     def reference(self) -> Mapping[str, float]:
         """The worst value of each objective on the true front, and a tenth of the front's range beyond.
 
-        Ishibuchi et al. (2018), "How to specify a reference point in hypervolume calculation for fair performance
-        comparison", recommend a point slightly worse than the front's own.
+        Where the front has one value, the range is that of all networks. Ishibuchi et al. (2018), "How to specify a
+        reference point in hypervolume calculation for fair performance comparison", recommend a point slightly worse
+        than the front's own.
         """
         best = front(self.true, self.objectives)
-        ends = {name: (float(best[name].min()), float(best[name].max())) for name in self.objectives}
-        return {
-            name: ends[name][0] - 0.1 * (ends[name][1] - ends[name][0])
-            if direction == "max"
-            else ends[name][1] + 0.1 * (ends[name][1] - ends[name][0])
-            for name, direction in directions(self.objectives).items()
-        }
+        found: dict[str, float] = {}
+        for name, direction in directions(self.objectives).items():
+            beyond = 0.1 * float(np.ptp(best[name]) or np.ptp(self.true[name]))
+            found[name] = float(best[name].min()) - beyond if direction == "max" else float(best[name].max()) + beyond
+        return found
 
     def key(self, answers: Mapping[str, Any]) -> str:
         """The key of the network that these answers to `choices` lead to; other answers are passed over.
@@ -164,8 +164,12 @@ class Table:
         return evaluate
 
     def hypervolume_share(self, keys: Iterable[str]) -> float:
-        """What the true values of these networks dominate up to `reference`, as a share of what all dominate."""
-        return self._volume(dict.fromkeys(keys)) / self._volume(self._by_seed)
+        """What the true values of these networks dominate up to `reference`, as a share of what all dominate.
+
+        It is 1 where all networks are equal.
+        """
+        whole = self._volume(self._by_seed)
+        return self._volume(dict.fromkeys(keys)) / whole if whole else 1.0
 
     def count(self, architecture: Architecture) -> Evaluation:
         """The row of an architecture before it is trained, with its latency where that was measured.

@@ -139,6 +139,18 @@ def test_the_share_of_the_hypervolume_is_what_rectangles_say(small):
     assert small.hypervolume_share([]) == 0
 
 
+def test_a_front_of_one_value_has_a_share_too(small):
+    alone = replace(small, objectives=("accuracy",))
+    accuracies = alone.true["accuracy"]
+    best, bare = accuracies.idxmax(), parse("none").key
+    assert alone.hypervolume_share([best]) == 1
+    beyond = 0.1 * (accuracies.max() - accuracies.min())
+    assert alone.reference["accuracy"] == pytest.approx(accuracies.max() - beyond)
+    assert alone.hypervolume_share([bare]) == 0
+    equal = replace(alone, rows=tuple(replace(row, accuracy=0.5) for row in alone.rows))
+    assert equal.hypervolume_share([bare]) == 1
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
