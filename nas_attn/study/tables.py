@@ -9,12 +9,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import moocore
 import numpy as np
 import optuna
 import pandas as pd
 
-from nas_attn.results import Evaluation, evaluations, front, hypervolume, read_csv, table
-from nas_attn.results.front import directions
+from nas_attn.results import Evaluation, evaluations, front, read_csv, table
+from nas_attn.results.front import directions, losses
 from nas_attn.results.seeds import across_seeds
 from nas_attn.settings.chain import FINAL
 from nas_attn.space import Architecture, InputError, Placement, SearchSpace, allowed, parse
@@ -166,10 +167,9 @@ class Table:
     def hypervolume_share(self, keys: Iterable[str]) -> float:
         """What the true values of these networks dominate up to `reference`, as a share of what all dominate.
 
-        It is 1 where all networks are equal.
+        It is 1 where all networks are equal. Raises `InputError` for a key that the table does not have.
         """
-        whole = self._volume(self._by_seed)
-        return self._volume(dict.fromkeys(keys)) / whole if whole else 1.0
+        return self._volume(dict.fromkeys(keys)) / self._whole if self._whole else 1.0
 
     def count(self, architecture: Architecture) -> Evaluation:
         """The row of an architecture before it is trained, with its latency where that was measured.
@@ -219,5 +219,25 @@ class Table:
             slot.name: {str(Architecture(filling)): filling for filling in slot.fillings()} for slot in self.space.slots
         }
 
+    @cached_property
+    def _points(self) -> dict[str, list[float]]:
+        """The true values of the objectives by key, less being better."""
+        return dict(zip(self.true.index, losses(self.true, self.objectives).tolist(), strict=True))
+
+    @cached_property
+    def _worst(self) -> list[float]:
+        """The reference point, less being better."""
+        worst: list[float] = losses(pd.DataFrame([dict(self.reference)]), self.objectives)[0].tolist()
+        return worst
+
+    @cached_property
+    def _whole(self) -> float:
+        """What all networks dominate."""
+        return self._volume(self._by_seed)
+
     def _volume(self, keys: Iterable[str]) -> float:
-        return hypervolume(self.true.loc[[*keys]], self.objectives, self.reference)
+        try:
+            points = [self._points[key] for key in keys]
+        except KeyError as missing:
+            raise InputError(f"{self.name}: has no network with the key {missing}") from None
+        return float(moocore.hypervolume(points, ref=self._worst)) if points else 0.0

@@ -101,6 +101,8 @@ def test_a_seed_that_the_table_lacks_fails_with_the_reason(small):
 def test_a_network_that_the_table_lacks_is_refused(small):
     with pytest.raises(InputError, match=r"small: has no network stage9\.block0\.branch=gate"):
         small.count(parse("stage9.block0.branch=gate"))
+    with pytest.raises(InputError, match="small: has no network with the key '0000000000'"):
+        small.hypervolume_share(["0000000000"])
 
 
 def test_optuna_optimises_a_table_with_one_seed_or_with_any(small):
