@@ -9,11 +9,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import moocore
+import numpy as np
 import optuna
 import pandas as pd
 
-from nas_attn.results import Evaluation, evaluations, front, hypervolume, read_csv, table
-from nas_attn.results.front import directions
+from nas_attn.results import Evaluation, evaluations, front, read_csv, table
+from nas_attn.results.front import directions, losses
 from nas_attn.results.seeds import across_seeds
 from nas_attn.settings.chain import FINAL
 from nas_attn.space import Architecture, InputError, Placement, SearchSpace, allowed, parse
@@ -122,17 +124,16 @@ class Table:
     def reference(self) -> Mapping[str, float]:
         """The worst value of each objective on the true front, and a tenth of the front's range beyond.
 
-        Ishibuchi et al. (2018), "How to specify a reference point in hypervolume calculation for fair performance
-        comparison", recommend a point slightly worse than the front's own.
+        Where the front has one value, the range is that of all networks. Ishibuchi et al. (2018), "How to specify a
+        reference point in hypervolume calculation for fair performance comparison", recommend a point slightly worse
+        than the front's own.
         """
         best = front(self.true, self.objectives)
-        ends = {name: (float(best[name].min()), float(best[name].max())) for name in self.objectives}
-        return {
-            name: ends[name][0] - 0.1 * (ends[name][1] - ends[name][0])
-            if direction == "max"
-            else ends[name][1] + 0.1 * (ends[name][1] - ends[name][0])
-            for name, direction in directions(self.objectives).items()
-        }
+        found: dict[str, float] = {}
+        for name, direction in directions(self.objectives).items():
+            beyond = 0.1 * float(np.ptp(best[name]) or np.ptp(self.true[name]))
+            found[name] = float(best[name].min()) - beyond if direction == "max" else float(best[name].max()) + beyond
+        return found
 
     def key(self, answers: Mapping[str, Any]) -> str:
         """The key of the network that these answers to `choices` lead to; other answers are passed over.
@@ -164,8 +165,11 @@ class Table:
         return evaluate
 
     def hypervolume_share(self, keys: Iterable[str]) -> float:
-        """What the true values of these networks dominate up to `reference`, as a share of what all dominate."""
-        return self._volume(dict.fromkeys(keys)) / self._volume(self._by_seed)
+        """What the true values of these networks dominate up to `reference`, as a share of what all dominate.
+
+        It is 1 where all networks are equal. Raises `InputError` for a key that the table does not have.
+        """
+        return self._volume(dict.fromkeys(keys)) / self._whole if self._whole else 1.0
 
     def count(self, architecture: Architecture) -> Evaluation:
         """The row of an architecture before it is trained, with its latency where that was measured.
@@ -215,5 +219,25 @@ class Table:
             slot.name: {str(Architecture(filling)): filling for filling in slot.fillings()} for slot in self.space.slots
         }
 
+    @cached_property
+    def _points(self) -> dict[str, list[float]]:
+        """The true values of the objectives by key, less being better."""
+        return dict(zip(self.true.index, losses(self.true, self.objectives).tolist(), strict=True))
+
+    @cached_property
+    def _worst(self) -> list[float]:
+        """The reference point, less being better."""
+        worst: list[float] = losses(pd.DataFrame([dict(self.reference)]), self.objectives)[0].tolist()
+        return worst
+
+    @cached_property
+    def _whole(self) -> float:
+        """What all networks dominate."""
+        return self._volume(self._by_seed)
+
     def _volume(self, keys: Iterable[str]) -> float:
-        return hypervolume(self.true.loc[[*keys]], self.objectives, self.reference)
+        try:
+            points = [self._points[key] for key in keys]
+        except KeyError as missing:
+            raise InputError(f"{self.name}: has no network with the key {missing}") from None
+        return float(moocore.hypervolume(points, ref=self._worst)) if points else 0.0

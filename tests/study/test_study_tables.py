@@ -101,6 +101,8 @@ def test_a_seed_that_the_table_lacks_fails_with_the_reason(small):
 def test_a_network_that_the_table_lacks_is_refused(small):
     with pytest.raises(InputError, match=r"small: has no network stage9\.block0\.branch=gate"):
         small.count(parse("stage9.block0.branch=gate"))
+    with pytest.raises(InputError, match="small: has no network with the key '0000000000'"):
+        small.hypervolume_share(["0000000000"])
 
 
 def test_optuna_optimises_a_table_with_one_seed_or_with_any(small):
@@ -137,6 +139,18 @@ def test_the_share_of_the_hypervolume_is_what_rectangles_say(small):
     assert small.hypervolume_share([bare, bare]) == pytest.approx(alone)
     assert small.hypervolume_share(truth.index) == 1
     assert small.hypervolume_share([]) == 0
+
+
+def test_a_front_of_one_value_has_a_share_too(small):
+    alone = replace(small, objectives=("accuracy",))
+    accuracies = alone.true["accuracy"]
+    best, bare = accuracies.idxmax(), parse("none").key
+    assert alone.hypervolume_share([best]) == 1
+    beyond = 0.1 * (accuracies.max() - accuracies.min())
+    assert alone.reference["accuracy"] == pytest.approx(accuracies.max() - beyond)
+    assert alone.hypervolume_share([bare]) == 0
+    equal = replace(alone, rows=tuple(replace(row, accuracy=0.5) for row in alone.rows))
+    assert equal.hypervolume_share([bare]) == 1
 
 
 @pytest.mark.parametrize(
