@@ -17,6 +17,7 @@ import pandas as pd
 from nas_attn.results import Evaluation, evaluations, front, read_csv, table
 from nas_attn.results.front import directions, losses
 from nas_attn.results.seeds import across_seeds
+from nas_attn.results.spaces import MEASURES, SpacePrices
 from nas_attn.settings.chain import FINAL
 from nas_attn.space import Architecture, InputError, Placement, SearchSpace, allowed, parse
 from nas_attn.space.spanned import spanned
@@ -181,6 +182,16 @@ class Table:
         row = self._any_seed[architecture.key]
         timed = {} if row.latency_source == "measured" else _NOT_TIMED
         return replace(row, **_UNTRAINED, **timed)
+
+    def prices(self, space: SearchSpace) -> SpacePrices:
+        """What every network of the space costs, by the networks with one slot filled."""
+
+        def measured(filling: tuple[Placement, ...]) -> list[int]:
+            row = self._any_seed[Architecture(filling).key]
+            return [getattr(row, measure) for measure in MEASURES]
+
+        bare = np.array(measured(()))
+        return SpacePrices(bare, tuple(np.array([*map(measured, slot.fillings())]) - bare for slot in space.slots))
 
     def time(self, row: Evaluation) -> Evaluation:
         """The row as it is: a table times nothing."""

@@ -11,6 +11,7 @@ import pytest
 from fakes import FACTS, FakeEvaluator, space, study_file
 
 from nas_attn.results import table, write_csv
+from nas_attn.results.spaces import filled
 from nas_attn.space import InputError, parse
 from nas_attn.study import Search, load_table, read_rows, write_asked
 
@@ -62,10 +63,11 @@ def test_the_truth_is_the_mean_over_the_seeds(small):
         assert row.accuracy_std == pytest.approx(0.001)
 
 
-def searched(known, **changes):
+def searched(known, sampler="random", **changes):
     """What a search of this table writes down that asks for the first of its seeds."""
     served = replace(known, rows=tuple(replace(row, seed=row.seed - SEEDS[0], **changes) for row in known.rows))
-    study, file = optuna.create_study(directions=served.directions), study_file(objectives=served.objectives)
+    study = optuna.create_study(directions=served.directions)
+    file = study_file(objectives=served.objectives, search={"sampler": sampler})
     write_asked(study, {"objectives": file.objectives}, served.space, FACTS)
     networks = served.space.size
     said = Search(study, served.space, file, file.steps[0], served, lambda row, trained: None).run(networks)
@@ -73,8 +75,9 @@ def searched(known, **changes):
     return read_rows(study).values()
 
 
-def test_a_search_on_a_table_finds_the_rows_of_the_table(small):
-    found = searched(small)
+@pytest.mark.parametrize("sampler", ["random", "known_cost"])
+def test_a_search_on_a_table_finds_the_rows_of_the_table(small, sampler):
+    found = searched(small, sampler)
     assert {row.key: row.accuracy for row in found} == pytest.approx(
         {row.key: row.accuracy for row in small.rows if row.seed == SEEDS[0]}
     )
@@ -84,6 +87,14 @@ def test_a_search_on_a_table_finds_the_rows_of_the_table(small):
 
 def test_predicted_latencies_are_left_out_so_that_a_search_ends(small):
     assert all(np.isnan(row.latency_ms) for row in searched(small, latency_source="predicted"))
+
+
+def test_prices_add_up_to_those_of_the_rows(small):
+    priced = small.prices(small.space)
+    answers = priced.listed()
+    networks = filled(small.space, answers)
+    for measure, totals in priced.totals(answers).items():
+        assert [*totals] == [getattr(small.count(network), measure) for network in networks]
 
 
 def test_a_network_that_is_to_be_trained_shows_nothing_of_what_training_finds(small):
