@@ -85,9 +85,9 @@ CHAINS = {
     "inherit": """
     {proxy = "supernet", epochs = 20, learning_rate = 0.1, networks = 100},
     {proxy = "inherit", name = "inherit1", epochs = 1, seeds = 3},
-    {proxy = "inherit", name = "supernet_inherit1", weights = "supernet", epochs = 1},
+    {proxy = "inherit", name = "supernet_inherit1", weights = "supernet", epochs = 1, seeds = 2},
+    {proxy = "inherit", name = "supernet_inherit2", weights = "supernet", epochs = 2},
     {proxy = "inherit", name = "inherit2", epochs = 2},
-    {proxy = "scratch", name = "scratch_quarter", epochs = 3},
 """,
     "scratch": """
     {proxy = "supernet", epochs = 20, learning_rate = 0.1, networks = 100},
@@ -166,7 +166,7 @@ def _write(folder: Path, truth: Truth, data: Path | None, images: int) -> None:
     """A small residual network and every kind that is cheap there, on digits or on photographs of 16 x 16 pixels."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "space.toml").write_text(SPACE.format(image="3, 16, 16" if data else "1, 8, 8"))
-    epochs, rate = (6, 0.05) if truth == Truth.INHERIT else (12, 0.1)
+    epochs, rate = (6, 0.01) if truth == Truth.INHERIT else (12, 0.1)
     chain = STUDY.format(truth=truth, steps=CHAINS[truth])
     path = data.absolute() if data else ""
     table = (PHOTOGRAPHS if data else DIGITS).format(path=path, images=images, epochs=epochs, rate=rate)
