@@ -12,12 +12,14 @@ from .record import (
     write_asked,
     write_prediction,
 )
+from .rivals import RIVALS, train_rivals
 from .samplers import SAMPLERS
 from .screen import OnProgress, Score, screen
 from .search import Evaluator, OnRow, Search
 from .storage import OptunaStudy, begin_study, find_study, hold, storage_faults_told, storage_url
 
 __all__ = [
+    "RIVALS",
     "SAMPLERS",
     "Evaluator",
     "OnProgress",
@@ -39,6 +41,7 @@ __all__ = [
     "storage_faults_told",
     "storage_url",
     "terminable",
+    "train_rivals",
     "write_asked",
     "write_prediction",
 ]
