@@ -149,7 +149,7 @@ def found(compared: Comparison, nothing: float) -> Finding:
     if compared.leader in compared.beating:
         if all(held.sure for held in compared.against):
             return "pays"
-        open_yet = all(held.dearest or held.gain.gain.high > compared.noise for held in compared.against)
+        open_yet = all(held.gain.gain.high > compared.noise for held in compared.against)
         return "not known yet" if open_yet else "pays no more than width"
     small = all(held.gain.high < compared.noise for held in compared.effects)
     return "pays nothing" if nothing >= SURE and small else "not known yet"

@@ -169,15 +169,14 @@ def noise(metric: Metric, compared: Comparison) -> str:
 
 def ahead(compared: Comparison, settled: Settling) -> Iterable[str]:
     """What further minutes would settle."""
-    if settled.undecided and settled.seeds and settled.trained:
-        each = f"{settled.seeds} more {'seed' if settled.seeds == 1 else 'seeds'} of each of "
-        whom = f"the {len(settled.trained)} networks that are perhaps on the front"
-        if len(settled.trained) < len(settled.undecided):
-            whom = f"the {len(settled.trained)} least decided of {len(settled.undecided)} networks"
-        time = "" if math.isnan(settled.minutes) else f"{_time(settled.minutes)} of training, "
+    spent_on = [key for key in settled.undecided if key in settled.trained]
+    if spent_on:
+        time = "" if math.isnan(settled.minutes) else f"{_time(settled.minutes)} of training: "
+        some = "" if len(spent_on) == len(settled.undecided) else f" {len(spent_on)} of"
+        seeds = f"{settled.seeds} more {'seed' if settled.seeds == 1 else 'seeds'}"
         yield (
-            f"{time}{each}{whom}, would most likely settle {settled.settled:.0f} of {len(settled.undecided)} "
-            f"memberships.".capitalize()
+            f"{time}{seeds} of{some} the {len(settled.undecided)} networks that are perhaps on the front, and of those "
+            f"surely on it, would most likely settle {settled.settled:.0f} of the {len(settled.undecided)}."
         )
     hopes = [held for held in (*compared.effects, *compared.networks) if held.gain.value > 0 and held.missing > 1]
     if hopes and not compared.beating:

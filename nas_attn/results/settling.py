@@ -25,7 +25,7 @@ class Settling:
     seeds: int
     """Further seeds of each one that is trained."""
     trained: tuple[str, ...]
-    """The keys that they are spent on."""
+    """The keys that they are spent on, first those surely on the front, which the others are held against."""
     minutes: float
     """What that takes; NaN where rows do not tell how long they trained."""
     probability: tuple[float, ...]
@@ -40,28 +40,27 @@ class Settling:
 def settling(member: Membership, objectives: Sequence[str], minutes: float | None = None, seed: int = 0) -> Settling:
     """What these minutes of training would settle; without a number, what a second round of the seeds would.
 
-    They are spent on networks that are perhaps on the front, one seed each after the other; where they do not reach
-    once around, on the least decided. The truth of each future is a draw of what is believed now; its trainings share
-    seeds, and what is believed afterwards is the normal distribution that follows.
+    They are spent on networks that are perhaps on the front, and on those that are surely on it, which the others are
+    held against: one seed each after the other; where they do not reach once around, on the least decided. The truth of
+    each future is a draw of what is believed now; its trainings share seeds, and what is believed afterwards is the
+    normal distribution that follows.
     """
     belief, chance = member.belief, member.probability
     undecided = np.flatnonzero((chance > 1 - SURE) & (chance < SURE))
     order = undecided[np.argsort(np.abs(chance[undecided] - 0.5), kind="stable")]
-    each = np.array([network.train_seconds for network in belief.networks])[order] / 60
-    seeds, taken = _bought(each, minutes, float(np.median(belief.trainings[order])) if len(order) else 0.0)
-    keys = [belief.keys[number] for number in order]
-    rng = np.random.default_rng(seed)
-    later = (
-        _settled(member, objectives, order[:taken].tolist(), seeds, rng)[order]
-        if seeds and taken > 1
-        else chance[order] * 0
-    )
-    spent = float(seeds * each[:taken].sum())
-    return Settling(tuple(keys), seeds, tuple(keys[:taken]), spent, tuple(later.tolist()))
+    whole = np.concatenate([np.flatnonzero(chance >= SURE), order])
+    each = np.array([network.train_seconds for network in belief.networks])[whole] / 60
+    seeds, taken = _bought(each, minutes, float(np.median(belief.trainings[whole])) if len(whole) else 0.0)
+    keys, trained = [belief.keys[number] for number in order], whole[:taken].tolist()
+    if not set(trained) & set(order.tolist()) or not seeds or taken < 2:
+        return Settling(tuple(keys), 0, (), 0.0, (0.0,) * len(keys))
+    later = _settled(member, objectives, trained, seeds, np.random.default_rng(seed))[order]
+    told = tuple(belief.keys[number] for number in trained)
+    return Settling(tuple(keys), seeds, told, float(seeds * each[:taken].sum()), tuple(later.tolist()))
 
 
 def _bought(each: Numbers, minutes: float | None, before: float) -> tuple[int, int]:
-    """How many seeds of how many networks."""
+    """How many seeds of how many networks; without a price, as many seeds again."""
     if minutes is None or not np.isfinite(each).all() or not each.sum():
         return int(before), len(each)
     if minutes >= each.sum():

@@ -1,0 +1,95 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from made_up_trainings import PLANTED, UNIT, trained
+
+from nas_attn.results.conclusion import conclude
+from nas_attn.results.pictures import write_picture
+from nas_attn.space import InputError
+
+OBJECTIVES = ["accuracy", "flops"]
+
+
+@pytest.fixture(scope="module")
+def planted():
+    rows = trained(2, effect=4.0)
+    rivals = [
+        replace(row, key="width=1.25", role="rival", flops=95_000_000) for row in rows if row.architecture == "none"
+    ]
+    return conclude(rows, rivals, OBJECTIVES, minutes=30)
+
+
+def test_what_pays_is_named_with_its_gain_its_rival_and_its_parts(planted):
+    told = planted.sentences
+    assert planted.pays
+    assert planted.winner == planted.leader
+    assert told[0].startswith(f"Attention pays here: {planted.winner} (")
+    assert "points of accuracy" in told[0]
+    assert "32 differences" in told[0]
+    assert told[1].startswith("It beats a plain network with its FLOPs (between 140bedbf9c and width=1.25)")
+    assert any(sentence.startswith(f"Where nothing stood, this surely adds: {PLANTED} +") for sentence in told)
+    assert sum("Surely on the front of accuracy and FLOPs: " in sentence for sentence in told) == 1
+
+
+def test_the_table_has_a_row_a_network_and_its_numbers_are_those_of_the_parts(planted):
+    table = planted.table
+    assert len(table) == 25
+    assert table.loc["width=1.25", "standing"] == ""
+    assert table.loc["width=1.25", "gain"] == pytest.approx(0, abs=1e-9)
+    assert set(table["seeds"]) == {5}
+    inside = table[table["role"] != "rival"]
+    assert (inside["accuracy_low"] < inside["accuracy"]).all()
+    assert np.allclose(inside["front_probability"], planted.membership.probability)
+    assert table.loc[planted.winner, "gain_low"] > 0
+
+
+def test_the_picture_shows_every_network_and_rings_the_winner(planted, tmp_path):
+    write_picture(planted.picture(), tmp_path / "verdict.svg")
+    svg = (tmp_path / "verdict.svg").read_text()
+    assert "Attention pays here" in svg
+    assert "width=1.25" in svg
+    assert svg.count(PLANTED) > 3
+    with pytest.raises(InputError, match="nothing to draw"):
+        conclude(trained(0, seeds=1), [], OBJECTIVES).picture()
+
+
+def test_that_nothing_pays_is_another_sentence_than_that_nothing_is_known():
+    nothing = conclude(trained(1, networks=40, seeds=10), [], OBJECTIVES)
+    assert nothing.finding == "pays nothing"
+    assert nothing.sentences[0].startswith("No attention pays here: with a probability of ")
+    assert nothing.winner is None
+    open_yet = conclude(trained(1, seeds=2), [], OBJECTIVES)
+    assert open_yet.sentences[0].startswith("Whether attention pays here is not known yet: no difference is sure")
+    assert any("would most likely settle" in sentence for sentence in open_yet.sentences)
+    assert not nothing.pays
+    assert not open_yet.pays
+
+
+@pytest.mark.parametrize(
+    ("rows", "why"),
+    [
+        (trained(0, seeds=1), "no two networks share two seeds"),
+        ([row for row in trained(0) if row.architecture != "none"], "the bare network was not trained"),
+        ([row for row in trained(0) if row.architecture == "none"], "no network with attention was trained"),
+        ([], "the bare network was not trained"),
+    ],
+)
+def test_why_nothing_can_be_said_is_said(rows, why):
+    told = conclude(rows, [], OBJECTIVES)
+    assert told.sentences[0].startswith(f"Whether attention pays here is not known yet: {why}")
+    assert len(told.table) == len({row.key for row in rows})
+
+
+def test_loss_and_accuracy_that_disagree_are_told():
+    rng = np.random.default_rng(0)
+    noisy = [replace(row, loss=0.4 + UNIT * float(rng.standard_normal())) for row in trained(2, effect=4.0)]
+    told = conclude(noisy, [], OBJECTIVES)
+    assert any(sentence.startswith("By loss, no network surely beats the bare one") for sentence in told.sentences)
+
+
+def test_a_study_of_loss_speaks_of_nats():
+    told = conclude(trained(2, effect=4.0), [], ["loss", "flops"])
+    assert told.metric == "loss"
+    assert "nats less loss" in told.sentences[0]
+    assert told.table["gain"].max() > 0
