@@ -43,7 +43,7 @@ def run_audit(chain: Chain, networks: int, seeds: int) -> Audited:
     chosen = _chosen(chain, proxies[0] if proxies else None, networks)
     for step in proxies:
         chain.look(step, chosen)
-    full = file.model_copy(update={"chain": (Step(proxy="final", seeds=seeds, networks=len(chosen)),)}).steps[0]
+    full = file.final_step(len(chosen), seeds)
     chain.look(full, chosen)
     keys = {architecture.key for architecture in chosen}
     rows = [row for row in chain.folder.all_rows() if row.key in keys]

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from nas_attn.backbones import narrowed
+from nas_attn.backbones import scaled
 from nas_attn.cost import Readings, device_name
 from nas_attn.evaluation import Costs, Evaluator, OnEpoch, timing_device
 from nas_attn.jobs import Workers
@@ -104,7 +104,7 @@ class Chain:
     def look(self, step: Step, given: Sequence[Architecture] | None = None) -> str:
         """Take one step, on these architectures or, without them, on those that the step finds."""
         self.watch.on_step(step)
-        study = self._study(step)
+        study = self.study(step)
         if step.proxy == "supernet":
             return self._screen(study, step, self.pool(step.networks or 1) if given is None else given)
         with ExitStack() as stack:
@@ -148,7 +148,7 @@ class Chain:
         """How networks are trained in a step; what has to be trained first for that is."""
         file = self.folder.file
         treatment = Treatment(
-            backbone=narrowed(self.backbone, step.width),
+            backbone=scaled(self.backbone, step.width),
             data=reduced(self.data, step.data_share, step.resolution),
             recipe=step.recipe(file.recipe),
             start="scratch",
@@ -229,7 +229,7 @@ class Chain:
             seconds, began = time.perf_counter() - began, time.perf_counter()
             yield replace(row, **asdict(found), train_seconds=seconds)
 
-    def _study(self, step: Step) -> OptunaStudy:
+    def study(self, step: Step) -> OptunaStudy:
         """The Optuna study of a step, which goes on only where it asks what it did."""
         path, file = self.folder.path, self.folder.file
         study = find_study(path, file.search.storage, step.name)

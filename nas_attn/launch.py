@@ -18,6 +18,7 @@ from nas_attn.space import Architecture, InputError, parse
 from nas_attn.study import StudyFolder, check_images, hold, read_facts, storage_faults_told, terminable
 from nas_attn.training import load_data, score
 from nas_attn.treatment import read_weights, weights_file
+from nas_attn.verdict import Verdict, read_verdict, run_verdict
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,25 @@ class Study:
         """
         with self._held():
             return run_audit(Chain.open(self.folder, jobs, watch), networks, seeds)
+
+    def verdict(
+        self,
+        seeds: int | None = None,
+        *,
+        minutes: float | None = None,
+        train: bool = True,
+        jobs: int = 1,
+        watch: Watch | None = None,
+    ) -> Verdict:
+        """Whether attention pays, after training what its best network has to be held against, as `run_verdict` says.
+
+        Rows that are there are reused, and what was interrupted goes on with the next call; without `train`, only they
+        count. Raises as `run` does, and as `run_verdict` and `read_verdict`.
+        """
+        if not train:
+            return read_verdict(self.folder, minutes)
+        with self._held():
+            return run_verdict(Chain.open(self.folder, jobs, watch), seeds, minutes)
 
     def table(self) -> pd.DataFrame:
         """One row an architecture, indexed by key, in the order of first trial."""

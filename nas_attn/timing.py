@@ -50,20 +50,22 @@ class Timing:
     target: Latency
     device: torch.device
     readings: Readings
+    beside: "Timing | None" = None
+    """Whose bare network every other one is timed in turn with; without it, its own."""
 
     def known(self, architecture: Architecture) -> LatencyReading | None:
         """What was measured on this host before, or nothing."""
         return self.readings.get(self._question(architecture))
 
     def measure(self, architecture: Architecture) -> LatencyReading:
-        """The latency of the untrained network, in turn with the bare network, whose first reading sets the unit.
+        """The latency of the untrained network, in turn with a bare network, whose first reading sets the unit.
 
         Raises `InputError` where not even the bare network can run on the target, and as `measure_latency` does.
         """
         with alone_on_this_host():
             reading = self.known(architecture)
             if reading is None:
-                reference = self._reference() if architecture.placements else None
+                reference = self._reference() if architecture.placements or self.beside else None
                 reading = self._timed(architecture, reference)
                 self.readings.put(self._question(architecture), reading)
             return reading
@@ -72,6 +74,8 @@ class Timing:
         return measure_latency(self._build(architecture), self.image, self.target, self.device, reference)
 
     def _reference(self) -> Reference:
+        if self.beside is not None:
+            return self.beside._reference()
         bare = Architecture()
         try:
             return Reference(self._bare_pass, self.measure(bare).median_ms)

@@ -19,7 +19,7 @@ from .mobilenet import MobileNetV2
 from .resnet import CifarResNet
 from .vgg import VGG
 from .weights import load_backbone_weights
-from .width import narrowed
+from .width import scaled, wider
 
 
 class Network(Protocol):
@@ -66,8 +66,9 @@ __all__ = [
     "construction",
     "is_foreign",
     "load_backbone_weights",
-    "narrowed",
     "network",
     "plan",
+    "scaled",
     "sites",
+    "wider",
 ]

@@ -1,4 +1,4 @@
-"""The same network with fewer channels, for networks that take a `width`."""
+"""The same network with fewer or more channels, for networks that take a `width`."""
 
 from inspect import Parameter, signature
 
@@ -7,22 +7,41 @@ from nas_attn.space import InputError
 
 from .builtin import BACKBONES
 
+_FINENESS = 16
+"""How many widths that are factors lie between a network and one twice as wide; finer ones round to the same."""
 
-def narrowed(backbone: Backbone, share: float) -> Backbone:
+
+def scaled(backbone: Backbone, share: float) -> Backbone:
     """The backbone with this share of its `width`: a whole number of channels, or a factor, as it takes it.
 
     Raises `InputError` where it takes none, or none that can be shared.
     """
     if share == 1:
         return backbone
-    usual = _usual_width(backbone)
-    width = dict(backbone.arguments).get("width", usual)
-    if isinstance(width, bool) or not isinstance(width, int | float):
+    width = _width(backbone)
+    if width is None:
         raise InputError(f"width: found {share:g}; {backbone.name} takes no `width` that a share could be taken of")
-    narrow = max(1, round(share * width)) if isinstance(width, int) else share * width
+    other = max(1, round(share * width)) if isinstance(width, int) else share * width
     return backbone.model_copy(
-        update={"arguments": tuple(sorted({**dict(backbone.arguments), "width": narrow}.items()))}
+        update={"arguments": tuple(sorted({**dict(backbone.arguments), "width": other}.items()))}
     )
+
+
+def wider(backbone: Backbone) -> list[float]:
+    """The shares of its `width` at which a backbone is another network, up to 2; none where it takes no `width`.
+
+    >>> wider(Backbone(name="resnet8", arguments={"width": 4}))
+    [1.25, 1.5, 1.75, 2.0]
+    """
+    width = _width(backbone)
+    parts = width if isinstance(width, int) else 0 if width is None else _FINENESS
+    return [1 + part / parts for part in range(1, parts + 1)]
+
+
+def _width(backbone: Backbone) -> int | float | None:
+    """What a share can be taken of."""
+    width = dict(backbone.arguments).get("width", _usual_width(backbone))
+    return width if isinstance(width, int | float) and not isinstance(width, bool) else None
 
 
 def _usual_width(backbone: Backbone) -> object:

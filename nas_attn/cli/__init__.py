@@ -9,7 +9,7 @@ import typer
 from nas_attn.space import InputError
 
 from .spaces import kinds, sites, space
-from .studies import audit, export, front, report, search
+from .studies import audit, export, front, report, search, verdict
 
 app = typer.Typer(
     name="nas-attn",
@@ -38,7 +38,7 @@ def door(
     """Which attention, at which place of a CNN, is worth its cost? Search, compare, export."""
 
 
-for command in (kinds, sites, space, search, front, report, audit, export):
+for command in (kinds, sites, space, search, front, report, audit, verdict, export):
     app.command()(command)
 
 

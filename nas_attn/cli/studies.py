@@ -78,6 +78,39 @@ def audit(
         screen.print(f"Written: {path}", soft_wrap=True)
 
 
+def verdict(
+    study: StudyPath,
+    seeds: Annotated[
+        int | None,
+        typer.Option(min=2, help="How often each is trained, at least.", show_default="as the final step, at least 3"),
+    ] = None,
+    jobs: Jobs = 1,
+    minutes: Annotated[
+        float | None, typer.Option(min=0, help="Say what so many more minutes of training would settle.")
+    ] = None,
+    no_train: Annotated[bool, typer.Option("--no-train", help="Only conclude from the rows that are there.")] = False,
+) -> None:
+    """Say in words and numbers whether any attention pays in a study, and how sure that is.
+
+    The most promising network is held against the bare one, against itself without one of its placements at a time,
+    and against plain networks at its price, which are a little wider; all are trained as the winner will be, with the
+    same seeds. Writes verdict.csv and verdict.svg into the study's folder. Rows that are there are reused, and what is
+    interrupted goes on with the same command.
+    """
+    screen = console()
+    if not no_train:
+        screen.print(f"{study}: its most promising network is held against others at its price", soft_wrap=True)
+
+    from nas_attn.launch import open_study
+
+    with watched(screen, f"nas-attn verdict {study}", steps=True) as watch:
+        found = open_study(study).verdict(seeds, minutes=minutes, train=not no_train, jobs=jobs, watch=watch)
+    for sentence in found.sentences:
+        screen.print(sentence, soft_wrap=True)
+    for path in found.files:
+        screen.print(f"Written: {path}", soft_wrap=True)
+
+
 def front(
     study: StudyPath,
     csv: Annotated[Path | None, typer.Option(help="Also write the rows of the front to this CSV file.")] = None,

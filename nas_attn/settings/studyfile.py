@@ -161,6 +161,11 @@ class StudyFile(Settings):
         """The chain with everything said: one step, `final`, where the file names none."""
         return resolve(self.chain, self.final, self.recipe, self.base_recipe, self.search.trials)
 
+    def final_step(self, networks: int, seeds: int) -> Step:
+        """The step that trains so many networks as the winner will be trained, whatever the chain says."""
+        full = Step(proxy="final", seeds=seeds, networks=networks)
+        return resolve((full,), self.final, self.recipe, self.base_recipe, self.search.trials)[0]
+
 
 def _toml(value: Any) -> str:
     """A text or a truth value as a file spells it."""

@@ -13,6 +13,7 @@ from .record import (
     write_asked,
     write_prediction,
 )
+from .rivals import RIVALS, train_rivals
 from .samplers import SAMPLERS
 from .screen import OnProgress, Score, screen
 from .search import Evaluator, OnRow, Search
@@ -20,6 +21,7 @@ from .storage import OptunaStudy, begin_study, find_study, hold, storage_faults_
 from .tables import Table, load_table
 
 __all__ = [
+    "RIVALS",
     "SAMPLERS",
     "KnownCostSampler",
     "Evaluator",
@@ -44,6 +46,7 @@ __all__ = [
     "storage_faults_told",
     "storage_url",
     "terminable",
+    "train_rivals",
     "write_asked",
     "write_prediction",
 ]

@@ -14,6 +14,7 @@ from nas_attn.space import InputError, allowed
 
 from .affordable import over_budget
 from .record import is_begun, read_prediction, read_rows
+from .rivals import RIVALS
 from .storage import find_study
 
 
@@ -57,6 +58,11 @@ class StudyFolder:
         names = dict.fromkeys([*(step.name for step in self.file.steps), FINAL])
         begun = (study for name in names if (study := self._begun(name)) is not None)
         return [row for study in begun for row in self._rows_of(study)]
+
+    def rivals(self) -> list[Evaluation]:
+        """Every row of plain networks that are no part of the space, dear ones too, for none of them is chosen."""
+        study = self._begun(RIVALS)
+        return [] if study is None else [*read_rows(study).values()]
 
     def table(self, step: str | None = None) -> pd.DataFrame:
         """One row an architecture, over its seeds, in the order of first trial."""

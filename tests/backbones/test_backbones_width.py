@@ -1,6 +1,6 @@
 import pytest
 
-from nas_attn.backbones import narrowed, network
+from nas_attn.backbones import network, scaled, wider
 from nas_attn.settings import Backbone
 from nas_attn.space import InputError
 
@@ -11,22 +11,22 @@ def first_channels(backbone):
 
 @pytest.mark.parametrize(("arguments", "share", "channels"), [({}, 0.5, 8), ({"width": 12}, 0.25, 3), ({}, 0.01, 1)])
 def test_a_residual_network_keeps_a_share_of_its_channels(arguments, share, channels):
-    assert first_channels(narrowed(Backbone(name="resnet8", arguments=arguments), share)) == channels
+    assert first_channels(scaled(Backbone(name="resnet8", arguments=arguments), share)) == channels
 
 
 def test_a_width_that_is_a_factor_is_multiplied():
-    narrow = narrowed(Backbone(name="mobilenetv2_small_images", arguments={"width": 0.5}), 0.5)
+    narrow = scaled(Backbone(name="mobilenetv2_small_images", arguments={"width": 0.5}), 0.5)
     assert dict(narrow.arguments) == {"width": 0.25}
 
 
 def test_the_whole_width_is_the_backbone_itself():
     backbone = Backbone(name="vgg11")
-    assert narrowed(backbone, 1.0) is backbone
+    assert scaled(backbone, 1.0) is backbone
 
 
 def test_other_arguments_stay():
     backbone = Backbone(name="mobilenetv2", arguments={"strides": [1, 1, 1, 2, 2, 1, 2, 1]})
-    assert dict(narrowed(backbone, 0.5).arguments) == {"strides": (1, 1, 1, 2, 2, 1, 2, 1), "width": 0.5}
+    assert dict(scaled(backbone, 0.5).arguments) == {"strides": (1, 1, 1, 2, 2, 1, 2, 1), "width": 0.5}
 
 
 def slim(*, in_channels, classes, width=10):
@@ -35,10 +35,10 @@ def slim(*, in_channels, classes, width=10):
 
 def test_a_network_of_the_users_own_is_narrowed_by_its_own_width():
     named = Backbone(name=f"{__name__}:slim")
-    assert dict(narrowed(named, 0.5).arguments) == {"width": 5}
+    assert dict(scaled(named, 0.5).arguments) == {"width": 5}
 
 
 @pytest.mark.parametrize("name", ["vgg11", "timm:resnet18"])
 def test_a_network_without_a_width_is_refused(name):
     with pytest.raises(InputError, match=f"width: found 0.5; {name} takes no `width`"):
-        narrowed(Backbone(name=name), 0.5)
+        scaled(Backbone(name=name), 0.5)

@@ -1,0 +1,45 @@
+"""Plain networks that are no part of a space, but trained to hold its networks against: their rows stand apart."""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+
+import optuna
+
+from nas_attn.results import Evaluation
+
+from .record import read_rows, write_rows
+from .search import Evaluator
+
+RIVALS = "final-rivals"
+"""What keeps their rows beside the steps; no step can be called so."""
+
+OnRival = Callable[[Evaluation], None]
+"""Called with each row that was trained."""
+
+
+def train_rivals(
+    study: optuna.Study, rows: Iterable[Evaluation], evaluator: Evaluator, on_row: OnRival = lambda _row: None
+) -> None:
+    """Train these rows, each for its seed, and write each down once it is known.
+
+    Whatever is raised meanwhile, `KeyboardInterrupt` among it, what is finished is written down first.
+    """
+    waiting, running = deque(rows), set[Future[Evaluation]]()
+    try:
+        while waiting or running:
+            while waiting and len(running) < evaluator.jobs:
+                running.add(evaluator.train(waiting.popleft()))
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                _write(study, future.result())
+                running.remove(future)
+                on_row(future.result())
+    except BaseException:
+        for future in running:
+            if not future.cancel() and future.done() and future.exception() is None:
+                _write(study, future.result())
+        raise
+
+
+def _write(study: optuna.Study, row: Evaluation) -> None:
+    write_rows(study, [row], len(read_rows(study)))
