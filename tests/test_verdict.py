@@ -10,7 +10,7 @@ import nas_attn
 from nas_attn.chain import Watch
 from nas_attn.ledger import open_ledger
 from nas_attn.settings import Backbone
-from nas_attn.space import InputError, parse
+from nas_attn.space import parse
 from nas_attn.study import StudyFolder
 
 COUNTED = STUDY.replace('space = "space.toml"', 'space = "space.toml"\nobjectives = ["accuracy", "flops"]')

@@ -1,6 +1,6 @@
 import pytest
 
-from nas_attn.backbones import network, scaled, wider
+from nas_attn.backbones import network, scaled
 from nas_attn.settings import Backbone
 from nas_attn.space import InputError
 
