@@ -55,20 +55,22 @@ def effects(table: nas_attn.Table) -> list[dict[str, Any]]:
 
 
 def shares(values: Numbers) -> dict[str, float]:
-    """Of the variance between networks, with the noise taken off, what one slot, two and more decide together."""
+    """Of the variance between networks, what one slot decides, and two and more together.
+
+    What chance does to an answer it does to all networks that have it, since they share the initial weights of a seed;
+    so a variance is the mean product of what two different seeds say, in which no chance is left. It may be negative.
+    """
     slots, seeds = values.ndim - 1, values.shape[-1]
-    means, flat = values.mean(axis=-1), values.reshape(-1, seeds)
-    noise = components(flat).noise ** 2 / seeds
-    terms: dict[tuple[int, ...], Numbers] = {(): means.mean(keepdims=True)}
+    terms: dict[tuple[int, ...], Numbers] = {(): values.mean(axis=(*range(slots),), keepdims=True)}
     found: Counter[str] = Counter()
     for order in range(1, slots + 1):
         for chosen in combinations(range(slots), order):
             others = tuple(slot for slot in range(slots) if slot not in chosen)
             below = [term for inner, term in terms.items() if {*inner} < {*chosen}]
-            terms[chosen] = means.mean(axis=others, keepdims=True) - sum(below)
-            freedom = math.prod(means.shape[slot] - 1 for slot in chosen)
-            squares = float((terms[chosen] ** 2).sum()) * means.size / terms[chosen].size
-            found[f"{order} slot{'s together' if order > 1 else ''}"] += squares - freedom * noise  # type: ignore[assignment]
+            terms[chosen] = values.mean(axis=others, keepdims=True) - sum(below)
+            flat = terms[chosen].reshape(-1, seeds)
+            products = (flat.sum(axis=1) ** 2 - (flat**2).sum(axis=1)) / (seeds * (seeds - 1))
+            found[f"{order} slot{'s together' if order > 1 else ''}"] += float(products.mean())  # type: ignore[assignment]
     whole = sum(found.values())
     return {name: share / whole for name, share in found.items()}
 
@@ -128,7 +130,8 @@ def told(table: nas_attn.Table) -> None:
     print(f"between networks {found.between:.2f} points, one training's noise {found.noise:.2f}, p {found.p:.1e}")
     print(f"two seeds agree at {limit.agreement}; means of all seeds are reliable to {limit.reliability}")
     print(
-        "of the variance between networks: " + ", ".join(f"{name} {part:.0%}" for name, part in shares(values).items())
+        "of the variance between networks: "
+        + ", ".join(f"{name} {round(part, 2) + 0.0:.0%}" for name, part in shares(values).items())
     )
     for one in effects(table):
         print(f"  {one['slot']:14} {one['what']:34} {one['mean']:+.2f} ({one['low']:+.2f} to {one['high']:+.2f})")
