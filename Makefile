@@ -11,9 +11,10 @@ STUDY := studies/digits
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1@\2/p' $(MAKEFILE_LIST) | column -t -s @
 
-demo: .venv/user ## install, then search, front, report and export of studies/digits
+demo: .venv/user ## install, then search, front, verdict, report and export of studies/digits
 	$(BIN)/nas-attn search $(STUDY)
 	$(BIN)/nas-attn front $(STUDY)
+	$(BIN)/nas-attn verdict $(STUDY)
 	$(BIN)/nas-attn report $(STUDY)
 	$(BIN)/nas-attn export $(STUDY) $(STUDY)/exported
 
