@@ -40,6 +40,23 @@ class Digits(_Split):
     kind: Literal["digits"] = "digits"
 
 
+class Planted(_Split):
+    """Images made here, one channel, 8 rows, whose two classes only coordinate or triplet attention tells apart.
+
+    It helps at one place of a network, to see a search find it: where three columns are too few and rows not yet
+    pooled. That holds for networks that see at most `gap` columns at once. The classes tell whether the same words
+    share a line; `nas_attn/training/planted.py` says why nothing else finds out.
+    """
+
+    kind: Literal["planted"] = "planted"
+    images: int = Field(1200, ge=16, strict=True)
+    """How many, half of them of each class."""
+    gap: int = Field(6, ge=2, strict=True)
+    """Columns between words, which are 4 wide; an image is 16 + 5 gap columns wide."""
+    seed: int = Field(0, ge=0, strict=True)
+    """Fixes the images."""
+
+
 class ImageFolder(_Files):
     """A folder with a sub-folder of images for each class."""
 
@@ -87,7 +104,9 @@ class DataModule(Settings):
         return module
 
 
-DataSource = Annotated[Digits | ImageFolder | Parquet | Torchvision | DataModule, Field(discriminator="kind")]
+DataSource = Annotated[
+    Digits | Planted | ImageFolder | Parquet | Torchvision | DataModule, Field(discriminator="kind")
+]
 """Where the images of a study come from."""
 
 

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
-from nas_attn.settings import DataModule, DataSource, Digits, ImageFolder, Parquet, Torchvision
+from nas_attn.settings import DataModule, DataSource, Digits, ImageFolder, Parquet, Planted, Torchvision
 from nas_attn.space import InputError
 
 from .folder import open_folder
@@ -16,10 +16,11 @@ from .images import ImageData, Part, spread
 from .module import open_module
 from .parquet import open_parquet
 from .pixels import size
+from .planted import planted
 from .published import open_published
 from .split import split
 
-_Held = Digits | ImageFolder | Parquet | Torchvision
+_Held = Digits | Planted | ImageFolder | Parquet | Torchvision
 
 
 def load_data(source: DataSource, folder: Path) -> ImageData:
@@ -35,7 +36,7 @@ def load_data(source: DataSource, folder: Path) -> ImageData:
     gallery, apart = _open(source, folder)
     if len(gallery.class_names) < 2:
         raise InputError(f"{gallery.where}: has one class, {gallery.class_names[0]!r}; there must be two or more")
-    limit = None if isinstance(source, Digits) else source.limit
+    limit = None if isinstance(source, Digits | Planted) else source.limit
     rows = split(gallery, source.validation, source.test if apart is None else 0.0, source.split_seed, limit)
     train, validation, test = _parts(gallery, rows)
     if apart is not None:
@@ -48,6 +49,8 @@ def _open(source: _Held, folder: Path) -> tuple[Gallery, Gallery | None]:
     """What a source holds, and the test images that stand apart, if they do."""
     if isinstance(source, Digits):
         return _digits(), None
+    if isinstance(source, Planted):
+        return planted(source), None
     if isinstance(source, Torchvision):
         return open_published(folder / source.path, source)
     gallery = _open_files(source, folder / source.path)

@@ -1,0 +1,63 @@
+"""Images whose classes only one kind of attention tells apart, at one place: a truth that a search has to find.
+
+Two lines of an image hold two words each, far apart: two words are a bright dot before a dark one, two a dark dot before
+a bright one. In one class words on a line are the same, in the other they differ.
+
+Why little helps, in a network that sees too few columns at once to see two words (`gap` apart, and on either line no
+word stands above another) and adds up what it finds: whatever it finds is one of the same four words, in both classes,
+so that sums and means over an image, and all that attention makes of such means, are the same. So are weights that
+depend on what is near a position, and sums over all positions that know no lines.
+
+What helps is a mean over each line that then weighs that line, as of coordinate attention (or triplet attention): two
+same words on a line make each other's weight, and the sum over lines of a product is no sum over words. It has to stand
+where a word is seen as a whole, for all narrower than its four columns is on each line twice, in both classes; and where
+lines are still apart, before rows are pooled. A convolution's padding tells how high a line stands, which in principle
+would help others a little.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nas_attn.settings import Planted
+
+from .gallery import Gallery
+
+_WORD = 4
+"""Columns from the first dot of a word to its last."""
+
+_LINES_APART = 4
+"""Rows from one line to the other: half the height, so that neither is known by where it stands to the other."""
+
+_GREY, _CONTRAST, _NOISE = 128, 100, 8
+"""Of 255: the paper, how much brighter or darker a dot is, and the standard deviation that every pixel has."""
+
+
+def planted(source: Planted) -> Gallery:
+    """As many images as are asked for, the classes in turn, all fixed by the seed, (1, 8, 16 + 5 gap) each."""
+    rng = np.random.default_rng(source.seed)
+    labels = np.arange(source.images, dtype=np.int64) % 2
+    images = _drawn(*_words(labels, rng), source.gap, rng)
+    return Gallery("planted", ("different", "same"), labels, lambda rows: images[rows])
+
+
+def _words(labels: NDArray[np.int64], rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """From left to right, each word's brightness first to last, 1 or -1, and its line, 0 or 1; both (images, 4)."""
+    words, lines = np.array([1, 1, -1, -1]), np.array([[0, 1, 0, 1], [0, 0, 1, 1]])
+    order = rng.permuted(np.tile(np.arange(4), (len(labels), 1)), axis=1)
+    swapped = rng.integers(0, 2, (len(labels), 1))
+    return words[order], lines[labels[:, None], order] ^ swapped
+
+
+def _drawn(
+    words: NDArray[np.int64], lines: NDArray[np.int64], gap: int, rng: np.random.Generator
+) -> NDArray[np.uint8]:
+    """The images, with words at least `gap` columns apart, and half of that from the border."""
+    images = len(words)
+    play = np.sort(rng.integers(0, gap, (images, 4), endpoint=True), axis=1)
+    columns = gap // 2 + play + np.arange(4) * (_WORD + gap)
+    rows = rng.integers(0, _LINES_APART, (images, 1)) + lines * _LINES_APART
+    pixels = rng.normal(_GREY, _NOISE, (images, 2 * _LINES_APART, 4 * _WORD + 5 * gap))
+    which = np.arange(images)[:, None]
+    pixels[which, rows, columns] += _CONTRAST * words
+    pixels[which, rows, columns + _WORD - 1] -= _CONTRAST * words
+    return np.rint(pixels).clip(0, 255).astype(np.uint8)[:, None]
