@@ -104,9 +104,7 @@ class DataModule(Settings):
         return module
 
 
-DataSource = Annotated[
-    Digits | Planted | ImageFolder | Parquet | Torchvision | DataModule, Field(discriminator="kind")
-]
+DataSource = Annotated[Digits | Planted | ImageFolder | Parquet | Torchvision | DataModule, Field(discriminator="kind")]
 """Where the images of a study come from."""
 
 

@@ -1,7 +1,7 @@
 """Images whose classes only one kind of attention tells apart, at one place: a truth that a search has to find.
 
-Two lines of an image hold two words each, far apart: two words are a bright dot before a dark one, two a dark dot before
-a bright one. In one class words on a line are the same, in the other they differ.
+Two lines of an image hold two words each, far apart: two words are a bright dot before a dark one, two a dark dot
+before a bright one. In one class words on a line are the same, in the other they differ.
 
 Why little helps, in a network that sees too few columns at once to see two words (`gap` apart, and on either line no
 word stands above another) and adds up what it finds: whatever it finds is one of the same four words, in both classes,
@@ -9,10 +9,10 @@ so that sums and means over an image, and all that attention makes of such means
 depend on what is near a position, and sums over all positions that know no lines.
 
 What helps is a mean over each line that then weighs that line, as of coordinate attention (or triplet attention): two
-same words on a line make each other's weight, and the sum over lines of a product is no sum over words. It has to stand
-where a word is seen as a whole, for all narrower than its four columns is on each line twice, in both classes; and where
-lines are still apart, before rows are pooled. A convolution's padding tells how high a line stands, which in principle
-would help others a little.
+same words on a line make each other's weight, and the sum over lines of a product is no sum over words. It has to
+stand where a word is seen as a whole, for all narrower than its four columns is on each line twice, in both classes;
+and where lines are still apart, before rows are pooled. A convolution's padding tells how high a line stands, which in
+principle would help others a little.
 """
 
 import numpy as np
@@ -48,9 +48,7 @@ def _words(labels: NDArray[np.int64], rng: np.random.Generator) -> tuple[NDArray
     return words[order], lines[labels[:, None], order] ^ swapped
 
 
-def _drawn(
-    words: NDArray[np.int64], lines: NDArray[np.int64], gap: int, rng: np.random.Generator
-) -> NDArray[np.uint8]:
+def _drawn(words: NDArray[np.int64], lines: NDArray[np.int64], gap: int, rng: np.random.Generator) -> NDArray[np.uint8]:
     """The images, with words at least `gap` columns apart, and half of that from the border."""
     images = len(words)
     play = np.sort(rng.integers(0, gap, (images, 4), endpoint=True), axis=1)
