@@ -6,7 +6,7 @@ import pytest
 from small_study import CHAIN, SPACE, STUDY, told
 
 import nas_attn
-from nas_attn.chain import Chain
+from nas_attn.chain import Chain, Watch
 from nas_attn.space import InputError, parse
 from nas_attn.study import StudyFolder
 
