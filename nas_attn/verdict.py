@@ -19,7 +19,7 @@ from nas_attn.results.pictures import write_picture
 from nas_attn.results.rival import PRICES
 from nas_attn.settings import FINAL, Backbone, Step, StudyFile
 from nas_attn.space import Architecture, InputError, SearchSpace, parse
-from nas_attn.study import RIVALS, OptunaStudy, StudyFolder, read_rows, read_slots, train_rivals
+from nas_attn.study import RIVALS, OptunaStudy, StudyFolder, read_held, read_rows, read_slots, train_rivals, write_held
 
 _SEEDS = 3  # at least, for noise to be known a little
 _ROUNDS = 3  # in which another network may turn out to be the most promising one
@@ -47,13 +47,19 @@ def run_verdict(chain: Chain, seeds: int | None = None, minutes: float | None = 
     held: set[str] = set()
     unmatched: list[str] = []
     found = _found(chain.folder, minutes)
+    study = chain.study(chain.folder.file.final_step(1, 1).model_copy(update={"name": RIVALS}))
+    leader = found.first(read_held(study))
     for _ in range(_ROUNDS):
-        found = _seeded(chain, found, seeds)
-        if found.leader is None or found.leader.key in held:
+        if leader is None:
+            found = _seeded(chain, found, seeds)
+            leader = found.leader
+        if leader is None or leader.key in held:
             break
-        held.add(found.leader.key)
-        unmatched = _hold(chain, found, found.leader, seeds)
-        found = _found(chain.folder, minutes)
+        held.add(leader.key)
+        write_held(study, leader.key)
+        unmatched = _hold(chain, study, found, leader, seeds)
+        write_held(study, "")
+        found, leader = _found(chain.folder, minutes), None
     return _written(chain.folder, found.conclusion, unmatched)
 
 
@@ -83,7 +89,11 @@ class _Found:
     @property
     def leader(self) -> Evaluation | None:
         """The first training of the most promising network."""
-        rows = (row for row in self.rows if row.key == self.conclusion.leader and row.state == "complete")
+        return self.first(self.conclusion.leader)
+
+    def first(self, key: str | None) -> Evaluation | None:
+        """The first training of a network; None where it was not trained."""
+        rows = (row for row in self.rows if row.key == key and row.state == "complete")
         return min(rows, key=lambda row: row.seed, default=None)
 
 
@@ -120,11 +130,11 @@ def _seeded(chain: Chain, found: _Found, asked: int | None) -> _Found:
     return found
 
 
-def _hold(chain: Chain, found: _Found, leader: Evaluation, asked: int | None) -> list[str]:
+def _hold(chain: Chain, study: OptunaStudy, found: _Found, leader: Evaluation, asked: int | None) -> list[str]:
     """Train what a network has to be held against, and say why where some of it cannot be."""
     seeds = _seeds(chain, found, leader, asked)
     _train(chain, found, [*_without_one(chain.space, parse(leader.architecture))], seeds)
-    return _hold_to_rivals(chain, leader, seeds)
+    return _hold_to_rivals(chain, study, leader, seeds)
 
 
 def _seeds(chain: Chain, found: _Found, leader: Evaluation, asked: int | None) -> int:
@@ -155,7 +165,7 @@ def _without_one(space: SearchSpace, architecture: Architecture) -> Iterable[Arc
             yield Architecture(left)
 
 
-def _hold_to_rivals(chain: Chain, leader: Evaluation, seeds: int) -> list[str]:
+def _hold_to_rivals(chain: Chain, study: OptunaStudy, leader: Evaluation, seeds: int) -> list[str]:
     """Train plain networks at a network's prices, and say why where there are none."""
     name, widths = chain.backbone.name, wider(chain.backbone)
     if not widths:
@@ -164,7 +174,6 @@ def _hold_to_rivals(chain: Chain, leader: Evaluation, seeds: int) -> list[str]:
         return [f"It is held against no plain network at its price, as the weights of {name} are of one width."]
     matching = _matching([_Plain(chain, share) for share in widths], leader, _prices(chain.folder.file))
     step = chain.folder.file.final_step(len(matching), seeds)
-    study = chain.study(step.model_copy(update={"name": RIVALS}))
     if matching:
         chain.watch.on_step(step.model_copy(update={"name": "rivals"}))
     return [told for done, plain in enumerate(matching) if (told := plain.train(study, step, done))]

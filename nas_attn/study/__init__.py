@@ -12,7 +12,7 @@ from .record import (
     write_asked,
     write_prediction,
 )
-from .rivals import RIVALS, train_rivals
+from .rivals import RIVALS, read_held, train_rivals, write_held
 from .samplers import SAMPLERS
 from .screen import OnProgress, Score, screen
 from .search import Evaluator, OnRow, Search
@@ -34,6 +34,7 @@ __all__ = [
     "hold",
     "promoted",
     "read_facts",
+    "read_held",
     "read_prediction",
     "read_rows",
     "read_slots",
@@ -43,5 +44,6 @@ __all__ = [
     "terminable",
     "train_rivals",
     "write_asked",
+    "write_held",
     "write_prediction",
 ]

@@ -64,7 +64,7 @@ def test_a_network_whose_width_is_a_factor_grows_with_each_step():
     with torch.device("meta"):
         networks = [
             network(scaled(backbone, share))(in_channels=3, classes=10, insert=lambda site: None)
-            for share in [1.0, *wider(backbone)]
+            for share in [1.0, *wider(backbone)[:3]]
         ]
     sizes = [sum(parameter.numel() for parameter in built.parameters()) for built in networks]
     assert sizes == sorted(set(sizes))

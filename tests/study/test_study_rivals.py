@@ -6,6 +6,7 @@ from dataclasses import replace
 import optuna
 import pytest
 from fakes import FakeEvaluator, begun, search, study_file
+from small_study import told
 
 from nas_attn.space import Architecture
 from nas_attn.study import RIVALS, StudyFolder, train_rivals
@@ -19,7 +20,7 @@ def rows(seeds=3):
 
 
 def result(row):
-    return replace(row, state="complete", accuracy=0.5 + row.seed / 100, loss=1.0)
+    return replace(row, state="complete", accuracy=0.5 + row.seed / 100, loss=1.0, train_loss=0.5)
 
 
 class Single:
@@ -59,10 +60,10 @@ class Paired:
 def test_rivals_are_kept_apart_from_the_networks_of_the_space(tmp_path):
     search(tmp_path, FakeEvaluator(), file=FILE).run(3)
     before = StudyFolder(tmp_path, FILE).table()
-    told = []
-    train_rivals(begun(tmp_path, FILE, step=RIVALS), rows(), Paired(), told.append)
+    heard = []
+    train_rivals(begun(tmp_path, FILE, step=RIVALS), rows(), Paired(), heard.append)
     folder = StudyFolder(tmp_path, FILE)
-    assert folder.rivals() == [result(row) for row in rows()] == sorted(told, key=lambda row: (row.key, row.seed))
+    assert told(folder.rivals()) == told(heard) == told(map(result, rows()))
     assert folder.table().equals(before)
     assert {row.role for row in folder.all_rows()} == {"baseline"}
     assert len(optuna.load_study(study_name=RIVALS, storage=f"sqlite:///{tmp_path}/study.db").trials) == 0
