@@ -19,7 +19,7 @@ from nas_attn.results.pictures import write_picture
 from nas_attn.results.rival import PRICES
 from nas_attn.settings import FINAL, Backbone, Step, StudyFile
 from nas_attn.space import Architecture, InputError, SearchSpace, parse
-from nas_attn.study import RIVALS, OptunaStudy, StudyFolder, read_rows, read_slots, train_rivals
+from nas_attn.study import RIVALS, OptunaStudy, StudyFolder, read_held, read_rows, read_slots, train_rivals, write_held
 
 _SEEDS = 3  # at least, for noise to be known a little
 _ROUNDS = 3  # in which another network may turn out to be the most promising one
@@ -46,13 +46,21 @@ def run_verdict(chain: Chain, seeds: int | None = None, minutes: float | None = 
     """
     held: set[str] = set()
     unmatched: list[str] = []
+    found = _found(chain.folder, minutes)
+    study = chain.study(chain.folder.file.final_step(1, 1).model_copy(update={"name": RIVALS}))
+    leader = found.first(read_held(study))
     for _ in range(_ROUNDS):
-        leader = _concluded(chain.folder).leader
-        if leader is None or leader in held:
+        if leader is None:
+            found = _seeded(chain, found, seeds)
+            leader = found.leader
+        if leader is None or leader.key in held:
             break
-        held.add(leader)
-        unmatched = _hold(chain, leader, seeds)
-    return _written(chain.folder, _concluded(chain.folder, minutes), unmatched)
+        held.add(leader.key)
+        write_held(study, leader.key)
+        unmatched = _hold(chain, study, found, leader, seeds)
+        write_held(study, "")
+        found, leader = _found(chain.folder, minutes), None
+    return _written(chain.folder, found.conclusion, unmatched)
 
 
 def read_verdict(folder: StudyFolder, minutes: float | None = None) -> Verdict:
@@ -60,7 +68,7 @@ def read_verdict(folder: StudyFolder, minutes: float | None = None) -> Verdict:
 
     Raises `InputError` where no network was trained as the winner will be, or each of them with one seed.
     """
-    found = _concluded(folder, minutes)
+    found = _found(folder, minutes).conclusion
     if max(found.comparison.trainings.counts) < 2:
         raise InputError(
             f"{folder.path}: every network was trained with one seed, which tells nothing of noise; "
@@ -69,20 +77,36 @@ def read_verdict(folder: StudyFolder, minutes: float | None = None) -> Verdict:
     return _written(folder, found, [])
 
 
-def _final_rows(folder: StudyFolder) -> list[Evaluation]:
+@dataclass(frozen=True)
+class _Found:
+    """What is known at a time."""
+
+    rows: Sequence[Evaluation]
+    """Those of networks of the space that were trained as the winner will be."""
+    conclusion: Conclusion
+    minutes: float | None
+
+    @property
+    def leader(self) -> Evaluation | None:
+        """The first training of the most promising network."""
+        return self.first(self.conclusion.leader)
+
+    def first(self, key: str | None) -> Evaluation | None:
+        """The first training of a network; None where it was not trained."""
+        rows = (row for row in self.rows if row.key == key and row.state == "complete")
+        return min(rows, key=lambda row: row.seed, default=None)
+
+
+def _found(folder: StudyFolder, minutes: float | None) -> _Found:
     rows = [row for row in folder.all_rows() if row.step == FINAL]
     if not any(row.state == "complete" for row in rows):
         raise InputError(
             f"{folder.path}: no network was trained as the winner will be yet; `nas-attn search {folder.path}` does "
             f"so where the chain ends with {FINAL!r}, and `nas-attn audit {folder.path}` in any case"
         )
-    return rows
-
-
-def _concluded(folder: StudyFolder, minutes: float | None = None) -> Conclusion:
-    rows = _final_rows(folder)
     slots = tuple(read_slots(folder.study(FINAL)).items())
-    return conclude(rows, folder.rivals(), folder.file.objectives, minutes=minutes, slots=slots)
+    said = conclude(rows, folder.rivals(), folder.file.objectives, minutes=minutes, slots=slots)
+    return _Found(rows, said, minutes)
 
 
 def _written(folder: StudyFolder, found: Conclusion, unmatched: Sequence[str]) -> Verdict:
@@ -95,18 +119,41 @@ def _written(folder: StudyFolder, found: Conclusion, unmatched: Sequence[str]) -
     return Verdict(found, (*found.sentences, *unmatched), (table, picture) if drawn else (table,))
 
 
-def _hold(chain: Chain, key: str, seeds: int | None) -> list[str]:
+def _seeded(chain: Chain, found: _Found, asked: int | None) -> _Found:
+    """What is known once the most promising network and the bare one have all their seeds."""
+    seen: set[str] = set()
+    while (leader := found.leader) is not None and leader.key not in seen:
+        seen.add(leader.key)
+        networks = Architecture(), parse(leader.architecture)
+        if _train(chain, found, networks, _seeds(chain, found, leader, asked)):
+            found = _found(chain.folder, found.minutes)
+    return found
+
+
+def _hold(chain: Chain, study: OptunaStudy, found: _Found, leader: Evaluation, asked: int | None) -> list[str]:
     """Train what a network has to be held against, and say why where some of it cannot be."""
-    rows = _final_rows(chain.folder)
-    row = min((row for row in rows if row.key == key and row.state == "complete"), key=lambda row: row.seed)
-    architecture = parse(row.architecture)
-    networks = [*dict.fromkeys((Architecture(), architecture, *_without_one(chain.space, architecture)))]
+    seeds = _seeds(chain, found, leader, asked)
+    _train(chain, found, [*_without_one(chain.space, parse(leader.architecture))], seeds)
+    return _hold_to_rivals(chain, study, leader, seeds)
+
+
+def _seeds(chain: Chain, found: _Found, leader: Evaluation, asked: int | None) -> int:
+    """How many seeds everything has that is held together: as many as the leader or the bare network has at least."""
+    file, keys = chain.folder.file, (leader.key, Architecture().key)
+    had = [row.seed - file.seed + 1 for row in found.rows if row.key in keys]
+    usual = max([_SEEDS, *(step.seeds for step in file.steps if step.name == FINAL)])
+    return max(asked or usual, *had)
+
+
+def _train(chain: Chain, found: _Found, networks: Sequence[Architecture], seeds: int) -> bool:
+    """Train networks as the winner will be, for as many seeds, where they are not; whether any had to be."""
     file = chain.folder.file
-    asked = seeds or max(_SEEDS, *(step.seeds for step in file.steps if step.name == FINAL))
-    had = [row.seed - file.seed + 1 for row in rows if row.key in (key, Architecture().key)]
-    step = file.final_step(len(networks), max(asked, *had))
-    chain.look(step, networks)
-    return _hold_to_rivals(chain, row, step)
+    known = {(row.key, row.seed) for row in found.rows}
+    wanted = range(file.seed, file.seed + seeds)
+    missing = [each for each in networks if any((each.key, seed) not in known for seed in wanted)]
+    if missing:
+        chain.look(file.final_step(len(missing), seeds), missing)
+    return bool(missing)
 
 
 def _without_one(space: SearchSpace, architecture: Architecture) -> Iterable[Architecture]:
@@ -118,7 +165,7 @@ def _without_one(space: SearchSpace, architecture: Architecture) -> Iterable[Arc
             yield Architecture(left)
 
 
-def _hold_to_rivals(chain: Chain, leader: Evaluation, step: Step) -> list[str]:
+def _hold_to_rivals(chain: Chain, study: OptunaStudy, leader: Evaluation, seeds: int) -> list[str]:
     """Train plain networks at a network's prices, and say why where there are none."""
     name, widths = chain.backbone.name, wider(chain.backbone)
     if not widths:
@@ -126,9 +173,9 @@ def _hold_to_rivals(chain: Chain, leader: Evaluation, step: Step) -> list[str]:
     if chain.backbone.weights is not None:
         return [f"It is held against no plain network at its price, as the weights of {name} are of one width."]
     matching = _matching([_Plain(chain, share) for share in widths], leader, _prices(chain.folder.file))
-    study = chain.study(step.model_copy(update={"name": RIVALS}))
+    step = chain.folder.file.final_step(len(matching), seeds)
     if matching:
-        chain.watch.on_step(step.model_copy(update={"name": "rivals", "networks": len(matching)}))
+        chain.watch.on_step(step.model_copy(update={"name": "rivals"}))
     return [told for done, plain in enumerate(matching) if (told := plain.train(study, step, done))]
 
 

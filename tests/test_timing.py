@@ -57,6 +57,15 @@ def test_a_network_is_timed_beside_the_bare_one_whose_first_reading_is_the_unit(
     assert reading == timing.known(SE)
 
 
+def test_another_network_is_timed_beside_the_bare_one_that_it_is_compared_with(timing, bench):
+    unit = timing.measure(Architecture())
+    wide = Backbone(name="resnet8", arguments={"width": 20})
+    replace(timing, backbone=wide, beside=timing).measure(Architecture())
+    (_, none), (_, reference) = bench.timed
+    assert none is None
+    assert reference.median_ms == unit.median_ms
+
+
 def test_what_was_timed_is_not_timed_again(timing, bench):
     first = timing.measure(SE)
     again = replace(timing, readings=Readings(timing.readings.path))  # as another process would

@@ -13,7 +13,7 @@ from .record import (
     write_asked,
     write_prediction,
 )
-from .rivals import RIVALS, train_rivals
+from .rivals import RIVALS, read_held, train_rivals, write_held
 from .samplers import SAMPLERS
 from .screen import OnProgress, Score, screen
 from .search import Evaluator, OnRow, Search
@@ -39,6 +39,7 @@ __all__ = [
     "load_table",
     "promoted",
     "read_facts",
+    "read_held",
     "read_prediction",
     "read_rows",
     "read_slots",
@@ -48,5 +49,6 @@ __all__ = [
     "terminable",
     "train_rivals",
     "write_asked",
+    "write_held",
     "write_prediction",
 ]

@@ -14,6 +14,10 @@ from .search import Evaluator
 RIVALS = "final-rivals"
 """What keeps their rows beside the steps; no step can be called so."""
 
+_HELD = "held"
+
+_HELD = "held"
+
 OnRival = Callable[[Evaluation], None]
 """Called with each row that was trained."""
 
@@ -39,6 +43,16 @@ def train_rivals(
             if not future.cancel() and future.done() and future.exception() is None:
                 _write(study, future.result())
         raise
+
+
+def write_held(study: optuna.Study, key: str) -> None:
+    """Write down which network's rivals are being trained, so that they come first after a stop; empty for none."""
+    study.set_user_attr(_HELD, key)
+
+
+def read_held(study: optuna.Study) -> str:
+    """The key of the network whose rivals were being trained when all stopped; empty where there is none."""
+    return str(study.user_attrs.get(_HELD, ""))
 
 
 def _write(study: optuna.Study, row: Evaluation) -> None:

@@ -1,4 +1,5 @@
 import pytest
+import torch
 
 from nas_attn.backbones import network, scaled
 from nas_attn.settings import Backbone
@@ -42,3 +43,34 @@ def test_a_network_of_the_users_own_is_narrowed_by_its_own_width():
 def test_a_network_without_a_width_is_refused(name):
     with pytest.raises(InputError, match=f"width: found 0.5; {name} takes no `width`"):
         scaled(Backbone(name=name), 0.5)
+
+
+@pytest.mark.parametrize(
+    "backbone",
+    [
+        Backbone(name="resnet8"),
+        Backbone(name="resnet8", arguments={"width": 5}),
+        Backbone(name=f"{__name__}:slim"),
+    ],
+)
+def test_wider_networks_have_one_channel_more_each(backbone):
+    usual = dict(backbone.arguments).get("width", {"resnet8": 16}.get(backbone.name, 10))
+    widths = [dict(scaled(backbone, share).arguments)["width"] for share in wider(backbone)]
+    assert widths == list(range(usual + 1, 2 * usual + 1))
+
+
+def test_a_network_whose_width_is_a_factor_grows_with_each_step():
+    backbone = Backbone(name="mobilenetv2_small_images")
+    with torch.device("meta"):
+        networks = [
+            network(scaled(backbone, share))(in_channels=3, classes=10, insert=lambda site: None)
+            for share in [1.0, *wider(backbone)[:3]]
+        ]
+    sizes = [sum(parameter.numel() for parameter in built.parameters()) for built in networks]
+    assert sizes == sorted(set(sizes))
+    assert dict(scaled(backbone, wider(backbone)[-1]).arguments) == {"width": 2.0}
+
+
+@pytest.mark.parametrize("name", ["vgg11", "timm:resnet18"])
+def test_nothing_is_wider_than_a_network_without_a_width(name):
+    assert wider(Backbone(name=name)) == []
