@@ -18,7 +18,7 @@ from nas_attn.chain import Watch
 from nas_attn.cost import LatencyReading
 from nas_attn.ledger import open_ledger
 from nas_attn.settings import Backbone
-from nas_attn.space import parse
+from nas_attn.space import InputError, parse
 from nas_attn.study import StudyFolder
 from nas_attn.training import Score
 

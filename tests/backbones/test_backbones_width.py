@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from nas_attn.backbones import network, scaled
+from nas_attn.backbones import network, scaled, wider
 from nas_attn.settings import Backbone
 from nas_attn.space import InputError
 
