@@ -40,23 +40,6 @@ class Digits(_Split):
     kind: Literal["digits"] = "digits"
 
 
-class Planted(_Split):
-    """Images made here, one channel, 8 rows, whose two classes only coordinate or triplet attention tells apart.
-
-    It helps at one place of a network, to see a search find it: where three columns are too few and rows not yet
-    pooled. That holds for networks that see at most `gap` columns at once. The classes tell whether the same words
-    share a line; `nas_attn/training/planted.py` says why nothing else finds out.
-    """
-
-    kind: Literal["planted"] = "planted"
-    images: int = Field(1200, ge=16, strict=True)
-    """How many, half of them of each class."""
-    gap: int = Field(6, ge=2, strict=True)
-    """Columns between words, which are 4 wide; an image is 16 + 5 gap columns wide."""
-    seed: int = Field(0, ge=0, strict=True)
-    """Fixes the images."""
-
-
 class ImageFolder(_Files):
     """A folder with a sub-folder of images for each class."""
 
@@ -87,6 +70,22 @@ class Torchvision(_Many):
     """3: colour; 1: grey; without it, as the set has them."""
 
 
+class Planted(_Split):
+    """Images made here, one channel, 8 rows: two lines of two words each, which in one class are the same word twice.
+
+    A truth to see a search find: in a network that sees at most `gap` columns at once, coordinate or triplet attention
+    tells the classes apart, where four columns are seen and rows are not yet pooled; nothing else does.
+    """
+
+    kind: Literal["planted"] = "planted"
+    images: int = Field(1200, ge=16, strict=True)
+    """How many, half of them of each class."""
+    gap: int = Field(6, ge=2, strict=True)
+    """Columns between words at least; a word is 4 wide, an image 16 + 5 gap."""
+    seed: int = Field(0, ge=0, strict=True)
+    """Fixes the images."""
+
+
 class DataModule(Settings):
     """A `LightningDataModule` of the user's own, whose loaders are used as they are."""
 
@@ -104,7 +103,7 @@ class DataModule(Settings):
         return module
 
 
-DataSource = Annotated[Digits | Planted | ImageFolder | Parquet | Torchvision | DataModule, Field(discriminator="kind")]
+DataSource = Annotated[Digits | ImageFolder | Parquet | Torchvision | Planted | DataModule, Field(discriminator="kind")]
 """Where the images of a study come from."""
 
 

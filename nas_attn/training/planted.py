@@ -1,18 +1,19 @@
 """Images whose classes only one kind of attention tells apart, at one place: a truth that a search has to find.
 
-Two lines of an image hold two words each, far apart: two words are a bright dot before a dark one, two a dark dot
-before a bright one. In one class words on a line are the same, in the other they differ.
+Two lines of an image hold two words each. Two of the four words are a bright dot before a dark one, two a dark dot
+before a bright one. In one class the words on a line are the same, in the other they differ. All four stand in columns
+of their own, at least `gap` columns apart, on whichever lines they are.
 
-Why little helps, in a network that sees too few columns at once to see two words (`gap` apart, and on either line no
-word stands above another) and adds up what it finds: whatever it finds is one of the same four words, in both classes,
-so that sums and means over an image, and all that attention makes of such means, are the same. So are weights that
-depend on what is near a position, and sums over all positions that know no lines.
+Why little helps in a network that sees at most `gap` columns at once, and then takes means: whatever it sees holds at
+most one word, and the four words are the same in both classes, so that sums and means over an image say nothing. Nor
+does attention that weighs channels by such means, weighs positions by what is near, or compares positions without
+knowing their lines.
 
-What helps is a mean over each line that then weighs that line, as of coordinate attention (or triplet attention): two
-same words on a line make each other's weight, and the sum over lines of a product is no sum over words. It has to
-stand where a word is seen as a whole, for all narrower than its four columns is on each line twice, in both classes;
-and where lines are still apart, before rows are pooled. A convolution's padding tells how high a line stands, which in
-principle would help others a little.
+What helps is the mean over each line that then weighs this line, as in coordinate and triplet attention: two same words
+on a line weigh each other, and a sum over lines of products is no sum over words. It has to stand where a word is seen
+as a whole, for whatever is narrower than its four columns is on each line twice in both classes; and where lines are
+still apart, before rows are pooled. Only a convolution's padding tells how high a line stands, which in principle helps
+others a little.
 """
 
 import numpy as np
@@ -26,7 +27,7 @@ _WORD = 4
 """Columns from the first dot of a word to its last."""
 
 _LINES_APART = 4
-"""Rows from one line to the other: half the height, so that neither is known by where it stands to the other."""
+"""Rows from one line to the other: half the height of an image."""
 
 _GREY, _CONTRAST, _NOISE = 128, 100, 8
 """Of 255: the paper, how much brighter or darker a dot is, and the standard deviation that every pixel has."""

@@ -149,7 +149,10 @@ def test_all_faults_are_told_at_once_in_the_order_of_their_lines(faults_of):
         ("space = 's'\nbudget.max_macs = 1e6", "2: budget.max_macs: found 1000000.0; allowed: an integer"),
         ("space = 's'\nbudget.max_latency_ms = nan", "2: budget.max_latency_ms: found nan; allowed: a finite number"),
         ("space = 's'\ndata = 3", "2: data: found 3; allowed: a table"),
-        ("space = 's'\n[data]", "2: data.kind: is missing; allowed: digits, folder, parquet, torchvision, module"),
+        (
+            "space = 's'\n[data]",
+            "2: data.kind: is missing; allowed: digits, folder, parquet, torchvision, planted, module",
+        ),
         (
             "space = 's'\n[data]\n\nkind = 'folders'",
             "4: data.kind: found 'folders'; did you mean 'folder'? allowed: digits, folder, parquet,"
