@@ -74,7 +74,7 @@ class Planted(_Split):
     """Images made here, one channel, 8 rows: two lines of two words each, which in one class are the same word twice.
 
     A truth to see a search find: in a network that sees at most `gap` columns at once, coordinate or triplet attention
-    tells the classes apart, where four columns are seen and rows are not yet pooled; nothing else does.
+    tells the classes apart, where four columns are seen and rows are not yet pooled; other kinds hardly do.
     """
 
     kind: Literal["planted"] = "planted"

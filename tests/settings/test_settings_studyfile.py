@@ -156,7 +156,7 @@ def test_all_faults_are_told_at_once_in_the_order_of_their_lines(faults_of):
         (
             "space = 's'\n[data]\n\nkind = 'folders'",
             "4: data.kind: found 'folders'; did you mean 'folder'? allowed: digits, folder, parquet,"
-            " torchvision, module",
+            " torchvision, planted, module",
         ),
         ("space = 's'\n[data]\nkind = 'folder'", "2: data.path: is missing"),
         ("space = 's'\n[data]\nkind = 'torchvision'\npath = 'p'", "2: data.name: is missing"),
