@@ -9,13 +9,20 @@ from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from queue import SimpleQueue
+from typing import Protocol
 
 import torch
 
 from nas_attn.results import Evaluation
-from nas_attn.treatment import Treatment
 
 _LIVES = 2  # processes that a network may cost before it counts as failed
+
+
+class Trains(Protocol):
+    """What trains networks: a `Treatment`, which a process that begins need not know of before it is sent one."""
+
+    def train(self, row: Evaluation) -> Evaluation:
+        """The row with what training finds, or with the reason why it finds nothing."""
 
 
 class Workers:
@@ -24,7 +31,7 @@ class Workers:
     Each has its share of this process's threads, and one of its CUDA devices. Use it as a context; its end is theirs.
     """
 
-    def __init__(self, treatment: Treatment, jobs: int) -> None:
+    def __init__(self, treatment: Trains, jobs: int) -> None:
         self.jobs = jobs
         threads = max(1, torch.get_num_threads() // jobs)
         self._idle: SimpleQueue[_Worker] = SimpleQueue()
@@ -70,7 +77,7 @@ class Workers:
 class _Worker:
     """A process that trains one network at a time."""
 
-    treatment: Treatment
+    treatment: Trains
     device: str | None
     """The CUDA device that is all that it sees."""
     threads: int
@@ -109,7 +116,7 @@ class _Worker:
         self._line.close()
 
 
-def _serve(line: Connection, treatment: Treatment, device: str | None, threads: int) -> None:
+def _serve(line: Connection, treatment: Trains, device: str | None, threads: int) -> None:
     """Train what comes down the line, until the process at its other end is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the search alone answers it
     threading.Thread(target=_die_with_parent, daemon=True).start()
