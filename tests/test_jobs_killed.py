@@ -23,7 +23,7 @@ FILE = StudyFile.model_validate(
         "space": "space.toml",
         "objectives": ["accuracy", "params"],
         "search": {"sampler": "random"},
-        "chain": [{"proxy": "final", "seeds": 2, "extra_seeds": 8}],
+        "chain": [{"proxy": "final", "seeds": 2, "extra_trainings": 8}],
     }
 )
 
@@ -64,6 +64,9 @@ class Evaluator:
     def time(self, row):
         return row
 
+    def prices(self, space):
+        raise NotImplementedError("a sampler that draws at random asks for none")
+
 
 def noted(log, what):
     lines = [line.split() for line in log.read_text().splitlines()]
@@ -78,8 +81,7 @@ def test_four_workers_do_nothing_twice_and_lose_nothing_when_one_is_killed(tmp_p
     write_asked(study, {"objectives": FILE.objectives, "seed": 0}, SPACE, facts)
     with Workers(Noted(log), 4) as workers:
         said = Search(study, SPACE, FILE, FILE.steps[-1], Evaluator(workers), lambda row, trained: None).run(10)
-    assert said.startswith("10 of 10 networks are trained; of ")
-    assert said.endswith("after 8 of 8 extra seeds")
+    assert said.startswith("10 of 10 networks are trained; 8 of 8 more trainings were spent: ")
     rows = read_rows(study)
     assert len(rows) == 10 * 2 + 8
     assert {row.state for row in rows.values()} == {"complete"}

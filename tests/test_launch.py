@@ -4,19 +4,17 @@ import json
 import re
 import subprocess
 import sys
-from multiprocessing import active_children
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
-from small_study import SPACE, STUDY, told
+from small_study import SPACE, STUDY
 
 import nas_attn
 from nas_attn.chain import Watch
 from nas_attn.results import read_csv
 from nas_attn.space import InputError
-from nas_attn.study import StudyFolder
 from nas_attn.training import load_data, score
 
 ROOT = Path(__file__).parent.parent
@@ -198,21 +196,3 @@ def test_cifar10_runs_to_the_export(make_study, tmp_path):
     assert (study.table()["state"] == "complete").all()
     study.export(tmp_path / "out")
     assert "airplane" in json.loads((tmp_path / "out" / "config.json").read_text())["class_names"]
-
-
-def test_four_jobs_of_which_one_is_killed_train_each_network_with_each_seed_once(make_study):
-    final = 'chain = [{proxy = "final", networks = 3, seeds = 2}]\n'
-    alone, folder = (make_study(study=final + STUDY, name=name) for name in ("alone", "together"))
-    trained, killed = [], []
-
-    def kill_one(row, _):
-        trained.append((row.key, row.seed))
-        if not killed:
-            killed.append(active_children()[-1])
-            killed[0].kill()
-
-    nas_attn.open_study(alone).run()
-    nas_attn.open_study(folder).run(jobs=4, watch=Watch(on_row=kill_one))
-    assert killed
-    assert len(trained) == len(set(trained)) == 6
-    assert told(StudyFolder.open(folder).all_rows()) == told(StudyFolder.open(alone).all_rows())
