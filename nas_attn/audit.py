@@ -73,7 +73,7 @@ def _chosen(chain: Chain, first: Step | None, networks: int) -> list[Architectur
     if first is not None and first.proxy == "supernet":
         chain.look(first)
         pool = chain.pool(first.networks or 1)
-        scores = step_ranking(chain.rows(first).values(), first.name, first.score).scores
+        scores = step_ranking(chain.folder.rows(first.name).values(), first.name, first.score).scores
     else:
         pool = chain.pool(_POOL)
     known = {architecture.key: architecture for architecture in pool}

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property, partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -22,12 +23,14 @@ from nas_attn.settings import FINAL, Backbone, ImageFacts, Step, StudyFile
 from nas_attn.space import Architecture, InputError, SearchSpace
 from nas_attn.spacefile import load_space
 from nas_attn.study import (
+    Lead,
     OnRow,
     OptunaStudy,
     Search,
     StudyFolder,
     begin_study,
     find_study,
+    lead,
     promoted,
     screen,
     write_asked,
@@ -41,8 +44,10 @@ from nas_attn.treatment import Treatment
 _DRAWN_FOR_ONE = 10  # networks, so that some fit the budget
 _JUDGED_AT_ONCE = 512  # images, in screening
 
-_OF_NO_ROW = {"name", "networks", "seeds", "extra_trainings", "score", "epochs", "learning_rate", "batch_size"}
-"""What a step says that does not change its rows, or that its recipe says."""
+_OF_NO_ROW = {"name", "networks", "chosen_by", "seeds", "extra_trainings", "score"}
+"""What a step says that does not change its rows."""
+_OF_RECIPE = {"epochs", "learning_rate", "batch_size"}
+"""What a step says that its recipe says."""
 
 OnStep = Callable[[Step], None]
 """Called with a step before it begins."""
@@ -91,20 +96,19 @@ class Chain:
 
         `trials` stands for the number of networks of the first step. Raises as `Search.run` does.
         """
-        first, *later = self.folder.file.steps
+        file, first = self.folder.file, self.folder.file.steps[0]
         said = self.look(first.model_copy(update={"networks": trials or first.networks}))
-        before = first
-        for step in later:
+        for before, step in pairwise(file.steps):
             rows = self.folder.seed_rows(before.name)
-            chosen = promoted(rows, self.folder.file, step.networks or 1, before.score)
-            said = self.look(step, chosen)
-            before = step
+            choose = lead if step.chosen_by == "sampler" else promoted
+            said = self.look(step, choose(rows, file, step.networks or 1, before.score))
         return said
 
-    def look(self, step: Step, given: Sequence[Architecture] | None = None) -> str:
-        """Take one step, on these architectures or, without them, on those that the step finds."""
+    def look(self, step: Step, chosen: Sequence[Architecture] | Lead | None = None) -> str:
+        """Take one step, on these architectures, or on those that it finds, with a lead or without."""
         self.watch.on_step(step)
         study = self.study(step)
+        given, led = (None, chosen) if isinstance(chosen, Lead) else (chosen, None)
         if step.proxy == "supernet":
             return self._screen(study, step, self.pool(step.networks or 1) if given is None else given)
         with ExitStack() as stack:
@@ -114,12 +118,9 @@ class Chain:
             if learnt is not None:
                 write_prediction(study, agreement(learnt.prediction.left_out_ms, learnt.prediction.latencies_ms))
             evaluator = Evaluator(Costs(self.timing, learnt), treatment, workers, self.watch.on_epoch)
-            search = Search(study, self.space, self.folder.file, step, evaluator, self.watch.on_row, given)
-            return search.run(step.networks or 1 if given is None else len(given))
-
-    def rows(self, step: Step) -> dict[str, Evaluation]:
-        """What a step has found, one row an architecture."""
-        return self.folder.rows(step.name)
+            search = Search(study, self.space, self.folder.file, step, evaluator, self.watch.on_row, given, led)
+            among = given if given is not None else led.scores if led else range(step.networks or 1)
+            return search.run(min(step.networks or 1, len(among)))
 
     def pool(self, networks: int) -> list[Architecture]:
         """So many architectures that fit the budget, all where there are no more, and the baselines first.
@@ -257,7 +258,7 @@ class Chain:
         asked["recipe"] = step.recipe(file.base_recipe if step.proxy == "supernet" else file.recipe).model_dump()
         if step.proxy == "inherit":
             asked["base"] = file.base_recipe.model_dump()
-        asked["step"] = step.model_dump(exclude=_OF_NO_ROW)
+        asked["step"] = step.model_dump(exclude=_OF_NO_ROW | _OF_RECIPE)
         for told_by_each_row in ("name", "source"):
             del asked["latency"][told_by_each_row]
         if "latency_ms" in file.objectives or file.budget.max_latency_ms:

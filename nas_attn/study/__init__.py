@@ -3,7 +3,7 @@
 from .folder import StudyFolder
 from .interrupts import terminable
 from .known_cost import KnownCostSampler
-from .promotion import promoted
+from .promotion import Lead, lead, promoted
 from .record import (
     check_images,
     read_facts,
@@ -25,6 +25,7 @@ __all__ = [
     "SAMPLERS",
     "KnownCostSampler",
     "Evaluator",
+    "Lead",
     "OnProgress",
     "OnRow",
     "OptunaStudy",
@@ -36,6 +37,7 @@ __all__ = [
     "check_images",
     "find_study",
     "hold",
+    "lead",
     "load_table",
     "promoted",
     "read_facts",

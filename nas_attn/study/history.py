@@ -11,6 +11,8 @@ from .posterior import Code
 
 CHOSEN = "nas_attn:chosen"
 """The attribute of a trial that says what was proposed, before its parameters do."""
+EVALUATIONS = "nas_attn:evaluations"
+"""The attribute of a trial whose values are means: every evaluation of its candidate so far, of other trials too."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,8 @@ class History:
         elif trial.state == TrialState.FAIL:
             self.failed.add(code)
         elif trial.state == TrialState.COMPLETE and all(map(math.isfinite, trial.values)):
-            self.seen.setdefault(code, []).append(trial.values)
+            every = trial.user_attrs.get(EVALUATIONS)
+            self.seen[code] = every or [*self.seen.get(code, []), trial.values]
         else:
             self.refused.add(code)
         if any(value > 0 for value in trial.constraints.values()):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from nas_attn.space import InputError
 
-from .candidates import Candidates, Cost, Fits
+from .candidates import Candidates, Cost, Fits, Scored
 from .features import Encoding, Features, Floats, Integers
 from .posterior import Code
 
@@ -51,8 +51,8 @@ class Pools:
     ) -> None:
         """Look at all or some; raises `InputError` where nothing fits."""
         self._candidates, self._known, self._fits, self._rng = candidates, known, fits, rng
-        self.whole = candidates.number <= _LISTED
-        codes = self._fitting(candidates.listed()) if self.whole else self._drawn()
+        self.whole = isinstance(fits, Scored) or candidates.number <= _LISTED
+        codes = self._listed() if self.whole else self._drawn()
         costs = candidates.costs(known, codes)
         self.encoding = Encoding(candidates.labels, costs)
         self.pool = Looked(codes, costs, self.encoding(codes, costs))
@@ -87,7 +87,10 @@ class Pools:
             found.append(more[self._candidates.fitting(self._fits, more)])
         return self._some(np.unique(np.concatenate(found), axis=0))
 
-    def _fitting(self, codes: Integers) -> Integers:
+    def _listed(self) -> Integers:
+        if isinstance(self._fits, Scored):
+            return self._fits.codes
+        codes = self._candidates.listed()
         return self._some(codes[self._candidates.fitting(self._fits, codes)])
 
     def _some(self, codes: Integers) -> Integers:

@@ -2,15 +2,13 @@
 
 import random
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 import optuna
 from optuna.trial import TrialState
 
-from nas_attn.results.spaces import SpacePrices
-from nas_attn.settings import StudyFile
 from nas_attn.space import Architecture, SearchSpace, parse
 
 from .known import Known
@@ -27,24 +25,22 @@ class Proposals:
     """What a study is asked for, until enough networks are trained."""
 
     study: optuna.Study
-    space: SearchSpace
-    file: StudyFile
+    asked: Asked
+    """What is known of the study."""
     known: Known
     wanted: int
     """How many networks shall be trained."""
     given: Sequence[Architecture] | None
     """What shall be trained instead, however many."""
-    prices: Callable[[], SpacePrices]
-    """What every network of the space costs."""
     free: int = 0
     """How many proposals in a row needed no training."""
     _waiting: deque[Architecture] = field(init=False)
     """What comes before the sampler is asked."""
 
     def __post_init__(self) -> None:
-        seed = self.file.seed + len(self.study.get_trials(deepcopy=False))  # a resumed search must not repeat itself
-        asked = Asked(seed, self.space, self.file, self.prices)
-        self.study.sampler = SAMPLERS[self.file.search.sampler if self.given is None else "random"](asked)
+        file, trials = self.asked.file, self.study.get_trials(deepcopy=False)
+        seed = file.seed + len(trials)  # a resumed search must not repeat itself
+        self.study.sampler = SAMPLERS[file.search.sampler if self.given is None else "random"](self.asked, seed)
         self._rng = random.Random(seed)
         owed = self._owed() if self.given is None else dict.fromkeys(self.given)
         self._waiting = deque(a for a in owed if self.known.missing(a.key))
@@ -84,16 +80,22 @@ class Proposals:
             return f"the space is exhausted: all {self.space.size} networks are trained or over budget"
         return f"no network was found that is neither trained nor over budget, in {self.free} proposals"
 
+    @property
+    def space(self) -> SearchSpace:
+        """What may be proposed."""
+        return self.asked.space
+
     def _enqueue(self, architecture: Architecture) -> None:
         self.study.enqueue_trial(self.space.answers(architecture))
 
     def _owed(self) -> dict[Architecture, None]:
-        """Baselines, what lacks some seeds, and what was interrupted."""
+        """Baselines or what an earlier step leads to, what lacks some seeds, and what was interrupted."""
+        first = self.space.baselines() if self.asked.lead is None else self.asked.lead.first
         rows = self.known.rows
         begun = (parse(next(iter(rows[key].values())).architecture) for key in rows if self.known.begun(key))
         failed = self.study.get_trials(deepcopy=False, states=(TrialState.FAIL,))
         stopped = (parse(t.user_attrs[ARCHITECTURE]) for t in failed if ARCHITECTURE in t.user_attrs)
-        return dict.fromkeys((*self.space.baselines(), *begun, *stopped))
+        return dict.fromkeys((*first, *begun, *stopped))
 
     def _unseen(self, training: Collection[str]) -> Architecture | None:
         if self.space.size <= _LISTED:

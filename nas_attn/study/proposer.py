@@ -11,7 +11,7 @@ from .history import History
 from .pool import Pools
 from .posterior import Belief, Code
 
-_STARTUP = 8  # candidates that are spread out before anything is learnt
+STARTUP = 8  # candidates that are spread out before anything is learnt
 _SPREAD = 1000  # candidates among which the farthest is sought
 _GROWTH = 1.08  # how many times as many observations make hyper-parameters worth finding again
 _ROUNDS, _CLIMBED = 6, 12  # of local search, and from how many candidates each
@@ -33,7 +33,7 @@ class Proposer:
             free = self.pools.pool.free(spent)
             if free.any():
                 break
-        if len(history.seen) < _STARTUP:
+        if len(history.seen) < STARTUP:
             return self._spread(free, history, goal)
         self._learn(history, goal)
         pending = self.pools.of(history.pending).features

@@ -18,10 +18,13 @@ from nas_attn.space import Architecture, InputError, SearchSpace, parse
 
 from .affordable import over_budget
 from .answers import answer
+from .history import EVALUATIONS
 from .known import Known
+from .promotion import Lead
 from .proposals import Proposals
 from .racing import Race, untrained
 from .record import ARCHITECTURE, read_objectives, read_rows, write_row
+from .samplers import Asked
 
 OnRow = Callable[[Evaluation, int], None]
 """Called with a row and the number of networks trained so far for all their seeds: of each network and seed that was
@@ -76,6 +79,8 @@ class Search:
     on_row: OnRow
     given: Sequence[Architecture] | None = None
     """What is trained, these and no others; without it, baselines and then what the sampler proposes."""
+    lead: Lead | None = None
+    """What an earlier step says of the networks that the sampler may propose; without it, it may propose any."""
     _known: Known = field(init=False)
     _proposals: Proposals = field(init=False)
     _race: Race = field(init=False)
@@ -103,8 +108,8 @@ class Search:
         self._known.add(read_rows(self.study).values())
         self._mend()
         wanted = self.step.networks if trials is None else trials
-        prices = partial(self.evaluator.prices, self.space)
-        self._proposals = Proposals(self.study, self.space, self.file, self._known, wanted or 0, self.given, prices)
+        asked = Asked(self.space, self.file, partial(self.evaluator.prices, self.space), self.lead)
+        self._proposals = Proposals(self.study, asked, self._known, wanted or 0, self.given)
         try:
             while self._fill():
                 self._collect()
@@ -218,6 +223,9 @@ class Search:
         told = answer(row, self._objectives, self.file.budget)
         for name, value in told.constraints.items():
             trial.set_constraint(name, value)
+        if told.values is not None:
+            rows = self._known.rows[row.key].values()
+            trial.set_user_attr(EVALUATIONS, [[getattr(one, name) for name in self._objectives] for one in rows])
         self.study.tell(trial, told.values, state=told.state)
 
     @contextmanager
