@@ -4,7 +4,7 @@
 
 On a published table every network has a score that correlates with its true loss as given. So many networks are then
 looked at with one seed: those that the score promotes, those that a sampler proposes that was led by the score
-(`chosen_by = "sampler"`), or those that it proposes without. Shares of the true front's volume are of what was looked at.
+(`chosen_by = "sampler"`), or those that it proposes without. Shares are of the volume of the table's true front.
 """
 
 from collections.abc import Sequence

@@ -14,12 +14,13 @@ from nas_attn.evaluation import Costs, Evaluator
 from nas_attn.jobs import Workers
 from nas_attn.results import Evaluation
 from nas_attn.results.audit_table import write_frame
-from nas_attn.results.conclusion import Conclusion, conclude
+from nas_attn.results.conclusion import Conclusion
 from nas_attn.results.pictures import write_picture
 from nas_attn.results.rival import PRICES
 from nas_attn.settings import FINAL, Backbone, Step, StudyFile
 from nas_attn.space import Architecture, InputError, SearchSpace, parse
-from nas_attn.study import RIVALS, OptunaStudy, StudyFolder, read_held, read_rows, read_slots, train_rivals, write_held
+from nas_attn.study import RIVALS, OptunaStudy, StudyFolder, read_held, read_rows, train_rivals, write_held
+from nas_attn.study.reporting import VERDICT, concluded
 
 _SEEDS = 3  # at least, for noise to be known a little
 _ROUNDS = 3  # in which another network may turn out to be the most promising one
@@ -98,25 +99,22 @@ class _Found:
 
 
 def _found(folder: StudyFolder, minutes: float | None) -> _Found:
-    rows = [row for row in folder.all_rows() if row.step == FINAL]
+    rows = folder.full_rows()
     if not any(row.state == "complete" for row in rows):
         raise InputError(
             f"{folder.path}: no network was trained as the winner will be yet; `nas-attn search {folder.path}` does "
             f"so where the chain ends with {FINAL!r}, and `nas-attn audit {folder.path}` in any case"
         )
-    slots = tuple(read_slots(folder.study(FINAL)).items())
-    said = conclude(rows, folder.rivals(), folder.file.objectives, minutes=minutes, slots=slots)
-    return _Found(rows, said, minutes)
+    return _Found(rows, concluded(folder, minutes), minutes)
 
 
 def _written(folder: StudyFolder, found: Conclusion, unmatched: Sequence[str]) -> Verdict:
     """The conclusion as a table and, where there is a difference to draw, as a picture."""
-    table, picture = folder.path / "verdict.csv", folder.path / "verdict.svg"
+    table, picture = folder.path / VERDICT, folder.path / "verdict.svg"
     write_frame(found.table.reset_index(), table)
-    drawn = found.comparison.freedom > 0 and bool(found.comparison.networks)
-    if drawn:
+    if found.drawn:
         write_picture(found.picture(), picture)
-    return Verdict(found, (*found.sentences, *unmatched), (table, picture) if drawn else (table,))
+    return Verdict(found, (*found.sentences, *unmatched), (table, picture) if found.drawn else (table,))
 
 
 def _seeded(chain: Chain, found: _Found, asked: int | None) -> _Found:

@@ -20,6 +20,7 @@ from nas_attn.ledger import open_ledger
 from nas_attn.settings import Backbone
 from nas_attn.space import InputError, parse
 from nas_attn.study import StudyFolder
+from nas_attn.study.reporting import report_study
 from nas_attn.training import Score
 
 SPACE = """
@@ -274,3 +275,13 @@ def test_the_command_says_what_is_concluded_and_where_it_is_written(judged, tmp_
     rows = by_key(rows_of(folder))
     lasting = [judged[1].conclusion.leader, parse("none").key, *(key for key in rows if "width" in key)]
     assert [set(rows[key]) for key in lasting] == [{0, 1, 2, 3}] * 4
+
+
+def test_a_report_tells_the_verdict_once_there_is_one(judged, tmp_path):
+    folder = tmp_path / "study"
+    shutil.copytree(judged[0], folder)
+    report_study(folder)
+    assert "Does attention pay?" in (folder / "report.html").read_text(encoding="utf-8")
+    (folder / "verdict.csv").unlink()
+    report_study(folder)
+    assert "Does attention pay?" not in (folder / "report.html").read_text(encoding="utf-8")

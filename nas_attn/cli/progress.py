@@ -56,7 +56,8 @@ class _Progress:
         self.bars.update(self.networks, description=step.name, completed=0, total=step.networks)
         seeds = f" with {step.seeds} seeds each" if step.seeds > 1 else ""
         if self.steps:
-            self.screen.print(f"step {step.name}: up to {step.networks} networks{seeds}", soft_wrap=True)
+            noun = "network" if step.networks == 1 else "networks"
+            self.screen.print(f"step {step.name}: up to {step.networks} {noun}{seeds}", soft_wrap=True)
 
     def on_row(self, row: Any, trained: int) -> None:
         self.bars.update(self.networks, completed=trained)

@@ -13,7 +13,7 @@ from . import conclusion_words as words
 from .belief import Belief
 from .comparison import Comparison, beating, comparison
 from .conclusion_picture import conclusion_chart
-from .conclusion_table import conclusion_table
+from .conclusion_table import conclusion_table, told_conclusion
 from .membership import Membership, leading, membership
 from .placements import Slots
 from .rival import PRICES
@@ -69,7 +69,8 @@ class Conclusion:
             return (self._finding(), *self._tail())
         rivals = [words.rival(metric, held) for held in told.against] if self.winner else []
         carried = (*words.carriers(metric, told), *(words.without(metric, told) if self.winner else ()))
-        return (self._finding(), *rivals, *self._disagreement(), *carried, *self._tail())
+        wider = words.widths(metric, told)
+        return (self._finding(), *rivals, *wider, *self._disagreement(), *carried, *self._tail())
 
     @property
     def table(self) -> pd.DataFrame:
@@ -80,6 +81,16 @@ class Conclusion:
         to the front. Rivals come last and have no place on the front.
         """
         return conclusion_table(self.metric, self.comparison, self.membership)
+
+    @property
+    def told(self) -> pd.DataFrame:
+        """The table as texts for readers, the most likely gain first."""
+        return told_conclusion(self.metric, self.comparison, self.membership)
+
+    @property
+    def drawn(self) -> bool:
+        """Whether there is a difference to draw."""
+        return self.comparison.freedom > 0 and bool(self.comparison.networks)
 
     def picture(self) -> alt.ConcatChart:
         """Gains over the bare network with their simultaneous intervals, and what each kind adds in each slot.

@@ -55,7 +55,7 @@ def conclusion_chart(metric: Metric, compared: Comparison, member: Membership, f
         across = "Over all networks, if effects add up; narrower, as many trainings tell of each"
         panels.append(_panel(metric, effects, "What a kind adds in a slot where nothing stood", across))
     chart = alt.concat(*panels, columns=2, spacing=40).resolve_scale(color="independent")
-    return dressed(chart, finding.partition(":")[0], textwrap.wrap(finding.partition(": ")[2], 150))
+    return dressed(chart, f"{finding.partition(':')[0]}:", textwrap.wrap(finding.partition(": ")[2], 150))
 
 
 def _networks(compared: Comparison, member: Membership) -> list[dict[str, Any]]:

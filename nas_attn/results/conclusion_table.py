@@ -1,11 +1,15 @@
 """What is concluded of each network, as a table."""
 
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
 from .comparison import Comparison, Difference
+from .conclusion_words import amount
+from .measures import spell, word
 from .membership import Membership
 from .ranks import UNKNOWN, Estimate
 from .truth import Metric
@@ -20,6 +24,38 @@ def conclusion_table(metric: Metric, compared: Comparison, member: Membership) -
         for number, row in enumerate(compared.trainings.networks)
     ]
     return pd.DataFrame(lines).set_index("key") if lines else pd.DataFrame(index=pd.Index([], name="key"))
+
+
+def told_conclusion(metric: Metric, compared: Comparison, member: Membership) -> pd.DataFrame:
+    """The same as texts for readers, the most likely gain first; intervals are of 95 %."""
+    known = conclusion_table(metric, compared, member).sort_values("likely_gain", ascending=False, na_position="last")
+    unit = "points" if metric == "accuracy" else "nats"
+    lines = [
+        {
+            "Key": key,
+            "Network": row["architecture"],
+            "Seeds": f"{row['seeds']:.0f}",
+            word(metric).capitalize(): _spelt(row, metric, partial(spell, metric)),
+            f"Gain over the bare network ({unit})": _spelt(row, "gain", partial(amount, metric)),
+            "On the front": _place(row),
+        }
+        for key, row in known.iterrows()
+    ]
+    return pd.DataFrame(lines)
+
+
+def _spelt(row: pd.Series, name: str, spelt: Callable[[float], str]) -> str:
+    value, low, high = (row[name + end] for end in ("", "_low", "_high"))
+    if math.isnan(value):
+        return "-"
+    return spelt(value) if math.isnan(low) else f"{spelt(value)} ({spelt(low)} to {spelt(high)})"
+
+
+def _place(row: pd.Series) -> str:
+    if not row["standing"]:
+        return "a rival"
+    probability = row["front_probability"]
+    return row["standing"] if math.isnan(probability) else f"{row['standing']} ({100 * probability:.0f} %)"
 
 
 def _line(

@@ -100,9 +100,9 @@ def not_known(metric: Metric, compared: Comparison) -> str:
             f"is shown to beat it. More seeds of the bare network would tell."
         )
     return (
-        f"no difference is sure among the {len(compared.networks) + len(compared.effects)} that were looked at. The "
-        f"most promising network is {title(compared, compared.leader)}: {interval(metric, own.gain)} against the bare "
-        f"one."
+        f"no difference that attention makes is sure among the {len(compared.networks) + len(compared.effects)} that "
+        f"were looked at. The most promising network is {title(compared, compared.leader)}: "
+        f"{interval(metric, own.gain)} against the bare one."
     )
 
 
@@ -116,6 +116,18 @@ def rival(metric: Metric, held: Against) -> str:
         f"It {verb} a plain network with its {word(held.price)} ({where}{limit}): {interval(metric, gain)}, "
         f"{_confidence(held.gain)}."
     )
+
+
+def widths(metric: Metric, compared: Comparison) -> Iterable[str]:
+    """The plain networks that surely beat the bare one."""
+    flops = {row.key: row.flops for row in compared.trainings.networks}
+    for held in compared.widths:
+        if held.gain.positive and compared.bare is not None:
+            times = flops[held.what] / compared.trainings.networks[compared.bare].flops
+            yield (
+                f"A plain network that is {held.what}, with {times:.2f} times the FLOPs of the bare one, beats it by "
+                f"{interval(metric, held.gain)}, {_confidence(held)}."
+            )
 
 
 def carriers(metric: Metric, compared: Comparison) -> Iterable[str]:

@@ -17,6 +17,7 @@ from .audit import Audit
 from .audit_picture import audit_chart
 from .audit_table import told_table
 from .chain import judged, steps
+from .conclusion import Conclusion
 from .front import Objectives, candidates, directions, front, knee
 from .headline import headline
 from .measures import cell, head
@@ -47,6 +48,8 @@ class Report:
     """The study file as it was written."""
     facts: Mapping[str, str]
     """What else is known: budget, data, devices, versions."""
+    conclusion: Conclusion | None = None
+    """Whether attention pays, where that was asked."""
     audit: Audit | None = None
     """Whether the proxies of the study rank as full training does, where that was looked at."""
 
@@ -93,6 +96,7 @@ def _contents(report: Report) -> dict[str, Any]:
         "timed": _timed(best),
         "matrix": matrix(networks, report.slots),
         "chain": None if chain.empty else chain,
+        "conclusion": None if report.conclusion is None else _conclusion(report.conclusion),
         "audit": None if report.audit is None else _audit(report.audit),
         "program": Markup(vl_convert.javascript_bundle(_SNIPPET)),
         "all": _listing(report.table, measures, words),
@@ -105,6 +109,11 @@ def _specification(chart: alt.ConcatChart) -> dict[str, Any]:
     specification: dict[str, Any] = chart.to_dict()
     del specification["$schema"]
     return specification
+
+
+def _conclusion(said: Conclusion) -> dict[str, Any]:
+    figure = _specification(said.picture()) if said.drawn else None
+    return {"sentences": said.sentences, "table": said.told, "figure": figure}
 
 
 def _audit(audit: Audit) -> dict[str, Any]:

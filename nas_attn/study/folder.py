@@ -59,6 +59,10 @@ class StudyFolder:
         begun = (study for name in names if (study := self._begun(name)) is not None)
         return [row for study in begun for row in self._rows_of(study)]
 
+    def full_rows(self) -> list[Evaluation]:
+        """Every row of networks that were trained as the winner will be, seed by seed."""
+        return [row for row in self.all_rows() if row.step == FINAL]
+
     def rivals(self) -> list[Evaluation]:
         """Every row of plain networks that are no part of the space, dear ones too, for none of them is chosen."""
         study = self._begun(RIVALS)

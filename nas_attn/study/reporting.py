@@ -7,14 +7,19 @@ from pathlib import Path
 import pandas as pd
 
 from nas_attn.results import hypervolume, table
+from nas_attn.results.conclusion import Conclusion, conclude
 from nas_attn.results.pictures import front_chart, write_png
 from nas_attn.results.rankings import audited, read_rankings
 from nas_attn.results.report import Report, write_report
 from nas_attn.results.seeds import across_seeds
+from nas_attn.settings.chain import FINAL
 
 from .folder import StudyFolder
 from .record import read_facts, read_slots
 from .storage import without_password
+
+VERDICT = "verdict.csv"
+"""The file in a study's folder that says that a verdict was asked for."""
 
 
 def report_study(path: Path) -> list[Path]:
@@ -31,6 +36,7 @@ def report_study(path: Path) -> list[Path]:
             settings=_settings(folder),
             facts=_facts(folder, last),
             audit=audited(rows, read_rankings(rankings)) if rankings.is_file() else None,
+            conclusion=concluded(folder) if (path / VERDICT).is_file() and folder.full_rows() else None,
         ),
         page,
     )
@@ -38,6 +44,12 @@ def report_study(path: Path) -> list[Path]:
         return [page]
     write_png(front_chart(last, folder.file.objectives), picture)
     return [page, picture]
+
+
+def concluded(folder: StudyFolder, minutes: float | None = None) -> Conclusion:
+    """What the rows of full training and their rivals say, as `conclude` says."""
+    slots = tuple(read_slots(folder.study(FINAL)).items())
+    return conclude(folder.full_rows(), folder.rivals(), folder.file.objectives, minutes=minutes, slots=slots)
 
 
 def _settings(folder: StudyFolder) -> str:

@@ -60,7 +60,9 @@ def test_that_nothing_pays_is_another_sentence_than_that_nothing_is_known():
     assert nothing.sentences[0].startswith("No attention pays here: with a probability of ")
     assert nothing.winner is None
     open_yet = conclude(trained(1, seeds=2), [], OBJECTIVES)
-    assert open_yet.sentences[0].startswith("Whether attention pays here is not known yet: no difference is sure")
+    assert open_yet.sentences[0].startswith(
+        "Whether attention pays here is not known yet: no difference that attention makes is sure"
+    )
     assert any("would most likely settle" in sentence for sentence in open_yet.sentences)
     assert not nothing.pays
     assert not open_yet.pays
@@ -93,3 +95,20 @@ def test_a_study_of_loss_speaks_of_nats():
     assert told.metric == "loss"
     assert "nats less loss" in told.sentences[0]
     assert told.table["gain"].max() > 0
+
+
+def test_a_plain_network_that_surely_beats_the_bare_one_is_told():
+    rows = trained(2, effect=0.0)
+    wide = [
+        replace(row, key="width=2", role="rival", flops=4 * row.flops, accuracy=row.accuracy + better)
+        for row in rows
+        if row.architecture == "none"
+        for better in [0.2]
+    ]
+    told = [line for line in conclude(rows, wide, OBJECTIVES).sentences if line.startswith("A plain network that is")]
+    assert len(told) == 1
+    assert told[0].startswith(
+        "A plain network that is width=2, with 4.00 times the FLOPs of the bare one, beats it by +20.00 points"
+    )
+    alike = [replace(row, accuracy=row.accuracy - 0.2) for row in wide]
+    assert not [line for line in conclude(rows, alike, OBJECTIVES).sentences if line.startswith("A plain network that")]

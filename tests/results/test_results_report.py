@@ -5,9 +5,11 @@ from html.parser import HTMLParser
 
 import pytest
 from made_up_audit import ranking, simulated
+from made_up_trainings import trained
 
 from nas_attn.results import evaluations, front, knee, table
 from nas_attn.results.audit import audit
+from nas_attn.results.conclusion import conclude
 from nas_attn.results.headline import headline
 from nas_attn.results.placements import ELSEWHERE, Standing, matrix
 from nas_attn.results.report import Report, write_report
@@ -42,6 +44,7 @@ class Page(HTMLParser):
 
 
 def page(tmp_path, rows, slots, objectives=OBJECTIVES, title="digits & <others>"):
+    tmp_path.mkdir(exist_ok=True)
     path = tmp_path / "report.html"
     write_report(Report(title, rows, objectives, slots, SETTINGS, {"Budget": "flops < 150 M"}), path)
     assert list(tmp_path.iterdir()) == [path]
@@ -122,9 +125,9 @@ def test_latencies_of_two_devices_make_no_page(tmp_path, rows, slots):
 
 
 def test_a_page_tells_of_an_audit_where_there_was_one(tmp_path, rows, slots):
-    trained, worth = simulated()
-    found = audit(trained, [ranking(worth, 0.01, "super<net>")])
-    write_report(Report("t", rows, OBJECTIVES, slots, SETTINGS, {}, found), tmp_path / "report.html")
+    known, worth = simulated()
+    found = audit(known, [ranking(worth, 0.01, "super<net>")])
+    write_report(Report("t", rows, OBJECTIVES, slots, SETTINGS, {}, audit=found), tmp_path / "report.html")
     written = (tmp_path / "report.html").read_text(encoding="utf-8")
     text = Page(written).text
     assert all(sentence in text for sentence in sentences(found))
@@ -134,8 +137,31 @@ def test_a_page_tells_of_an_audit_where_there_was_one(tmp_path, rows, slots):
     assert "What the proxies are worth" not in Page(page(tmp_path, rows, slots)).text
 
 
+def test_a_page_tells_the_verdict_where_one_was_asked_for(tmp_path, rows, slots):
+    said = conclude(trained(2, effect=4.0), [], ["accuracy", "flops"])
+    write_report(Report("t", rows, OBJECTIVES, slots, SETTINGS, {}, conclusion=said), tmp_path / "report.html")
+    found = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert all(sentence in found.text for sentence in said.sentences)
+    first = said.told.iloc[0]
+    assert first["Key"] == said.leader
+    assert " ".join(map(str, first)) in found.text
+    assert {"figure", "verdict"} <= {given.get("id") for _, given in found.tags}
+    assert "Does attention pay?" not in Page(page(tmp_path / "other", rows, slots)).text
+
+
+def test_a_verdict_without_noise_is_told_without_a_picture(tmp_path, rows, slots):
+    once = [row for row in trained(2, effect=4.0) if row.seed == 0]
+    said = conclude(once, [], ["accuracy", "flops"])
+    write_report(Report("t", rows, OBJECTIVES, slots, SETTINGS, {}, conclusion=said), tmp_path / "report.html")
+    found = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert said.sentences[0] in found.text
+    assert "verdict" not in {given.get("id") for _, given in found.tags}
+
+
 def test_an_audit_of_nothing_can_be_written(tmp_path, rows, slots):
-    write_report(Report("t", rows.iloc[:0], OBJECTIVES, slots, SETTINGS, {}, audit([], [])), tmp_path / "report.html")
+    write_report(
+        Report("t", rows.iloc[:0], OBJECTIVES, slots, SETTINGS, {}, audit=audit([], [])), tmp_path / "report.html"
+    )
     assert "Too few networks to tell" in Page((tmp_path / "report.html").read_text(encoding="utf-8")).text
 
 
