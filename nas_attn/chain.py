@@ -1,12 +1,11 @@
-"""Joint of study, evaluation and pretraining: the steps of a study's chain, each on what the step before found best."""
+"""Joint of study, evaluation and pretraining: what each step of a study's chain looks at, and how."""
 
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property, partial
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from nas_attn.settings import FINAL, Backbone, ImageFacts, Step, StudyFile
 from nas_attn.space import Architecture, InputError, SearchSpace
 from nas_attn.spacefile import load_space
 from nas_attn.study import (
+    Following,
     Lead,
     OnRow,
     OptunaStudy,
@@ -30,8 +30,6 @@ from nas_attn.study import (
     StudyFolder,
     begin_study,
     find_study,
-    lead,
-    promoted,
     screen,
     write_asked,
     write_prediction,
@@ -49,6 +47,8 @@ _OF_NO_ROW = {"name", "networks", "chosen_by", "seeds", "extra_trainings", "scor
 _OF_RECIPE = {"epochs", "learning_rate", "batch_size"}
 """What a step says that its recipe says."""
 
+Chosen = Sequence[Architecture] | Lead | None
+"""What a step looks at: these, what a sampler chooses with a lead from the step before, or what the step finds."""
 OnStep = Callable[[Step], None]
 """Called with a step before it begins."""
 OnScreened = Callable[[int, int], None]
@@ -91,36 +91,30 @@ class Chain:
         timing = Timing(backbone, data.image, data.classes, target, timing_device(target), readings)
         return cls(folder, backbone, space, data, timing, jobs, watch or Watch())
 
-    def run(self, trials: int | None = None) -> str:
-        """Take every step, and say in a sentence why the last one stopped.
+    def look(self, step: Step, chosen: Chosen = None, following: Following | None = None) -> str:
+        """Take one step, on these architectures, or on those that it finds, with a lead or without.
 
-        `trials` stands for the number of networks of the first step. Raises as `Search.run` does.
+        Jobs for which it has nothing left go to what is `following`. Raises as `Search.run` does.
         """
-        file, first = self.folder.file, self.folder.file.steps[0]
-        said = self.look(first.model_copy(update={"networks": trials or first.networks}))
-        for before, step in pairwise(file.steps):
-            rows = self.folder.seed_rows(before.name)
-            choose = lead if step.chosen_by == "sampler" else promoted
-            said = self.look(step, choose(rows, file, step.networks or 1, before.score))
-        return said
-
-    def look(self, step: Step, chosen: Sequence[Architecture] | Lead | None = None) -> str:
-        """Take one step, on these architectures, or on those that it finds, with a lead or without."""
+        if step.proxy != "supernet":
+            with self.search(step, chosen) as search:
+                return search.run(following=following)
         self.watch.on_step(step)
-        study = self.study(step)
+        given = self.pool(step.networks or 1) if chosen is None or isinstance(chosen, Lead) else chosen
+        return self._screen(self.study(step), step, given)
+
+    @contextmanager
+    def search(self, step: Step, chosen: Chosen = None) -> Iterator[Search]:
+        """The search of a step that trains, with what trains for it."""
+        self.watch.on_step(step)
+        study, treatment = self.study(step), self.treatment(step)
         given, led = (None, chosen) if isinstance(chosen, Lead) else (chosen, None)
-        if step.proxy == "supernet":
-            return self._screen(study, step, self.pool(step.networks or 1) if given is None else given)
-        with ExitStack() as stack:
-            treatment = self.treatment(step)
-            workers = stack.enter_context(Workers(treatment, self.jobs)) if self.jobs > 1 else None
+        with Workers(treatment, self.jobs) if self.jobs > 1 else nullcontext() as workers:
             learnt = self._predictor if self.folder.file.latency.source == "predicted" else None
             if learnt is not None:
                 write_prediction(study, agreement(learnt.prediction.left_out_ms, learnt.prediction.latencies_ms))
             evaluator = Evaluator(Costs(self.timing, learnt), treatment, workers, self.watch.on_epoch)
-            search = Search(study, self.space, self.folder.file, step, evaluator, self.watch.on_row, given, led)
-            among = given if given is not None else led.scores if led else range(step.networks or 1)
-            return search.run(min(step.networks or 1, len(among)))
+            yield Search(study, self.space, self.folder.file, step, evaluator, self.watch.on_row, given, led)
 
     def pool(self, networks: int) -> list[Architecture]:
         """So many architectures that fit the budget, all where there are no more, and the baselines first.

@@ -12,6 +12,7 @@ from nas_attn.assembly import build
 from nas_attn.audit import Audited, run_audit
 from nas_attn.chain import Chain, Watch, asked_data, image_facts, open_space
 from nas_attn.export import Winner, export
+from nas_attn.halving import run_chain
 from nas_attn.results import Evaluation
 from nas_attn.settings import FINAL, Backbone, ImageFacts
 from nas_attn.space import Architecture, InputError, parse
@@ -38,7 +39,7 @@ class Study:
         file has faults; `KeyboardInterrupt` on Ctrl-C and SIGTERM, with all rows kept.
         """
         with self._held():
-            return Chain.open(self.folder, jobs, watch).run(trials)
+            return run_chain(Chain.open(self.folder, jobs, watch), trials)
 
     def audit(self, networks: int = 24, seeds: int = 3, *, jobs: int = 1, watch: Watch | None = None) -> Audited:
         """Hold the steps of the chain against training as the winner will be trained, as `nas_attn.audit` says.

@@ -38,7 +38,9 @@ class _Progress:
     def __init__(self, screen: Any, steps: bool) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-        self.screen, self.steps, self.total, self.seeds = screen, steps, 0, 1
+        self.screen, self.steps = screen, steps
+        self.known: dict[str, Any] = {}  # the steps that have begun, by name
+        self.last: Any = None  # of them
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         self.bars = Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal)
         self.networks = self.bars.add_task("networks", total=None)
@@ -52,7 +54,7 @@ class _Progress:
         self.bars.stop()
 
     def on_step(self, step: Any) -> None:
-        self.total, self.seeds = step.networks, step.seeds
+        self.known[step.name] = self.last = step
         self.bars.update(self.networks, description=step.name, completed=0, total=step.networks)
         seeds = f" with {step.seeds} seeds each" if step.seeds > 1 else ""
         if self.steps:
@@ -60,9 +62,10 @@ class _Progress:
             self.screen.print(f"step {step.name}: up to {step.networks} {noun}{seeds}", soft_wrap=True)
 
     def on_row(self, row: Any, trained: int) -> None:
-        self.bars.update(self.networks, completed=trained)
-        seed = f"seed {row.seed}  " if self.seeds > 1 else ""
-        self.screen.print(_row_line(row, seed, trained, self.total), soft_wrap=True)
+        step = self.last if row.role == "rival" else self.known.get(row.step, self.last)
+        self.bars.update(self.networks, description=step.name, completed=trained, total=step.networks)
+        seed = f"seed {row.seed}  " if step.seeds > 1 else ""
+        self.screen.print(_row_line(row, seed, trained, step.networks), soft_wrap=True)
 
     def on_part(self, what: str, done: int, total: int) -> None:
         self.bars.update(self.part, description=what, completed=done, total=total, visible=done < total)

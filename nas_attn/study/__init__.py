@@ -16,7 +16,7 @@ from .record import (
 from .rivals import RIVALS, read_held, train_rivals, write_held
 from .samplers import SAMPLERS
 from .screen import OnProgress, Score, screen
-from .search import Evaluator, OnRow, Search
+from .search import Evaluator, Following, OnRow, Search
 from .storage import OptunaStudy, begin_study, find_study, hold, storage_faults_told, storage_url
 from .tables import Table, load_table
 
@@ -25,6 +25,7 @@ __all__ = [
     "SAMPLERS",
     "KnownCostSampler",
     "Evaluator",
+    "Following",
     "Lead",
     "OnProgress",
     "OnRow",

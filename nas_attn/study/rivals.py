@@ -16,8 +16,6 @@ RIVALS = "final-rivals"
 
 _HELD = "held"
 
-_HELD = "held"
-
 OnRival = Callable[[Evaluation], None]
 """Called with each row that was trained."""
 
