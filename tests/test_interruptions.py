@@ -12,7 +12,7 @@ from small_study import STUDY
 from nas_attn.study import StudyFolder
 
 COMMAND = [sys.executable, "-c", "from nas_attn.cli import main; main()", "search"]
-SLOWER = STUDY.replace("epochs = 1", "epochs = 8").replace("trials = 3", "trials = 4")
+SLOWER = STUDY.replace("epochs = 1", "epochs = 4").replace("trials = 3", "trials = 4")
 
 
 def start(folder):

@@ -21,16 +21,22 @@ def judged(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def steps(table: pd.DataFrame) -> pd.DataFrame:
-    """A row a step, in the order in which they come: networks, trainings, seeds and seconds; empty for one step."""
+    """A row a step, in the order in which they come: networks, seeds of a network and seconds; empty for one step."""
     if "step" not in table.columns or table["step"].nunique() < 2:
         return pd.DataFrame()
-    groups = table.rename_axis("key").reset_index().groupby("step", sort=False)
+    rows = table.rename_axis("key").reset_index()
+    groups = rows.assign(spent=rows["train_seconds"] * rows["seeds"]).groupby("step", sort=False)
     return pd.DataFrame(
         {
             "Step": pd.Series({name: name for name, _ in groups}),
             "Networks": groups["key"].nunique(),
             "Complete": groups["state"].agg(lambda states: int((states == "complete").sum())),
-            "Seeds": groups["seed"].nunique(),
-            "Training time": groups["train_seconds"].sum().map(lambda seconds: spell("train_seconds", seconds)),
+            "Seeds": groups["seeds"].agg(_span),
+            "Training time": groups["spent"].sum().map(lambda seconds: spell("train_seconds", seconds)),
         }
     )
+
+
+def _span(counts: pd.Series) -> str:
+    fewest, most = int(counts.min()), int(counts.max())
+    return str(most) if fewest == most else f"{fewest} to {most}"

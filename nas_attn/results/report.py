@@ -112,7 +112,7 @@ def _specification(chart: alt.ConcatChart) -> dict[str, Any]:
 
 
 def _conclusion(said: Conclusion) -> dict[str, Any]:
-    figure = _specification(said.picture()) if said.drawn else None
+    figure = {**_specification(said.picture()), "columns": 1} if said.drawn else None  # as wide as the page
     return {"sentences": said.sentences, "table": said.told, "figure": figure}
 
 

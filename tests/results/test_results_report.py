@@ -167,8 +167,9 @@ def test_an_audit_of_nothing_can_be_written(tmp_path, rows, slots):
 
 def test_a_page_tells_the_chain_and_compares_rows_of_the_deciding_step_alone(tmp_path, rows, slots):
     screened = [replace(row, step="supernet", accuracy=0.99, train_seconds=2.0) for row in evaluations(rows)]
+    screened[1] = replace(screened[1], seeds=3)
     text = Page(page(tmp_path, table([*screened, *evaluations(rows)]), slots)).text
-    assert "supernet 7 5 1 14.00 s" in text
+    assert "supernet 7 5 1 to 3 18.00 s" in text
     assert "final 7 5 1" in text
     assert "5 networks were trained; 3 of them are on the front" in text
     assert "93.00 % accuracy" in text.replace("\N{NO-BREAK SPACE}", " ")
