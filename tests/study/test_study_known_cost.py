@@ -7,6 +7,8 @@ import pytest
 from fakes import FakeEvaluator, search, space, study_file
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from optuna.distributions import CategoricalDistribution
+from optuna.trial import create_trial
 
 from nas_attn import KnownCostSampler
 from nas_attn.space import InputError
@@ -212,3 +214,21 @@ def test_a_study_over_a_budget_trains_all_that_fits_and_never_asks_the_price_of_
     fits = [str(a) for a in space(stages=3).architectures() if len(a.placements) <= 2]
     assert len(evaluator.trained) == len({*evaluator.trained} & {*fits}) == 23
     assert {*evaluator.counted} - {*fits} <= {str(a) for a in space(stages=3).baselines()}
+
+
+def test_thousands_of_rows_are_learnt_from():
+    choices = {f"l{place}": [*map(str, range(10))] for place in range(4)}
+    distributions = {name: CategoricalDistribution(values) for name, values in choices.items()}
+
+    def worth(params):
+        return sum(abs(int(value) - 7) for value in params.values())
+
+    study, drawing = made(KnownCostSampler(choices, {}, seed=0), "minimize"), random.Random(0)
+    drawn = [{name: drawing.choice(values) for name, values in choices.items()} for _ in range(5000)]
+    known = [params for params in drawn if worth(params) > 2]
+    for params in known:
+        value = worth(params) + drawing.gauss(0, 1)
+        study.add_trial(create_trial(params=params, distributions=distributions, value=value))
+    proposed = told(study, choices, 4, worth)
+    assert not {*proposed} & {tuple(params.values()) for params in known}
+    assert max(worth(dict(zip(choices, answers, strict=True))) for answers in proposed) <= 2
