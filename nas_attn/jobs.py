@@ -14,8 +14,10 @@ from typing import Protocol
 import torch
 
 from nas_attn.results import Evaluation
+from nas_attn.space import InputError
 
 _LIVES = 2  # processes that a network may cost before it counts as failed
+_READY = "ready"  # what a process says first
 
 
 class Trains(Protocol):
@@ -26,7 +28,7 @@ class Trains(Protocol):
 
 
 class Workers:
-    """Processes that train networks; a process that dies costs no row.
+    """Processes that train networks; a process that dies costs no row, and one that cannot begin ends the search.
 
     Each has its share of this process's threads, and one of its CUDA devices. Use it as a context; its end is theirs.
     """
@@ -53,7 +55,8 @@ class Workers:
     def train(self, row: Evaluation) -> Future[Evaluation]:
         """The row, once it is trained as `Treatment.train` says.
 
-        It has failed where two processes have died of it.
+        It has failed where two processes have died while they trained it. The future raises `InputError` where a
+        process ends before it is ready to train anything.
         """
         return self._drivers.submit(self._drive, row)
 
@@ -69,7 +72,7 @@ class Workers:
                 died = worker.revive()
         finally:
             self._idle.put(worker)
-        reason = f"{_LIVES} processes died of it, the last by {died}; perhaps memory does not suffice"
+        reason = f"{_LIVES} processes died while they trained it, the last by {died}; perhaps memory does not suffice"
         return replace(row, state="failed", reason=reason)
 
 
@@ -85,6 +88,7 @@ class _Worker:
     def __post_init__(self) -> None:
         self._line: Connection
         self._process: SpawnProcess
+        self._ready: bool
         self._start()
 
     def _start(self) -> None:
@@ -93,21 +97,43 @@ class _Worker:
         # No daemon, for a user's data may have worker processes of its own.
         self._process = processes.Process(target=_serve, args=(far_end, self.treatment, self.device, self.threads))
         self._process.start()
+        self._ready = False
         far_end.close()
 
     def train(self, row: Evaluation) -> Evaluation:
-        """The trained row; raises what went wrong there, and `EOFError` or `OSError` where the process died."""
+        """The trained row; raises what went wrong there, and `EOFError` or `OSError` where the process died.
+
+        Raises `InputError` where it died before it was ready.
+        """
+        if not self._ready:
+            self._await_start()
         self._line.send(row)
         told = self._line.recv()
         if isinstance(told, BaseException):
             raise told
         return told  # type: ignore[no-any-return]
 
+    def _await_start(self) -> None:
+        """Wait until the process says that it is ready: a fault of what it imports is none of the network's."""
+        try:
+            self._line.recv()
+        except (EOFError, OSError):
+            raise InputError(
+                f"a process that was to train ended before it was ready, by {self._death()}; see above what it said. "
+                "Each such process imports the script that began it: in a script, `run` with several jobs must stand "
+                'under `if __name__ == "__main__":`'
+            ) from None
+        self._ready = True
+
     def revive(self) -> str:
         """Put another process in the place of a dead one, and say what that died of."""
+        died = self._death()
+        self._start()
+        return died
+
+    def _death(self) -> str:
         self._process.join()
         code = self._process.exitcode or 0
-        self._start()
         return signal.Signals(-code).name if code < 0 else f"exit code {code}"
 
     def end(self) -> None:
@@ -123,6 +149,7 @@ def _serve(line: Connection, treatment: Trains, device: str | None, threads: int
     if device is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = device
     torch.set_num_threads(threads)
+    line.send(_READY)
     while True:
         try:
             row = line.recv()

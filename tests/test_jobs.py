@@ -49,6 +49,13 @@ class Stubborn:
         return replace(row, state="complete")
 
 
+class Unloadable:
+    """What cannot be taken over by another process, as a class of a script without a main guard."""
+
+    def __reduce__(self):
+        return os._exit, (1,)
+
+
 class Faulty:
     def train(self, row):
         raise InputError("the disk: is full")
@@ -77,13 +84,21 @@ def test_a_network_is_tried_again_when_its_process_dies_once(tmp_path, deaths, s
     with Workers(Stubborn(tmp_path, deaths), 1) as workers:
         told = workers.train(ROWS[0]).result()
         assert told.state == state
-        assert ("2 processes died of it, the last by SIGKILL" in told.reason) == (state == "failed")
+        assert ("2 processes died while they trained it, the last by SIGKILL" in told.reason) == (state == "failed")
         assert workers.train(ROWS[1]).result().state == "complete"
 
 
 def test_what_is_told_to_a_user_crosses_the_processes():
     with Workers(Faulty(), 1) as workers, pytest.raises(InputError, match="the disk: is full"):
         workers.train(ROWS[0]).result()
+
+
+def test_a_process_that_ends_before_it_is_ready_ends_the_search_and_is_no_fault_of_the_network():
+    with Workers(Unloadable(), 2) as workers:
+        told = [workers.train(row) for row in ROWS]
+        for future in told:
+            with pytest.raises(InputError, match=r"before it was ready, by exit code 1.*if __name__ == \"__main__\":"):
+                future.result()
 
 
 def test_processes_end_with_their_context(treatment):

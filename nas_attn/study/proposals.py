@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import optuna
-from optuna.trial import TrialState
 
 from nas_attn.space import Architecture, SearchSpace, parse
 
@@ -94,12 +93,12 @@ class Proposals:
         self.study.enqueue_trial(self.space.answers(architecture))
 
     def _owed(self) -> dict[Architecture, None]:
-        """Baselines or what an earlier step leads to, what lacks some seeds, and what was interrupted."""
+        """Baselines or what an earlier step leads to, what lacks some seeds, and what was asked for and has no row."""
         first = self.space.baselines() if self.asked.lead is None else self.asked.lead.first
         rows = self.known.rows
         begun = (parse(next(iter(rows[key].values())).architecture) for key in rows if self.known.begun(key))
-        failed = self.study.get_trials(deepcopy=False, states=(TrialState.FAIL,))
-        stopped = (parse(t.user_attrs[ARCHITECTURE]) for t in failed if ARCHITECTURE in t.user_attrs)
+        asked = [t.user_attrs.get(ARCHITECTURE) for t in self.study.get_trials(deepcopy=False)]
+        stopped = filter(lambda one: one.key not in rows, map(parse, filter(None, asked)))
         return dict.fromkeys((*first, *begun, *stopped))
 
     def _unseen(self, training: Collection[str]) -> Architecture | None:

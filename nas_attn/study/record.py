@@ -18,6 +18,8 @@ ARCHITECTURE = "architecture"
 _ROW, _ROWS = "evaluation:", "evaluations:"
 _ASKED, _SLOTS, _FACTS, _PREDICTION = "asked", "slots", "facts", "prediction"
 _EVALUATION = TypeAdapter(Evaluation)
+_NEVER_BEGUN = "processes died of it, the last by exit code 1; perhaps memory does not suffice"
+"""The reason that version 0.1.0 wrote down where no process could begin, as from a script without a main guard."""
 
 
 def write_asked(study: optuna.Study, asked: Mapping[str, Any], space: SearchSpace, facts: ImageFacts) -> None:
@@ -96,13 +98,14 @@ def read_prediction(study: optuna.Study) -> Agreement | None:
 def read_rows(study: optuna.Study) -> dict[tuple[str, int], Evaluation]:
     """The latest row of every key and seed that has one, in the order in which the networks were first looked at.
 
-    What a trial has written counts, even if it was killed or has failed before it had all its seeds.
+    What a trial has written counts, even if it was killed or has failed before it had all its seeds. Rows that say
+    `_NEVER_BEGUN` tell nothing of a network, and do not count.
     """
     many = (fields for name, rows in sorted(study.user_attrs.items()) if name.startswith(_ROWS) for fields in rows)
     trials = study.get_trials(deepcopy=False)
     single = (fields for trial in trials for name, fields in trial.user_attrs.items() if name.startswith(_ROW))
     rows = (_EVALUATION.validate_python(_with_nan(fields)) for fields in (*many, *single))
-    return {(row.key, row.seed): row for row in rows}
+    return {(row.key, row.seed): row for row in rows if not row.reason.endswith(_NEVER_BEGUN)}
 
 
 def write_row(trial: optuna.Trial, row: Evaluation) -> None:

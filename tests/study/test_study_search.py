@@ -1,6 +1,8 @@
+from dataclasses import replace
+
 import optuna
 import pytest
-from fakes import FakeEvaluator, search, space, study_file
+from fakes import FakeEvaluator, begun, search, space, study_file
 from optuna.trial import TrialState
 
 from nas_attn.results import front, table
@@ -230,3 +232,20 @@ def test_a_measured_study_measures_nothing_twice(tmp_path):
     evaluator = FakeEvaluator()
     search(tmp_path, evaluator).run(8)
     assert evaluator.measured == []
+
+
+class OfVersion010(FakeEvaluator):
+    """No process of it could begin, as from a script without a main guard."""
+
+    def result(self, row):
+        reason = "2 processes died of it, the last by exit code 1; perhaps memory does not suffice"
+        return replace(row, state="failed", reason=reason)
+
+
+def test_what_a_script_without_a_main_guard_wrote_down_in_version_0_1_0_is_trained(tmp_path):
+    before, after = OfVersion010(), FakeEvaluator()
+    search(tmp_path, before).run(6)
+    assert read_rows(begun(tmp_path)) == {}
+    search(tmp_path, after).run(6)
+    assert after.trained[:6] == before.trained[:6]
+    assert {row.state for row in read_rows(begun(tmp_path)).values()} == {"complete"}
