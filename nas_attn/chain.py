@@ -25,6 +25,7 @@ from nas_attn.study import (
     Following,
     Lead,
     OnRow,
+    OnWaiting,
     OptunaStudy,
     Search,
     StudyFolder,
@@ -65,6 +66,7 @@ class Watch:
     on_timed: OnTimed = lambda _done, _total: None
     on_screened: OnScreened = lambda _done, _total: None
     on_pretrained: OnPretrained = lambda _what, _done, _epochs: None
+    on_waiting: OnWaiting = lambda _told: None
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,8 @@ class Chain:
     timing: Timing
     jobs: int = 1
     watch: Watch = field(default_factory=Watch)
+    check_hold: Callable[[], None] = lambda: None
+    """Called before a row is written; raises `InputError` where the study is another process's meanwhile."""
     _supernets: dict[int, tuple[Supernet, Kept]] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
@@ -114,7 +118,8 @@ class Chain:
             if learnt is not None:
                 write_prediction(study, agreement(learnt.prediction.left_out_ms, learnt.prediction.latencies_ms))
             evaluator = Evaluator(Costs(self.timing, learnt), treatment, workers, self.watch.on_epoch)
-            yield Search(study, self.space, self.folder.file, step, evaluator, self.watch.on_row, given, led)
+            on_row, check_hold = self.watch.on_row, self.check_hold
+            yield Search(study, self.space, self.folder.file, step, evaluator, on_row, given, led, check_hold)
 
     def pool(self, networks: int) -> list[Architecture]:
         """So many architectures that fit the budget, all where there are no more, and the baselines first.
@@ -202,7 +207,7 @@ class Chain:
         for seed in range(file.seed, file.seed + step.seeds):
             score = partial(self._screened, step, costs, seed)
             with _told("networks cannot be screened"):
-                screen(study, step, seed, architectures, score, self.watch.on_screened)
+                screen(study, step, seed, architectures, score, self.watch.on_screened, self.check_hold)
         return f"{len(architectures)} networks are screened"
 
     def _screened(

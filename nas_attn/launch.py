@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -38,16 +38,16 @@ class Study:
         Raises `InputError` where the question has changed since the study was begun, nothing meets the budget, or a
         file has faults; `KeyboardInterrupt` on Ctrl-C and SIGTERM, with all rows kept.
         """
-        with self._held():
-            return run_chain(Chain.open(self.folder, jobs, watch), trials)
+        with self._held(jobs, watch) as chain:
+            return run_chain(chain, trials)
 
     def audit(self, networks: int = 24, seeds: int = 3, *, jobs: int = 1, watch: Watch | None = None) -> Audited:
         """Hold the steps of the chain against training as the winner will be trained, as `nas_attn.audit` says.
 
         Rows that are there are reused, and what was interrupted goes on with the next call. Raises as `run` does.
         """
-        with self._held():
-            return run_audit(Chain.open(self.folder, jobs, watch), networks, seeds)
+        with self._held(jobs, watch) as chain:
+            return run_audit(chain, networks, seeds)
 
     def verdict(
         self,
@@ -65,8 +65,8 @@ class Study:
         """
         if not train:
             return read_verdict(self.folder, minutes)
-        with self._held():
-            return run_verdict(Chain.open(self.folder, jobs, watch), seeds, minutes)
+        with self._held(jobs, watch) as chain:
+            return run_verdict(chain, seeds, minutes)
 
     def table(self) -> pd.DataFrame:
         """One row an architecture, indexed by key, in the order of first trial."""
@@ -129,11 +129,11 @@ class Study:
         return read_weights(network, weights_file(self.folder.path / "weights", row.key, row.seed))
 
     @contextmanager
-    def _held(self) -> Iterator[None]:
-        """The folder is this process's alone, and whatever stops the work is told."""
-        path = self.folder.path
-        with hold(path), terminable(), storage_faults_told(path, self.folder.file.search.storage):
-            yield
+    def _held(self, jobs: int, watch: Watch | None) -> Iterator[Chain]:
+        """The chain of a study that is this process's alone, and whatever stops the work is told."""
+        path, storage, watch = self.folder.path, self.folder.file.search.storage, watch or Watch()
+        with storage_faults_told(path, storage), terminable(), hold(path, storage, watch.on_waiting) as check_hold:
+            yield replace(Chain.open(self.folder, jobs, watch), check_hold=check_hold)
 
 
 def open_study(path: Path | str) -> Study:

@@ -215,7 +215,7 @@ class _Plain:
             with Workers(treatment, self.chain.jobs) if self.chain.jobs > 1 else nullcontext() as workers:
                 evaluator = Evaluator(self._costs, treatment, workers, watch.on_epoch)
                 rows = [replace(row, seed=each) for each in missing]
-                train_rivals(study, rows, evaluator, lambda row: watch.on_row(row, done))
+                train_rivals(study, rows, evaluator, lambda row: watch.on_row(row, done), self.chain.check_hold)
         return ""
 
     @property

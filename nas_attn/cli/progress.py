@@ -26,6 +26,7 @@ def watched(screen: Any, command: str, steps: bool) -> Iterator[Any]:
                 on_timed=lambda done, total: progress.on_part("timed for the prediction of latencies", done, total),
                 on_screened=lambda done, total: progress.on_part("screened", done, total),
                 on_pretrained=lambda what, done, total: progress.on_part(f"epochs of the {what}", done, total),
+                on_waiting=lambda told: screen.print(told, soft_wrap=True),
             )
         except KeyboardInterrupt:
             screen.print(f"Interrupted; what is finished is kept. Go on with: {command}", soft_wrap=True)

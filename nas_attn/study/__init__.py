@@ -3,6 +3,7 @@
 from .folder import StudyFolder
 from .interrupts import terminable
 from .known_cost import KnownCostSampler
+from .lease import OnWaiting
 from .promotion import Lead, lead, promoted
 from .record import (
     check_images,
@@ -29,6 +30,7 @@ __all__ = [
     "Lead",
     "OnProgress",
     "OnRow",
+    "OnWaiting",
     "OptunaStudy",
     "Score",
     "Search",

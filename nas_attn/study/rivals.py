@@ -21,25 +21,35 @@ OnRival = Callable[[Evaluation], None]
 
 
 def train_rivals(
-    study: optuna.Study, rows: Iterable[Evaluation], evaluator: Evaluator, on_row: OnRival = lambda _row: None
+    study: optuna.Study,
+    rows: Iterable[Evaluation],
+    evaluator: Evaluator,
+    on_row: OnRival = lambda _row: None,
+    check_hold: Callable[[], None] = lambda: None,
 ) -> None:
     """Train these rows, each for its seed, and write each down once it is known.
 
-    Whatever is raised meanwhile, `KeyboardInterrupt` among it, what is finished is written down first.
+    Whatever is raised meanwhile, `KeyboardInterrupt` among it, what is finished is written down first; but nothing is
+    once `check_hold` raises.
     """
     waiting, running = deque(rows), set[Future[Evaluation]]()
+
+    def write(row: Evaluation) -> None:
+        check_hold()
+        write_rows(study, [row], len(read_rows(study)))
+
     try:
         while waiting or running:
             while waiting and len(running) < evaluator.jobs:
                 running.add(evaluator.train(waiting.popleft()))
             for future in wait(running, return_when=FIRST_COMPLETED).done:
-                _write(study, future.result())
+                write(future.result())
                 running.remove(future)
                 on_row(future.result())
     except BaseException:
         for future in running:
             if not future.cancel() and future.done() and future.exception() is None:
-                _write(study, future.result())
+                write(future.result())
         raise
 
 
@@ -51,7 +61,3 @@ def write_held(study: optuna.Study, key: str) -> None:
 def read_held(study: optuna.Study) -> str:
     """The key of the network whose rivals were being trained when all stopped; empty where there is none."""
     return str(study.user_attrs.get(_HELD, ""))
-
-
-def _write(study: optuna.Study, row: Evaluation) -> None:
-    write_rows(study, [row], len(read_rows(study)))

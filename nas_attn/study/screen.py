@@ -26,12 +26,13 @@ def screen(
     architectures: Iterable[Architecture],
     score: Score,
     on_progress: OnProgress = lambda _done, _total: None,
+    check_hold: Callable[[], None] = lambda: None,
 ) -> None:
     """Give each of these networks a row of this step and seed, if it has none yet.
 
     The rows are kept with the study, not as trials: no sampler is asked, and Optuna takes longer to write a trial with
     its parameters than a supernet to score it. Whatever is raised meanwhile, what `score` has yielded is written down
-    first; a killed process loses what it has scored of the last 25.
+    first; a killed process loses what it has scored of the last 25. Nothing is written once `check_hold` raises.
     """
     known = read_rows(study)
     keys, kept = {key for key, known_seed in known if known_seed == seed}, len(known)
@@ -46,5 +47,6 @@ def screen(
                 rows.append(replace(row, step=step.name, seed=seed))
                 on_progress(done + len(rows), len(wanted))
         finally:
+            check_hold()
             write_rows(study, rows, kept)
         done, kept = done + len(rows), kept + len(rows)

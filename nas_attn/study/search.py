@@ -94,6 +94,8 @@ class Search:
     """What is trained, these and no others; without it, baselines and then what the sampler proposes."""
     lead: Lead | None = None
     """What an earlier step says of the networks that the sampler may propose; without it, it may propose any."""
+    check_hold: Callable[[], None] = lambda: None
+    """Called before a trial is asked for and before a row is written; raises where the study is not ours any more."""
     _begun: bool = field(init=False, default=False)
     _known: Known = field(init=False)
     _proposals: Proposals = field(init=False)
@@ -254,6 +256,7 @@ class Search:
         return [rows[key] for key in best if rows[key].latency_source == "predicted"]
 
     def _write(self, trial: optuna.Trial, row: Evaluation) -> None:
+        self.check_hold()
         write_row(trial, row)
         self._known.add([row])
 
@@ -269,6 +272,7 @@ class Search:
     @contextmanager
     def _asked(self) -> Iterator[tuple[optuna.Trial, Architecture]]:
         """A trial and the architecture that it stands for; whatever is raised within, the trial is told."""
+        self.check_hold()
         trial = self.study.ask()
         try:
             architecture = self.space.decide(lambda question, values: trial.suggest_categorical(question, values))

@@ -1,6 +1,6 @@
 """Where a study is kept: an Optuna storage, by default a SQLite file in the study's folder."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,10 +15,15 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from nas_attn.results import DIRECTIONS
 from nas_attn.space import InputError
 
+from .identity import new_study_id, refuse_copy, settle, study_id
+from .lease import OnWaiting, leased
+
 OptunaStudy = optuna.Study
 """What a step of a study is kept as."""
 
 _SQLITE = "sqlite:///"
+_LEASE = "search-lease"
+"""What is held beside the steps; no step can be called so."""
 
 
 def storage_url(folder: Path, storage: str | None) -> str:
@@ -46,15 +51,17 @@ def find_study(folder: Path, storage: str | None, step: str) -> optuna.Study | N
 
     Raises `InputError` where the storage cannot be read.
     """
-    url, name = storage_url(folder, storage), _study_name(folder, storage, step)
+    url = storage_url(folder, storage)
     if url.startswith(_SQLITE) and not Path(url.removeprefix(_SQLITE)).exists():
         return None
     with _opened(url) as database:
-        return (
-            optuna.load_study(study_name=name, storage=database)
-            if name in optuna.get_all_study_names(database)
-            else None
-        )
+        names = optuna.get_all_study_names(database)
+        prefix = _prefix(folder, storage, names)
+        if f"{prefix}{_LEASE}" in names:
+            refuse_copy(optuna.load_study(study_name=f"{prefix}{_LEASE}", storage=database), folder)
+        name = f"{prefix}{step}"
+        begun = prefix is not None and name in names
+        return optuna.load_study(study_name=name, storage=database) if begun else None
 
 
 def begin_study(folder: Path, storage: str | None, objectives: Sequence[str], step: str) -> optuna.Study:
@@ -65,16 +72,34 @@ def begin_study(folder: Path, storage: str | None, objectives: Sequence[str], st
     better = {"max": StudyDirection.MAXIMIZE, "min": StudyDirection.MINIMIZE}
     directions = [better[DIRECTIONS[objective]] for objective in objectives]
     with _opened(storage_url(folder, storage)) as database:
-        name = _study_name(folder, storage, step)
+        name = f"{_lasting_prefix(folder, storage, database)}{step}"
         return optuna.create_study(study_name=name, storage=database, directions=directions)
 
 
 @contextmanager
-def hold(folder: Path) -> Iterator[None]:
-    """Keep the study's folder for this process alone.
+def hold(
+    folder: Path, storage: str | None = None, on_waiting: OnWaiting = lambda _told: None
+) -> Iterator[Callable[[], None]]:
+    """Keep a study for this process alone: its folder, and what it has in a storage that it may share.
 
-    Raises `InputError` where another search holds it.
+    What it yields is to be called before anything is written there; it raises `InputError` where another search has
+    taken the study over. Raises `InputError` where another search holds it.
     """
+    with _held_folder(folder):
+        if storage is None:
+            yield lambda: None
+            return
+        with _opened(storage_url(folder, storage)) as database:
+            name = f"{_lasting_prefix(folder, storage, database)}{_LEASE}"
+            study = optuna.create_study(study_name=name, storage=database, load_if_exists=True)
+            refuse_copy(study, folder)
+        with leased(study, folder, on_waiting) as lease:
+            settle(study, folder)
+            yield lease.check
+
+
+@contextmanager
+def _held_folder(folder: Path) -> Iterator[None]:
     lock = FileLock(folder / ".search.lock")
     try:
         lock.acquire(timeout=0)
@@ -88,9 +113,18 @@ def hold(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def _study_name(folder: Path, storage: str | None, step: str) -> str:
-    """The step's; where studies share a storage, after the folder's. So a file outlives a new name of its folder."""
-    return f"{folder.absolute().name}.{step}" if storage else step
+def _prefix(folder: Path, storage: str | None, names: Collection[str]) -> str | None:
+    """What stands before the names of steps where studies share a storage; None where the folder has none yet."""
+    if storage is None:
+        return ""
+    name = study_id(folder, names)
+    return None if name is None else f"{name}."
+
+
+def _lasting_prefix(folder: Path, storage: str | None, database: BaseStorage) -> str:
+    """The same, made where there is none yet."""
+    prefix = _prefix(folder, storage, optuna.get_all_study_names(database))
+    return f"{new_study_id(folder)}." if prefix is None else prefix
 
 
 @contextmanager

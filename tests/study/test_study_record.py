@@ -80,6 +80,7 @@ def test_a_study_outlives_a_new_name_of_its_folder(tmp_path):
 
 def test_studies_that_share_a_storage_are_told_apart_by_their_folders(tmp_path):
     url = f"sqlite:///{tmp_path}/shared.db"
+    (tmp_path / "one").mkdir()
     begin_study(tmp_path / "one", url, ("accuracy",), "final")
     assert find_study(tmp_path / "one", url, "final") is not None
     assert find_study(tmp_path / "two", url, "final") is None

@@ -27,8 +27,11 @@ def test_each_step_has_a_study_of_its_name_in_one_file(tmp_path):
 
 def test_in_a_shared_storage_a_step_is_named_after_its_folder(tmp_path):
     url = f"sqlite:///{tmp_path}/shared.db"
+    (tmp_path / "one").mkdir()
     begin_study(tmp_path / "one", url, ("accuracy",), "inherit")
-    assert optuna.get_all_study_names(url) == ["one.inherit"]
+    name = (tmp_path / "one" / "study.id").read_text().strip()
+    assert name.startswith("one-")
+    assert optuna.get_all_study_names(url) == [f"{name}.inherit"]
     assert find_study(tmp_path / "one", url, "final") is None
     assert find_study(tmp_path / "one", url, "inherit") is not None
 

@@ -1,0 +1,76 @@
+"""The name under which a folder's study is kept where studies share a storage."""
+
+import secrets
+from collections.abc import Collection
+from pathlib import Path
+
+import optuna
+
+from nas_attn.space import InputError
+from nas_attn.space.files import write_whole
+
+from .lease import machine
+
+_FILE = "study.id"
+_HOME = "home"
+
+
+def study_id(folder: Path, names: Collection[str]) -> str | None:
+    """What the names of this folder's studies begin with; nothing where none was begun.
+
+    It stands in a file of the folder, so it moves with the folder, and another folder of the same name has another.
+    Version 0.1.0 had the name of the folder itself: that is gone on with where the folder holds what was trained.
+
+    Raises `InputError` where the names of all studies in the storage leave it open.
+    """
+    path = folder / _FILE
+    try:
+        text = path.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return _id_of_0_1_0(folder, names)
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read: {error}") from None
+    if not text or len(text.splitlines()) > 1:
+        raise InputError(f"{path}: found {text[:40]!r}; allowed: one line, the name of the study in its storage")
+    return text
+
+
+def new_study_id(folder: Path) -> str:
+    """A name that no other folder has, written into the folder."""
+    name = f"{folder.absolute().name}-{secrets.token_hex(4)}"
+    write_whole(folder / _FILE, f"{name}\n".encode())
+    return name
+
+
+def settle(study: optuna.Study, folder: Path) -> None:
+    """Write down where a study is at home, for `refuse_copy`."""
+    study.set_user_attr(_HOME, {"machine": machine(), "folder": str(folder.absolute())})
+
+
+def refuse_copy(study: optuna.Study, folder: Path) -> None:
+    """Raise `InputError` where a folder is a copy of another one of this machine, which is still there.
+
+    The rows belong to the folder that holds their weights.
+    """
+    home = study.user_attrs.get(_HOME, {})
+    original = Path(home.get("folder", folder))
+    if home.get("machine") != machine() or not (original / _FILE).is_file() or original.samefile(folder):
+        return
+    if (original / _FILE).read_bytes() == (folder / _FILE).read_bytes():
+        raise InputError(
+            f"{folder}: is a copy of {original}, to which the rows in the storage belong; remove {folder / _FILE} to "
+            "begin a study of its own"
+        )
+
+
+def _id_of_0_1_0(folder: Path, names: Collection[str]) -> str | None:
+    name = folder.absolute().name
+    if not any(known.startswith(f"{name}.") for known in names):
+        return None
+    if not any((folder / kept).is_dir() and any((folder / kept).iterdir()) for kept in ("weights", "trained")):
+        raise InputError(
+            f"{folder}: the storage holds rows of a folder called {name!r}, from before studies had names of their "
+            f"own, and nothing here tells whether they are this one's. If they are, write {name} into "
+            f"{folder / _FILE}, else any other name"
+        )
+    return name

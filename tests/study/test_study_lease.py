@@ -1,0 +1,215 @@
+"""Studies that share a storage: each has its own rows, and one search at a time."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import optuna
+import pytest
+from fakes import FACTS, FakeEvaluator, begun, search, space, study_file
+
+from nas_attn.space import InputError
+from nas_attn.study import Search, StudyFolder, begin_study, find_study, hold, lease, read_rows, screen, write_asked
+
+HOLDING = [sys.executable, str(Path(__file__).parent / "holding.py")]
+STUDY = 'space = "space.toml"\n[search]\nstorage = "{url}"\n'
+
+
+@pytest.fixture
+def url(tmp_path):
+    return f"sqlite:///{tmp_path}/shared.db"
+
+
+@pytest.fixture
+def folder(tmp_path, url):
+    return make(tmp_path / "here" / "digits", url)
+
+
+@pytest.fixture
+def elsewhere(tmp_path):
+    """The same study, mounted by another machine."""
+    return tmp_path / "there" / "digits"
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch):
+    monkeypatch.setattr(lease, "STALE_AFTER_S", 2.0)
+    monkeypatch.setattr(lease, "_LOOKED_AT_EVERY_S", 0.02)
+
+
+def make(folder, url):
+    folder.mkdir(parents=True)
+    (folder / "study.toml").write_text(STUDY.format(url=url))
+    return folder
+
+
+def searched(folder, url, trials, evaluator=None):
+    file = study_file(search={"storage": url, "sampler": "random"})
+    with hold(folder, url) as check_hold:
+        study = find_study(folder, url, "final") or begin_study(folder, url, file.objectives, "final")
+        write_asked(study, {"objectives": file.objectives, "seed": file.seed}, space(), FACTS)
+        evaluator = evaluator or FakeEvaluator()
+        Search(study, space(), file, file.steps[-1], evaluator, lambda *_: None, check_hold=check_hold).run(trials)
+
+
+class Holder:
+    """A process on another machine that holds a study."""
+
+    def __init__(self, *arguments):
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        self.process = subprocess.Popen([*HOLDING, *map(str, arguments)], env=environment, **pipes)
+
+    def __enter__(self):
+        assert self.process.stdout.readline() == "held\n"
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.communicate()
+
+    def answer(self):
+        self.process.stdin.write("?\n")
+        self.process.stdin.flush()
+        return self.process.stdout.readline()
+
+
+def test_another_folder_of_the_same_name_has_rows_of_its_own(folder, elsewhere, url):
+    searched(folder, url, 3)
+    make(elsewhere, url)
+    with pytest.raises(InputError, match="nothing was searched there yet"):
+        StudyFolder.open(elsewhere).rows()
+    searched(elsewhere, url, 2)
+    assert len(StudyFolder.open(folder).rows()) == 3
+    assert len(StudyFolder.open(elsewhere).rows()) == 2
+
+
+def test_a_folder_that_is_renamed_or_moved_goes_on(folder, tmp_path, url):
+    searched(folder, url, 3)
+    for moved in (tmp_path / "here" / "numerals", tmp_path / "archive" / "digits"):
+        moved.parent.mkdir(exist_ok=True)
+        folder = folder.rename(moved)
+        assert len(StudyFolder.open(folder).rows()) == 3
+    evaluator = FakeEvaluator()
+    searched(folder, url, 5, evaluator)
+    assert len(evaluator.trained) == 2
+
+
+def test_a_new_folder_under_the_old_name_of_a_renamed_one_begins_anew(folder, tmp_path, url):
+    searched(folder, url, 3)
+    folder.rename(tmp_path / "here" / "numerals")
+    make(folder, url)
+    searched(folder, url, 1)
+    assert len(StudyFolder.open(folder).rows()) == 1
+    assert len(StudyFolder.open(tmp_path / "here" / "numerals").rows()) == 3
+
+
+@pytest.mark.parametrize(
+    "use", [lambda copy, url: StudyFolder.open(copy).rows(), lambda copy, url: searched(copy, url, 4)]
+)
+def test_a_copy_of_a_folder_does_not_take_its_rows(folder, tmp_path, url, use):
+    searched(folder, url, 3)
+    copy = shutil.copytree(folder, tmp_path / "variation")
+    with pytest.raises(InputError, match=r"is a copy of .*here/digits.*remove .*variation/study.id"):
+        use(copy, url)
+    (copy / "study.id").unlink()
+    searched(copy, url, 1)
+    assert (len(StudyFolder.open(folder).rows()), len(StudyFolder.open(copy).rows())) == (3, 1)
+
+
+def test_one_folder_that_is_reached_by_two_paths_is_no_copy(folder, tmp_path, url):
+    searched(folder, url, 3)
+    (tmp_path / "link").symlink_to(folder)
+    searched(tmp_path / "link", url, 4)
+    assert len(StudyFolder.open(folder).rows()) == 4
+
+
+@pytest.mark.parametrize("kept", ["weights/63118925e1-seed0.safetensors", "trained/base-0123456789ab.safetensors"])
+def test_a_study_of_version_0_1_0_that_was_trained_here_goes_on(folder, url, kept):
+    optuna.create_study(study_name="digits.final", storage=url, directions=["maximize", "minimize"])
+    (folder / kept).parent.mkdir()
+    (folder / kept).touch()
+    assert find_study(folder, url, "final").study_name == "digits.final"
+
+
+def test_a_study_of_version_0_1_0_that_may_be_of_another_folder_is_not_taken(folder, url):
+    optuna.create_study(study_name="digits.final", storage=url, directions=["maximize", "minimize"])
+    for use in (lambda: StudyFolder.open(folder).rows(), lambda: searched(folder, url, 1)):
+        with pytest.raises(InputError, match=r"from before studies had names.*write digits into .*study.id"):
+            use()
+    (folder / "study.id").write_text("digits\n")
+    assert find_study(folder, url, "final").study_name == "digits.final"
+    (folder / "study.id").write_text("mine\n")
+    searched(folder, url, 1)
+    assert "mine.final" in optuna.get_all_study_names(url)
+
+
+@pytest.mark.parametrize("text", ["", "\n", "one\ntwo\n"])
+def test_a_damaged_name_of_a_study_is_told(folder, url, text):
+    searched(folder, url, 1)
+    (folder / "study.id").write_text(text)
+    with pytest.raises(InputError, match=r"study\.id: found .*allowed: one line"):
+        StudyFolder.open(folder).rows()
+
+
+def test_a_second_search_of_one_study_is_refused_with_who_holds_it(folder, elsewhere, url):
+    begin_study(folder, url, study_file().objectives, "final")
+    shutil.copytree(folder, elsewhere)
+    with Holder(elsewhere, url, "renews") as holder:
+        expected = rf"is held by a search on .* \(process {holder.process.pid}, in .*there/digits, since 20"
+        waited = []
+        with pytest.raises(InputError, match=expected), hold(folder, url, waited.append):
+            pass
+        assert len(waited) == 1
+        assert holder.answer() == "still held\n"
+
+
+def test_a_killed_search_on_another_machine_is_taken_over_when_it_gives_no_sign_of_life(folder, elsewhere, url):
+    begin_study(folder, url, study_file().objectives, "final")
+    shutil.copytree(folder, elsewhere)
+    with Holder(elsewhere, url, "renews") as holder:
+        holder.process.send_signal(signal.SIGKILL)
+        holder.process.wait()
+        searched(folder, url, 2)
+    assert len(StudyFolder.open(folder).rows()) == 2
+
+
+def test_a_search_that_slept_while_another_took_over_writes_nothing_more(folder, elsewhere, url):
+    begin_study(folder, url, study_file().objectives, "final")
+    shutil.copytree(folder, elsewhere)
+    with Holder(elsewhere, url) as holder, hold(folder, url):
+        assert f"search on {lease.platform.node()} (process {os.getpid()}" in holder.answer()
+
+
+def test_a_search_that_is_killed_here_goes_on_at_once(folder, url, monkeypatch):
+    monkeypatch.setattr(lease, "STALE_AFTER_S", 3600)
+    begin_study(folder, url, study_file().objectives, "final")
+    script = f"from nas_attn.study import hold; import os, pathlib\nwith hold(pathlib.Path({str(folder)!r}), {url!r}):"
+    subprocess.run([sys.executable, "-c", f"{script} os._exit(9)"], check=False)
+    searched(folder, url, 2)
+    assert len(StudyFolder.open(folder).rows()) == 2
+
+
+def test_nothing_is_written_once_the_study_is_held_by_another(tmp_path):
+    def lost():
+        raise InputError("it is another's")
+
+    searching = search(tmp_path, FakeEvaluator())
+    searching.check_hold = lost
+    with pytest.raises(InputError, match="another's"):
+        searching.run(2)
+    study = begun(tmp_path)
+    with pytest.raises(InputError, match="another's"):
+        screen(study, study_file().steps[0], 0, space().baselines(), FakeEvaluator().count, check_hold=lost)
+    assert read_rows(study) == {}
+    assert all(trial.state == optuna.trial.TrialState.WAITING for trial in study.trials)
+
+
+def test_a_finished_search_leaves_nothing_held(folder, url):
+    searched(folder, url, 1)
+    (left,) = [name for name in optuna.get_all_study_names(url) if name.endswith("search-lease")]
+    states = [trial.state for trial in optuna.load_study(study_name=left, storage=url).trials]
+    assert states == [optuna.trial.TrialState.FAIL]
