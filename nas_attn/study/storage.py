@@ -143,6 +143,8 @@ def _opened(url: str) -> Iterator[BaseStorage]:
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
     try:
         yield RDBStorage(url)
+    except InputError:
+        raise
     except (SQLAlchemyError, OptunaError, ImportError, RuntimeError, ValueError) as error:
         raise _fault(url, error) from None
     finally:

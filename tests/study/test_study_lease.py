@@ -113,7 +113,7 @@ def test_a_new_folder_under_the_old_name_of_a_renamed_one_begins_anew(folder, tm
 def test_a_copy_of_a_folder_does_not_take_its_rows(folder, tmp_path, url, use):
     searched(folder, url, 3)
     copy = shutil.copytree(folder, tmp_path / "variation")
-    with pytest.raises(InputError, match=r"is a copy of .*here/digits.*remove .*variation/study.id"):
+    with pytest.raises(InputError, match=r"^/.*variation: is a copy of .*here/digits.*remove .*variation/study.id"):
         use(copy, url)
     (copy / "study.id").unlink()
     searched(copy, url, 1)
@@ -138,7 +138,7 @@ def test_a_study_of_version_0_1_0_that_was_trained_here_goes_on(folder, url, kep
 def test_a_study_of_version_0_1_0_that_may_be_of_another_folder_is_not_taken(folder, url):
     optuna.create_study(study_name="digits.final", storage=url, directions=["maximize", "minimize"])
     for use in (lambda: StudyFolder.open(folder).rows(), lambda: searched(folder, url, 1)):
-        with pytest.raises(InputError, match=r"from before studies had names.*write digits into .*study.id"):
+        with pytest.raises(InputError, match=r"^/.*digits: the storage .*from before studies had names.*write digits into .*study.id"):
             use()
     (folder / "study.id").write_text("digits\n")
     assert find_study(folder, url, "final").study_name == "digits.final"
