@@ -46,6 +46,8 @@ _OF_NO_ROW = {"name", "networks", "chosen_by", "seeds", "extra_trainings", "scor
 """What a step says that does not change its rows."""
 _OF_RECIPE = {"epochs", "learning_rate", "batch_size"}
 """What a step says that its recipe says."""
+_AS_BEFORE = {("background", "white")}
+"""What data were asked for before it could be said."""
 
 Chosen = Sequence[Architecture] | Lead | None
 """What a step looks at: these, what a sampler chooses with a lead from the step before, or what the step finds."""
@@ -269,8 +271,9 @@ def open_space(folder: StudyFolder) -> tuple[Backbone, SearchSpace]:
 
 
 def asked_data(file: StudyFile) -> dict[str, Any]:
-    """Which images a study asks for; where their files stand is no part."""
-    return {name: value for name, value in file.data.model_dump().items() if name not in ("path", "test_path")}
+    """Which images a study asks for; where their files stand is no part, nor what older studies could not ask."""
+    asked = file.data.model_dump(exclude={"path", "test_path"})
+    return {name: value for name, value in asked.items() if (name, str(value)) not in _AS_BEFORE}
 
 
 def image_facts(data: ImageData) -> ImageFacts:

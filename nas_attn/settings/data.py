@@ -32,6 +32,8 @@ class _Files(_Many):
     """Where the test images are, if they stand apart."""
     channels: Literal[1, 3] = 3
     """3: colour; 1: grey."""
+    background: Literal["white", "black", "grey"] = "white"
+    """What shows through transparent pixels."""
 
 
 class Digits(_Split):

@@ -46,7 +46,7 @@ def open_folder(path: Path, source: ImageFolder) -> Gallery:
 
     def pixels(rows: Rows) -> NDArray[np.uint8]:
         named = ((str(listed[row]), listed[row]) for row in rows)
-        return decode(named, len(rows), source.channels, source.image_size)
+        return decode(named, len(rows), source.channels, source.image_size, source.background)
 
     return Gallery(str(path), names, labels, pixels)
 

@@ -40,7 +40,7 @@ def open_parquet(path: Path, source: Parquet) -> Gallery:
     present, labels = np.unique(indices, return_inverse=True)
 
     def pixels(rows: Rows) -> NDArray[np.uint8]:
-        return decode(_encoded(path, image_column, rows), len(rows), source.channels, source.image_size)
+        return decode(_encoded(path, image_column, rows), len(rows), source.channels, source.image_size, source.background)
 
     class_names = tuple(names[index] if names else str(index) for index in present)
     return Gallery(str(path), class_names, labels.astype(np.int64), pixels)
