@@ -11,16 +11,16 @@ from .recipe import Settings
 
 class _Split(Settings):
     validation: float = Field(0.2, gt=0, lt=1, strict=True)
-    """Share of the images by which the search judges."""
+    """Share of the images by which the search judges; not used where a folder of them stands apart."""
     test: float = Field(0.2, gt=0, lt=1, strict=True)
-    """Share of the images that the search never sees; not used where `test_path` names them."""
+    """Share of the images that the search never sees; not used where they stand apart."""
     split_seed: int = Field(0, ge=0, strict=True)
     """Fixes which image belongs to which part."""
 
 
 class _Many(_Split):
     limit: int | None = Field(None, ge=8, strict=True)
-    """Take this many of the images at most, the same share of each class; of test images that stand apart, all."""
+    """Take this many of the images at most, the same share of each class; of parts that stand apart, all."""
     image_size: int | None = Field(None, ge=1, strict=True)
     """Resize every image to a square of this many pixels a side; without it all must have one size."""
 
@@ -43,7 +43,11 @@ class Digits(_Split):
 
 
 class ImageFolder(_Files):
-    """A folder with a sub-folder of images for each class."""
+    """A folder with a sub-folder of images for each class.
+
+    Where its sub-folders are parts that hold the classes, as `train`, `val` and `test`, they are the parts; what has no
+    folder is a share of the one that trains.
+    """
 
     kind: Literal["folder"] = "folder"
 

@@ -198,7 +198,9 @@ def test_what_would_not_show_as_it_is_meant_is_refused_by_name(image, kind, told
 @pytest.mark.parametrize("kind", ["GIF", "PNG", "TIFF", "WEBP"])
 def test_the_first_frame_counts_and_that_is_told_once(kind, caplog):
     frames = [Image.new("RGB", (4, 4), colour) for colour in ((255, 0, 0), (0, 255, 0), (0, 0, 255))]
-    moving = encoded(frames[0], kind, save_all=True, append_images=frames[1:], **{"WEBP": {"lossless": True}}.get(kind, {}))
+    moving = encoded(
+        frames[0], kind, save_all=True, append_images=frames[1:], **{"WEBP": {"lossless": True}}.get(kind, {})
+    )
     assert decoded(moving, encoded(frames[0]), moving, moving)[0, 0].tolist() == [255, 0, 0]
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
