@@ -94,7 +94,7 @@ class Study:
         know about the files. Raises `InputError` where it was not trained by the final recipe.
         """
         row, study = self.folder.pick(pick), self.folder.study()
-        data = load_data(self.folder.file.data, self.folder.path)
+        data = load_data(self.folder.file.data, self.folder.path, self.folder.file.trainer)
         facts = image_facts(data)
         check_images(study, {"data": asked_data(self.folder.file)}, facts)
         network = self._network(row, facts)

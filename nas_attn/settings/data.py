@@ -93,7 +93,7 @@ class Planted(_Split):
 
 
 class DataModule(Settings):
-    """A `LightningDataModule` of the user's own, whose loaders are used as they are."""
+    """A `LightningDataModule` of the user's own, whose loaders and batch hooks are used as they are."""
 
     kind: Literal["module"] = "module"
     module: str

@@ -126,7 +126,7 @@ def _shown(image: Image.Image, background: str) -> tuple[Image.Image, list[str]]
             ImageOps.exif_transpose(image, in_place=True)
     if image.has_transparency_data:
         layer = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
-        if layer.getextrema()[3][0] < 255:
+        if np.asarray(layer.getchannel("A")).min() < 255:
             done.append(f'transparent pixels are laid on background = "{background}"')
         image = Image.alpha_composite(Image.new("RGBA", layer.size, background), layer).convert("RGB")
     return image, done
