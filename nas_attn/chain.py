@@ -18,7 +18,7 @@ from nas_attn.ledger import Ledger, open_ledger
 from nas_attn.pretraining import Kept, Nursery, OnPretrained
 from nas_attn.results import Evaluation, agreement
 from nas_attn.results.spaces import filled
-from nas_attn.settings import FINAL, Backbone, ImageFacts, Step, StudyFile
+from nas_attn.settings import FINAL, Backbone, Step, StudyFile
 from nas_attn.space import Architecture, InputError, SearchSpace
 from nas_attn.spacefile import load_space
 from nas_attn.study import (
@@ -36,7 +36,16 @@ from nas_attn.study import (
 )
 from nas_attn.supernet import Supernet, screened
 from nas_attn.timing import OnTimed, Predictor, Timing, host, predictor
-from nas_attn.training import ImageData, TrainingFailed, check_trainer, deciding, load_data, reduced, training_device
+from nas_attn.training import (
+    ImageData,
+    TrainingFailed,
+    check_trainer,
+    deciding,
+    fingerprint,
+    load_data,
+    reduced,
+    training_device,
+)
 from nas_attn.treatment import Treatment
 
 _DRAWN_FOR_ONE = 10  # networks, so that some fit the budget
@@ -231,7 +240,7 @@ class Chain:
         path, file = self.folder.path, self.folder.file
         study = find_study(path, file.search.storage, step.name)
         study = study or begin_study(path, file.search.storage, file.objectives, step.name)
-        write_asked(study, self._asked(step), self.space, image_facts(self.data))
+        write_asked(study, self._asked(step), self.space, self.data.facts, fingerprint(self.data))
         return study
 
     @property
@@ -274,11 +283,6 @@ def asked_data(file: StudyFile) -> dict[str, Any]:
     """Which images a study asks for; where their files stand is no part, nor what older studies could not ask."""
     asked = file.data.model_dump(exclude={"path", "test_path"})
     return {name: value for name, value in asked.items() if (name, str(value)) not in _AS_BEFORE}
-
-
-def image_facts(data: ImageData) -> ImageFacts:
-    """What the images are like."""
-    return ImageFacts(*data.image, class_names=data.class_names, mean=data.mean, std=data.std)
 
 
 def _lost(row: Evaluation, loss: float) -> Evaluation:

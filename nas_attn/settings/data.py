@@ -139,3 +139,18 @@ class ImageFacts:
     def image(self) -> tuple[int, int, int]:
         """Channels, height and width."""
         return self.in_channels, self.height, self.width
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What is remembered of the images of a study and of their labels, so that a change is noticed, and can be told."""
+
+    parts: dict[str, str]
+    """The SHA-256 of the images of each part with their classes."""
+    images: int
+    """How many there are in all parts."""
+    sample: tuple[str, ...]
+    """Of 2,000 images at most, those whose pixels have the smallest digests: digest, part and label; none where images
+    are a module's to make."""
+    reader: str
+    """What decoded the images."""

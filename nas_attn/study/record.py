@@ -1,5 +1,6 @@
 """What a study has written down: what it was asked, and the rows of what it has found."""
 
+import logging
 import math
 import warnings
 from collections.abc import Mapping, Sequence
@@ -11,17 +12,29 @@ from optuna.exceptions import ExperimentalWarning
 from pydantic import TypeAdapter
 
 from nas_attn.results import Agreement, Evaluation
-from nas_attn.settings import ImageFacts
+from nas_attn.settings import Fingerprint, ImageFacts
 from nas_attn.space import InputError, SearchSpace
+
+from .fingerprints import told_changes
 
 ARCHITECTURE = "architecture"
 _ROW, _ROWS = "evaluation:", "evaluations:"
 _ASKED, _SLOTS, _FACTS, _PREDICTION = "asked", "slots", "facts", "prediction"
+_FINGERPRINT = "fingerprint"
 _EVALUATION = TypeAdapter(Evaluation)
+_LOG = logging.getLogger(__name__)
 
 
-def write_asked(study: optuna.Study, asked: Mapping[str, Any], space: SearchSpace, facts: ImageFacts) -> None:
+def write_asked(
+    study: optuna.Study,
+    asked: Mapping[str, Any],
+    space: SearchSpace,
+    facts: ImageFacts,
+    fingerprint: Fingerprint | None = None,
+) -> None:
     """Write down what a study asks, so that later rows can only join rows of the same question.
+
+    A study without a fingerprint of its images takes this one, which the log says.
 
     Raises `InputError` that names what has changed, where the study was begun with another question.
     """
@@ -33,27 +46,48 @@ def write_asked(study: optuna.Study, asked: Mapping[str, Any], space: SearchSpac
             study.set_metric_names(list(asked["objectives"]))
         study.set_user_attr(_SLOTS, {slot.name: [site.name for site in slot.sites] for slot in space.slots})
         study.set_user_attr(_FACTS, asdict(facts))
+        if fingerprint is not None:
+            study.set_user_attr(_FINGERPRINT, asdict(fingerprint))
         study.set_user_attr(_ASKED, question)
         return
-    _refuse_changes(study, before, question)
+    _refuse_changes(study, before, question, _changed_images(study, facts, fingerprint))
+    if fingerprint is not None and _FINGERPRINT not in study.user_attrs:
+        study.set_user_attr(_FINGERPRINT, asdict(fingerprint))
 
 
-def check_images(study: optuna.Study, asked: Mapping[str, Any], facts: ImageFacts) -> None:
+def check_images(
+    study: optuna.Study, asked: Mapping[str, Any], facts: ImageFacts, fingerprint: Fingerprint | None = None
+) -> None:
     """Make sure that the images are those that the study was begun with, so that no test image was trained on.
 
     Raises `InputError` that names what has changed.
     """
     question = _flat({"data": asked["data"], "images": asdict(facts)})
     before = {name: value for name, value in study.user_attrs[_ASKED].items() if name.startswith(("data.", "images."))}
-    _refuse_changes(study, before, question)
+    _refuse_changes(study, before, question, _changed_images(study, facts, fingerprint))
 
 
-def _refuse_changes(study: optuna.Study, before: Mapping[str, Any], question: Mapping[str, Any]) -> None:
+def _changed_images(study: optuna.Study, facts: ImageFacts, now: Fingerprint | None) -> list[str]:
+    """What images and labels tell of a change since the study was begun."""
+    if now is None:
+        return []
+    if (told := study.user_attrs.get(_FINGERPRINT)) is None:
+        unknown = "so whether images and labels are still the same is not known; a search takes those of today"
+        _LOG.warning("study %s: was begun without a fingerprint of its images, %s", study.study_name, unknown)
+        return []
+    before = TypeAdapter(Fingerprint).validate_python(told)
+    return told_changes(before, now, read_facts(study).class_names, facts.class_names)
+
+
+def _refuse_changes(
+    study: optuna.Study, before: Mapping[str, Any], question: Mapping[str, Any], more: Sequence[str] = ()
+) -> None:
     changed = [
         f"  {name}: was {before.get(name, 'absent')}, is {question.get(name, 'absent')}"
         for name in sorted({*before, *question})
         if before.get(name) != question.get(name)
     ]
+    changed += [f"  {line}" for line in more]
     if changed:
         raise InputError(
             f"study {study.study_name}: its rows answer another question, and rows of two questions do not mix:\n"
