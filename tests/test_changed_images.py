@@ -173,11 +173,10 @@ def test_a_study_of_an_earlier_version_goes_on_and_takes_the_pictures_of_today(p
     assert len(caplog.messages) == 1
     caplog.clear()
     ask(folder, data)
-    (told,) = caplog.messages
-    assert told.endswith(
-        "was begun without a fingerprint of its images, so whether images and labels are still the same is not known;"
-        " a search takes those of today"
-    )
+    assert caplog.messages == [
+        "study final: an earlier version began it, without a fingerprint of its images, so that it is not known whether"
+        " they and their labels are still the same; those of today count from now on"
+    ]
     caplog.clear()
     ask(folder, data)
     assert not caplog.messages

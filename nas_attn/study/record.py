@@ -23,6 +23,10 @@ _ASKED, _SLOTS, _FACTS, _PREDICTION = "asked", "slots", "facts", "prediction"
 _FINGERPRINT = "fingerprint"
 _EVALUATION = TypeAdapter(Evaluation)
 _LOG = logging.getLogger(__name__)
+_UNKNOWN = (
+    "study %s: an earlier version began it, without a fingerprint of its images, so that it is not known whether they"
+    " and their labels are still the same%s"
+)
 
 
 def write_asked(
@@ -52,6 +56,7 @@ def write_asked(
         return
     _refuse_changes(study, before, question, _changed_images(study, facts, fingerprint))
     if fingerprint is not None and _FINGERPRINT not in study.user_attrs:
+        _LOG.warning(_UNKNOWN, study.study_name, "; those of today count from now on")
         study.set_user_attr(_FINGERPRINT, asdict(fingerprint))
 
 
@@ -65,15 +70,14 @@ def check_images(
     question = _flat({"data": asked["data"], "images": asdict(facts)})
     before = {name: value for name, value in study.user_attrs[_ASKED].items() if name.startswith(("data.", "images."))}
     _refuse_changes(study, before, question, _changed_images(study, facts, fingerprint))
+    if fingerprint is not None and _FINGERPRINT not in study.user_attrs:
+        _LOG.warning(_UNKNOWN, study.study_name, "")
 
 
 def _changed_images(study: optuna.Study, facts: ImageFacts, now: Fingerprint | None) -> list[str]:
     """What images and labels tell of a change since the study was begun."""
-    if now is None:
-        return []
-    if (told := study.user_attrs.get(_FINGERPRINT)) is None:
-        unknown = "so whether images and labels are still the same is not known; a search takes those of today"
-        _LOG.warning("study %s: was begun without a fingerprint of its images, %s", study.study_name, unknown)
+    told = study.user_attrs.get(_FINGERPRINT)
+    if now is None or told is None:
         return []
     before = TypeAdapter(Fingerprint).validate_python(told)
     return told_changes(before, now, read_facts(study).class_names, facts.class_names)

@@ -45,7 +45,8 @@ def find_parts(path: Path) -> dict[str, Path]:
             raise InputError(f"{path}: {found[role].name} and {folder.name} are both the {role} part; rename one")
         found[role] = folder
     for folder in others:
-        _LOG.warning("%s: passed over, for its %s images are of no class", folder, f"{len(images_in(folder)[0]):,}")
+        count = len(images_in(folder)[0])
+        _LOG.warning("%s: passed over, with %s image%s of no class", folder, f"{count:,}", "s" * (count > 1))
     return {role: found[role] for role in _NAMES if role in found}
 
 

@@ -98,8 +98,8 @@ def test_unlabelled_images_beside_parts_are_passed_over_and_counted(home, caplog
     paint(home / "extra" / "more", 3)
     (home / "docs").mkdir()
     assert load(home).class_names == ("cat", "dog")
-    assert f"{home / 'unlabeled'}: passed over, for its 7 images are of no class" in caplog.text
-    assert f"{home / 'extra'}: passed over, for its 3 images are of no class" in caplog.text
+    assert f"{home / 'unlabeled'}: passed over, with 7 images of no class" in caplog.text
+    assert f"{home / 'extra'}: passed over, with 3 images of no class" in caplog.text
 
 
 def test_a_test_folder_without_classes_as_competitions_have_it_is_passed_over_and_counted(home, caplog):
@@ -107,7 +107,7 @@ def test_a_test_folder_without_classes_as_competitions_have_it_is_passed_over_an
         paint(home / "train" / name, 10)
     paint(home / "test", 5)
     assert [len(part) for part in (load(home).train, load(home).test)] == [12, 4]
-    assert f"{home / 'test'}: passed over, for its 5 images are of no class" in caplog.text
+    assert f"{home / 'test'}: passed over, with 5 images of no class" in caplog.text
 
 
 def test_unlabelled_images_beside_classes_are_no_class(home, caplog):
