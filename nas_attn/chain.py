@@ -18,7 +18,7 @@ from nas_attn.ledger import Ledger, open_ledger
 from nas_attn.pretraining import Kept, Nursery, OnPretrained
 from nas_attn.results import Evaluation, agreement
 from nas_attn.results.spaces import filled
-from nas_attn.settings import FINAL, Backbone, ImageFacts, Step, StudyFile
+from nas_attn.settings import FINAL, Backbone, Step, StudyFile
 from nas_attn.space import Architecture, InputError, SearchSpace
 from nas_attn.spacefile import load_space
 from nas_attn.study import (
@@ -37,7 +37,16 @@ from nas_attn.study import (
 )
 from nas_attn.supernet import Supernet, screened
 from nas_attn.timing import OnTimed, Predictor, Timing, host, predictor
-from nas_attn.training import ImageData, TrainingFailed, check_trainer, deciding, load_data, reduced, training_device
+from nas_attn.training import (
+    ImageData,
+    TrainingFailed,
+    check_trainer,
+    deciding,
+    fingerprint,
+    load_data,
+    reduced,
+    training_device,
+)
 from nas_attn.treatment import Treatment
 
 _DRAWN_FOR_ONE = 10  # networks, so that some fit the budget
@@ -47,6 +56,8 @@ _OF_NO_ROW = {"name", "networks", "chosen_by", "seeds", "extra_trainings", "scor
 """What a step says that does not change its rows."""
 _OF_RECIPE = {"epochs", "learning_rate", "batch_size"}
 """What a step says that its recipe says."""
+_AS_BEFORE = {("background", "white")}
+"""What data were asked for before it could be said."""
 
 Chosen = Sequence[Architecture] | Lead | None
 """What a step looks at: these, what a sampler chooses with a lead from the step before, or what the step finds."""
@@ -89,7 +100,7 @@ class Chain:
         """Read the space and the images of a study; raises `InputError` where either has faults."""
         check_trainer(folder.file.trainer)
         backbone, space = open_space(folder)
-        data = load_data(folder.file.data, folder.path)
+        data = load_data(folder.file.data, folder.path, folder.file.trainer)
         target = folder.file.latency
         readings = Readings(folder.path / "latency.jsonl")
         timing = Timing(backbone, data.image, data.classes, target, timing_device(target), readings)
@@ -234,7 +245,7 @@ class Chain:
         path, file = self.folder.path, self.folder.file
         study = find_study(path, file.search.storage, step.name)
         study = study or begin_study(path, file.search.storage, file.objectives, step.name)
-        write_asked(study, self._asked(step), self.space, image_facts(self.data))
+        write_asked(study, self._asked(step), self.space, self.data.facts, fingerprint(self.data))
         return study
 
     @property
@@ -274,13 +285,9 @@ def open_space(folder: StudyFolder) -> tuple[Backbone, SearchSpace]:
 
 
 def asked_data(file: StudyFile) -> dict[str, Any]:
-    """Which images a study asks for; where their files stand is no part."""
-    return {name: value for name, value in file.data.model_dump().items() if name not in ("path", "test_path")}
-
-
-def image_facts(data: ImageData) -> ImageFacts:
-    """What the images are like."""
-    return ImageFacts(*data.image, class_names=data.class_names, mean=data.mean, std=data.std)
+    """Which images a study asks for; where their files stand is no part, nor what older studies could not ask."""
+    asked = file.data.model_dump(exclude={"path", "test_path"})
+    return {name: value for name, value in asked.items() if (name, str(value)) not in _AS_BEFORE}
 
 
 def _lost(row: Evaluation, loss: float) -> Evaluation:

@@ -10,14 +10,14 @@ from torch import nn
 
 from nas_attn.assembly import build
 from nas_attn.audit import Audited, run_audit
-from nas_attn.chain import Chain, Watch, asked_data, image_facts, open_space
+from nas_attn.chain import Chain, Watch, asked_data, open_space
 from nas_attn.export import Winner, export
 from nas_attn.halving import run_chain
 from nas_attn.results import Evaluation
 from nas_attn.settings import FINAL, Backbone, ImageFacts
 from nas_attn.space import Architecture, InputError, parse
 from nas_attn.study import StudyFolder, check_images, hold, read_facts, storage_faults_told, terminable
-from nas_attn.training import load_data, score
+from nas_attn.training import fingerprint, load_data, score
 from nas_attn.treatment import read_weights, weights_file
 from nas_attn.verdict import Verdict, read_verdict, run_verdict
 
@@ -94,9 +94,9 @@ class Study:
         know about the files. Raises `InputError` where it was not trained by the final recipe.
         """
         row, study = self.folder.pick(pick), self.folder.study()
-        data = load_data(self.folder.file.data, self.folder.path)
-        facts = image_facts(data)
-        check_images(study, {"data": asked_data(self.folder.file)}, facts)
+        data = load_data(self.folder.file.data, self.folder.path, self.folder.file.trainer)
+        facts = data.facts
+        check_images(study, {"data": asked_data(self.folder.file)}, facts, fingerprint(data))
         network = self._network(row, facts)
         accuracy, _ = score(network, data.test, data, self.folder.file.recipe.batch_size)
         winner = Winner(

@@ -3,7 +3,7 @@
 from .backbone import Backbone
 from .chain import FINAL, Start, Step
 from .check import check
-from .data import DataModule, DataSource, Digits, ImageFacts, ImageFolder, Parquet, Planted, Torchvision
+from .data import DataModule, DataSource, Digits, Fingerprint, ImageFacts, ImageFolder, Parquet, Planted, Torchvision
 from .document import Document, KeyPath, read_document
 from .objects import is_named_object, library, named_object
 from .recipe import Recipe, Settings
@@ -17,6 +17,7 @@ __all__ = [
     "DataSource",
     "Digits",
     "Document",
+    "Fingerprint",
     "ImageFacts",
     "ImageFolder",
     "KeyPath",

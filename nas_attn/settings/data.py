@@ -11,16 +11,16 @@ from .recipe import Settings
 
 class _Split(Settings):
     validation: float = Field(0.2, gt=0, lt=1, strict=True)
-    """Share of the images by which the search judges."""
+    """Share of the images by which the search judges; not used where a folder of them stands apart."""
     test: float = Field(0.2, gt=0, lt=1, strict=True)
-    """Share of the images that the search never sees; not used where `test_path` names them."""
+    """Share of the images that the search never sees; not used where they stand apart."""
     split_seed: int = Field(0, ge=0, strict=True)
     """Fixes which image belongs to which part."""
 
 
 class _Many(_Split):
     limit: int | None = Field(None, ge=8, strict=True)
-    """Take this many of the images at most, the same share of each class; of test images that stand apart, all."""
+    """Take this many of the images at most, the same share of each class; of parts that stand apart, all."""
     image_size: int | None = Field(None, ge=1, strict=True)
     """Resize every image to a square of this many pixels a side; without it all must have one size."""
 
@@ -32,6 +32,8 @@ class _Files(_Many):
     """Where the test images are, if they stand apart."""
     channels: Literal[1, 3] = 3
     """3: colour; 1: grey."""
+    background: Literal["white", "black", "grey"] = "white"
+    """What shows through transparent pixels."""
 
 
 class Digits(_Split):
@@ -41,7 +43,11 @@ class Digits(_Split):
 
 
 class ImageFolder(_Files):
-    """A folder with a sub-folder of images for each class."""
+    """A folder with a sub-folder of images for each class.
+
+    Where its sub-folders are parts that hold the classes, as `train`, `val` and `test`, they are the parts; what has no
+    folder is a share of the one that trains.
+    """
 
     kind: Literal["folder"] = "folder"
 
@@ -87,7 +93,7 @@ class Planted(_Split):
 
 
 class DataModule(Settings):
-    """A `LightningDataModule` of the user's own, whose loaders are used as they are."""
+    """A `LightningDataModule` of the user's own, whose loaders and batch hooks are used as they are."""
 
     kind: Literal["module"] = "module"
     module: str
@@ -133,3 +139,18 @@ class ImageFacts:
     def image(self) -> tuple[int, int, int]:
         """Channels, height and width."""
         return self.in_channels, self.height, self.width
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What is remembered of the images of a study and of their labels, so that a change is noticed, and can be told."""
+
+    parts: dict[str, str]
+    """The SHA-256 of the images of each part with their classes."""
+    images: int
+    """How many there are in all parts."""
+    sample: tuple[str, ...]
+    """Of 2,000 images at most, those whose pixels have the smallest digests: digest, part and label; none where images
+    are a module's to make."""
+    reader: str
+    """What decoded the images."""

@@ -1,5 +1,6 @@
 """What a study has written down: what it was asked, and the rows of what it has found."""
 
+import logging
 import math
 import warnings
 from collections.abc import Mapping, Sequence
@@ -11,19 +12,35 @@ from optuna.exceptions import ExperimentalWarning
 from pydantic import TypeAdapter
 
 from nas_attn.results import Agreement, Evaluation
-from nas_attn.settings import ImageFacts
+from nas_attn.settings import Fingerprint, ImageFacts
 from nas_attn.space import InputError, SearchSpace
+
+from .fingerprints import told_changes
 
 ARCHITECTURE = "architecture"
 _ROW, _ROWS = "evaluation:", "evaluations:"
 _ASKED, _SLOTS, _FACTS, _PREDICTION = "asked", "slots", "facts", "prediction"
+_FINGERPRINT = "fingerprint"
 _EVALUATION = TypeAdapter(Evaluation)
 _NEVER_BEGUN = "processes died of it, the last by exit code 1; perhaps memory does not suffice"
 """The reason that version 0.1.0 wrote down where no process could begin, as from a script without a main guard."""
+_LOG = logging.getLogger(__name__)
+_UNKNOWN = (
+    "study %s: an earlier version began it, without a fingerprint of its images, so that it is not known whether they"
+    " and their labels are still the same%s"
+)
 
 
-def write_asked(study: optuna.Study, asked: Mapping[str, Any], space: SearchSpace, facts: ImageFacts) -> None:
+def write_asked(
+    study: optuna.Study,
+    asked: Mapping[str, Any],
+    space: SearchSpace,
+    facts: ImageFacts,
+    fingerprint: Fingerprint | None = None,
+) -> None:
     """Write down what a study asks, so that later rows can only join rows of the same question.
+
+    A study without a fingerprint of its images takes this one, which the log says.
 
     Raises `InputError` that names what has changed, where the study was begun with another question.
     """
@@ -35,27 +52,48 @@ def write_asked(study: optuna.Study, asked: Mapping[str, Any], space: SearchSpac
             study.set_metric_names(list(asked["objectives"]))
         study.set_user_attr(_SLOTS, {slot.name: [site.name for site in slot.sites] for slot in space.slots})
         study.set_user_attr(_FACTS, asdict(facts))
+        if fingerprint is not None:
+            study.set_user_attr(_FINGERPRINT, asdict(fingerprint))
         study.set_user_attr(_ASKED, question)
         return
-    _refuse_changes(study, before, question)
+    _refuse_changes(study, before, question, _changed_images(study, facts, fingerprint))
+    if fingerprint is not None and _FINGERPRINT not in study.user_attrs:
+        _LOG.warning(_UNKNOWN, study.study_name, "; those of today count from now on")
+        study.set_user_attr(_FINGERPRINT, asdict(fingerprint))
 
 
-def check_images(study: optuna.Study, asked: Mapping[str, Any], facts: ImageFacts) -> None:
+def check_images(
+    study: optuna.Study, asked: Mapping[str, Any], facts: ImageFacts, fingerprint: Fingerprint | None = None
+) -> None:
     """Make sure that the images are those that the study was begun with, so that no test image was trained on.
 
     Raises `InputError` that names what has changed.
     """
     question = _flat({"data": asked["data"], "images": asdict(facts)})
     before = {name: value for name, value in study.user_attrs[_ASKED].items() if name.startswith(("data.", "images."))}
-    _refuse_changes(study, before, question)
+    _refuse_changes(study, before, question, _changed_images(study, facts, fingerprint))
+    if fingerprint is not None and _FINGERPRINT not in study.user_attrs:
+        _LOG.warning(_UNKNOWN, study.study_name, "")
 
 
-def _refuse_changes(study: optuna.Study, before: Mapping[str, Any], question: Mapping[str, Any]) -> None:
+def _changed_images(study: optuna.Study, facts: ImageFacts, now: Fingerprint | None) -> list[str]:
+    """What images and labels tell of a change since the study was begun."""
+    told = study.user_attrs.get(_FINGERPRINT)
+    if now is None or told is None:
+        return []
+    before = TypeAdapter(Fingerprint).validate_python(told)
+    return told_changes(before, now, read_facts(study).class_names, facts.class_names)
+
+
+def _refuse_changes(
+    study: optuna.Study, before: Mapping[str, Any], question: Mapping[str, Any], more: Sequence[str] = ()
+) -> None:
     changed = [
         f"  {name}: was {before.get(name, 'absent')}, is {question.get(name, 'absent')}"
         for name in sorted({*before, *question})
         if before.get(name) != question.get(name)
     ]
+    changed += [f"  {line}" for line in more]
     if changed:
         raise InputError(
             f"study {study.study_name}: its rows answer another question, and rows of two questions do not mix:\n"

@@ -4,6 +4,7 @@ from .batches import batches_in_order
 from .checkpoint import OnEpoch
 from .classifier import Classifier, Variants
 from .failure import TrainingFailed, memory_faults_told
+from .fingerprint import fingerprint
 from .fit import Score, score, train
 from .images import ImageData, Part
 from .judging import Normalise
@@ -18,6 +19,7 @@ __all__ = [
     "ImageData",
     "Part",
     "LoaderPart",
+    "fingerprint",
     "load_data",
     "reduced",
     "Classifier",

@@ -72,7 +72,7 @@ def training_batches(part: Part | LoaderPart, recipe: Recipe, seed: int, epoch: 
     is, and its own chance starts from seed and epoch; what the recipe says of images and batches is not asked.
     """
     if isinstance(part, LoaderPart):
-        return LoaderBatches(part, _mix(seed, epoch))
+        return LoaderBatches(part, _mix(seed, epoch), "training")
     generator = torch.Generator().manual_seed(_mix(seed, epoch))
     order = torch.randperm(len(part), generator=generator)
     augmentation = draw_augmentation(part, recipe, generator)
@@ -94,7 +94,7 @@ def steps(images: int, batch_size: int) -> int:
 def batches_in_order(part: Part | LoaderPart, batch_size: int) -> Batches:
     """The whole part as it lies, without augmentation; a user's loader as it is, with the same chance every time."""
     if isinstance(part, LoaderPart):
-        return LoaderBatches(part, seed=0)
+        return LoaderBatches(part, 0, part.judges)
     return PartBatches(part, torch.split(torch.arange(len(part), device=part.images.device), batch_size))
 
 

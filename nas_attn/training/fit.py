@@ -1,6 +1,7 @@
 """A network trained by a recipe, and how well it then does."""
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -109,7 +110,9 @@ def _fit(trainer: pl.Trainer, classifier: Classifier, checkpoint: Path | None) -
     device = trainer.strategy.root_device
     if device.type == "cuda":
         _lay_out(classifier.network, torch.channels_last)
-    with own_chance(device), own_process_group(), run_ended(trainer):
+    part = classifier.data.train
+    attached = part.host.attached(trainer) if isinstance(part, LoaderPart) else nullcontext()
+    with own_chance(device), own_process_group(), run_ended(trainer), attached:
         trainer.fit(classifier, ckpt_path=checkpoint, weights_only=True)
     if trainer.received_sigterm:
         raise KeyboardInterrupt("training was broken off")

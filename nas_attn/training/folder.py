@@ -1,9 +1,13 @@
 """Images in folders, a folder a class."""
 
+import logging
+from collections import Counter
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from nas_attn.settings import ImageFolder
 from nas_attn.space import InputError
@@ -11,47 +15,106 @@ from nas_attn.space import InputError
 from .gallery import Gallery, Rows
 from .pixels import decode
 
-SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
-"""Files that count as images; in capitals too."""
+UNLABELLED = {"unlabeled", "unlabelled", "unsup"}
+"""What people call a folder of images that are of no class, in any case."""
 
-_PARTS = {"train", "training", "val", "valid", "validation", "test"}
+_LOG = logging.getLogger(__name__)
+_NO_PICTURES = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
+"""Formats that Pillow recognises, and decodes not at all or with another program only."""
+_LEFT_BY_PROGRAMS = {
+    "@eadir",
+    "__macosx",
+    "#recycle",
+    "@recycle",
+    "$recycle.bin",
+    "lost+found",
+    "system volume information",
+}
+"""Folders that a storage, an archive or a system leaves behind, with copies, thumbnails and what was deleted."""
 
 
 def open_folder(path: Path, source: ImageFolder) -> Gallery:
     """The images of a folder with a sub-folder for each class, however deep they lie in it.
 
-    Classes stand in the order of their names. What is hidden, and what is no image by its suffix, is passed over.
+    Classes stand in the order of their names. What is hidden is passed over; so is what is no image by its suffix, what
+    programs leave behind and, beside classes, a folder of unlabelled images, which the log counts.
 
     Raises `InputError` where there is no such folder, or a class without images.
     """
-    if not path.is_dir():
-        raise InputError(f"{path}: {'is a file, not a folder' if path.exists() else 'there is no such folder'}")
-    folders = sorted(child for child in path.iterdir() if child.is_dir() and not child.name.startswith("."))
+    folders, passed = sub_folders(path), Counter[str]()
     if not folders:
-        loose = f"; {len(_images(path))} images lie in the folder itself" if _images(path) else ""
+        found, _ = images_in(path)
+        loose = f"; {len(found)} images lie in the folder itself" if found else ""
         raise InputError(f"{path}: has no sub-folders; give the images of each class a sub-folder of its own{loose}")
-    names = tuple(folder.name for folder in folders)
-    if {name.lower() for name in names} <= _PARTS:
-        trains = next((name for name in names if name.lower().startswith("train")), names[0])
-        raise InputError(
-            f"{path}: its sub-folders are {', '.join(names)}, which are parts, not classes;"
-            f" set path to the one that trains, test_path to the one for testing: {source.path}/{trains}"
-        )
-    files = [_images(folder) for folder in folders]
-    for folder, found in zip(folders, files, strict=True):
+    unlabelled = [folder for folder in folders if folder.name.casefold() in UNLABELLED]
+    folders = [folder for folder in folders if folder not in unlabelled]
+    files = []
+    for folder in folders:
+        found, others = images_in(folder)
+        passed += others
         if not found:
-            raise InputError(f"{folder}: holds no images; remove it, or add files of type {' '.join(SUFFIXES)}")
+            there = f" (there are {_counted(others)})" if others else ""
+            raise InputError(f"{folder}: holds no images{there}; remove it, or add files such as .png or .jpg")
+        files.append(found)
+    passed["beside the folders"] = sum(child.is_file() and not child.name.startswith(".") for child in path.iterdir())
+    passed.update({f"in {folder.name}": len(images_in(folder)[0]) for folder in unlabelled})
+    if passed := +passed:
+        _LOG.warning("%s: passed over: %s", path, _counted(passed))
     listed = [file for found in files for file in found]
     labels = np.repeat(np.arange(len(files), dtype=np.int64), [len(found) for found in files])
 
     def pixels(rows: Rows) -> NDArray[np.uint8]:
         named = ((str(listed[row]), listed[row]) for row in rows)
-        return decode(named, len(rows), source.channels, source.image_size)
+        return decode(named, len(rows), source.channels, source.image_size, source.background)
 
-    return Gallery(str(path), names, labels, pixels)
+    return Gallery(str(path), tuple(folder.name for folder in folders), labels, pixels)
 
 
-def _images(folder: Path) -> list[Path]:
-    files = (file.relative_to(folder) for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES)
-    seen = (file for file in files if not any(piece.startswith(".") for piece in file.parts))
-    return [folder / file for file in sorted(seen) if (folder / file).is_file()]
+def sub_folders(path: Path) -> list[Path]:
+    """The folders in a folder by name, but what is hidden or left by programs; raises `InputError` if it is none."""
+    if not path.is_dir():
+        raise InputError(f"{path}: {'is a file, not a folder' if path.exists() else 'there is no such folder'}")
+    return sorted(child for child in path.iterdir() if _counts(child.name) and child.is_dir())
+
+
+def images_in(folder: Path) -> tuple[list[Path], Counter[str]]:
+    """The image files in a folder, however deep, in order, and how many of what else is passed over.
+
+    What is hidden is not counted; of what programs leave behind only the image files are.
+    """
+    images, passed = [], Counter[str]()
+    for file in folder.rglob("*"):
+        pieces = file.relative_to(folder).parts
+        if any(piece.startswith(".") for piece in pieces):
+            continue
+        left = [piece for piece in pieces if piece.casefold() in _LEFT_BY_PROGRAMS]
+        if not file.is_file():
+            if file.is_symlink():
+                passed["links to folders" if file.exists() else "dead links"] += 1
+        elif file.suffix.lower() not in _suffixes():
+            passed[f"*{file.suffix.lower()}" if file.suffix else "without a suffix"] += not left
+        elif left:
+            passed[f"in {left[0]}"] += 1
+        else:
+            images.append(file.relative_to(folder))
+    return [folder / file for file in sorted(images)], +passed
+
+
+def is_image(file: Path) -> bool:
+    """Whether it is there, and an image by its suffix."""
+    return file.suffix.lower() in _suffixes() and file.is_file()
+
+
+@cache
+def _suffixes() -> frozenset[str]:
+    """Those of the formats that Pillow can read here, plug-ins that were registered with it among them."""
+    known = Image.registered_extensions().items()
+    return frozenset(suffix for suffix, kind in known if kind in {*Image.OPEN, "MPO"} - _NO_PICTURES)
+
+
+def _counts(name: str) -> bool:
+    return not name.startswith(".") and name.casefold() not in _LEFT_BY_PROGRAMS
+
+
+def _counted(things: Counter[str]) -> str:
+    return ", ".join(f"{count:,} {what}" for what, count in things.most_common())

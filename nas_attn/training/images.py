@@ -10,6 +10,8 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
+from nas_attn.settings import ImageFacts
+
 from .loader import LoaderPart
 
 _LOG = logging.getLogger(__name__)
@@ -112,6 +114,11 @@ class ImageData:
     def classes(self) -> int:
         """How many classes there are."""
         return len(self.class_names)
+
+    @property
+    def facts(self) -> ImageFacts:
+        """What the images are like."""
+        return ImageFacts(*self.image, class_names=self.class_names, mean=self.mean, std=self.std)
 
     @cached_property
     def digest(self) -> str:

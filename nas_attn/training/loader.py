@@ -10,13 +10,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .host import Host, Stage
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LoaderPart:
     """Labelled images of a user's loader, whose order, batch size, augmentation and workers are its own."""
 
-    make: Callable[[], Iterable[tuple[Tensor, Tensor]]]
-    """Makes the loader; images are (B, C, H, W), uint8 or floating, labels (B,) of a whole type."""
+    host: Host
+    """The data module to which the loader belongs."""
+    judges: Stage
+    """What a trainer does that looks at these images without training on them."""
+    make: Callable[[], Iterable[Any]]
+    """Makes the loader; after the module's hooks images are (B, C, H, W), uint8 or floating, labels (B,) of a whole
+    type."""
     count: int
     """Images of its data set, or, where that does not tell, in one pass."""
     batches: int
@@ -38,26 +45,30 @@ class LoaderPart:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LoaderBatches:
-    """One pass over a loader that is made for it, under chance of its own that a seed fixes."""
+    """One pass over a loader that is made for it, under chance of its own that a seed fixes.
+
+    Every batch goes through the module's hooks, which know whether it is trained on by their trainer.
+    """
 
     part: LoaderPart
     seed: int
+    stage: Stage
 
     def __len__(self) -> int:
         return self.part.batches
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        chance = Chance(self.seed)
-        with chance.taken():
+        chance, host, device = Chance(self.seed), self.part.host, self.part.device
+        with chance.taken(), host.at(self.stage, device):
             loader = self.part.make()
             _seed_generators(loader, self.seed)
             batches = iter(loader)
         while True:
-            with chance.taken():
+            with chance.taken(), host.at(self.stage, device):
                 batch = next(batches, None)
-            if batch is None:
-                return
-            images, labels = (tensor.to(self.part.device, non_blocking=True) for tensor in batch)
+                if batch is None:
+                    return
+                images, labels = (tensor.to(device, non_blocking=True) for tensor in host.moved(batch, device))
             yield images, labels.long()
 
 

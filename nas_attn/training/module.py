@@ -15,11 +15,23 @@ from torch import Tensor
 from nas_attn.settings import DataModule, named_object
 from nas_attn.space import InputError
 
+from .host import Host, Stage
 from .images import ImageData, count_levels, spread_of_levels
 from .loader import Chance, LoaderBatches, LoaderPart
 
+_CPU = torch.device("cpu")
 _LOG = logging.getLogger(__name__)
 _LIGHTNING = ("lightning", "pytorch_lightning")
+_NEEDED = (
+    "prepare_data",
+    "setup",
+    "train_dataloader",
+    "val_dataloader",
+    "on_before_batch_transfer",
+    "transfer_batch_to_device",
+    "on_after_batch_transfer",
+    "teardown",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +41,11 @@ class _Facts:
     std: tuple[float, ...]
 
 
-def open_module(source: DataModule) -> ImageData:
+def open_module(source: DataModule, device: torch.device) -> ImageData:
     """Make a user's module, let it prepare and set up, and take its loaders as the three parts.
+
+    It is attached to a trainer as Lightning does it: to one of `device` here, to the one that fits in training. Every
+    batch that is looked at, here as in training, goes through its hooks. It tears down when nothing uses it any more.
 
     Without a test loader the validation part stands in, which the log says. Classes are told by the module's
     `class_names` or `num_classes`, else by one pass over the train loader; mean and std of uint8 images likewise, by
@@ -39,13 +54,17 @@ def open_module(source: DataModule) -> ImageData:
     Raises `InputError` where the module fails, a loader is missing, or a first batch is not images with labels.
     """
     with Chance(0).taken():
-        module = _made(source)
-        for stage in ("fit", "test") if _has(module, "test_dataloader") else ("fit",):
-            with _told(source, "setup"):
-                module.setup(stage)
-    train, example = _part(source, module, "train")
-    validation, judged = _part(source, module, "val")
-    test, tested = _part(source, module, "test") if _has(module, "test_dataloader") else (validation, judged)
+        host = Host(_made(source))
+        module, tests = host.module, _has(host.module, "test_dataloader")
+        with host.at("training", device), _told(source, "prepare_data"):
+            module.prepare_data()
+        stages: list[tuple[str, Stage]] = [("fit", "training"), ("test", "testing")]
+        for name, stage in stages[: 1 + tests]:
+            with host.at(stage, device), _told(source, "setup"):
+                module.setup(name)
+    train, example = _part(source, host, "train", "validating")
+    validation, judged = _part(source, host, "val", "validating")
+    test, tested = _part(source, host, "test", "testing") if tests else (validation, judged)
     if test is validation:
         _LOG.info("%s has no test_dataloader, so its validation part stands in for a test part", source.module)
     for name, other in (("val", judged), ("test", tested)):
@@ -60,14 +79,12 @@ def _made(source: DataModule) -> Any:
     make = named_object(source.module)
     with _told(source, "it"):
         module = make(**source.arguments)
-    for name in ("prepare_data", "setup", "train_dataloader", "val_dataloader"):
+    for name in _NEEDED:
         if not callable(getattr(module, name, None)):
             raise InputError(f"{source.module}: has no {name}; it must be a LightningDataModule")
     for name in ("train_dataloader", "val_dataloader"):
         if not _has(module, name):
             raise InputError(f"{source.module}: has no {name} of its own; a search trains with one and judges by one")
-    with _told(source, "prepare_data"):
-        module.prepare_data()
     return module
 
 
@@ -77,28 +94,30 @@ def _has(module: Any, name: str) -> bool:
     return home is not None and home.partition(".")[0] not in _LIGHTNING
 
 
-def _part(source: DataModule, module: Any, name: str) -> tuple[LoaderPart, Tensor]:
+def _part(source: DataModule, host: Host, name: str, judges: Stage) -> tuple[LoaderPart, Tensor]:
     """A loader of the module as a part, and the images of its first batch."""
-    make: Callable[[], Any] = getattr(module, f"{name}_dataloader")
+    make: Callable[[], Any] = getattr(host.module, f"{name}_dataloader")
     where = f"{source.module}: {name}_dataloader"
-    with Chance(0).taken(), _told(source, f"{name}_dataloader"):
-        loader = make()
-        first = next(iter(loader), None)
-        batches = len(loader)
-        count = _count(loader)
-    images = _checked(where, first)
+    with Chance(0).taken(), host.at("training" if name == "train" else judges, _CPU):
+        with _told(source, f"{name}_dataloader"):
+            loader = make()
+            first = next(iter(loader), None)
+            batches = len(loader)
+        with _told(source, f"a hook for batches of {name}_dataloader"):
+            images = _checked(where, first if first is None else host.moved(first, _CPU))
+            count = _count(loader, host)
     channels, height, width = images.shape[1:]
-    made_by = (_source_digest(module), source.module, sorted(source.arguments.items()), name, count)
+    made_by = (_source_digest(host.module), source.module, sorted(source.arguments.items()), name, count)
     digest = hashlib.sha256(repr(made_by).encode()).hexdigest()
-    return LoaderPart(make, count, batches, (channels, height, width), digest, torch.device("cpu")), images
+    return LoaderPart(host, judges, make, count, batches, (channels, height, width), digest, _CPU), images
 
 
-def _count(loader: Any) -> int:
+def _count(loader: Any, host: Host) -> int:
     """The images of a loader; one that does not tell is asked for all of them."""
     try:
         return len(loader.dataset)
     except (AttributeError, TypeError):
-        return sum(len(labels) for _, labels in loader)
+        return sum(len(host.moved(batch, _CPU)[1]) for batch in loader)
 
 
 def _checked(where: str, batch: Any) -> Tensor:
@@ -148,7 +167,7 @@ def _told_spread(source: DataModule, module: Any, channels: int) -> tuple[tuple[
 def _looked_at(train: LoaderPart, floating: bool) -> tuple[int, Tensor]:
     """The highest label, and how often each grey level occurs, in one pass over the train loader."""
     highest, levels = 0, torch.zeros(train.image[0], 256, dtype=torch.int64)
-    for images, labels in LoaderBatches(train, seed=0):
+    for images, labels in LoaderBatches(train, 0, "training"):
         highest = max(highest, int(labels.max()))
         if not floating:
             levels += count_levels(images)
@@ -164,6 +183,8 @@ def _told(source: DataModule, step: str) -> Iterator[None]:
     """Within it a fault of the user's module is told as such; where it lies, its cause tells."""
     try:
         yield
+    except InputError:
+        raise
     except Exception as error:  # a user's module may fail in any way
         raise InputError(f"{source.module}: {step} failed: {type(error).__name__}: {error}") from error
 

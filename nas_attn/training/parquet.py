@@ -40,7 +40,9 @@ def open_parquet(path: Path, source: Parquet) -> Gallery:
     present, labels = np.unique(indices, return_inverse=True)
 
     def pixels(rows: Rows) -> NDArray[np.uint8]:
-        return decode(_encoded(path, image_column, rows), len(rows), source.channels, source.image_size)
+        return decode(
+            _encoded(path, image_column, rows), len(rows), source.channels, source.image_size, source.background
+        )
 
     class_names = tuple(names[index] if names else str(index) for index in present)
     return Gallery(str(path), class_names, labels.astype(np.int64), pixels)
@@ -50,7 +52,8 @@ def _open(path: Path) -> pq.ParquetFile:
     if not path.exists():
         raise InputError(f"{path}: there is no such file")
     if path.is_dir():
-        inside = ", ".join(sorted(child.name for child in path.glob("*.parquet"))) or "no Parquet file"
+        inside = ", ".join(sorted(str(child.relative_to(path)) for child in path.rglob("*.parquet")))
+        inside = inside or "no Parquet file"
         raise InputError(f"{path}: is a folder; name a file. It holds {inside}")
     try:
         return pq.ParquetFile(path)

@@ -1,28 +1,36 @@
 """From the bytes of image files to one array of pixels."""
 
+import logging
 import math
 import os
-import struct
+from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import ExifTags, Image, ImageOps
 
 from nas_attn.space import InputError
 
 Encoded = tuple[str, Path | bytes | Image.Image]
 """What an image is called in a message, and its file, the file's content, or the image already opened."""
 
-_UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, Image.DecompressionBombError)
+_LOG = logging.getLogger(__name__)
+_DEEP = ("I", "F")
+"""How the modes of images begin that have more than 8 bits a channel."""
 
 
-def decode(images: Iterable[Encoded], count: int, channels: int, image_size: int | None) -> NDArray[np.uint8]:
-    """Decode so many images to (N, C, H, W), as colour (3 channels) or grey (1).
+def decode(
+    images: Iterable[Encoded], count: int, channels: int, image_size: int | None, background: str = "white"
+) -> NDArray[np.uint8]:
+    """Decode so many images to (N, C, H, W), as colour (3 channels) or grey (1), as a viewer shows them.
 
-    With `image_size` every image is squeezed or stretched to a square of so many pixels a side.
+    Images are turned as their EXIF orientation says, transparent pixels laid on `background`, and of several frames the
+    first is taken; the log tells once how many are concerned. With `image_size` every image is squeezed or stretched to
+    a square of so many pixels a side.
 
     All pixels lie in memory, and for a moment twice, when they are divided into parts. What would not fit is refused
     before it is decoded, by the memory that the machine has: a smaller share that a container or other programs leave
@@ -32,8 +40,12 @@ def decode(images: Iterable[Encoded], count: int, channels: int, image_size: int
     needed.
     """
     first, pictures = "", np.empty((0,), dtype=np.uint8)
+    counts, concerned = Counter[str](), dict[str, str]()
     for number, (name, content) in enumerate(images):
-        picture = _decode(name, content, channels, image_size)
+        picture, done = _decode(name, content, channels, image_size, background)
+        counts.update(done)
+        for what in done:
+            concerned.setdefault(what, name)
         if not number:
             first, pictures = name, _room(name, count, picture)
         if picture.shape != pictures.shape[1:]:
@@ -42,6 +54,7 @@ def decode(images: Iterable[Encoded], count: int, channels: int, image_size: int
                 " images must have one size, or be given one: image_size = 32"
             )
         pictures[number] = picture
+    _tell(counts, concerned)
     return pictures
 
 
@@ -70,23 +83,64 @@ def size(picture: NDArray[np.uint8]) -> str:
     return f"{picture.shape[-1]} x {picture.shape[-2]}"
 
 
-def _decode(name: str, content: Path | bytes | Image.Image, channels: int, image_size: int | None) -> NDArray[np.uint8]:
+def _decode(
+    name: str, content: Path | bytes | Image.Image, channels: int, image_size: int | None, background: str
+) -> tuple[NDArray[np.uint8], list[str]]:
+    """The pixels of an image as a viewer shows them, (C, H, W), and what had to be done to its own for that."""
     try:
         with _opened(content) as image:
             mode = image.mode
-            plain = image.convert("RGBA") if image.mode == "P" and "transparency" in image.info else image
-            picture = plain.convert("RGB" if channels == 3 else "L")
-        if image_size is not None:
-            picture = picture.resize((image_size, image_size), Image.Resampling.BILINEAR)
-    except _UNREADABLE as error:
-        raise InputError(f"{name}: cannot be read as an image: {error}") from None
-    if mode.startswith(("I", "F")):
+            if not mode.startswith(_DEEP):
+                picture, done = _shown(image, background)
+                if channels == 3 or mode == "LAB":  # which has no way to grey of its own
+                    picture = picture.convert("RGB")
+                if channels == 1:
+                    picture = picture.convert("L")
+                if image_size is not None:
+                    picture = picture.resize((image_size, image_size), Image.Resampling.BILINEAR)
+    except Exception as error:  # decoders stumble over broken files in any way
+        told = str(error).partition("\n")[0] or type(error).__name__
+        raise InputError(f"{name}: cannot be read as an image: {told}") from None
+    if mode.startswith(_DEEP):
         raise InputError(f"{name}: has more than 8 bits a channel; save it with 8")
     pixels = np.asarray(picture, dtype=np.uint8)
-    return np.ascontiguousarray(pixels.reshape(*pixels.shape[:2], channels).transpose(2, 0, 1))
+    return np.ascontiguousarray(pixels.reshape(*pixels.shape[:2], channels).transpose(2, 0, 1)), done
 
 
 def _opened(content: Path | bytes | Image.Image) -> Image.Image:
     if isinstance(content, Image.Image):
         return content
     return Image.open(BytesIO(content) if isinstance(content, bytes) else content)
+
+
+def _shown(image: Image.Image, background: str) -> tuple[Image.Image, list[str]]:
+    """The first frame, upright and without transparent pixels, and what was done for that."""
+    done = []
+    if image.format != "MPO" and getattr(image, "is_animated", False):
+        done.append("of several frames or pages the first counts")
+    turned = _orientation(image) in range(2, 9)
+    image.load()
+    if turned:
+        done.append("turned as the EXIF orientation says")
+        with suppress(Exception):  # where the rest of the EXIF is damaged, the image is turned already
+            ImageOps.exif_transpose(image, in_place=True)
+    if image.has_transparency_data:
+        layer = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
+        if np.asarray(layer.getchannel("A")).min() < 255:
+            done.append(f'transparent pixels are laid on background = "{background}"')
+        image = Image.alpha_composite(Image.new("RGBA", layer.size, background), layer).convert("RGB")
+    return image, done
+
+
+def _orientation(image: Image.Image) -> int:
+    """How EXIF says that an image is to be turned; 1, which is not at all, where nothing that can be read says so."""
+    with suppress(Exception):
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    return 1
+
+
+def _tell(done: Counter[str], first: dict[str, str]) -> None:
+    """Say once what was done to images, and to how many."""
+    for what, count in done.items():
+        others = f" and {count - 1:,} more" if count > 1 else ""
+        _LOG.warning("%s%s: %s", first[what], others, what)

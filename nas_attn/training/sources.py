@@ -1,5 +1,6 @@
 """From what a study says about its data to the images themselves."""
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -13,52 +14,76 @@ from nas_attn.space import InputError
 from .folder import open_folder
 from .gallery import Gallery, Rows
 from .images import ImageData, Part, spread
+from .layout import find_parts
 from .module import open_module
 from .parquet import open_parquet
 from .pixels import size
 from .planted import planted
 from .published import open_published
 from .split import split
+from .trainer import Trainer, training_device
 
+_LOG = logging.getLogger(__name__)
 _Held = Digits | Planted | ImageFolder | Parquet | Torchvision
 
 
-def load_data(source: DataSource, folder: Path) -> ImageData:
+def load_data(source: DataSource, folder: Path, trainer: Trainer | None = None) -> ImageData:
     """Read the images that a study names, and divide them; paths are relative to `folder`.
 
-    The parts depend on the images, the shares and `split_seed` alone. Where test images stand apart, all of them are
-    the test part, and `limit` leaves them alone. A user's module divides its images itself.
+    A user's module is set up for the device that a study's `[trainer]` names.
+
+    The parts depend on the images, the shares and `split_seed` alone. Where validation or test images stand apart, all
+    of them are that part, and `limit` leaves them alone. A user's module divides its images itself.
 
     Raises `InputError` that says which file, column or class is at fault, and the cure.
     """
     if isinstance(source, DataModule):
-        return open_module(source)
+        return open_module(source, training_device(trainer))
     gallery, apart = _open(source, folder)
     if len(gallery.class_names) < 2:
         raise InputError(f"{gallery.where}: has one class, {gallery.class_names[0]!r}; there must be two or more")
     limit = None if isinstance(source, Digits | Planted) else source.limit
-    rows = split(gallery, source.validation, source.test if apart is None else 0.0, source.split_seed, limit)
-    train, validation, test = _parts(gallery, rows)
-    if apart is not None:
-        test = _test_part(apart, gallery, train.images[0].numpy())
+    shares = [0.0 if part in apart else getattr(source, part) for part in ("validation", "test")]
+    train, *judging = _parts(gallery, split(gallery, shares[0], shares[1], source.split_seed, limit))
+    validation, test = (
+        _part_apart(apart[part], gallery, train.images[0].numpy()) if part in apart else taken
+        for part, taken in zip(("validation", "test"), judging, strict=True)
+    )
     mean, std = spread(train.images)
     return ImageData(train, validation, test, gallery.class_names, mean, std)
 
 
-def _open(source: _Held, folder: Path) -> tuple[Gallery, Gallery | None]:
-    """What a source holds, and the test images that stand apart, if they do."""
+def _open(source: _Held, folder: Path) -> tuple[Gallery, dict[str, Gallery]]:
+    """What a source holds, and the parts of it that stand apart, by name."""
     if isinstance(source, Digits):
-        return _digits(), None
+        return _digits(), {}
     if isinstance(source, Planted):
-        return planted(source), None
+        return planted(source), {}
     if isinstance(source, Torchvision):
-        return open_published(folder / source.path, source)
-    gallery = _open_files(source, folder / source.path)
-    return gallery, None if source.test_path is None else _open_files(source, folder / source.test_path)
+        gallery, test = open_published(folder / source.path, source)
+        return gallery, {} if test is None else {"test": test}
+    if isinstance(source, Parquet):
+        apart = {} if source.test_path is None else {"test": open_parquet(folder / source.test_path, source)}
+        return open_parquet(folder / source.path, source), apart
+    return _open_folders(source, folder)
 
 
-def _open_files(source: ImageFolder | Parquet, path: Path) -> Gallery:
-    return open_folder(path, source) if isinstance(source, ImageFolder) else open_parquet(path, source)
+def _open_folders(source: ImageFolder, folder: Path) -> tuple[Gallery, dict[str, Gallery]]:
+    """The classes of a folder, or its parts, each with the classes."""
+    path = folder / source.path
+    parts = find_parts(path)
+    trains = parts.pop("train", path)
+    if source.test_path is not None:
+        apart = folder / source.test_path
+        if "test" in parts:
+            _LOG.warning("%s: passed over, for test_path names other images", parts["test"])
+        parts["test"] = find_parts(apart).get("test", apart)
+    if trains != path:
+        read = "".join(f", {part.name} the {role} part" for role, part in parts.items())
+        missing = [part for part in ("validation", "test") if part not in parts]
+        rest = "".join(f"; {getattr(source, part):g} of {trains.name} is the {part} part" for part in missing)
+        _LOG.warning("%s: read as parts, not as classes: %s is the train part%s%s", path, trains.name, read, rest)
+    return open_folder(trains, source), {role: open_folder(part, source) for role, part in parts.items()}
 
 
 def _digits() -> Gallery:
@@ -77,13 +102,16 @@ def _parts(gallery: Gallery, rows: tuple[Rows, Rows, Rows]) -> tuple[Part, Part,
     return train, validation, test
 
 
-def _test_part(tested: Gallery, known: Gallery, example: NDArray[np.uint8]) -> Part:
+def _part_apart(tested: Gallery, known: Gallery, example: NDArray[np.uint8]) -> Part:
     """All images of a gallery, with the labels that another gives to their classes."""
     if unknown := [name for name in tested.class_names if name not in known.class_names]:
         raise InputError(
             f"{tested.where}: class {unknown[0]!r} is unknown in {known.where}, whose {len(known.class_names)} classes"
             f" begin with {', '.join(known.class_names[:5])}; both must have the same"
         )
+    if missing := [name for name in known.class_names if name not in tested.class_names]:
+        named = f"{len(missing)} of {len(known.class_names)} classes, {', '.join(missing[:5])}"
+        _LOG.warning("%s: has no images of %s%s", tested.where, named, ", ..." * (len(missing) > 5))
     images = tested.decode(np.arange(len(tested.labels)))
     if images.shape[1:] != example.shape:
         raise InputError(

@@ -1,0 +1,59 @@
+"""What tells the images of a study, and their labels, from others."""
+
+from collections.abc import Iterable
+from hashlib import blake2b, sha256
+from heapq import nsmallest
+from itertools import islice
+from weakref import WeakKeyDictionary
+
+import PIL
+import torch
+
+from nas_attn.settings import Fingerprint
+
+from .batches import batches_in_order
+from .images import ImageData, Part
+from .loader import LoaderBatches, LoaderPart
+
+_AT_ONCE = 1024
+_SAMPLE = 2000
+_MADE: WeakKeyDictionary[ImageData, Fingerprint] = WeakKeyDictionary()
+
+
+def fingerprint(data: ImageData) -> Fingerprint:
+    """The fingerprint of all three parts, of images that lie in memory whatever their order; made once.
+
+    Of a user's module it knows labels alone, in the order in which they come: all by which networks are judged and
+    tested, which takes a pass over those loaders, and those of the first batch that trains. Images, and other batches
+    that train, are not looked at, for they may differ from pass to pass.
+    """
+    if data not in _MADE:
+        _MADE[data] = _made(data)
+    return _MADE[data]
+
+
+def _made(data: ImageData) -> Fingerprint:
+    parts = {"train": data.train, "validation": data.validation, "test": data.test}
+    digests, images = {}, list[str]()
+    for name, part in parts.items():
+        if isinstance(part, Part):
+            known = _images(part)
+            images += [f"{pixels[:12]} {name} {label}" for pixels, label in known]
+            told = sorted(f"{pixels} {data.class_names[label]}" for pixels, label in known)
+        else:
+            told = [str(label) for label in _labels(part, trains=name == "train")]
+        digests[name] = sha256("\n".join(told).encode()).hexdigest()
+    sample = tuple(nsmallest(_SAMPLE, images))
+    return Fingerprint(digests, sum(map(len, parts.values())), sample, f"Pillow {PIL.__version__}")
+
+
+def _images(part: Part) -> list[tuple[str, int]]:
+    """A digest of the pixels of each image, and its label."""
+    chunks = (chunk.cpu().numpy() for chunk in torch.split(part.images, _AT_ONCE))
+    pixels = (blake2b(image.tobytes(), digest_size=8).hexdigest() for chunk in chunks for image in chunk)
+    return list(zip(pixels, part.labels.tolist(), strict=True))
+
+
+def _labels(part: LoaderPart, trains: bool) -> Iterable[int]:
+    batches = islice(LoaderBatches(part, 0, "training"), 1) if trains else batches_in_order(part, 1)
+    return [label for _, labels in batches for label in labels.tolist()]

@@ -1,0 +1,80 @@
+"""Whether the sub-folders of a folder are classes, or parts of the data that hold the classes."""
+
+import logging
+from pathlib import Path
+
+from nas_attn.space import InputError
+
+from .folder import UNLABELLED, images_in, is_image, sub_folders
+
+_LOG = logging.getLogger(__name__)
+_NAMES = {
+    "train": {"train", "training"},
+    "validation": {"val", "valid", "validation", "dev"},
+    "test": {"test", "testing", "eval", "evaluation"},
+    "": {*UNLABELLED, "extra"},
+}
+"""What people call each part, in any case; and what is no part, and holds no class."""
+_ROLE = {name: role for role, names in _NAMES.items() for name in names}
+
+
+def find_parts(path: Path) -> dict[str, Path]:
+    """The folders that train, validate and test, as far as they are there; nothing where the sub-folders are classes.
+
+    A folder is a part by its name, where it holds sub-folders with images and no image beside them, and one of them
+    trains. What stands beside parts and has images of no class is passed over, which the log says.
+
+    Raises `InputError` where some sub-folders look like parts and others like classes, two are the same part, or none
+    trains.
+    """
+    folders = sub_folders(path)
+    roles = {folder: _ROLE[folder.name.casefold()] for folder in folders if folder.name.casefold() in _ROLE}
+    parts = {folder: role for folder, role in roles.items() if role and _holds_classes(folder)}
+    if "train" not in parts.values():
+        _check_parts_without_training(path, folders, roles, list(parts))
+        return {}
+    others = [folder for folder in folders if folder not in parts and images_in(folder)[0]]
+    if strangers := [folder.name for folder in others if folder not in roles]:
+        raise InputError(
+            f"{path}: {_names(parts)} hold sub-folders as parts do, but {', '.join(strangers)} beside them also hold"
+            " images; are they classes, give the nested ones another name; else set path to the folder that trains"
+        )
+    found: dict[str, Path] = {}
+    for folder, role in parts.items():
+        if role in found:
+            raise InputError(f"{path}: {found[role].name} and {folder.name} are both the {role} part; rename one")
+        found[role] = folder
+    for folder in others:
+        count = len(images_in(folder)[0])
+        _LOG.warning("%s: passed over, with %s image%s of no class", folder, f"{count:,}", "s" * (count > 1))
+    return {role: found[role] for role in _NAMES if role in found}
+
+
+def _check_parts_without_training(path: Path, folders: list[Path], roles: dict[Path, str], parts: list[Path]) -> None:
+    if folders and len(roles) == len(folders):
+        trains = next((folder.name for folder in folders if roles[folder] == "train"), "train")
+        raise InputError(
+            f"{path}: its sub-folders are {_names(folders)}, which are parts, not classes; give the images of each"
+            f" class a sub-folder of its own in {path.name}/{trains}"
+        )
+    inner = [{_ROLE.get(child.name.casefold()) for child in sub_folders(folder)} for folder in folders]
+    if folders and all("train" in held and held & {"validation", "test"} for held in inner):
+        _LOG.warning("%s: the parts inside each class are not used; all images of a class are divided anew", path)
+    names = {folder.name for folder in folders}
+    for folder in parts:
+        if twice := sorted(names & {child.name for child in sub_folders(folder)}):
+            raise InputError(
+                f"{folder}: holds sub-folders {', '.join(twice)}, as the classes beside it are called, so it is a part"
+                " of them; move it elsewhere and name it in test_path"
+            )
+
+
+def _holds_classes(folder: Path) -> bool:
+    """Whether images lie in sub-folders, and none beside them."""
+    children = list(folder.iterdir())
+    deep = (file for child in children if child.is_dir() for file in child.rglob("*"))
+    return not any(map(is_image, children)) and any(map(is_image, deep))
+
+
+def _names(folders: list[Path] | dict[Path, str]) -> str:
+    return ", ".join(folder.name for folder in folders)
