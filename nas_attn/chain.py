@@ -36,7 +36,16 @@ from nas_attn.study import (
 )
 from nas_attn.supernet import Supernet, screened
 from nas_attn.timing import OnTimed, Predictor, Timing, host, predictor
-from nas_attn.training import ImageData, TrainingFailed, check_trainer, deciding, load_data, reduced, training_device
+from nas_attn.training import (
+    ImageData,
+    Judged,
+    TrainingFailed,
+    check_trainer,
+    deciding,
+    load_data,
+    reduced,
+    training_device,
+)
 from nas_attn.treatment import Treatment
 
 _DRAWN_FOR_ONE = 10  # networks, so that some fit the budget
@@ -168,8 +177,8 @@ class Chain:
 
     @cached_property
     def _base(self) -> Kept:
-        """The trained bare backbone."""
-        with _told("the bare backbone cannot be trained"):
+        """The trained plain backbone."""
+        with _told("the plain backbone cannot be trained"):
             return self._nursery.base(self.folder.file.base_recipe)
 
     def _supernet(self, seed: int) -> tuple[Supernet, Kept]:
@@ -220,9 +229,8 @@ class Chain:
         began = time.perf_counter()
         for architecture, found in zip(architectures, judged, strict=True):
             row = costs.predict(costs.count(architecture))
-            row = replace(row, state="complete") if math.isfinite(found.loss) else _lost(row, found.loss)
             seconds, began = time.perf_counter() - began, time.perf_counter()
-            yield replace(row, **asdict(found), train_seconds=seconds)
+            yield replace(_judged(row, found), train_seconds=seconds)
 
     def study(self, step: Step) -> OptunaStudy:
         """The Optuna study of a step, which goes on only where it asks what it did."""
@@ -278,8 +286,14 @@ def image_facts(data: ImageData) -> ImageFacts:
     return ImageFacts(*data.image, class_names=data.class_names, mean=data.mean, std=data.std)
 
 
-def _lost(row: Evaluation, loss: float) -> Evaluation:
-    return replace(row, state="failed", reason=f"the supernet's loss as this network is {loss}")
+def _judged(row: Evaluation, found: Judged | TrainingFailed) -> Evaluation:
+    """A row with what screening has found."""
+    if isinstance(found, TrainingFailed):
+        return replace(row, state="failed", reason=str(found))
+    known = replace(row, state="complete", **asdict(found))
+    if math.isfinite(found.loss):
+        return known
+    return replace(known, state="failed", reason=f"the supernet's loss as this network is {found.loss}")
 
 
 @contextmanager
@@ -288,4 +302,4 @@ def _told(what: str) -> Iterator[None]:
     try:
         yield
     except TrainingFailed as failure:
-        raise InputError(f"{what}: {failure}") from None
+        raise InputError(f"{what}: {failure}") from failure

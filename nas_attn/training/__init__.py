@@ -3,8 +3,8 @@
 from .batches import batches_in_order
 from .checkpoint import OnEpoch
 from .classifier import Classifier, Variants
-from .failure import TrainingFailed, memory_faults_told
-from .fit import Score, score, train
+from .failure import Diverged, Raised, TrainingFailed, faults_told
+from .fit import Score, score, train, try_step
 from .images import ImageData, Part
 from .judging import Normalise
 from .loader import LoaderPart
@@ -24,9 +24,12 @@ __all__ = [
     "OnEpoch",
     "Score",
     "Variants",
+    "Diverged",
+    "Raised",
     "TrainingFailed",
-    "memory_faults_told",
+    "faults_told",
     "train",
+    "try_step",
     "score",
     "check_trainer",
     "deciding",
