@@ -1,5 +1,7 @@
 """Joint of chain, training and results: the proxies of a study, held against training as the winner will be trained."""
 
+import logging
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,8 +19,9 @@ from nas_attn.results.spread import spread_out
 from nas_attn.results.verdict import sentences
 from nas_attn.settings import FINAL, Step
 from nas_attn.space import Architecture
-from nas_attn.training import Normalise, batches_in_order, gradnorm, jacob_cov, synflow
+from nas_attn.training import Normalise, TrainingFailed, batches_in_order, faults_told, gradnorm, jacob_cov, synflow
 
+_LOG = logging.getLogger(__name__)
 _POOL = 1000  # networks from which those of an audit are chosen, where nothing was screened
 _IMAGES = 64  # by which untrained networks are scored
 
@@ -95,7 +98,17 @@ def _untrained(chain: Chain, full: Step, chosen: Sequence[Architecture]) -> list
     return [_scored(name, score, networks) for name, score in scores.items()]
 
 
+def _score(name: str, score: Callable[[nn.Module], float], network: nn.Module) -> float:
+    """NaN where a network cannot be scored."""
+    try:
+        with faults_told():
+            return score(network)
+    except TrainingFailed as failure:
+        _LOG.warning("%s: a network has none: %s", name, failure)
+        return math.nan
+
+
 def _scored(name: str, score: Callable[[nn.Module], float], networks: Mapping[str, nn.Module]) -> Ranking:
     began = time.perf_counter()
-    scores = {key: score(network) for key, network in networks.items()}
+    scores = {key: _score(name, score, network) for key, network in networks.items()}
     return Ranking(name, scores, "zero-cost", (time.perf_counter() - began) / len(networks))

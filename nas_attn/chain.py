@@ -6,19 +6,19 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property, partial
-from typing import Any
 
 import numpy as np
 
 from nas_attn.backbones import scaled
-from nas_attn.cost import Readings, device_name
+from nas_attn.cost import Readings
 from nas_attn.evaluation import Costs, Evaluator, OnEpoch, timing_device
 from nas_attn.jobs import Workers
 from nas_attn.ledger import Ledger, open_ledger
 from nas_attn.pretraining import Kept, Nursery, OnPretrained
+from nas_attn.question import asked_by
 from nas_attn.results import Evaluation, agreement
 from nas_attn.results.spaces import filled
-from nas_attn.settings import FINAL, Backbone, Step, StudyFile
+from nas_attn.settings import FINAL, Backbone, Step
 from nas_attn.space import Architecture, InputError, SearchSpace
 from nas_attn.spacefile import load_space
 from nas_attn.study import (
@@ -36,12 +36,12 @@ from nas_attn.study import (
     write_prediction,
 )
 from nas_attn.supernet import Supernet, screened
-from nas_attn.timing import OnTimed, Predictor, Timing, host, predictor
+from nas_attn.timing import OnTimed, Predictor, Timing, predictor
 from nas_attn.training import (
     ImageData,
+    Judged,
     TrainingFailed,
     check_trainer,
-    deciding,
     fingerprint,
     load_data,
     reduced,
@@ -51,13 +51,6 @@ from nas_attn.treatment import Treatment
 
 _DRAWN_FOR_ONE = 10  # networks, so that some fit the budget
 _JUDGED_AT_ONCE = 512  # images, in screening
-
-_OF_NO_ROW = {"name", "networks", "chosen_by", "seeds", "extra_trainings", "score"}
-"""What a step says that does not change its rows."""
-_OF_RECIPE = {"epochs", "learning_rate", "batch_size"}
-"""What a step says that its recipe says."""
-_AS_BEFORE = {("background", "white")}
-"""What data were asked for before it could be said."""
 
 Chosen = Sequence[Architecture] | Lead | None
 """What a step looks at: these, what a sampler chooses with a lead from the step before, or what the step finds."""
@@ -184,8 +177,8 @@ class Chain:
 
     @cached_property
     def _base(self) -> Kept:
-        """The trained bare backbone."""
-        with _told("the bare backbone cannot be trained"):
+        """The trained plain backbone."""
+        with _told("the plain backbone cannot be trained"):
             return self._nursery.base(self.folder.file.base_recipe)
 
     def _supernet(self, seed: int) -> tuple[Supernet, Kept]:
@@ -236,16 +229,16 @@ class Chain:
         began = time.perf_counter()
         for architecture, found in zip(architectures, judged, strict=True):
             row = costs.predict(costs.count(architecture))
-            row = replace(row, state="complete") if math.isfinite(found.loss) else _lost(row, found.loss)
             seconds, began = time.perf_counter() - began, time.perf_counter()
-            yield replace(row, **asdict(found), train_seconds=seconds)
+            yield replace(_judged(row, found), train_seconds=seconds)
 
     def study(self, step: Step) -> OptunaStudy:
         """The Optuna study of a step, which goes on only where it asks what it did."""
         path, file = self.folder.path, self.folder.file
         study = find_study(path, file.search.storage, step.name)
         study = study or begin_study(path, file.search.storage, file.objectives, step.name)
-        write_asked(study, self._asked(step), self.space, self.data.facts, fingerprint(self.data))
+        asked = asked_by(file, step, self.backbone, self.timing.device)
+        write_asked(study, asked, self.space, self.data.facts, fingerprint(self.data))
         return study
 
     @property
@@ -258,24 +251,6 @@ class Chain:
         cost = self.ledger.price(architecture)
         return all(getattr(cost, measure) <= limit for measure, limit in self._limits.items())
 
-    def _asked(self, step: Step) -> dict[str, Any]:
-        """What a row of this step answers; where files stand, and what the target is called, are no part."""
-        file = self.folder.file
-        asked = file.model_dump(include={"objectives", "seed", "latency"})
-        asked["trainer"] = {name: str(value) for name, value in deciding(file.trainer).items()}
-        asked["data"] = asked_data(file)
-        asked["backbone"] = self.backbone.identity()
-        asked["recipe"] = step.recipe(file.base_recipe if step.proxy == "supernet" else file.recipe).model_dump()
-        if step.proxy == "inherit":
-            asked["base"] = file.base_recipe.model_dump()
-        asked["step"] = step.model_dump(exclude=_OF_NO_ROW | _OF_RECIPE)
-        for told_by_each_row in ("name", "source"):
-            del asked["latency"][told_by_each_row]
-        if "latency_ms" in file.objectives or file.budget.max_latency_ms:
-            device = self.timing.device
-            asked["latency"]["measured_on"] = f"{device_name(device)}, host {host(device)}"
-        return asked
-
 
 def open_space(folder: StudyFolder) -> tuple[Backbone, SearchSpace]:
     """The backbone and the space of a study; attentions start as the identity where the winner will inherit."""
@@ -284,14 +259,14 @@ def open_space(folder: StudyFolder) -> tuple[Backbone, SearchSpace]:
     return spacefile.backbone, space
 
 
-def asked_data(file: StudyFile) -> dict[str, Any]:
-    """Which images a study asks for; where their files stand is no part, nor what older studies could not ask."""
-    asked = file.data.model_dump(exclude={"path", "test_path"})
-    return {name: value for name, value in asked.items() if (name, str(value)) not in _AS_BEFORE}
-
-
-def _lost(row: Evaluation, loss: float) -> Evaluation:
-    return replace(row, state="failed", reason=f"the supernet's loss as this network is {loss}")
+def _judged(row: Evaluation, found: Judged | TrainingFailed) -> Evaluation:
+    """A row with what screening has found."""
+    if isinstance(found, TrainingFailed):
+        return replace(row, state="failed", reason=str(found))
+    known = replace(row, state="complete", **asdict(found))
+    if math.isfinite(found.loss):
+        return known
+    return replace(known, state="failed", reason=f"the supernet's loss as this network is {found.loss}")
 
 
 @contextmanager
@@ -300,4 +275,4 @@ def _told(what: str) -> Iterator[None]:
     try:
         yield
     except TrainingFailed as failure:
-        raise InputError(f"{what}: {failure}") from None
+        raise InputError(f"{what}: {failure}") from failure

@@ -18,7 +18,7 @@ from nas_attn.results.spaces import SpacePrices
 from nas_attn.settings import Latency
 from nas_attn.space import Architecture, InputError, SearchSpace, parse
 from nas_attn.timing import Predictor, Timing, host
-from nas_attn.training import TrainingFailed, memory_faults_told, training_device
+from nas_attn.training import TrainingFailed, faults_told, training_device
 from nas_attn.treatment import Treatment
 
 OnEpoch = Callable[[Evaluation, int, int], None]
@@ -81,11 +81,17 @@ class Costs:
         )
 
     def measure(self, row: Evaluation) -> Evaluation:
-        """The row with its latency measured, beside what was predicted; or with the reason why there is none."""
+        """The row with its latency measured, beside what was predicted; or with the reason why there is none.
+
+        Raises `InputError` where not even the plain backbone can be timed.
+        """
+        architecture = parse(row.architecture)
         try:
-            with memory_faults_told():
-                reading = self.timing.measure(parse(row.architecture))
+            with faults_told():
+                reading = self.timing.measure(architecture)
         except (TrainingFailed, Unrunnable) as failure:
+            if not architecture.placements and row.role != "rival":
+                raise InputError(f"the plain backbone cannot be timed: {failure}") from failure
             return replace(row, state="failed", reason=str(failure))
         return replace(
             row,

@@ -10,9 +10,10 @@ from torch import nn
 
 from nas_attn.assembly import build
 from nas_attn.audit import Audited, run_audit
-from nas_attn.chain import Chain, Watch, asked_data, open_space
+from nas_attn.chain import Chain, Watch, open_space
 from nas_attn.export import Winner, export
 from nas_attn.halving import run_chain
+from nas_attn.question import asked_data
 from nas_attn.results import Evaluation
 from nas_attn.settings import FINAL, Backbone, ImageFacts
 from nas_attn.space import Architecture, InputError, parse
@@ -83,7 +84,7 @@ class Study:
     def network(self, key: str) -> nn.Module:
         """The network with this key, or the `knee` or `best`, with its trained weights, in evaluation mode.
 
-        Raises `InputError` where it was not trained, or its weights are missing.
+        Raises `InputError` where it was not trained, or its weights are missing or are not those that were trained.
         """
         return self._network(self.folder.pick(key), read_facts(self.folder.study()))
 
@@ -111,7 +112,8 @@ class Study:
             test_accuracy=accuracy,
             test_images=len(data.test),
         )
-        return row, export(winner, Path(out))
+        unchecked = [] if row.weights_sha256 else [f"{row.key}: its weights cannot be checked; its row has no digest"]
+        return row, [*export(winner, Path(out)), *unchecked]
 
     @property
     def _backbone(self) -> Backbone:
@@ -126,7 +128,7 @@ class Study:
         architecture, classes = parse(row.architecture), len(facts.class_names)
         bare = self._backbone.untrained
         network = build(architecture, bare, in_channels=facts.in_channels, classes=classes, seed=row.seed)
-        return read_weights(network, weights_file(self.folder.path / "weights", row.key, row.seed))
+        return read_weights(network, weights_file(self.folder.path / "weights", row.key, row.seed), row.weights_sha256)
 
     @contextmanager
     def _held(self, jobs: int, watch: Watch | None) -> Iterator[Chain]:

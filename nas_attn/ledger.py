@@ -175,6 +175,7 @@ def _told(what: str, image: tuple[int, int, int]) -> Iterator[None]:
         yield
     except InputError:
         raise
-    except (ValueError, RuntimeError) as error:
+    except Exception as error:  # a user's attention may fail in any way
         size = " x ".join(map(str, image))
-        raise InputError(f"{what}: cannot take images of {size} here: {error}") from None
+        kind = "" if isinstance(error, ValueError | RuntimeError) else f"{type(error).__name__}: "
+        raise InputError(f"{what}: cannot take images of {size} here: {kind}{error}") from error

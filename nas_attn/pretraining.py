@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -14,9 +15,12 @@ from torch import nn
 from nas_attn.assembly import build
 from nas_attn.settings import Backbone, Recipe
 from nas_attn.space import Architecture, SearchSpace
+from nas_attn.standalone import broken
 from nas_attn.supernet import Supernet, build_supernet, variants
-from nas_attn.training import ImageData, Variants, deciding, train
+from nas_attn.training import ImageData, Variants, deciding, faults_told, train
 from nas_attn.treatment import read_weights, write_weights
+
+_LOG = logging.getLogger(__name__)
 
 OnPretrained = Callable[[str, int, int], None]
 """Called with `base` or `supernet`, the epochs done and the epochs in all."""
@@ -89,16 +93,18 @@ class Nursery:
             read_weights(network, path)
             return kept
         path.parent.mkdir(exist_ok=True)
-        score = train(
-            network,
-            self.data,
-            recipe,
-            self.seed,
-            lambda done, epochs: self.on_epoch(what, done, epochs),
-            variants=sampled,
-            checkpoint=path.with_suffix(".ckpt"),
-            trainer=self.trainer,
-        )
+        with faults_told():
+            score = train(
+                network,
+                self.data,
+                recipe,
+                self.seed,
+                lambda done, epochs: self.on_epoch(what, done, epochs),
+                variants=sampled,
+                checkpoint=path.with_suffix(".ckpt"),
+                auxiliary_weight=self.backbone.auxiliary_weight,
+                trainer=self.trainer,
+            )
         told = {"accuracy": score.accuracy, "loss": score.loss, "seconds": score.seconds}
         write_weights(network, path, **{name: repr(value) for name, value in told.items()})
         return Kept(path, **told)
@@ -116,8 +122,11 @@ class Nursery:
 
 
 def _find(path: Path) -> Kept | None:
-    """What is kept in a file, if it is whole."""
+    """What is kept in a file, if it is whole and as it was written."""
     try:
+        if broken(path.read_bytes()):
+            _LOG.warning("%s: holds other numbers than were written into it, so it is trained again", path)
+            return None
         with safe_open(path, "pt") as file:
             told = file.metadata()
         return Kept(path, **{name: float(told[name]) for name in ("accuracy", "loss", "seconds")})

@@ -15,7 +15,7 @@ from nas_attn.assembly import furnish, identity_started, place, seed_of, seeded
 from nas_attn.backbones import attend
 from nas_attn.settings import Backbone
 from nas_attn.space import Architecture, Attention, InputError, SearchSpace, Site, allowed
-from nas_attn.training import ImageData, Judged, recalibration
+from nas_attn.training import ImageData, Judged, Raised, faults_told, recalibration
 
 _MOST_TRIES = 10_000
 
@@ -91,7 +91,11 @@ class Alternatives(nn.ModuleDict):
     def forward(self, features: Tensor, gating_signal: Tensor | None = None) -> Tensor:
         """The features as what is active makes them, or as they are; the signal goes to a gated one."""
         standing = None if self.active is None else self[self.active]
-        return attend(standing, features, features if gating_signal is None else gating_signal)
+        try:
+            return attend(standing, features, features if gating_signal is None else gating_signal)
+        except Exception as error:
+            error.add_note(f"in {self.active} at {self.site}")
+            raise
 
 
 def build_supernet(
@@ -157,16 +161,27 @@ def screened(
     batch_size: int,
     seed: int,
     device: torch.device,
-) -> Iterator[Judged]:
+) -> Iterator[Judged | Raised]:
     """How well a trained supernet does as each of these architectures, in their order, one when it is asked for.
+
+    Or what was raised as this one and is not raised as the plain backbone.
 
     Batch-normalisation statistics are renewed for each, as `recalibration` tells, so that none depends on another.
     Leave the supernet alone until all are known or the iterator is closed; its statistics are then as they were, and
     it is on the CPU, in eval mode.
 
-    Raises `InputError` for an architecture that is not of the space, `TrainingFailed` where memory does not suffice.
+    Raises `InputError` for an architecture that is not of the space, `TrainingFailed` where memory does not suffice, or
+    where not even the plain backbone can be judged.
     """
     with recalibration(supernet, data, calibration, batch_size, seed, device) as judged:
         for architecture in architectures:
             supernet.choose(architecture)
-            yield judged()
+            try:
+                with faults_told():
+                    found: Judged | Raised = judged()
+            except Raised as failure:
+                supernet.choose(Architecture())
+                with faults_told():
+                    judged()
+                found = failure
+            yield found

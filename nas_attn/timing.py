@@ -1,6 +1,7 @@
 """Joint of assembly, ledger and cost: how long an architecture takes, measured once a host, or predicted."""
 
 import hashlib
+import logging
 import platform
 import random
 from collections.abc import Callable
@@ -32,6 +33,9 @@ from nas_attn.cost import (
 from nas_attn.ledger import open_ledger
 from nas_attn.settings import Backbone, Latency
 from nas_attn.space import Architecture, InputError, Placement, SearchSpace, Slot
+from nas_attn.training import TrainingFailed, faults_told
+
+_LOG = logging.getLogger(__name__)
 
 TIMINGS = 60
 """How many networks are timed, at most, before the others are predicted."""
@@ -146,15 +150,21 @@ class Predictor:
 def predictor(timing: Timing, space: SearchSpace, on_timed: OnTimed = lambda _done, _total: None) -> Predictor:
     """Time at most 60 architectures of a space, so that the others can be predicted.
 
-    Raises `InputError` as `Timing.measure` does.
+    One that cannot run is passed over, which the log says. Raises `InputError` as `Timing.measure` does.
     """
     parts = Parts(space, open_ledger(timing.backbone, timing.image, timing.classes).price)
     chosen = design(space, TIMINGS, random.Random(0))
-    latencies = []
+    timed: dict[Architecture, float] = {}
     for done, architecture in enumerate(chosen, start=1):
-        latencies.append(timing.measure(architecture).median_ms)
+        try:
+            with faults_told():
+                timed[architecture] = timing.measure(architecture).median_ms
+        except (Unrunnable, TrainingFailed) as failure:
+            if not architecture.placements:
+                raise InputError(f"the plain backbone cannot be timed: {failure}") from failure
+            _LOG.warning("%s: no latency is learnt from it: %s", architecture, failure)
         on_timed(done, len(chosen))
-    return Predictor(parts, fit_latency([parts.of(architecture) for architecture in chosen], latencies))
+    return Predictor(parts, fit_latency([*map(parts.of, timed)], [*timed.values()]))
 
 
 def design(space: SearchSpace, number: int, rng: random.Random) -> list[Architecture]:

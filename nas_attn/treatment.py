@@ -1,11 +1,12 @@
 """Joint of assembly and training: what one step of a chain does to an architecture to learn how good it is."""
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_file, save
+from safetensors.torch import load
 from torch import Tensor, nn
 
 from nas_attn.assembly import build, identity_started
@@ -14,7 +15,23 @@ from nas_attn.results import Evaluation
 from nas_attn.settings import Backbone, Recipe, Start
 from nas_attn.space import Architecture, InputError, parse
 from nas_attn.space.files import write_whole
-from nas_attn.training import ImageData, OnEpoch, TrainingFailed, train, training_device
+from nas_attn.standalone import broken, packed
+from nas_attn.training import (
+    Diverged,
+    ImageData,
+    OnEpoch,
+    Raised,
+    TrainingFailed,
+    faults_told,
+    train,
+    training_device,
+    try_step,
+)
+
+_CURE = (
+    "the file was damaged or exchanged after training: put a copy of the right one there; without one, search in a new "
+    "folder, because a network that has its row is not trained again"
+)
 
 
 @dataclass(frozen=True)
@@ -44,16 +61,21 @@ class Treatment:
         return network
 
     def train(self, row: Evaluation, on_epoch: OnEpoch | None = None) -> Evaluation:
-        """The row with accuracy and losses, with the seed that it says; or with the reason why training failed."""
-        network = self.build(parse(row.architecture), row.seed)
+        """The row with accuracy and losses, with the seed that it says; or with the reason why training failed.
+
+        Raises `InputError` for what no network is to blame for: where the machine, the images or the settings are at
+        fault, or even the plain backbone cannot be trained.
+        """
+        digest = ""
         try:
-            score = train(network, self.data, self.recipe, row.seed, on_epoch, trainer=self.trainer)
-        except InputError:
-            raise
-        except (TrainingFailed, ValueError) as failure:  # an attention may refuse a map of this size
+            with faults_told():
+                network = self.build(parse(row.architecture), row.seed)
+                score = train(network, self.data, self.recipe, row.seed, on_epoch, **self._asked)
+                if self.keeps is not None:
+                    digest = write_weights(network, weights_file(self.keeps, row.key, row.seed))
+        except TrainingFailed as failure:
+            self._check_blame(row, failure)
             return replace(row, state="failed", reason=str(failure))
-        if self.keeps is not None:
-            write_weights(network, weights_file(self.keeps, row.key, row.seed))
         return replace(
             row,
             state="complete",
@@ -62,7 +84,28 @@ class Treatment:
             train_loss=score.train_loss,
             train_seconds=score.seconds,
             device=device_name(training_device(self.trainer)),
+            weights_sha256=digest,
         )
+
+    def _check_blame(self, row: Evaluation, failure: TrainingFailed) -> None:
+        """Raise `InputError` where the fault is not this network's, because the plain backbone has it too."""
+        plain = Architecture()
+        if row.role == "rival" or isinstance(failure, Diverged):
+            return
+        if row.key != plain.key:
+            if not isinstance(failure, Raised):
+                return
+            try:
+                with faults_told():
+                    try_step(self.build(plain, row.seed), self.data, self.recipe, row.seed, **self._asked)
+                return
+            except TrainingFailed as of_plain:
+                failure = of_plain
+        raise InputError(f"the plain backbone cannot be trained: {failure}") from failure.__cause__
+
+    @property
+    def _asked(self) -> dict[str, Any]:
+        return {"auxiliary_weight": self.backbone.auxiliary_weight, "trainer": self.trainer}
 
 
 def weights_file(folder: Path, key: str, seed: int) -> Path:
@@ -70,24 +113,36 @@ def weights_file(folder: Path, key: str, seed: int) -> Path:
     return folder / f"{key}-seed{seed}.safetensors"
 
 
-def write_weights(network: nn.Module, path: Path, **told: str) -> None:
-    """Keep a network's weights and buffers, with a few words; a crash in between leaves the file as it was."""
+def write_weights(network: nn.Module, path: Path, **told: str) -> str:
+    """Keep a network's weights and buffers, with a few words; a crash in between leaves the file as it was.
+
+    Returns the SHA-256 of the file. Raises `ValueError` as `packed` does, `InputError` where nothing can be written.
+    """
+    content = packed(network, told)
     path.parent.mkdir(parents=True, exist_ok=True)
-    tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
-    write_whole(path, save(tensors, metadata=told or None))
+    write_whole(path, content)
+    return hashlib.sha256(content).hexdigest()
 
 
-def read_weights(network: nn.Module, path: Path) -> nn.Module:
+def read_weights(network: nn.Module, path: Path, sha256: str = "") -> nn.Module:
     """The network with the weights that are kept in a file, in evaluation mode.
 
-    Raises `InputError` where the file is missing or is not one of this network's.
+    Raises `InputError` where the file is missing, has another SHA-256 than this one, where one is given, holds other
+    numbers than were written into it, or is not one of this network's.
     """
     try:
-        network.load_state_dict(load_file(path))
+        content = path.read_bytes()
+        found = hashlib.sha256(content).hexdigest()
+        if sha256 and found != sha256:
+            raise ValueError(f"its SHA-256 is {found}, and that of the trained weights is {sha256}; {_CURE}")
+        if broken(content):
+            raise ValueError(f"it holds other numbers than were written into it; {_CURE}")
+        network.load_state_dict(load(content))
     except FileNotFoundError:
         raise InputError(
             f"{path}: the weights of this network are missing, and its row alone cannot restore them"
         ) from None
     except Exception as error:  # a damaged file has many ways to say so
         raise InputError(f"{path}: holds no weights of this network: {str(error).splitlines()[0]}") from None
-    return network.eval()
+    network.eval()
+    return network

@@ -41,6 +41,8 @@ def network(backbone: Backbone) -> Network:
             f"unknown backbone {backbone.name!r}; {allowed(backbone.name, BACKBONES)}, "
             "timm:NAME, torchvision:NAME, PACKAGE.MODULE:FUNCTION"
         )
+    if backbone.auxiliary_weight is not None:
+        raise InputError(f"{backbone.name}: auxiliary_weight: gives no auxiliary scores; leave it out")
     make, arguments = BACKBONES[backbone.name], dict(backbone.arguments)
     known = [name for name in signature(make.func).parameters if name not in ("in_channels", "classes", "insert")]
     for name in arguments:

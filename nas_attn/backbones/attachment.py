@@ -7,6 +7,7 @@ The classes, the control flow and the state dict of the network stay as they are
 from collections.abc import Iterable
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 
@@ -62,11 +63,14 @@ class _Attend:
         return self.attend(output)
 
     def attend(self, features: Tensor) -> Tensor:
-        """The features, weighed; a gated attention gets the gating signal too."""
-        if not getattr(self.attention, "gated", False):
-            return self.attention(features)  # type: ignore[no-any-return]
+        """The features, weighed; a gated attention gets the gating signal too.
+
+        While it learns a copy of them, for the network may write in place on what the way back has to read.
+        """
         signal = features if self.signal is None else self.signal.features
-        return self.attention(features, signal)  # type: ignore[no-any-return]
+        gated = getattr(self.attention, "gated", False)
+        weighed: Tensor = self.attention(features, signal) if gated else self.attention(features)
+        return weighed.clone() if weighed.requires_grad and not torch.compiler.is_exporting() else weighed
 
 
 class _AttendBefore(_Attend):

@@ -15,6 +15,7 @@ from .insertion import Insert
 from .libraries import bare_network
 from .own_attention import attention_in, is_attention, strip
 from .tracing import SIZES, Trace, Untraceable, trace
+from .training_mode import check_training_mode
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ def _plan(spelt: str, in_channels: int, classes: int) -> Plan:
         raise InputError(f"{backbone.name}: attention = 'strip': the network has no attention of its own that is known")
     traced = _traced(network, backbone, in_channels, classes)
     _check_scores(traced, backbone, classes)
+    _check_training(network, backbone, in_channels, classes)
     if backbone.modules:
         known = [path for path, _ in network.named_modules() if path]
         return Plan(named_places(traced, backbone.modules, known), own)
@@ -91,6 +93,15 @@ def _traced(network: nn.Module, backbone: Backbone, in_channels: int, classes: i
             return trace(real, in_channels, "cpu", sizes)
         except Untraceable as on_cpu:
             raise _unreadable(backbone, f"tried {on_meta}; {on_cpu}") from None
+
+
+def _check_training(network: nn.Module, backbone: Backbone, in_channels: int, classes: int) -> None:
+    """On the `meta` device, and where that does not work, on the CPU; else the first training tells."""
+    sizes = (backbone.image,) if backbone.image else SIZES
+    with torch.device("cpu"), torch.random.fork_rng(devices=()):
+        if not check_training_mode(network, backbone, sizes, in_channels=in_channels, classes=classes):
+            real = _bare(backbone, in_channels, classes)
+            check_training_mode(real, backbone, sizes, in_channels=in_channels, classes=classes)
 
 
 def _check_scores(traced: Trace, backbone: Backbone, classes: int) -> None:

@@ -80,3 +80,5 @@ class Evaluation:
     """The device that trained, by its model's name."""
     versions: str = ""
     """What computed the row: `nas_attn 0.1.0, torch 2.13.0, ...`."""
+    weights_sha256: str = ""
+    """The SHA-256 of the file of its trained weights, of several seeds the first's; empty where none were kept."""

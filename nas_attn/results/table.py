@@ -4,7 +4,7 @@ import csv
 import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import astuple, fields
+from dataclasses import MISSING, astuple, fields
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
@@ -17,6 +17,7 @@ from .rows import Evaluation
 
 _HINTS = get_type_hints(Evaluation)
 _NAMES = tuple(field.name for field in fields(Evaluation))
+_NEEDED = {field.name for field in fields(Evaluation) if field.default is MISSING}
 _DTYPES = {name: {int: "int64", float: "float64"}.get(_HINTS[name], "str") for name in _NAMES}
 
 
@@ -36,16 +37,17 @@ def table(evaluations: Iterable[Evaluation]) -> pd.DataFrame:
 
 
 def evaluations(table: pd.DataFrame) -> list[Evaluation]:
-    """The rows of a table that `table` or `read_csv` has made.
+    """The rows of a table that `table` or `read_csv` has made; a column that is not there has its usual value.
 
-    Raises `InputError` for a column that is missing or unknown, and for a value that its column cannot hold.
+    Raises `InputError` for a column that has none and is missing, for an unknown one, and for a value that its column
+    cannot hold.
     """
     flat = table.reset_index()
     names = [str(name) for name in flat.columns]
     _check_names(names, "the table")
-    rows = zip(*(flat[name] for name in _NAMES), strict=True)
+    rows = zip(*(flat[name] for name in names), strict=True)
     return [
-        _evaluation(dict(zip(_NAMES, row, strict=True)), f"the table: row {number}")
+        _evaluation(dict(zip(names, row, strict=True)), f"the table: row {number}")
         for number, row in enumerate(rows, start=1)
     ]
 
@@ -66,7 +68,8 @@ def write_csv(table: pd.DataFrame, path: Path) -> None:
 def read_csv(path: Path) -> pd.DataFrame:
     """Read back what `write_csv` has written: the same values, and texts as texts, whatever they look like.
 
-    Raises `InputError` where there is no such file, a column is missing or unknown, or a value cannot be read.
+    A column that an earlier version did not write has its usual value. Raises `InputError` where there is no such file,
+    a column that has none is missing, one is unknown, or a value cannot be read.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -87,7 +90,8 @@ def read_csv(path: Path) -> pd.DataFrame:
 
 
 def _check_names(names: Sequence[str], where: str) -> None:
-    faults = [f"{where}: the column {name!r} is missing" for name in _NAMES if name not in names]
+    missing = [name for name in _NAMES if name not in names]
+    faults = [f"{where}: the column {name!r} is missing" for name in missing if not _NEEDED.isdisjoint(missing)]
     faults += [f"{where}: unknown column {name!r}; {allowed(name, _NAMES)}" for name in names if name not in _NAMES]
     faults += [f"{where}: the column {name!r} stands there twice" for name in _NAMES if list(names).count(name) > 1]
     if faults:
@@ -96,11 +100,11 @@ def _check_names(names: Sequence[str], where: str) -> None:
 
 def _evaluation(cells: Mapping[str, Any], where: str) -> Evaluation:
     values: dict[str, Any] = {}
-    for name in _NAMES:
+    for name, cell in cells.items():
         try:
-            values[name] = _value(cells[name], _HINTS[name])
+            values[name] = _value(cell, _HINTS[name])
         except (ValueError, TypeError, OverflowError) as error:
-            raise InputError(f"{where}: {name}: found {cells[name]!r}; {error}") from None
+            raise InputError(f"{where}: {name}: found {cell!r}; {error}") from None
     return Evaluation(**values)
 
 

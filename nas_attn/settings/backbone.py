@@ -40,6 +40,10 @@ class Backbone(Settings):
     modules: tuple[str, ...] = ()
     """Paths of modules after which attention may stand, such as `features.3`; without them places are found."""
 
+    auxiliary_weight: Annotated[float | None, Field(ge=0, le=10)] = None
+    """For a network that gives auxiliary class scores too while it is trained, the main ones first: how much the loss
+    of each of them counts, beside 1 for the main ones."""
+
     @model_validator(mode="before")
     @classmethod
     def _named(cls, value: Any) -> Any:

@@ -3,5 +3,6 @@
 from .proof import Shape, prove
 from .source import standalone_source
 from .tensors import read_tensors
+from .weights import broken, packed
 
-__all__ = ["Shape", "prove", "read_tensors", "standalone_source"]
+__all__ = ["Shape", "broken", "packed", "prove", "read_tensors", "standalone_source"]

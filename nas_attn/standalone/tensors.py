@@ -6,7 +6,26 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-_TYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64}
+_TYPES = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "F8_E4M3": torch.float8_e4m3fn,
+    "F8_E4M3FNUZ": torch.float8_e4m3fnuz,
+    "F8_E5M2": torch.float8_e5m2,
+    "F8_E5M2FNUZ": torch.float8_e5m2fnuz,
+    "I64": torch.int64,
+    "I32": torch.int32,
+    "I16": torch.int16,
+    "I8": torch.int8,
+    "U64": torch.uint64,
+    "U32": torch.uint32,
+    "U16": torch.uint16,
+    "U8": torch.uint8,
+    "BOOL": torch.bool,
+    "C64": torch.complex64,
+}
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
@@ -17,8 +36,8 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     for name, entry in json.loads(content[8:start]).items():
         if name != "__metadata__":
             first, last = entry["data_offsets"]
-            numbers = torch.empty(entry["shape"], dtype=_TYPES[entry["dtype"]])
+            tensors[name] = torch.empty(entry["shape"], dtype=_TYPES[entry["dtype"]])
             if last > first:  # torch reads nothing from an empty buffer
-                numbers = torch.frombuffer(bytearray(content[start + first : start + last]), dtype=numbers.dtype)
-            tensors[name] = numbers.reshape(entry["shape"])
+                numbers = torch.frombuffer(bytearray(content[start + first : start + last]), dtype=torch.uint8)
+                tensors[name] = numbers.view(tensors[name].dtype).reshape(entry["shape"])
     return tensors

@@ -89,7 +89,14 @@ def untrained(row: Evaluation, seed: int) -> Evaluation:
     """What is known of a row's network before it is trained with another seed."""
     unknown = math.nan
     return replace(
-        row, seed=seed, state="priced", accuracy=unknown, loss=unknown, train_loss=unknown, train_seconds=unknown
+        row,
+        seed=seed,
+        state="priced",
+        accuracy=unknown,
+        loss=unknown,
+        train_loss=unknown,
+        train_seconds=unknown,
+        weights_sha256="",
     )
 
 

@@ -3,9 +3,9 @@
 from .batches import batches_in_order
 from .checkpoint import OnEpoch
 from .classifier import Classifier, Variants
-from .failure import TrainingFailed, memory_faults_told
+from .failure import Diverged, Raised, TrainingFailed, faults_told
 from .fingerprint import fingerprint
-from .fit import Score, score, train
+from .fit import Score, score, train, try_step
 from .images import ImageData, Part
 from .judging import Normalise
 from .loader import LoaderPart
@@ -26,9 +26,12 @@ __all__ = [
     "OnEpoch",
     "Score",
     "Variants",
+    "Diverged",
+    "Raised",
     "TrainingFailed",
-    "memory_faults_told",
+    "faults_told",
     "train",
+    "try_step",
     "score",
     "check_trainer",
     "deciding",

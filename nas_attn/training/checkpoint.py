@@ -18,6 +18,7 @@ from nas_attn.settings import Recipe
 from nas_attn.space import InputError
 from nas_attn.space.files import write_whole
 
+from .failure import callers_own
 from .images import ImageData
 from .trainer import Trainer, deciding
 
@@ -28,6 +29,7 @@ KEEP_EVERY_SECONDS = 10.0
 """A training is kept at the end of an epoch, when so much time has passed since it was begun or last kept."""
 
 _KEY = "nas_attn.training"
+_DIGITS = 64
 _LOG = logging.getLogger(__name__)
 
 
@@ -38,6 +40,7 @@ class WholeFiles(TorchCheckpointIO):
         """Write a checkpoint; raises `InputError` where it cannot be written."""
         content, place = io.BytesIO(), Path(path)
         torch.save(checkpoint, content)
+        content.write(_digest(content.getbuffer()))  # behind the end of the archive, where torch does not look
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -81,7 +84,8 @@ class EpochEnd(pl.callbacks.Checkpoint):
             trainer.save_checkpoint(self._path, weights_only=False)
             self._last_kept = time.perf_counter()
         if self._on_epoch is not None:
-            self._on_epoch(done, epochs)
+            with callers_own():
+                self._on_epoch(done, epochs)
 
 
 def identity(network: nn.Module, data: ImageData, recipe: Recipe, seed: int, trainer: Trainer | None) -> str:
@@ -101,12 +105,19 @@ def identity(network: nn.Module, data: ImageData, recipe: Recipe, seed: int, tra
     return digest.hexdigest()
 
 
+def _digest(content: memoryview) -> bytes:
+    return sha256(content).hexdigest().encode()
+
+
 def kept(path: Path, identity: str) -> Path | None:
     """The file, where it holds a checkpoint of this training; where it holds something else, the log says so."""
     if not path.exists():
         return None
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True)["callbacks"][_KEY]["identity"]
+        content = path.read_bytes()
+        if content[-_DIGITS:] != _digest(memoryview(content)[:-_DIGITS]):
+            raise ValueError("its contents are not those that were written")  # torch reads changed numbers silently
+        found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)["callbacks"][_KEY]["identity"]
     except Exception as error:  # a damaged file has many ways to say so
         _LOG.warning("%s: cannot be read, so training begins anew: %s", path, str(error).partition("\n")[0])
         return None

@@ -1,7 +1,7 @@
 """A network in training, as Lightning sees it."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import pytorch_lightning as pl
@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from nas_attn.settings import Recipe
 
-from .batches import Batch, Batches, batches_in_order, training_batches
+from .batches import Batch, batches_in_order, training_batches
 from .device import seed_chance
-from .failure import TrainingFailed
+from .failure import Diverged, Read
 from .images import ImageData
 from .judging import Judgement, Mean, Normalise
 from .optimisation import make_optimizer
@@ -26,11 +26,18 @@ Variants = Callable[[int], Iterable[None]]
 class Classifier(pl.LightningModule):
     """Fits a network to the train part of the data, which lie near the device, and judges it by the validation part.
 
-    Its metrics are gathered on the device, and read once an epoch.
+    Its metrics are gathered on the device, and read once an epoch. A network that gives auxiliary scores too while it
+    is trained learns from the sum of all losses: the first, and `auxiliary_weight` times each other.
     """
 
     def __init__(
-        self, network: nn.Module, data: ImageData, recipe: Recipe, seed: int, variants: Variants | None = None
+        self,
+        network: nn.Module,
+        data: ImageData,
+        recipe: Recipe,
+        seed: int,
+        variants: Variants | None = None,
+        auxiliary_weight: float | None = None,
     ) -> None:
         super().__init__()
         self.network = network
@@ -38,6 +45,7 @@ class Classifier(pl.LightningModule):
         self.recipe = recipe
         self.seed = seed
         self.variants = variants
+        self.auxiliary_weight = auxiliary_weight
         self.normalise = Normalise(data)
         self.judgement = Judgement(data.classes)
         self.mean_loss = Mean(torch.device("cpu"))
@@ -52,16 +60,19 @@ class Classifier(pl.LightningModule):
 
     def forward(self, images: Tensor) -> Tensor:
         """Images, uint8 (B, C, H, W), to logits (B, classes)."""
-        logits: Tensor = self.network(self.normalise(images))
+        try:
+            logits: Tensor = self.network(self.normalise(images))
+        except StopIteration as error:  # which Lightning would take for the end of the epoch
+            raise RuntimeError("StopIteration was raised in a forward pass") from error
         return logits
 
-    def train_dataloader(self) -> Batches:
+    def train_dataloader(self) -> Read:
         """This epoch's batches."""
-        return training_batches(self.data.train, self.recipe, self.seed, self.current_epoch)
+        return Read(training_batches(self.data.train, self.recipe, self.seed, self.current_epoch))
 
-    def val_dataloader(self) -> Batches:
+    def val_dataloader(self) -> Read:
         """The validation part."""
-        return batches_in_order(self.data.validation, self.recipe.batch_size)
+        return Read(batches_in_order(self.data.validation, self.recipe.batch_size))
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
         """The batch as it is: it lies there already, and to look for what does not takes time."""
@@ -81,10 +92,10 @@ class Classifier(pl.LightningModule):
         """Cross-entropy with the recipe's label smoothing; of several variants, the mean."""
         images, labels = batch
         if self.variants is None:
-            loss = self._loss(images, labels)
+            loss = self.loss(images, labels)
         else:
             step = self.current_epoch * int(self.trainer.num_training_batches) + index
-            loss = torch.stack([self._loss(images, labels) for _ in self.variants(step)]).mean()
+            loss = torch.stack([self.loss(images, labels) for _ in self.variants(step)]).mean()
         self.mean_loss.add(loss.detach(), len(labels))
         return loss
 
@@ -114,12 +125,28 @@ class Classifier(pl.LightningModule):
         rate = self.trainer.optimizers[0].param_groups[0]["lr"]
         self.log_dict({"train_loss": self.train_loss, "learning_rate": rate})
 
-    def _loss(self, images: Tensor, labels: Tensor) -> Tensor:
-        return F.cross_entropy(self(images).float(), labels, label_smoothing=self.recipe.label_smoothing)
+    def loss(self, images: Tensor, labels: Tensor) -> Tensor:
+        """What a batch is learnt from: cross-entropy with smoothing, of auxiliary scores too."""
+        given = _scores(self(images))
+        smoothing = self.recipe.label_smoothing
+        losses = [F.cross_entropy(scores.float(), labels, label_smoothing=smoothing) for scores in given]
+        if len(losses) == 1:
+            return losses[0]
+        if not losses or self.auxiliary_weight is None:
+            raise TypeError(f"in training the network gives {len(given)} tensors; allowed: one, or an auxiliary_weight")
+        return losses[0] + self.auxiliary_weight * torch.stack(losses[1:]).sum()
 
     def _check(self, loss: float, which: str) -> None:
         if not math.isfinite(loss):
-            raise TrainingFailed(
+            raise Diverged(
                 f"the {which} loss became {loss} in epoch {self.current_epoch + 1} of {self.recipe.epochs};"
                 f" a learning_rate below {self.recipe.learning_rate:g} may help"
             )
+
+
+def _scores(output: Any) -> list[Tensor]:
+    """The tensors in what a network gives, in their order: alone, in a tuple, list or mapping, or nested."""
+    if isinstance(output, Tensor):
+        return [output]
+    inner = output.values() if isinstance(output, Mapping) else output if isinstance(output, tuple | list) else ()
+    return [scores for one in inner for scores in _scores(one)]

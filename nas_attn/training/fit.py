@@ -16,7 +16,7 @@ from .batches import batches_in_order
 from .checkpoint import EpochEnd, OnEpoch, WholeFiles, identity, kept
 from .classifier import Classifier, Variants
 from .device import own_chance, own_process_group, own_switches
-from .failure import interrupts_told, memory_faults_told
+from .failure import Read, interrupts_told, memory_faults_told
 from .images import ImageData, Part
 from .judging import Judgement, Normalise
 from .loader import LoaderPart
@@ -46,6 +46,7 @@ def train(
     on_epoch: OnEpoch | None = None,
     *,
     variants: Variants | None = None,
+    auxiliary_weight: float | None = None,
     checkpoint: Path | None = None,
     trainer: Mapping[str, Any] | None = None,
 ) -> Score:
@@ -55,13 +56,15 @@ def train(
     that are trained with one seed see the same images, and on a CPU the same weights come to the same end, bit by bit,
     with the same number of threads. `on_epoch` is told after each epoch how many are done, and of how many.
     `variants` is asked once a training step, with the step's number, and makes the network another one before each of
-    its yields; the step learns from the mean of their losses. `checkpoint` names a file in which the training is kept
-    at the end of epochs; called again with the same arguments, it goes on from there, to the same end, and removes the
-    file when it is done. `trainer` is what `check_trainer` accepts; unless it asks for more nothing is printed or
-    written. Torch's chance and switches go on as they were, and the network comes back on the CPU, in eval mode.
+    its yields; the step learns from the mean of their losses. `auxiliary_weight` is as `Classifier` says. `checkpoint`
+    names a file in which the training is kept at the end of epochs; called again with the same arguments, it goes on
+    from there, to the same end, and removes the file when it is done. `trainer` is what `check_trainer` accepts; unless
+    it asks for more nothing is printed or written. Torch's chance and switches go on as they were, and the network
+    comes back on the CPU, in eval mode.
 
     Raises `TrainingFailed` where the loss is no number any more, or memory does not suffice; `InputError` where the
-    checkpoint cannot be written, or `trainer` is at fault; `KeyboardInterrupt` on Ctrl-C and on SIGTERM.
+    checkpoint cannot be written, images cannot be read, or `trainer` is at fault; `KeyboardInterrupt` on Ctrl-C and on
+    SIGTERM; and whatever the network raises.
     """
     end = EpochEnd(checkpoint, on_epoch)
     try:
@@ -70,7 +73,8 @@ def train(
             if checkpoint is not None:
                 end.identity = identity(network, data, recipe, seed, trainer)
             driver = make_trainer(recipe.epochs, device, trainer, [end], WholeFiles())
-            classifier = Classifier(network.train(), data.near(device), recipe, seed, variants)
+            network.train()
+            classifier = Classifier(network, data.near(device), recipe, seed, variants, auxiliary_weight)
             _fit(driver, classifier, checkpoint and kept(checkpoint, end.identity))
         accuracy, loss = classifier.judgement.result()
     finally:
@@ -79,6 +83,27 @@ def train(
     if checkpoint is not None:
         checkpoint.unlink(missing_ok=True)
     return Score(accuracy, loss, classifier.train_loss, end.seconds)
+
+
+def try_step(
+    network: nn.Module,
+    data: ImageData,
+    recipe: Recipe,
+    seed: int,
+    *,
+    auxiliary_weight: float | None = None,
+    trainer: Mapping[str, Any] | None = None,
+) -> None:
+    """See whether a network can be trained at all: pass one batch through it, forth and back.
+
+    The network is left as it then is. Raises as `train` does.
+    """
+    device = training_device(trainer)
+    with quiet(), own_switches(), own_chance(device), memory_faults_told():
+        network.train()
+        learner = Classifier(network, data.near(device), recipe, seed, auxiliary_weight=auxiliary_weight)
+        images, labels = next(iter(learner.to(device).train_dataloader()))
+        learner.loss(images, labels).backward()  # type: ignore[no-untyped-call]
 
 
 def score(
@@ -92,14 +117,14 @@ def score(
     """Accuracy (0 to 1) and mean cross-entropy (nats) of a network on any part of the data, in float32.
 
     It computes on the device that `trainer` names. The network comes back on the CPU, in eval mode. Raises
-    `TrainingFailed` where memory does not suffice.
+    `TrainingFailed` where memory does not suffice, `InputError` where images cannot be read.
     """
     device = training_device(trainer)
     try:
         with torch.inference_mode(), memory_faults_told():
             judgement = Judgement(data.classes).to(device)
             model = nn.Sequential(Normalise(data), network).to(device).eval()
-            for images, labels in batches_in_order(part.to(device), batch_size):
+            for images, labels in Read(batches_in_order(part.to(device), batch_size)):
                 judgement.update(model(images), labels)
             return judgement.result()
     finally:
@@ -119,7 +144,11 @@ def _fit(trainer: pl.Trainer, classifier: Classifier, checkpoint: Path | None) -
 
 
 def _retire(network: nn.Module) -> None:
-    network.to("cpu", torch.float32).eval()
+    """Back to the CPU; what training has made half as wide is float32 again, complex and double numbers stay."""
+    network.to("cpu").eval()
+    for tensor in (*network.parameters(), *network.buffers()):
+        if tensor.dtype in (torch.bfloat16, torch.float16):
+            tensor.data = tensor.data.float()
     _lay_out(network, torch.contiguous_format)
 
 

@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from .batches import Batch, PartBatches, batches_in_order
-from .failure import memory_faults_told
+from .failure import Read, memory_faults_told
 from .images import ImageData, Part
 from .judging import Normalise
 from .loader import LoaderPart
@@ -44,7 +44,7 @@ def recalibration(
     where there are fewer: they become the average over equal batches. All else is in eval mode, and no image is
     augmented. After it the statistics are as they were, and the network is on the CPU, in eval mode.
 
-    Raises `TrainingFailed` where memory does not suffice.
+    Raises `TrainingFailed` where memory does not suffice, `InputError` where images cannot be read.
     """
     norms = [module for module in network.modules() if isinstance(module, _BatchNorm) and module.track_running_stats]
     kept = [(norm, norm.momentum, {name: value.clone() for name, value in norm.named_buffers()}) for norm in norms]
@@ -64,8 +64,8 @@ def recalibration(
             network.to(device).to(memory_format=_fastest_layout(device)).eval()
             normalise, near = Normalise(data).to(device), data.near(device)
             drawn = _drawn(near.train, images, batch_size, seed)
-            calibrating = [(normalise(pixels), labels) for pixels, labels in drawn]
-            judging = batches_in_order(near.validation, batch_size)
+            calibrating = [(normalise(pixels), labels) for pixels, labels in Read(drawn)]
+            judging = Read(batches_in_order(near.validation, batch_size))
         for norm in norms:
             norm.momentum = None  # the plain average of all batches
         yield judged

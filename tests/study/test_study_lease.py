@@ -138,7 +138,9 @@ def test_a_study_of_version_0_1_0_that_was_trained_here_goes_on(folder, url, kep
 def test_a_study_of_version_0_1_0_that_may_be_of_another_folder_is_not_taken(folder, url):
     optuna.create_study(study_name="digits.final", storage=url, directions=["maximize", "minimize"])
     for use in (lambda: StudyFolder.open(folder).rows(), lambda: searched(folder, url, 1)):
-        with pytest.raises(InputError, match=r"^/.*digits: the storage .*from before studies had names.*write digits into .*study.id"):
+        with pytest.raises(
+            InputError, match=r"^/.*digits: the storage .* before studies .* write digits into .*study.id"
+        ):
             use()
     (folder / "study.id").write_text("digits\n")
     assert find_study(folder, url, "final").study_name == "digits.final"
