@@ -16,6 +16,7 @@ from nas_attn.halving import run_chain
 from nas_attn.results import Evaluation
 from nas_attn.settings import FINAL, Backbone, ImageFacts
 from nas_attn.space import Architecture, InputError, parse
+from nas_attn.standalone import claimed
 from nas_attn.study import StudyFolder, check_images, hold, read_facts, storage_faults_told, terminable
 from nas_attn.training import load_data, score
 from nas_attn.treatment import read_weights, weights_file
@@ -90,16 +91,27 @@ class Study:
     def export(self, out: Path | str, pick: str = "knee") -> tuple[Evaluation, list[str]]:
         """Write a network into a folder that needs torch alone, as `nas_attn.export.export` says.
 
-        Its accuracy on the test part is measured here, for the first time. Returns its row, and what the user should
-        know about the files. Raises `InputError` where it was not trained by the final recipe.
+        Its accuracy on the test part is measured here, for the first time. Of several seeds the weights of the first
+        are written. Returns its row over its seeds, and what the user should know about the files.
+
+        Raises `InputError` where it was not trained by the final recipe, and where the folder is refused, before any
+        work; `KeyboardInterrupt` on Ctrl-C and SIGTERM, with the folder as it was.
         """
-        row, study = self.folder.pick(pick), self.folder.study()
+        row, out = self.folder.pick(pick), Path(out)
+        with terminable():
+            with claimed(out):
+                pass  # what is refused is refused before the work
+            return row, export(self._winner(row), out)
+
+    def _winner(self, row: Evaluation) -> Winner:
+        study = self.folder.study()
         data = load_data(self.folder.file.data, self.folder.path)
         facts = image_facts(data)
         check_images(study, {"data": asked_data(self.folder.file)}, facts)
         network = self._network(row, facts)
         accuracy, _ = score(network, data.test, data, self.folder.file.recipe.batch_size)
-        winner = Winner(
+        own = next(one for one in self.folder.seed_rows(row.step) if (one.key, one.seed) == (row.key, row.seed))
+        return Winner(
             network=network,
             backbone=self._backbone,
             row=row,
@@ -110,8 +122,8 @@ class Study:
             },
             test_accuracy=accuracy,
             test_images=len(data.test),
+            own=own,
         )
-        return row, export(winner, Path(out))
 
     @property
     def _backbone(self) -> Backbone:

@@ -1,7 +1,8 @@
-"""What lets a network leave: its source as one module, weights that torch alone can read, and the proof of both."""
+"""What lets a network leave: its source as one module, weights that torch alone reads, their folder and its proof."""
 
+from .folder import claimed, exchange, write_file
 from .proof import Shape, prove
 from .source import standalone_source
 from .tensors import read_tensors
 
-__all__ = ["Shape", "prove", "read_tensors", "standalone_source"]
+__all__ = ["Shape", "claimed", "exchange", "prove", "read_tensors", "standalone_source", "write_file"]
