@@ -1,9 +1,7 @@
 """Joint of space, attentions, backbones and weights: a network becomes a folder that needs torch alone."""
 
-import hashlib
+import io
 import json
-import shutil
-import tempfile
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -11,17 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save
 from torch import nn
 from torch.fx.experimental import _config as shape_settings
 
 from nas_attn.modelsource import TEMPLATES, model_source, needed_packages
 from nas_attn.results import Evaluation
+from nas_attn.results.measures import spell
 from nas_attn.settings import Backbone, ImageFacts
-from nas_attn.space import Architecture, InputError, parse
-from nas_attn.standalone import Shape, prove
-
-_MANIFEST = "MANIFEST.sha256"
+from nas_attn.space import Architecture, parse
+from nas_attn.standalone import Shape, claimed, exchange, packed, prove, write_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +28,23 @@ class Winner:
     """With its trained weights."""
     backbone: Backbone
     row: Evaluation
+    """What is known of it, over its seeds."""
     facts: ImageFacts
     """What its images are like."""
     study: Mapping[str, Any]
     """What was asked: data, recipe, objectives."""
     test_accuracy: float
-    """On the part that no search has seen; NaN where it is not known."""
+    """Of these weights, on the part that no search has seen; NaN where it is not known."""
     test_images: int
     """How many images that part has."""
+    own: Evaluation | None = None
+    """The row of the one training that gave these weights; without it, `row`, which then is of one seed."""
+
+    def __post_init__(self) -> None:
+        if self.own is None and self.row.seeds > 1:
+            raise ValueError(
+                f"{self.row.key}: a mean of {self.row.seeds} seeds does not say how good these weights are"
+            )
 
     @property
     def architecture(self) -> Architecture:
@@ -53,31 +58,22 @@ def export(winner: Winner, out: Path) -> list[str]:
     `model.py` is source to read, `model.safetensors` the weights, `model.pt2` the program of `torch.export`,
     `config.json` and `README.md` say what it is, `MANIFEST.sha256` holds the checksums. Before they are kept, a fresh
     Python process that cannot import this package loads them, and must give the outputs of the network in memory for
-    three shapes, a batch of one and a map that is not square among them, or those of them that the network takes. A
-    folder that holds an earlier export is replaced.
+    three shapes, a batch of one and a map that is not square among them, or those of them that the network takes. An
+    earlier export is replaced if it is whole and unchanged, but for the `__pycache__` that Python makes of `model.py`.
 
-    Raises `InputError` where the folder holds something else or cannot be written, `RuntimeError` where an output
+    Raises `InputError` where the folder holds anything else or cannot be written, `RuntimeError` where an output
     differs.
     """
-    if out.exists() and not (out / _MANIFEST).is_file() and (out.is_file() or any(out.iterdir())):
-        raise InputError(f"{out}: exists, and is no earlier export; name a new folder")
     network = winner.network.cpu().eval()
-    shapes = _taken(network, winner.facts.image)
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as folder:
-            ready = Path(folder) / "export"
-            ready.mkdir()
-            program = _write_program(network, shapes, ready / "model.pt2")
-            _write(winner, network, ready, program)
-            prove(ready, network, {"model.py": shapes, **({"model.pt2": program.shapes} if program.shapes else {})})
-            _write_manifest(ready)
-            if out.exists():
-                shutil.rmtree(out)
-            ready.rename(out)
-    except OSError as error:
-        raise InputError(f"{out}: cannot be written: {error}") from None
-    return [program.refused] if program.refused else []
+    with claimed(out) as work:
+        shapes = _taken(network, winner.facts.image)
+        program = _program(network, shapes)
+        for name, content in _files(winner, network, program).items():
+            write_file(work, name, content, out)
+        shapes_of = {"model.py": shapes, **({"model.pt2": program.shapes} if program.shapes else {})}
+        prove(work / "new", network, shapes_of)
+        replaced = exchange(work, out)
+    return [note for note in (program.refused, _said_of_seeds(winner), replaced) if note]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,36 +82,37 @@ class _Program:
 
     shapes: list[Shape]
     """Of batches that it has to take."""
+    content: bytes = b""
     takes: str = ""
     """The same in words."""
     refused: str = ""
     """Why it is not there."""
 
 
-def _write_program(network: nn.Module, shapes: list[Shape], path: Path) -> _Program:
+def _program(network: nn.Module, shapes: list[Shape]) -> _Program:
     """Export a network for as many sizes as `torch.export` allows."""
     one_size = [shape for shape in shapes if shape[2:] == shapes[0][2:]]
     freedoms = (
-        _Program(shapes, "any batch, height and width, but for images of a few pixels, which it refuses"),
-        _Program(one_size, f"any batch of images of {shapes[0][2]} x {shapes[0][3]} pixels"),
+        (shapes, "any batch, height and width, but for images of a few pixels, which it refuses"),
+        (one_size, f"any batch of images of {shapes[0][2]} x {shapes[0][3]} pixels"),
     )
-    for program in freedoms if shapes != one_size else freedoms[1:]:
-        free = dict.fromkeys((0, 2, 3) if program.shapes != one_size else (0,), torch.export.Dim.DYNAMIC)
+    for takes, said in freedoms if shapes != one_size else freedoms[1:]:
+        free = dict.fromkeys((0, 2, 3) if takes != one_size else (0,), torch.export.Dim.DYNAMIC)
+        content = io.BytesIO()  # where torch writes a file by itself, a full disk ends the process
         try:
-            _export_program(network, shapes[0], free, path)
-            return program
+            _export_program(network, shapes[0], free, content)
+            return _Program(takes, content.getvalue(), said)
         except Exception as error:  # torch.export refuses in many ways, and the other files stand without it
-            path.unlink(missing_ok=True)
-            reason = str(error).strip().splitlines()[0]
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
     return _Program([], refused=f"model.pt2 is not there, because torch.export refused: {reason}")
 
 
-def _export_program(network: nn.Module, shape: Shape, free: dict[int, Any], path: Path) -> None:
+def _export_program(network: nn.Module, shape: Shape, free: dict[int, Any], content: io.BytesIO) -> None:
     any_size = shape_settings.patch(backed_size_oblivious=True)  # type: ignore[attr-defined]
     with warnings.catch_warnings(), any_size:
         warnings.simplefilter("ignore")  # deprecations inside torch.export itself
         program = torch.export.export(network, (torch.zeros(shape),), dynamic_shapes=(free,))
-        torch.export.save(program, path)
+        torch.export.save(program, content)
 
 
 def _taken(network: nn.Module, image: tuple[int, int, int]) -> list[Shape]:
@@ -131,22 +128,26 @@ def _taken(network: nn.Module, image: tuple[int, int, int]) -> list[Shape]:
     return [*usual, other]
 
 
-def _write(winner: Winner, network: nn.Module, folder: Path, program: _Program) -> None:
+def _files(winner: Winner, network: nn.Module, program: _Program) -> dict[str, bytes]:
     facts = winner.facts
     source = model_source(
         winner.architecture, winner.backbone, in_channels=facts.in_channels, classes=len(facts.class_names)
     )
     config = _config(winner)
     said = {**config, "needs": " and ".join(needed_packages(source)), "program_takes": program.takes}
-    (folder / "model.safetensors").write_bytes(save(dict(network.state_dict())))
-    (folder / "model.py").write_text(source, encoding="utf-8")
-    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-    (folder / "README.md").write_text(TEMPLATES.get_template("card.md.jinja").render(said), encoding="utf-8")
+    return {
+        "model.safetensors": packed(network),
+        **({"model.pt2": program.content} if program.shapes else {}),
+        "model.py": source.encode(),
+        "config.json": (json.dumps(config, indent=2) + "\n").encode(),
+        "README.md": TEMPLATES.get_template("card.md.jinja").render(said).encode(),
+    }
 
 
 def _config(winner: Winner) -> dict[str, Any]:
-    row = {name: None if value != value else value for name, value in asdict(winner.row).items()}
+    row, own = _with_null(asdict(winner.row)), _with_null(asdict(winner.own or winner.row))
     named = ("key", "architecture", "seed", "device", "versions")
+    tested = _with_null({"test_accuracy": winner.test_accuracy, "test_images": winner.test_images})
     return {
         **{name: row.pop(name) for name in named},
         "backbone": winner.backbone.name,
@@ -155,15 +156,25 @@ def _config(winner: Winner) -> dict[str, Any]:
         "image": {"channels": winner.facts.in_channels, "height": winner.facts.height, "width": winner.facts.width},
         "normalisation": {"mean": list(winner.facts.mean), "std": list(winner.facts.std), "unit": "black 0, white 1"},
         "class_names": list(winner.facts.class_names),
-        "metrics": {
-            **row,
-            "test_accuracy": winner.test_accuracy if winner.test_accuracy == winner.test_accuracy else None,
-            "test_images": winner.test_images,
-        },
+        "weights": {**{name: own[name] for name in ("seed", "accuracy", "loss", "train_loss")}, **tested},
+        "metrics": {**row, **tested},
         "study": dict(winner.study),
     }
 
 
-def _write_manifest(folder: Path) -> None:
-    lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in sorted(folder.iterdir())]
-    (folder / _MANIFEST).write_text("".join(lines), encoding="utf-8")
+def _with_null(values: Mapping[str, Any]) -> dict[str, Any]:
+    """NaN, which JSON does not know, as null."""
+    return {name: None if value != value else value for name, value in values.items()}
+
+
+def _said_of_seeds(winner: Winner) -> str:
+    """Which of several trainings the weights are of, and how good it is beside the mean of all."""
+    row, own = winner.row, winner.own or winner.row
+    if row.seeds == 1:
+        return ""
+    return (
+        f"the weights are those of seed {own.seed}, the first of the {row.seeds} that were trained to the end, not the "
+        f"best: accuracy {spell('accuracy', own.accuracy)}, loss {own.loss:.4f}; the mean of the {row.seeds} is "
+        f"{spell('accuracy', row.accuracy)} (standard deviation {100 * row.accuracy_std:.2f} points), loss "
+        f"{row.loss:.4f} ({row.loss_std:.4f})"
+    )

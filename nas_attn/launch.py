@@ -17,6 +17,7 @@ from nas_attn.question import asked_data
 from nas_attn.results import Evaluation
 from nas_attn.settings import FINAL, Backbone, ImageFacts
 from nas_attn.space import Architecture, InputError, parse
+from nas_attn.standalone import claimed
 from nas_attn.study import StudyFolder, check_images, hold, read_facts, storage_faults_told, terminable
 from nas_attn.training import fingerprint, load_data, score
 from nas_attn.treatment import read_weights, weights_file
@@ -91,16 +92,29 @@ class Study:
     def export(self, out: Path | str, pick: str = "knee") -> tuple[Evaluation, list[str]]:
         """Write a network into a folder that needs torch alone, as `nas_attn.export.export` says.
 
-        Its accuracy on the test part is measured here, for the first time. Returns its row, and what the user should
-        know about the files. Raises `InputError` where it was not trained by the final recipe.
+        Its accuracy on the test part is measured here, for the first time. Of several seeds the weights of the first
+        are written. Returns its row over its seeds, and what the user should know about the files.
+
+        Raises `InputError` where it was not trained by the final recipe, and where the folder is refused, before any
+        work; `KeyboardInterrupt` on Ctrl-C and SIGTERM, with the folder as it was.
         """
-        row, study = self.folder.pick(pick), self.folder.study()
+        row, out = self.folder.pick(pick), Path(out)
+        with terminable():
+            with claimed(out):
+                pass  # what is refused is refused before the work
+            notes = export(self._winner(row), out)
+        unchecked = [] if row.weights_sha256 else [f"{row.key}: its weights cannot be checked; its row has no digest"]
+        return row, [*notes, *unchecked]
+
+    def _winner(self, row: Evaluation) -> Winner:
+        study = self.folder.study()
         data = load_data(self.folder.file.data, self.folder.path, self.folder.file.trainer)
         facts = data.facts
         check_images(study, {"data": asked_data(self.folder.file)}, facts, fingerprint(data))
         network = self._network(row, facts)
         accuracy, _ = score(network, data.test, data, self.folder.file.recipe.batch_size)
-        winner = Winner(
+        own = next(one for one in self.folder.seed_rows(row.step) if (one.key, one.seed) == (row.key, row.seed))
+        return Winner(
             network=network,
             backbone=self._backbone,
             row=row,
@@ -111,9 +125,8 @@ class Study:
             },
             test_accuracy=accuracy,
             test_images=len(data.test),
+            own=own,
         )
-        unchecked = [] if row.weights_sha256 else [f"{row.key}: its weights cannot be checked; its row has no digest"]
-        return row, [*export(winner, Path(out)), *unchecked]
 
     @property
     def _backbone(self) -> Backbone:

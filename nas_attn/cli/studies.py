@@ -173,7 +173,9 @@ def report(
 
 def export(
     study: StudyPath,
-    out: Annotated[Path, typer.Argument(help="The folder to write; an earlier export is replaced.", metavar="OUT")],
+    out: Annotated[
+        Path, typer.Argument(help="The folder to write; an unchanged earlier export is replaced.", metavar="OUT")
+    ],
     pick: Annotated[
         str,
         typer.Option(help="knee: the most balanced of the front; best: the most accurate; or a KEY.", metavar="WHICH"),
@@ -183,13 +185,19 @@ def export(
 
     The folder holds model.py (source to read), model.safetensors, model.pt2, config.json and a README.md that says how
     to use them. Before they are kept, a fresh process without nas_attn loads them and compares their outputs. The
-    accuracy on the test part, which no search has seen, is measured here.
+    accuracy on the test part, which no search has seen, is measured here. Only an earlier export with all its files
+    unchanged is replaced. Ctrl-C and SIGTERM leave what is there.
     """
     from nas_attn.launch import open_study
     from nas_attn.results.measures import spell
 
-    row, notes = open_study(study).export(out, pick)
+    try:
+        row, notes = open_study(study).export(out, pick)
+    except KeyboardInterrupt:
+        typer.echo(f"Interrupted; nothing is left half-written. Again: nas-attn export {study} {out} --pick {pick}")
+        raise typer.Exit(130) from None
     for note in notes:
         typer.echo(f"note: {note}")
-    typer.echo(f"Written: {out}  ({row.key}, accuracy {spell('accuracy', row.accuracy)}: {row.architecture})")
+    found = f"accuracy {spell('accuracy', row.accuracy)}{f', the mean of {row.seeds} seeds' if row.seeds > 1 else ''}"
+    typer.echo(f"Written: {out}  ({row.key}, {found}: {row.architecture})")
     typer.echo(f"Loaded without nas_attn in a fresh process, with the same outputs. How to use it: {out / 'README.md'}")

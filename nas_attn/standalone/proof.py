@@ -1,5 +1,6 @@
 """The proof that a folder stands alone: a fresh process loads it and gives the outputs that are expected of it."""
 
+import io
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -12,8 +13,10 @@ Shape = tuple[int, int, int, int]
 """Of a batch of images: (B, C, H, W)."""
 
 _CHECKER = """
-import sys
-folder, hidden, probes, outputs = sys.argv[1:]
+import io, os, sys
+folder, hidden = sys.argv[1:]
+answered = os.fdopen(os.dup(1), "wb")
+os.dup2(2, 1)  # what a network prints is no part of the answer
 sys.modules[hidden] = None  # so that any import of it fails
 sys.dont_write_bytecode = True
 sys.path.insert(0, folder)
@@ -24,10 +27,13 @@ load = {
 }
 answers = {}
 with torch.inference_mode():
-    for name, batches in torch.load(probes).items():
+    for name, batches in torch.load(io.BytesIO(sys.stdin.buffer.read())).items():
         network = load[name]()
         answers[name] = [network(images) for images in batches]
-torch.save(answers, outputs)
+answer = io.BytesIO()
+torch.save(answers, answer)
+with answered:
+    answered.write(answer.getvalue())
 """
 
 
@@ -41,14 +47,14 @@ def prove(folder: Path, network: nn.Module, shapes: Mapping[str, Sequence[Shape]
     probes = {name: [torch.randn(shape, generator=generator) for shape in listed] for name, listed in shapes.items()}
     with torch.inference_mode():
         expected = {name: [network(images) for images in batches] for name, batches in probes.items()}
-    asked, answered = folder.parent / "probes.pt", folder.parent / "outputs.pt"
+    asked = io.BytesIO()
     torch.save(probes, asked)
-    hidden = __name__.partition(".")[0]
-    command = [sys.executable, "-I", "-c", _CHECKER, str(folder), hidden, str(asked), str(answered)]
-    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-I", "-c", _CHECKER, str(folder.absolute()), __name__.partition(".")[0]]
+    process = subprocess.run(command, input=asked.getvalue(), capture_output=True, check=False)  # no disk is asked
     if process.returncode:
-        raise RuntimeError(f"the exported files do not load on their own: {process.stderr.strip()[-2000:]}")
-    for name, outputs in torch.load(answered).items():
+        said = process.stderr.decode(errors="replace").strip()[-2000:] or f"exit code {process.returncode}"
+        raise RuntimeError(f"the exported files do not load on their own: {said}")
+    for name, outputs in torch.load(io.BytesIO(process.stdout)).items():
         for shape, ours, theirs in zip(shapes[name], expected[name], outputs, strict=True):
             if not torch.allclose(ours, theirs, rtol=1e-5, atol=1e-6):
                 raise RuntimeError(f"{name} differs by {(ours - theirs).abs().max():.3g} for images of shape {shape}")
