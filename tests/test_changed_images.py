@@ -11,7 +11,8 @@ import pytest
 import torch
 from PIL import Image
 
-from nas_attn.settings import DataModule, Digits, Fingerprint, ImageFolder, Planted
+from nas_attn.chain import asked_data
+from nas_attn.settings import DataModule, Digits, Fingerprint, ImageFolder, Planted, StudyFile
 from nas_attn.space import InputError, Kind, SearchSpace, Site, Slot
 from nas_attn.study import begin_study, check_images, find_study, write_asked
 from nas_attn.training import ImageData, Part, fingerprint, load_data
@@ -279,6 +280,14 @@ class Labels(pl.LightningDataModule):
 """
 
 
+BROKEN = """
+def broken(rows):
+    if len(rows) < 4:
+        raise OSError("row 4 is not there")
+    return torch.utils.data.default_collate(rows)
+"""
+
+
 def test_labels_of_a_data_module_are_noticed_where_networks_are_judged(tmp_path, monkeypatch):
     """Its images are random at every look, which is no change; exchanged labels are."""
     (tmp_path / "labels_of_mine.py").write_text(MODULE)
@@ -296,6 +305,27 @@ def test_labels_of_a_data_module_are_noticed_where_networks_are_judged(tmp_path,
     for part, name in (("val", "validation"), ("test", "test"), ("train", "train")):
         with pytest.raises(InputError, match=f"images: the labels of {name} are others, or come in another order"):
             look(**{part: [1, 0, 2, 2, 0, 1, 1] if part != "train" else [2, 2, 0, 0, 0, 1, 1]})
+
+
+def test_a_data_module_that_fails_beyond_its_first_batch_is_told_before_anything_is_trained(tmp_path, monkeypatch):
+    (tmp_path / "labels_that_break.py").write_text(
+        MODULE.replace("shuffle=shuffle)", "shuffle, collate_fn=broken)") + BROKEN
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    file = tmp_path / "labels.json"
+    file.write_text(json.dumps({part: [0, 1, 2, 2, 1, 0, 1] for part in ("train", "val", "test")}))
+    data = load_data(DataModule(module="labels_that_break:Labels", arguments={"file": str(file)}), tmp_path)
+    with pytest.raises(InputError, match="Labels: a pass over its judging batches failed: OSError: row 4 is not there"):
+        fingerprint(data)
+
+
+def test_what_earlier_versions_could_not_ask_is_no_part_of_the_question_as_it_is_by_default():
+    def asked(**settings):
+        data = {"kind": "folder", "path": "here", **settings}
+        return asked_data(StudyFile.model_validate({"space": "space.toml", "data": data}))
+
+    assert "background" not in asked()
+    assert asked(background="black") == {**asked(), "background": "black"}
 
 
 def test_a_fingerprint_comes_back_as_it_was_written(tmp_path):

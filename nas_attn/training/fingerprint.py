@@ -10,6 +10,7 @@ import PIL
 import torch
 
 from nas_attn.settings import Fingerprint
+from nas_attn.space import InputError
 
 from .batches import batches_in_order
 from .images import ImageData, Part
@@ -26,6 +27,8 @@ def fingerprint(data: ImageData) -> Fingerprint:
     Of a user's module it knows labels alone, in the order in which they come: all by which networks are judged and
     tested, which takes a pass over those loaders, and those of the first batch that trains. Images, and other batches
     that train, are not looked at, for they may differ from pass to pass.
+
+    Raises `InputError` where a module fails in that.
     """
     if data not in _MADE:
         _MADE[data] = _made(data)
@@ -56,4 +59,8 @@ def _images(part: Part) -> list[tuple[str, int]]:
 
 def _labels(part: LoaderPart, trains: bool) -> Iterable[int]:
     batches = islice(LoaderBatches(part, 0, "training"), 1) if trains else batches_in_order(part, 1)
-    return [label for _, labels in batches for label in labels.tolist()]
+    try:
+        return [label for _, labels in batches for label in labels.tolist()]
+    except Exception as error:  # a user's module may fail in any way
+        what = f"{type(part.host.module).__name__}: a pass over its {'training' if trains else 'judging'} batches"
+        raise InputError(f"{what} failed: {type(error).__name__}: {error}") from error

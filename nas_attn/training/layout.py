@@ -1,6 +1,7 @@
 """Whether the sub-folders of a folder are classes, or parts of the data that hold the classes."""
 
 import logging
+import re
 from pathlib import Path
 
 from nas_attn.space import InputError
@@ -15,6 +16,8 @@ _NAMES = {
     "": {*UNLABELLED, "extra"},
 }
 """What people call each part, in any case; and what is no part, and holds no class."""
+_SAYS_NOTHING = {"", "data", "images", "image", "imgs", "img", "seg", "split"}
+"""What may stand beside the name of a part, as in `training_set`, `train_images` or `seg_train`."""
 _ROLE = {name: role for role, names in _NAMES.items() for name in names}
 
 
@@ -28,7 +31,7 @@ def find_parts(path: Path) -> dict[str, Path]:
     trains.
     """
     folders = sub_folders(path)
-    roles = {folder: _ROLE[folder.name.casefold()] for folder in folders if folder.name.casefold() in _ROLE}
+    roles = {folder: role for folder in folders if (role := _role(folder.name)) is not None}
     parts = {folder: role for folder, role in roles.items() if role and _holds_classes(folder)}
     if "train" not in parts.values():
         _check_parts_without_training(path, folders, roles, list(parts))
@@ -57,7 +60,7 @@ def _check_parts_without_training(path: Path, folders: list[Path], roles: dict[P
             f"{path}: its sub-folders are {_names(folders)}, which are parts, not classes; give the images of each"
             f" class a sub-folder of its own in {path.name}/{trains}"
         )
-    inner = [{_ROLE.get(child.name.casefold()) for child in sub_folders(folder)} for folder in folders]
+    inner = [{_role(child.name) for child in sub_folders(folder)} for folder in folders]
     if folders and all("train" in held and held & {"validation", "test"} for held in inner):
         _LOG.warning("%s: the parts inside each class are not used; all images of a class are divided anew", path)
     names = {folder.name for folder in folders}
@@ -67,6 +70,17 @@ def _check_parts_without_training(path: Path, folders: list[Path], roles: dict[P
                 f"{folder}: holds sub-folders {', '.join(twice)}, as the classes beside it are called, so it is a part"
                 " of them; move it elsewhere and name it in test_path"
             )
+
+
+def _role(name: str) -> str | None:
+    """What a folder is by its name: a part, nothing of use (empty), or anything else (None).
+
+    >>> _role("Training_Set"), _role("seg_val"), _role("extra"), _role("testimony")
+    ('train', 'validation', '', None)
+    """
+    words = [word.removesuffix("set") for word in re.split(r"[ _.-]+", name.casefold())]
+    telling = [word for word in words if word not in _SAYS_NOTHING]
+    return _ROLE.get(telling[0]) if len(telling) == 1 else None
 
 
 def _holds_classes(folder: Path) -> bool:

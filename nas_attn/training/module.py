@@ -47,7 +47,7 @@ def open_module(source: DataModule, device: torch.device) -> ImageData:
     It is attached to a trainer as Lightning does it: to one of `device` here, to the one that fits in training. Every
     batch that is looked at, here as in training, goes through its hooks. It tears down when nothing uses it any more.
 
-    Without a test loader the validation part stands in, which the log says. Classes are told by the module's
+    Without a test loader the validation part stands in, which is told. Classes are told by the module's
     `class_names` or `num_classes`, else by one pass over the train loader; mean and std of uint8 images likewise, by
     `mean` and `std` (of each channel, white 1). Floating images are taken as they are: their mean is 0, their std 1.
 
@@ -66,7 +66,7 @@ def open_module(source: DataModule, device: torch.device) -> ImageData:
     validation, judged = _part(source, host, "val", "validating")
     test, tested = _part(source, host, "test", "testing") if tests else (validation, judged)
     if test is validation:
-        _LOG.info("%s has no test_dataloader, so its validation part stands in for a test part", source.module)
+        _LOG.warning("%s has no test_dataloader, so its validation part stands in for a test part", source.module)
     for name, other in (("val", judged), ("test", tested)):
         if (other.shape[1:], other.dtype) != (example.shape[1:], example.dtype):
             here, there = _shape(other), _shape(example)

@@ -52,6 +52,8 @@ def classes_are_right(data):
         ("Training", "Validation", "Testing"),
         ("TRAIN", "valid", "evaluation"),
         ("train", "dev", "eval"),
+        ("training_set", "val-images", "Test Set"),
+        ("seg_train", "validset", "seg_test"),
     ],
 )
 def test_folders_called_as_parts_are_the_parts(home, train, validation, test, caplog):

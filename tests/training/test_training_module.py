@@ -1,5 +1,4 @@
 import itertools
-import logging
 import random
 
 import numpy as np
@@ -166,8 +165,7 @@ def test_preparing_and_setting_up_happen_once_as_lightning_does(load, home):
 
 
 def test_without_test_images_the_validation_part_stands_in_which_is_said(load, caplog):
-    with caplog.at_level(logging.INFO):
-        data = load()
+    data = load()
     assert data.test is data.validation
     assert "its validation part stands in for a test part" in caplog.text
 

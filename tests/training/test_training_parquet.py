@@ -106,6 +106,9 @@ def test_what_is_no_parquet_file_is_told(file):
     file.mkdir()
     write(file / "part.parquet", LABELS)
     assert refuse(file) == "is a folder; name a file. It holds part.parquet"
+    (file / "data").mkdir()
+    write(file / "data" / "train-00000-of-00001.parquet", LABELS)
+    assert refuse(file).endswith("It holds data/train-00000-of-00001.parquet, part.parquet")
 
 
 def test_a_missing_label_column_is_told_with_those_there(file):

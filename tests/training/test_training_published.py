@@ -86,6 +86,15 @@ def test_a_set_with_splits_keeps_its_own_test_part(sst):
         assert torch.equal(part.images[:, 1, 0, 0].long(), 9 * part.labels)
 
 
+def test_photographs_of_a_set_stand_as_their_exif_says(sst, caplog):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for file in (sst / "sets").rglob("*.png"):
+        Image.open(file).save(file, exif=exif)
+    assert load(sst, "RenderedSST2").image == (3, 6, 4)
+    assert "image 0 and 23 more: turned as the EXIF orientation says" in caplog.text
+
+
 def test_a_set_without_a_test_part_is_divided_into_three(tmp_path):
     for number, name in enumerate(("n01440764", "n02102040")):
         folder = tmp_path / "sets" / "imagenette2" / "train" / name
