@@ -57,8 +57,9 @@ def train(
     `variants` is asked once a training step, with the step's number, and makes the network another one before each of
     its yields; the step learns from the mean of their losses. `auxiliary_weight` is as `Classifier` says. `checkpoint`
     names a file in which the training is kept at the end of epochs; called again with the same arguments, it goes on
-    from there, to the same end, and removes the file when it is done. `trainer` is what `check_trainer` accepts; unless it asks for more nothing is printed or
-    written. Torch's chance and switches go on as they were, and the network comes back on the CPU, in eval mode.
+    from there, to the same end, and removes the file when it is done. `trainer` is what `check_trainer` accepts; unless
+    it asks for more nothing is printed or written. Torch's chance and switches go on as they were, and the network
+    comes back on the CPU, in eval mode.
 
     Raises `TrainingFailed` where the loss is no number any more, or memory does not suffice; `InputError` where the
     checkpoint cannot be written, images cannot be read, or `trainer` is at fault; `KeyboardInterrupt` on Ctrl-C and on
