@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save
 from torch import nn
 from torch.fx.experimental import _config as shape_settings
 
@@ -19,7 +18,7 @@ from nas_attn.modelsource import TEMPLATES, model_source, needed_packages
 from nas_attn.results import Evaluation
 from nas_attn.settings import Backbone, ImageFacts
 from nas_attn.space import Architecture, InputError, parse
-from nas_attn.standalone import Shape, prove
+from nas_attn.standalone import Shape, packed, prove
 
 _MANIFEST = "MANIFEST.sha256"
 
@@ -138,7 +137,7 @@ def _write(winner: Winner, network: nn.Module, folder: Path, program: _Program) 
     )
     config = _config(winner)
     said = {**config, "needs": " and ".join(needed_packages(source)), "program_takes": program.takes}
-    (folder / "model.safetensors").write_bytes(save(dict(network.state_dict())))
+    (folder / "model.safetensors").write_bytes(packed(network))
     (folder / "model.py").write_text(source, encoding="utf-8")
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     (folder / "README.md").write_text(TEMPLATES.get_template("card.md.jinja").render(said), encoding="utf-8")
@@ -146,7 +145,7 @@ def _write(winner: Winner, network: nn.Module, folder: Path, program: _Program) 
 
 def _config(winner: Winner) -> dict[str, Any]:
     row = {name: None if value != value else value for name, value in asdict(winner.row).items()}
-    named = ("key", "architecture", "seed", "device", "versions")
+    named = ("key", "architecture", "seed", "weights_sha256", "device", "versions")
     return {
         **{name: row.pop(name) for name in named},
         "backbone": winner.backbone.name,
