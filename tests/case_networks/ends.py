@@ -1,4 +1,4 @@
-"""An attention that ends in an activation, before an in-place addition (`out += shortcut`), as in torchvision's ResNet."""
+"""An attention that ends in an activation, before an in-place addition (`out += shortcut`), as in ResNets."""
 
 import torch
 from torch import nn
