@@ -146,7 +146,7 @@ def _files(winner: Winner, network: nn.Module, program: _Program) -> dict[str, b
 
 def _config(winner: Winner) -> dict[str, Any]:
     row, own = _with_null(asdict(winner.row)), _with_null(asdict(winner.own or winner.row))
-    named = ("key", "architecture", "seed", "device", "versions")
+    named = ("key", "architecture", "seed", "weights_sha256", "device", "versions")
     tested = _with_null({"test_accuracy": winner.test_accuracy, "test_images": winner.test_images})
     return {
         **{name: row.pop(name) for name in named},

@@ -40,8 +40,8 @@ def check_training_mode(
             "auxiliary loss counts, auxiliary_weight = 0.4, the first being the main one; or let it give one"
         )
     if len(found) > 1:
-        told = "%s: the loss is that of the first scores, and %g times that of each of %d more"
-        _LOG.warning(told, where, backbone.auxiliary_weight, len(found) - 1)
+        told = "%s it gives %d class scores; in the loss the first counts 1, each other %g"
+        _LOG.warning(told, where, len(found), backbone.auxiliary_weight)
     return True
 
 

@@ -9,6 +9,8 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from .tensors import _TYPES
+
 _SEAL = "sha256"
 
 
@@ -18,16 +20,17 @@ def packed(network: nn.Module, told: Mapping[str, str] | None = None) -> bytes:
     What is tied or overlaps stands there under each of its names, so that it can be read back in any way, into one
     network or another. Raises `ValueError` for what such a file cannot hold.
     """
-    tensors = {}
-    for name, value in network.state_dict().items():
-        if not isinstance(value, Tensor):
-            raise ValueError(f"{name}: found a {type(value).__name__}; allowed in a file of weights: tensors")
-        tensors[name] = value.detach().clone(memory_format=torch.contiguous_format)
-    try:
-        content: bytes = save(tensors, metadata=dict(told) if told else None)
-        return save(tensors, metadata={**told, _SEAL: _digest(content)}) if told else content
-    except Exception as error:  # number types have many ways to be unknown
-        raise ValueError(f"its weights cannot be written into a file: {type(error).__name__}: {error}") from error
+    tensors = {name: _lying_alone(name, value) for name, value in network.state_dict().items()}
+    content: bytes = save(tensors, metadata=dict(told) if told else None)
+    return save(tensors, metadata={**told, _SEAL: _digest(content)}) if told else content
+
+
+def _lying_alone(name: str, value: Any) -> Tensor:
+    found = value.dtype if isinstance(value, Tensor) else type(value).__name__
+    if found not in _TYPES.values():
+        allowed = ", ".join(str(dtype).removeprefix("torch.") for dtype in _TYPES.values())
+        raise ValueError(f"{name}: found {found}; weights can be kept as {allowed}")
+    return value.detach().clone(memory_format=torch.contiguous_format)  # type: ignore[no-any-return]
 
 
 def broken(content: bytes) -> bool:

@@ -29,7 +29,7 @@ KEEP_EVERY_SECONDS = 10.0
 """A training is kept at the end of an epoch, when so much time has passed since it was begun or last kept."""
 
 _KEY = "nas_attn.training"
-_DIGITS = 64
+_SEAL = b"\nnas_attn sha256 "
 _LOG = logging.getLogger(__name__)
 
 
@@ -40,7 +40,7 @@ class WholeFiles(TorchCheckpointIO):
         """Write a checkpoint; raises `InputError` where it cannot be written."""
         content, place = io.BytesIO(), Path(path)
         torch.save(checkpoint, content)
-        content.write(_digest(content.getbuffer()))  # behind the end of the archive, where torch does not look
+        content.write(_SEAL + _digest(content.getbuffer()))  # behind the end of the archive, where torch does not look
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -105,7 +105,7 @@ def identity(network: nn.Module, data: ImageData, recipe: Recipe, seed: int, tra
     return digest.hexdigest()
 
 
-def _digest(content: memoryview) -> bytes:
+def _digest(content: bytes | memoryview) -> bytes:
     return sha256(content).hexdigest().encode()
 
 
@@ -115,7 +115,8 @@ def kept(path: Path, identity: str) -> Path | None:
         return None
     try:
         content = path.read_bytes()
-        if content[-_DIGITS:] != _digest(memoryview(content)[:-_DIGITS]):
+        archive, sealed, digest = content.rpartition(_SEAL)
+        if sealed and digest != _digest(archive):
             raise ValueError("its contents are not those that were written")  # torch reads changed numbers silently
         found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)["callbacks"][_KEY]["identity"]
     except Exception as error:  # a damaged file has many ways to say so

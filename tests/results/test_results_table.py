@@ -89,6 +89,16 @@ def test_a_folder_that_is_not_there_is_told(tmp_path):
         read_csv(tmp_path / "rows.csv")
 
 
+def test_a_file_of_a_version_that_knew_fewer_columns_is_read(tmp_path):
+    path = tmp_path / "rows.csv"
+    write_csv(table([ROW]), path)
+    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    frame.drop(columns=["weights_sha256", "role"]).to_csv(path, index=False)
+    (found,) = evaluations(read_csv(path))
+    assert found == replace(ROW, weights_sha256="", role="search")
+    assert evaluations(table([ROW]).drop(columns="weights_sha256")) == [replace(ROW, weights_sha256="")]
+
+
 def test_every_missing_and_every_unknown_column_is_named_at_once(tmp_path):
     path = tmp_path / "rows.csv"
     write_csv(table([ROW]), path)

@@ -141,6 +141,17 @@ def test_nothing_is_kept_before_it_is_time_to(run, path, monkeypatch):
     assert not path.exists()
 
 
+def test_a_training_whose_kept_numbers_were_damaged_begins_anew(run, path, caplog):
+    whole = run()
+    with pytest.raises(KeyboardInterrupt):
+        run(stop_after(2))
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 64
+    path.write_bytes(content)
+    assert run() == whole
+    assert "its contents are not those that were written, so" in caplog.text or "begins anew" in caplog.text
+
+
 def truncate(path):
     os.truncate(path, path.stat().st_size // 2)
 
