@@ -1,5 +1,6 @@
 """The sites of somebody else's network, found in what happened in one pass of it."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import NamedTuple
@@ -68,18 +69,53 @@ def _named(trace: Trace, found: Iterable[tuple[Block, list[_Position]]]) -> tupl
     offering = [(block, positions) for block, positions in found if positions]
     stages = groupby(offering, key=lambda pair: trace.steps[pair[0].output].shape)
     result: list[Place] = []
-    for stage, (_, members) in enumerate(stages, start=1):
-        for number, (block, positions) in enumerate(members):
+    for stage, group in enumerate((list(members) for _, members in stages), start=1):
+        for number, (block, positions) in enumerate(group):
             result += [_place(trace, block, f"stage{stage}", f"stage{stage}.block{number}", at) for at in positions]
         if positions[-1].position == "block":
-            end = positions[-1]._replace(name="stage", position="stage")
-            result.append(_place(trace, block, f"stage{stage}", f"stage{stage}.block{number}", end))
+            others = [block for block, _ in offering if not any(block is member for member, _ in group)]
+            around = _around_stage(trace, block, others)
+            end = _Position("stage", "stage", around.path, around.output) if around else positions[-1]
+            last = Block(around.begin, around.output, around) if around else block
+            end = end._replace(name="stage", position="stage")
+            result.append(_place(trace, last, f"stage{stage}", f"stage{stage}.block{number}", end))
     return tuple(result)
+
+
+def _around_stage(trace: Trace, last: Block, others: list[Block]) -> Call | None:
+    """The outermost module of a repeated kind around the end of a stage that a second way leads through.
+
+    Such as a cross-stage module: it splits off what the blocks do not see, and joins it again behind them.
+    """
+    kinds = Counter(call.kind for call in trace.calls)
+    found = None
+    for call in trace.calls:
+        if last.call is None or call.first is None or call.output is None or not call.path:
+            continue
+        apart = not any(other.call and call.around(other.call) for other in others)
+        if not apart or not call.around(last.call) or call.path in trace.repeated or kinds[call.kind] < 2:
+            continue
+        if _goes_on(trace, call.first, last.output, call.output):
+            found = call
+    return found
+
+
+def _goes_on(trace: Trace, start: int, middle: int, end: int) -> bool:
+    """Whether a map of the same size comes from a map and from what lies before it by another way."""
+    steps = trace.steps
+    return (
+        end != middle
+        and steps[end].is_map
+        and steps[end].shape[2:] == steps[middle].shape[2:]
+        and trace.descends(end, middle)
+        and not trace.only_way(start, middle, end)
+    )
 
 
 def _place(trace: Trace, block: Block, stage: str, name: str, at: _Position) -> Place:
     signal, call = None, block.call
-    if call is not None and call.first is not None and trace.steps[call.first].is_map:
+    inside = call is not None and f"{at.module.lstrip('<')}.".startswith(f"{call.path}.")
+    if inside and call.first is not None and trace.steps[call.first].is_map:
         signal = trace.steps[call.first].shape[1]
     channels = trace.steps[at.step].shape[1]
     site = Site(f"{name}.{at.name}", stage, name, at.position, channels, signal, at.module)
@@ -99,7 +135,7 @@ def _positions(trace: Trace, block: Block) -> Iterator[_Position]:
             yield _Position(f"inner{suffix}", "inner", *inner)
         if join and (end := _end(trace, block, join.branch, join.origin)):
             yield _Position(f"branch{suffix}", "branch", *end)
-    if block.call is None and (end := _end(trace, block, block.output, block.begin - 1)):
+    if block.ends and (end := _end_of_chain(trace, block)):
         yield _Position("block", "block", *end)
     elif block.call is not None and block.call.output == block.output and trace.steps[block.output].is_map:
         yield _Position("block", "block", block.call.path, block.output)
@@ -157,7 +193,26 @@ def _end(trace: Trace, block: Block, step: int, start: int) -> tuple[str, int] |
     return found
 
 
-def _giver(trace: Trace, block: Block, step: int) -> tuple[str, int] | None:
+def _end_of_chain(trace: Trace, block: Block) -> tuple[str, int] | None:
+    """After the last module that gives an end of the block, or before the only one that takes it."""
+    for step in reversed(block.ends):
+        if block.call is not None and step == block.call.output:
+            return block.call.path, step
+        if found := _giver(trace, None, step) or _taker(trace, step):
+            return found
+    return None
+
+
+def _taker(trace: Trace, step: int) -> tuple[str, int] | None:
+    """Before the innermost module that all uses of a map lie in, if there is one."""
+    users = [number for number, other in enumerate(trace.steps) if step in other.parents]
+    for call in _inside(trace, None):
+        if call.first == step and call.begin > step and all(map(call.holds, users)):
+            return f"<{call.path}", step
+    return None
+
+
+def _giver(trace: Trace, block: Block | None, step: int) -> tuple[str, int] | None:
     """After the innermost module that gives a map, or before one that passes it on as it is."""
     if not trace.steps[step].is_map:
         return None
@@ -168,8 +223,8 @@ def _giver(trace: Trace, block: Block, step: int) -> tuple[str, int] | None:
     return (f"<{calls[0].path}", step) if calls and calls[0].first == step else None
 
 
-def _inside(trace: Trace, block: Block) -> Iterator[Call]:
+def _inside(trace: Trace, block: Block | None) -> Iterator[Call]:
     """The modules in a block that are called once, in the order in which they end."""
     for call in trace.calls:
-        if call.path not in trace.repeated and call.path and (block.call is None or block.call.around(call)):
+        if call.path not in trace.repeated and call.path and (block is None or block.call is None or block.call.around(call)):
             yield call
