@@ -1,7 +1,7 @@
 """The sites of somebody else's network, found in what happened in one pass of it."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import groupby
 from typing import NamedTuple
 
@@ -9,6 +9,7 @@ from nas_attn.space import InputError, Site, allowed
 
 from .attachment import Point
 from .blocks import Block, IsAttention, Join, blocks
+from .chains import convolves
 from .tracing import Call, Trace
 
 
@@ -28,15 +29,30 @@ class _Position(NamedTuple):
     step: int
 
 
-def places(trace: Trace, is_attention: IsAttention) -> tuple[Place, ...]:
+def places(trace: Trace, is_attention: IsAttention, stripped: Collection[str] = ()) -> tuple[Place, ...]:
     """Every place in a network where an attention can be attached, block by block in the order of its pass.
 
     `branch` is after what gives the branch, stochastic depth not yet applied, before it is added; `inner` before the
     branch's last convolution; `pre` before the one module of the branch that takes what the branch starts from;
-    `block` after the block; `stage` after the last block of a stage, a run of blocks whose outputs have one shape. Each
-    is offered where a module that is called once in a pass gives or takes the feature map.
+    `block` after the block; `stage` after the last block of a stage, a run of blocks whose outputs have one shape, or
+    after the cross-stage module around it. Each is offered where a module that is called once in a pass gives or takes
+    the feature map. Where attention was `stripped` in front of a scale or an activation, a place is before that too.
     """
-    return _named(trace, ((block, list(_positions(trace, block))) for block in blocks(trace, is_attention)))
+    bare = {call.output for call in trace.calls if call.path in stripped}
+    found = [(block, list(_positions(trace, block))) for block in blocks(trace, is_attention)]
+    return _named(trace, ((block, [_as_before(trace, block, at, bare) for at in ats]) for block, ats in found))
+
+
+def _as_before(trace: Trace, block: Block, at: _Position, bare: Collection[int | None]) -> _Position:
+    """A place inside a block, where only operators on single elements separate it from attention that was stripped."""
+    step, steps = at.step, trace.steps
+    while at.position in ("inner", "branch") and step not in bare and step > block.begin:
+        made = steps[step]
+        if len(made.parents) != 1 or made.weighs or steps[made.parents[0]].shape != made.shape:
+            return at
+        step = made.parents[0]
+    given = _giver(trace, block, step) if step in bare else None
+    return at._replace(module=given[0], step=given[1]) if given and step != at.step else at
 
 
 def named_places(trace: Trace, paths: Iterable[str], known: Iterable[str]) -> tuple[Place, ...]:
@@ -62,10 +78,12 @@ def named_places(trace: Trace, paths: Iterable[str], known: Iterable[str]) -> tu
             raise InputError(f"modules: {path!r} gives {given}; allowed: modules that give a feature map (B, C, H, W)")
         block = Block(call.begin, call.output, call)
         found.append((block, [_Position("block", "block", path, call.output)]))
-    return _named(trace, found)
+    return _named(trace, found, by_user=True)
 
 
-def _named(trace: Trace, found: Iterable[tuple[Block, list[_Position]]]) -> tuple[Place, ...]:
+def _named(
+    trace: Trace, found: Iterable[tuple[Block, list[_Position]]], *, by_user: bool = False
+) -> tuple[Place, ...]:
     offering = [(block, positions) for block, positions in found if positions]
     stages = groupby(offering, key=lambda pair: trace.steps[pair[0].output].shape)
     result: list[Place] = []
@@ -74,15 +92,15 @@ def _named(trace: Trace, found: Iterable[tuple[Block, list[_Position]]]) -> tupl
             result += [_place(trace, block, f"stage{stage}", f"stage{stage}.block{number}", at) for at in positions]
         if positions[-1].position == "block":
             others = [block for block, _ in offering if not any(block is member for member, _ in group)]
-            around = _around_stage(trace, block, others)
-            end = _Position("stage", "stage", around.path, around.output) if around else positions[-1]
-            last = Block(around.begin, around.output, around) if around else block
+            end = positions[-1]
+            if not by_user and (around := _around_stage(trace, block, others)):
+                block, end = around
             end = end._replace(name="stage", position="stage")
-            result.append(_place(trace, last, f"stage{stage}", f"stage{stage}.block{number}", end))
+            result.append(_place(trace, block, f"stage{stage}", f"stage{stage}.block{number}", end))
     return tuple(result)
 
 
-def _around_stage(trace: Trace, last: Block, others: list[Block]) -> Call | None:
+def _around_stage(trace: Trace, last: Block, others: list[Block]) -> tuple[Block, _Position] | None:
     """The outermost module of a repeated kind around the end of a stage that a second way leads through.
 
     Such as a cross-stage module: it splits off what the blocks do not see, and joins it again behind them.
@@ -96,7 +114,7 @@ def _around_stage(trace: Trace, last: Block, others: list[Block]) -> Call | None
         if not apart or not call.around(last.call) or call.path in trace.repeated or kinds[call.kind] < 2:
             continue
         if _goes_on(trace, call.first, last.output, call.output):
-            found = call
+            found = Block(call.begin, call.output, call), _Position("stage", "stage", call.path, call.output)
     return found
 
 
@@ -168,18 +186,32 @@ def _before_last(trace: Trace, block: Block, origin: int, branch: int) -> tuple[
     convolutions = [
         number
         for number in range(origin + 1, branch + 1)
-        if (step := trace.steps[number]).operator == "convolution"
-        and max(step.shape[2:]) > 1
-        and trace.descends(number, origin)
-        and trace.descends(branch, number)
+        if convolves(trace.steps[number]) and trace.descends(number, origin) and trace.descends(branch, number)
     ]
-    whole = [number for number in convolutions if trace.steps[number].shape[2:] == trace.steps[branch].shape[2:]]
-    if len(convolutions) < 2 or not whole or not trace.only_way(origin, last := whole[-1], branch):
+    size = trace.steps[branch].shape[2:]
+    whole = [number for number in convolutions if trace.steps[number].shape[2:] == size]
+    if len(convolutions) < 2 or not whole:
         return None
+    if not trace.only_way(origin, last := whole[-1], branch):
+        return _before_parallel(trace, block, origin, branch)
     for call in _inside(trace, block):
         if call.holds(last) and call.first is not None and trace.weight(call.first, last) == 1:
             return (f"<{call.path}", call.first) if trace.steps[call.first].is_map else None
     return None
+
+
+def _before_parallel(trace: Trace, block: Block, origin: int, branch: int) -> tuple[str, int] | None:
+    """Before the last module that all ways lead into behind a convolution, where its own stand side by side."""
+    found = None
+    for call in _inside(trace, block):
+        at = call.first
+        if at is None or call.output is None or not trace.steps[at].is_map or not trace.descends(branch, call.output):
+            continue
+        before = trace.descends(at, origin) and trace.weight(origin, at) > 0 and trace.only_way(origin, at, branch)
+        convolving = any(map(convolves, trace.steps[call.begin : call.end]))
+        if before and convolving and _takes_alone(trace, call, at) and (found is None or at >= found[1]):
+            found = f"<{call.path}", at
+    return found
 
 
 def _end(trace: Trace, block: Block, step: int, start: int) -> tuple[str, int] | None:
@@ -205,11 +237,15 @@ def _end_of_chain(trace: Trace, block: Block) -> tuple[str, int] | None:
 
 def _taker(trace: Trace, step: int) -> tuple[str, int] | None:
     """Before the innermost module that all uses of a map lie in, if there is one."""
-    users = [number for number, other in enumerate(trace.steps) if step in other.parents]
     for call in _inside(trace, None):
-        if call.first == step and call.begin > step and all(map(call.holds, users)):
+        if call.first == step and call.begin > step and _takes_alone(trace, call, step):
             return f"<{call.path}", step
     return None
+
+
+def _takes_alone(trace: Trace, call: Call, step: int) -> bool:
+    """Whether all uses of a step lie in a module."""
+    return all(call.holds(number) for number, other in enumerate(trace.steps) if step in other.parents)
 
 
 def _giver(trace: Trace, block: Block | None, step: int) -> tuple[str, int] | None:

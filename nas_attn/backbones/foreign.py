@@ -70,7 +70,7 @@ def _plan(spelt: str, in_channels: int, classes: int) -> Plan:
     if backbone.modules:
         known = [path for path, _ in network.named_modules() if path]
         return Plan(named_places(traced, backbone.modules, known), own)
-    found = places(traced, is_attention)
+    found = places(traced, is_attention, own if backbone.attention == "strip" else ())
     if not found:
         raise _unreadable(
             backbone, "it ran, and no block, unit or convolution was found that attention could stand after"
