@@ -1,9 +1,9 @@
 """The blocks of a network, found in what happened in one pass of it.
 
 A block is a module that adds a branch to a shortcut, and every module of the same kind. A network without residual
-additions has its units instead: the modules of its trunk that are more than a chain of others, or where one alone stands
-in a repeated module that goes on behind it, that. A chain of nothing but convolutions has those. What has no activation
-at its end is followed to the one behind it.
+additions has its units instead: the modules of its trunk that are more than a chain of others, or where one alone
+stands in a repeated module that goes on behind it, that. A chain of nothing but convolutions has those. What has no
+activation at its end is followed to the one behind it.
 """
 
 import re
@@ -13,25 +13,12 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from .additions import Join, joins
 from .chains import Chains, convolves
 from .tracing import Call, Trace
 
 IsAttention = Callable[[type[nn.Module]], bool]
 """Whether modules of a class are attention by themselves, and so no blocks."""
-
-
-@dataclass(frozen=True, slots=True)
-class Join:
-    """A residual addition: where two ways from one tensor meet again."""
-
-    step: int
-    """The sum."""
-    branch: int
-    """What is added by the way with more convolutions."""
-    shortcuts: tuple[int, ...]
-    """What it is added to."""
-    origin: int
-    """Where the ways parted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,55 +58,39 @@ class _Finder:
         self.attention = [call.path for call in trace.calls if is_attention(call.kind)]
 
     def residual(self) -> list[Block]:
-        """Modules with residual additions, and those of the same kind without."""
-        joins: dict[int, list[Join]] = {}
-        for join in self._joins():
+        """Modules with residual additions, those of the same kind without, and additions in no module."""
+        inside: dict[int, list[Join]] = {}
+        outside = []
+        for join in joins(self.trace, self.chains.uses):
             call = self.by_order[self.trace.steps[join.step].call]
-            if self._usable(call) and self.chains.convolutions(call) and self._belongs(join, call, joins.get(call.order, [])):
-                joins.setdefault(call.order, []).append(join)
-        adding = [self.by_order[order] for order in joins]
+            if not call.path:
+                outside.append(join)
+            elif (
+                self._usable(call)
+                and self.chains.convolutions(call)
+                and self._belongs(join, call, inside.get(call.order, []))
+            ):
+                inside.setdefault(call.order, []).append(join)
+        adding = [self.by_order[order] for order in inside]
         innermost = [call for call in adding if not any(call.around(other) for other in adding)]
         alike = [call for call in self.trace.calls if self._alike(call, innermost)]
-        return [
-            Block(call.begin, output, call, tuple(joins.get(call.order, ())), has_inside=True)
+        found = [
+            Block(call.begin, output, call, tuple(inside.get(call.order, ())), has_inside=True)
             for call in (*innermost, *alike)
-            if (output := joins[call.order][-1].step if call.output is None else call.output) is not None
+            if (output := inside[call.order][-1].step if call.output is None else call.output) is not None
         ]
+        return [*found, *self._written_out(outside, [block.output for block in found])]
 
-    def _joins(self) -> Iterator[Join]:
-        steps = self.trace.steps
-        sums = {
-            number for number, step in enumerate(steps) if step.operator in ("add", "add_") and self._is_sum(number)
-        }
-        inner = {part for number in sums for part in steps[number].parents if self._flows_into(part, number, sums)}
-        for number in sorted(sums - inner):
-            terms = self._terms(number, sums)
-            origin = self.trace.meeting(terms)
-            if origin is None or len(set(terms)) < len(terms):
-                continue
-            heaviest, *others = sorted(terms, key=lambda term: -self.trace.weight(origin, term))
-            weights = [self.trace.weight(origin, term) for term in (heaviest, others[0])]
-            if weights == [0, 0] and origin in terms and len(terms) == 2:  # a branch that only pools or normalises
-                heaviest, others = next(term for term in terms if term != origin), [origin]
-            elif weights[0] == weights[1]:  # a sum of equals, such as of resolutions
-                continue
-            yield Join(number, heaviest, tuple(others), origin)
-
-    def _is_sum(self, number: int) -> bool:
-        step = self.trace.steps[number]
-        shapes = {self.trace.steps[parent].shape for parent in step.parents}
-        return len(step.parents) == 2 and step.is_map and shapes == {step.shape} and max(step.shape[2:]) > 1
-
-    def _flows_into(self, part: int, number: int, sums: set[int]) -> bool:
-        """Whether a term of a sum is itself a sum that nothing else uses: then both are one of several terms."""
-        steps = self.trace.steps
-        return part in sums and self.chains.uses[part] == 1 and steps[part].call == steps[number].call
-
-    def _terms(self, number: int, sums: set[int]) -> list[int]:
-        found = []
-        for part in self.trace.steps[number].parents:
-            found += self._terms(part, sums) if self._flows_into(part, number, sums) else [part]
-        return found
+    def _written_out(self, outside: list[Join], outputs: list[int]) -> Iterator[Block]:
+        """Blocks that the network itself adds up, without others in their branches."""
+        ends = [*outputs, *(join.step for join in outside)]
+        for join in outside:
+            descends, origin = self.trace.descends, join.origin
+            light = min(self.trace.weight(origin, shortcut) for shortcut in join.shortcuts) < 2
+            inner = [end for end in ends if end != origin and descends(end, origin) and descends(join.branch, end)]
+            if light and not inner and self.trace.weight(origin, join.branch):
+                following = self.chains.behind(join.step, None)
+                yield Block(origin + 1, following[-1], joins=(join,), has_inside=True, ends=following)
 
     def _belongs(self, join: Join, call: Call, before: list[Join]) -> bool:
         """Whether a module's ways part where it begins, or at an earlier sum of its own."""
@@ -144,6 +115,8 @@ class _Finder:
         """What the trunk has beside the blocks found and chains."""
         calls = [block.call for block in found if block.call]
         units = list(self._descend(self.by_order[0], calls))
+        while len(units) == 1 and not calls and len(inner := list(self._descend(units[0], []))) > 1:
+            units = inner
         return [self._followed(self._grown(unit, units, calls)) for unit in units]
 
     def _grown(self, unit: Call, units: list[Call], blocks: list[Call]) -> Call:
