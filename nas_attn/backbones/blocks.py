@@ -1,8 +1,9 @@
 """The blocks of a network, found in what happened in one pass of it.
 
 A block is a module that adds a branch to a shortcut, and every module of the same kind. A network without residual
-additions has its units instead: the modules of its trunk that are more than a chain of others. A chain of nothing but
-convolutions has those.
+additions has its units instead: the modules of its trunk that are more than a chain of others, or where one alone
+stands in a repeated module that goes on behind it, that. A chain of nothing but convolutions has those. What has no
+activation at its end is followed to the one behind it.
 """
 
 import re
@@ -12,24 +13,12 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from .additions import Join, joins
+from .chains import Chains, convolves
 from .tracing import Call, Trace
 
 IsAttention = Callable[[type[nn.Module]], bool]
 """Whether modules of a class are attention by themselves, and so no blocks."""
-
-
-@dataclass(frozen=True, slots=True)
-class Join:
-    """A residual addition: where two ways from one tensor meet again."""
-
-    step: int
-    """The sum."""
-    branch: int
-    """What is added by the way with more convolutions."""
-    shortcuts: tuple[int, ...]
-    """What it is added to."""
-    origin: int
-    """Where the ways parted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +35,8 @@ class Block:
     """Its residual additions, in their order."""
     has_inside: bool = False
     """Whether places between its convolutions have a meaning: it is a residual block, or as good as one."""
+    ends: tuple[int, ...] = ()
+    """What it gives where it was followed: itself, its normalisation, its activation, in their order."""
 
 
 def blocks(trace: Trace, is_attention: IsAttention) -> list[Block]:
@@ -63,59 +54,43 @@ class _Finder:
         self.children: dict[int | None, list[Call]] = {}
         for call in sorted(trace.calls, key=lambda call: call.order):
             self.children.setdefault(call.parent, []).append(call)
-        self.consumers = Counter(parent for step in trace.steps for parent in step.parents)
+        self.chains = Chains(trace)
         self.attention = [call.path for call in trace.calls if is_attention(call.kind)]
 
     def residual(self) -> list[Block]:
-        """Modules with residual additions, and those of the same kind without."""
-        joins: dict[int, list[Join]] = {}
-        for join in self._joins():
+        """Modules with residual additions, those of the same kind without, and additions in no module."""
+        inside: dict[int, list[Join]] = {}
+        outside = []
+        for join in joins(self.trace, self.chains.uses):
             call = self.by_order[self.trace.steps[join.step].call]
-            if self._usable(call) and self._convolutions(call) and self._belongs(join, call, joins.get(call.order, [])):
-                joins.setdefault(call.order, []).append(join)
-        adding = [self.by_order[order] for order in joins]
+            if not call.path:
+                outside.append(join)
+            elif (
+                self._usable(call)
+                and self.chains.convolutions(call)
+                and self._belongs(join, call, inside.get(call.order, []))
+            ):
+                inside.setdefault(call.order, []).append(join)
+        adding = [self.by_order[order] for order in inside]
         innermost = [call for call in adding if not any(call.around(other) for other in adding)]
         alike = [call for call in self.trace.calls if self._alike(call, innermost)]
-        return [
-            Block(call.begin, output, call, tuple(joins.get(call.order, ())), has_inside=True)
+        found = [
+            Block(call.begin, output, call, tuple(inside.get(call.order, ())), has_inside=True)
             for call in (*innermost, *alike)
-            if (output := joins[call.order][-1].step if call.output is None else call.output) is not None
+            if (output := inside[call.order][-1].step if call.output is None else call.output) is not None
         ]
+        return [*found, *self._written_out(outside, [block.output for block in found])]
 
-    def _joins(self) -> Iterator[Join]:
-        steps = self.trace.steps
-        sums = {
-            number for number, step in enumerate(steps) if step.operator in ("add", "add_") and self._is_sum(number)
-        }
-        inner = {part for number in sums for part in steps[number].parents if self._flows_into(part, number, sums)}
-        for number in sorted(sums - inner):
-            terms = self._terms(number, sums)
-            origin = self.trace.meeting(terms)
-            if origin is None or len(set(terms)) < len(terms):
-                continue
-            heaviest, *others = sorted(terms, key=lambda term: -self.trace.weight(origin, term))
-            weights = [self.trace.weight(origin, term) for term in (heaviest, others[0])]
-            if weights == [0, 0] and origin in terms and len(terms) == 2:  # a branch that only pools or normalises
-                heaviest, others = next(term for term in terms if term != origin), [origin]
-            elif weights[0] == weights[1]:  # a sum of equals, such as of resolutions
-                continue
-            yield Join(number, heaviest, tuple(others), origin)
-
-    def _is_sum(self, number: int) -> bool:
-        step = self.trace.steps[number]
-        shapes = {self.trace.steps[parent].shape for parent in step.parents}
-        return len(step.parents) == 2 and step.is_map and shapes == {step.shape} and max(step.shape[2:]) > 1
-
-    def _flows_into(self, part: int, number: int, sums: set[int]) -> bool:
-        """Whether a term of a sum is itself a sum that nothing else uses: then both are one of several terms."""
-        steps = self.trace.steps
-        return part in sums and self.consumers[part] == 1 and steps[part].call == steps[number].call
-
-    def _terms(self, number: int, sums: set[int]) -> list[int]:
-        found = []
-        for part in self.trace.steps[number].parents:
-            found += self._terms(part, sums) if self._flows_into(part, number, sums) else [part]
-        return found
+    def _written_out(self, outside: list[Join], outputs: list[int]) -> Iterator[Block]:
+        """Blocks that the network itself adds up, without others in their branches."""
+        ends = [*outputs, *(join.step for join in outside)]
+        for join in outside:
+            descends, origin = self.trace.descends, join.origin
+            light = min(self.trace.weight(origin, shortcut) for shortcut in join.shortcuts) < 2
+            inner = [end for end in ends if end != origin and descends(end, origin) and descends(join.branch, end)]
+            if light and not inner and self.trace.weight(origin, join.branch):
+                following = self.chains.behind(join.step, None)
+                yield Block(origin + 1, following[-1], joins=(join,), has_inside=True, ends=following)
 
     def _belongs(self, join: Join, call: Call, before: list[Join]) -> bool:
         """Whether a module's ways part where it begins, or at an earlier sum of its own."""
@@ -133,21 +108,56 @@ class _Finder:
         pattern = _pattern(call.path)
         among = {block.kind.__module__ for block in found if _pattern(block.path) == pattern and pattern.count("*") > 1}
         return call.kind in {block.kind for block in found} or (
-            call.kind.__module__ in among and self._convolutions(call) > 0
+            call.kind.__module__ in among and self.chains.convolutions(call) > 0
         )
 
     def units(self, found: list[Block]) -> list[Block]:
         """What the trunk has beside the blocks found and chains."""
         calls = [block.call for block in found if block.call]
-        root = self.by_order[0]
-        return [Block(call.begin, call.output, call) for call in self._descend(root, calls) if call.output is not None]
+        units = list(self._descend(self.by_order[0], calls))
+        while len(units) == 1 and not calls and len(inner := list(self._descend(units[0], []))) > 1:
+            units = inner
+        return [self._followed(self._grown(unit, units, calls)) for unit in units]
+
+    def _grown(self, unit: Call, units: list[Call], blocks: list[Call]) -> Call:
+        """The module around a unit that goes on behind it, where modules of its kind hold one unit each."""
+        around, grown = unit, unit
+        while around.parent:
+            around = self.by_order[around.parent]
+            if self._given(around) == self._given(grown):
+                continue
+            alike = [call for call in self.trace.calls if self._kind(call) == self._kind(around)]
+            single = all(sum(call.around(other) for other in (*units, *blocks)) == 1 for call in alike)
+            if len(alike) < 2 or not single or not self._usable(around) or not self._keeps_size(grown, around):
+                break
+            grown = around
+        return grown
+
+    def _kind(self, call: Call) -> type[nn.Module] | str:
+        return _pattern(call.path) if call.kind is nn.Sequential else call.kind
+
+    def _keeps_size(self, unit: Call, around: Call) -> bool:
+        one, other = self._given(unit), self._given(around)
+        steps = self.trace.steps
+        return one is not None and other is not None and steps[one].shape[2:] == steps[other].shape[2:]
+
+    def _given(self, call: Call) -> int | None:
+        """The one map that a module makes, alone or among things that it was given."""
+        made = {step for step in call.outputs if step not in call.inputs and self.trace.steps[step].is_map}
+        return next(iter(made)) if len(made) == 1 else None
+
+    def _followed(self, call: Call, *, has_inside: bool = False) -> Block:
+        given = self._given(call)
+        assert given is not None
+        ends = self.chains.behind(given, call if self.chains.is_closed(call, given) else None)
+        return Block(call.begin, ends[-1], call, has_inside=has_inside, ends=ends)
 
     def _descend(self, call: Call, found: list[Call]) -> Iterator[Call]:
         for child in self.children.get(call.order, ()):
             if child in found or child.path in self.attention:
                 continue
             holds = any(child.around(block) for block in found)
-            unit = self._usable(child) and self._maps(child) and self._convolutions(child) > 1
+            unit = self._usable(child) and self._given(child) is not None and self.chains.convolutions(child) > 1
             if unit and not holds and not self._is_chain(child):
                 yield child
             else:
@@ -158,45 +168,36 @@ class _Finder:
         calls = [
             call
             for call in self.trace.calls
-            if self._usable(call) and self._maps(call) and self._convolutions(call) > 1
+            if self._usable(call) and self._maps(call) and self.chains.convolutions(call) > 1
         ]
         kinds = Counter(call.kind for call in calls if call.kind is not nn.Sequential)
         chosen = [call for call in calls if kinds[call.kind] > 2]
-        return [
-            Block(call.begin, call.output, call, has_inside=True)
-            for call in chosen
-            if call.output is not None and not any(other.around(call) for other in chosen)
-        ]
+        outermost = [call for call in chosen if not any(other.around(call) for other in chosen)]
+        return [self._followed(call, has_inside=True) for call in outermost]
 
     def convolutions(self) -> list[Block]:
         """Each convolution that gives a map, with the normalisation and the activation that follow."""
-        return [
-            Block(number, self._activated(number))
-            for number, step in enumerate(self.trace.steps)
-            if step.operator == "convolution" and step.is_map and max(step.shape[2:]) > 1
-        ]
+        return [self._convolution(number) for number, step in enumerate(self.trace.steps) if convolves(step)]
 
-    def _activated(self, number: int) -> int:
-        steps = self.trace.steps
-        for following in range(number + 1, len(steps)):
-            if number in steps[following].parents:
-                step = steps[following]
-                ends = (
-                    len(step.parents) > 1 or step.shape != steps[number].shape or step.weighs or "pool" in step.operator
-                )
-                if ends or self.consumers[number] > 1:
-                    break
-                number = following
-        return number
+    def _convolution(self, number: int) -> Block:
+        unit = self.chains.unit(number)
+        given = unit and self._given(unit)
+        closed = unit if unit and given and self.chains.is_closed(unit, given) else None
+        ends = self.chains.behind(number, closed)
+        return Block(number, ends[-1], ends=ends)
 
     def _is_chain(self, call: Call) -> bool:
         """Whether each module that is called takes what the one before it gives."""
-        at = call.first
+        at = _taken(call)
         for child in self.children.get(call.order, ()):
-            if at is None or child.first is None or not self._leads(at, child.first):
+            taken = _taken(child)
+            if not at or not taken or not self._lead(at, taken):
                 return False
-            at = child.output
-        return at is not None and call.output is not None and self._leads(at, call.output)
+            at = child.outputs
+        return bool(at and call.outputs) and self._lead(at, call.outputs)
+
+    def _lead(self, starts: tuple[int, ...], ends: tuple[int, ...]) -> bool:
+        return all(any(self._leads(start, end) for start in starts) for end in ends)
 
     def _leads(self, start: int, end: int) -> bool:
         while end != start:
@@ -219,10 +220,9 @@ class _Finder:
             and steps[call.output].is_map
         )
 
-    def _convolutions(self, call: Call) -> int:
-        """How many convolutions a module has that give more than one position."""
-        inside = self.trace.steps[call.begin : call.end]
-        return sum(step.operator == "convolution" and max(step.shape[2:]) > 1 for step in inside)
+
+def _taken(call: Call) -> tuple[int, ...]:
+    return call.inputs if call.first is None else (call.first,)
 
 
 def _pattern(path: str) -> str:

@@ -26,6 +26,8 @@ class Plan:
     """Its sites, with the points where their attentions are attached, in the order of asking."""
     own_attention: tuple[str, ...]
     """Paths of the modules that are a library's attention by themselves, stripped or not."""
+    remarks: tuple[str, ...] = ()
+    """What stands elsewhere than where it is looked for, and what is left out, a line each."""
 
 
 def plan(backbone: Backbone, *, in_channels: int, classes: int) -> Plan:
@@ -72,12 +74,12 @@ def _plan(spelt: str, in_channels: int, classes: int) -> Plan:
     if backbone.modules:
         known = [path for path, _ in network.named_modules() if path]
         return Plan(named_places(traced, backbone.modules, known), own)
-    found = places(traced, is_attention)
-    if not found:
+    found = places(traced, is_attention, own if backbone.attention == "strip" else ())
+    if not found.places:
         raise _unreadable(
             backbone, "it ran, and no block, unit or convolution was found that attention could stand after"
         )
-    return Plan(found, own)
+    return Plan(found.places, own, found.remarks)
 
 
 def _traced(network: nn.Module, backbone: Backbone, in_channels: int, classes: int) -> Trace:

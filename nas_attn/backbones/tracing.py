@@ -66,6 +66,8 @@ class Call:
     """The step that was next when it ended."""
     output: int | None = None
     """The step that it gave, if it gave one tensor alone."""
+    outputs: tuple[int, ...] = ()
+    """The steps that it gave, in whatever form."""
 
     @property
     def passes(self) -> bool:
@@ -201,6 +203,7 @@ def _trace(network: nn.Module, images: Tensor) -> Trace:
         call = begun.pop()
         call.end = len(result.steps)
         call.output = recorder.numbers.get(id(output)) if isinstance(output, Tensor) else None
+        call.outputs = recorder.of(output)
         result.calls.append(call)
 
     hooks = []

@@ -76,7 +76,7 @@ def sites(
     params, macs, _ = spelt(ledger.bare, _MEASURES)
     typer.echo(f"{backbone.name}: {len(ledger.sites)} places in {len(blocks)} blocks of {len(stages)} stages")
     typer.echo(f"{params} parameters and {macs} MACs for an image of {_by(size)} and {classes} classes")
-    _tell_own_attention(backbone, size, classes)
+    _tell_what_was_found(backbone, size, classes)
     typer.echo()
     _show_sites(ledger)
 
@@ -106,7 +106,7 @@ def space(
     ledger = open_ledger(said.backbone, said.image, said.classes)
     prices = ledger.space_prices(space)
     _tell_choices(file, said, space)
-    _tell_own_attention(said.backbone, said.image, said.classes)
+    _tell_what_was_found(said.backbone, said.image, said.classes)
     what = f"for one image of {_by(said.image)} and {said.classes} classes"
     _tell_prices(space, prices, what)
     limits = {"params": max_params, "macs": max_macs, "flops": max_flops}
@@ -166,13 +166,15 @@ def _tell_choices(file: Path, said: "SpaceFile", space: "SearchSpace") -> None:
     show(("what may stand there", "slots"), ((text, ", ".join(fold(slots))) for text, slots in kinds.items()))
 
 
-def _tell_own_attention(backbone: "Backbone", image: tuple[int, int, int], classes: int) -> None:
+def _tell_what_was_found(backbone: "Backbone", image: tuple[int, int, int], classes: int) -> None:
     from nas_attn.backbones import is_foreign, plan
 
     if not is_foreign(backbone.name):
         return
-    own = plan(backbone, in_channels=image[0], classes=classes).own_attention
-    if own:
+    planned = plan(backbone, in_channels=image[0], classes=classes)
+    for remark in planned.remarks:
+        typer.echo(remark)
+    if own := planned.own_attention:
         shown = ", ".join([*own[:3], *(["..."] if len(own) > 3 else [])])
         done = 'kept; attention = "strip" in the space file removes it' if backbone.attention == "keep" else "stripped"
         typer.echo(f"It has attention of its own, {len(own)} modules ({shown}): {done}")
