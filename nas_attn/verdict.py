@@ -2,6 +2,7 @@
 
 import math
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -89,8 +90,19 @@ class _Found:
 
     @property
     def leader(self) -> Evaluation | None:
-        """The first training of the most promising network."""
+        """The first training of the most promising network; None where none is promising."""
         return self.first(self.conclusion.leader)
+
+    @property
+    def best(self) -> Evaluation | None:
+        """The first training of the network with attention that is likely to gain most, be it less than nothing."""
+        told = self.conclusion.comparison
+        return self.first(told.trainings.networks[told.order[0]].key) if told.order else None
+
+    def pairs(self, seeds: int) -> bool:
+        """Whether the bare network and another have so many rows each."""
+        rows = Counter(row.key for row in self.rows)
+        return min(rows.pop(Architecture().key, 0), max(rows.values(), default=0)) >= seeds
 
     def first(self, key: str | None) -> Evaluation | None:
         """The first training of a network; None where it was not trained."""
@@ -118,12 +130,14 @@ def _written(folder: StudyFolder, found: Conclusion, unmatched: Sequence[str]) -
 
 
 def _seeded(chain: Chain, found: _Found, asked: int | None) -> _Found:
-    """What is known once the most promising network and the bare one have all their seeds."""
+    """What is known once the bare network and the most promising one, or any where none is, have all their seeds."""
     seen: set[str] = set()
-    while (leader := found.leader) is not None and leader.key not in seen:
-        seen.add(leader.key)
-        networks = Architecture(), parse(leader.architecture)
-        if _train(chain, found, networks, _seeds(chain, found, leader, asked)):
+    while (first := found.leader or found.best) is not None and first.key not in seen:
+        seen.add(first.key)
+        networks, seeds = (Architecture(), parse(first.architecture)), _seeds(chain, found, first, asked)
+        if found.leader is None and found.pairs(seeds):
+            break
+        if _train(chain, found, networks, seeds):
             found = _found(chain.folder, found.minutes)
     return found
 

@@ -66,10 +66,10 @@ def _ringed(compared: Comparison) -> str:
 
 
 def _networks(metric: Metric, compared: Comparison, member: Membership) -> list[dict[str, Any]]:
-    """The most promising networks, the best first, and among them the rivals."""
+    """The networks that are likeliest to gain, the largest gain first, and among them the rivals."""
     places = {row.key: number for number, row in enumerate(compared.trainings.networks)}
     standings = {key: _FRONTS[member.standing(number)] for number, key in enumerate(member.belief.keys)}
-    chosen = sorted(compared.networks, key=lambda held: -float(compared.likely[places[held.what]]))[:_SHOWN]
+    chosen = sorted(compared.networks, key=lambda held: compared.order.index(places[held.what]))[:_SHOWN]
     alike = Counter(compared.parts)
     records = []
     for held in chosen:
