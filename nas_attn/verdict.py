@@ -42,9 +42,10 @@ def run_verdict(chain: Chain, seeds: int | None = None, minutes: float | None = 
     That is the bare network, itself without one of its placements at a time, and plain networks of the widths just
     below and just above its price, each with the same seeds: at least so many; without a number, as many as the final
     step of the chain has, and at least 3. Where another network is the most promising one afterwards, its turn comes,
-    up to 3 times. `minutes` is what `conclude` says of that many more.
+    up to 3 times. Where none is promising, the one that loses least and the bare one get these seeds, so that noise is
+    known, and no rival is trained. `minutes` is what `conclude` says of that many more.
 
-    Raises `InputError` where no network was trained as the winner will be, and as `Chain.run` does.
+    Raises `InputError` where no network was trained as the winner will be, and as `Chain.look` does.
     """
     held: set[str] = set()
     unmatched: list[str] = []
