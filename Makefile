@@ -7,6 +7,8 @@ PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python; do \
 	$$p -c '$(NEW_ENOUGH)' >/dev/null 2>&1 && echo $$p && break; done)
 BIN := .venv/bin
 STUDY := studies/digits
+BROWSERS := chromium chromium-browser google-chrome google-chrome-stable chrome
+APT = env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Acquire::Retries=0 -o Acquire::http::Timeout=20
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1@\2/p' $(MAKEFILE_LIST) | column -t -s @
@@ -18,7 +20,7 @@ demo: .venv/user ## install, then search, front, verdict, report and export of s
 	$(BIN)/nas-attn report $(STUDY)
 	$(BIN)/nas-attn export $(STUDY) $(STUDY)/exported
 
-check: .venv/developer ## format, lint, types, import plan, tests with doctests
+check: .venv/developer .venv/browser ## format, lint, types, import plan, tests with doctests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -50,3 +52,12 @@ clean: ## remove the environment, the caches and what studies/digits has produce
 .venv/developer: .venv/bin/python pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@ .venv/user
+
+# Pages are opened in a Chromium. It is fetched once, where Debian's tools can; where not, what needs it is skipped.
+.venv/browser: | .venv/bin/python
+	@touch $@; for name in $(BROWSERS); do command -v $$name >/dev/null && exit 0; done; \
+	test "$$(id -u)" = 0 && sudo= || sudo="sudo -n"; \
+	echo "No Chromium found: it is installed for the tests of pages"; \
+	{ $$sudo true && command -v apt-get && $$sudo $(APT) update && \
+		$$sudo $(APT) install --yes --no-install-recommends chromium; } >/dev/null 2>&1 || \
+	echo "No Chromium can be had: the tests that open a page in a browser are skipped" >&2

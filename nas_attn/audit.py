@@ -39,7 +39,7 @@ def run_audit(chain: Chain, networks: int, seeds: int) -> Audited:
     """Judge so many networks by every step of a chain, and train them as the winner will be, with so many seeds.
 
     They are spread over the range of FLOPs, and over the ranking of a supernet where the chain begins with one. Raises
-    as `Chain.run` does.
+    as `Chain.look` does.
     """
     file = chain.folder.file
     proxies = [step for step in file.steps if step.name != FINAL]

@@ -2,6 +2,7 @@
 
 import math
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -41,9 +42,10 @@ def run_verdict(chain: Chain, seeds: int | None = None, minutes: float | None = 
     That is the bare network, itself without one of its placements at a time, and plain networks of the widths just
     below and just above its price, each with the same seeds: at least so many; without a number, as many as the final
     step of the chain has, and at least 3. Where another network is the most promising one afterwards, its turn comes,
-    up to 3 times. `minutes` is what `conclude` says of that many more.
+    up to 3 times. Where none is promising, the one that loses least and the bare one get these seeds, so that noise is
+    known, and no rival is trained. `minutes` is what `conclude` says of that many more.
 
-    Raises `InputError` where no network was trained as the winner will be, and as `Chain.run` does.
+    Raises `InputError` where no network was trained as the winner will be, and as `Chain.look` does.
     """
     held: set[str] = set()
     unmatched: list[str] = []
@@ -89,8 +91,19 @@ class _Found:
 
     @property
     def leader(self) -> Evaluation | None:
-        """The first training of the most promising network."""
+        """The first training of the most promising network; None where none is promising."""
         return self.first(self.conclusion.leader)
+
+    @property
+    def best(self) -> Evaluation | None:
+        """The first training of the network with attention that is likely to gain most, be it less than nothing."""
+        told = self.conclusion.comparison
+        return self.first(told.trainings.networks[told.order[0]].key) if told.order else None
+
+    def pairs(self, seeds: int) -> bool:
+        """Whether the bare network and another have so many rows each."""
+        rows = Counter(row.key for row in self.rows)
+        return min(rows.pop(Architecture().key, 0), max(rows.values(), default=0)) >= seeds
 
     def first(self, key: str | None) -> Evaluation | None:
         """The first training of a network; None where it was not trained."""
@@ -118,12 +131,14 @@ def _written(folder: StudyFolder, found: Conclusion, unmatched: Sequence[str]) -
 
 
 def _seeded(chain: Chain, found: _Found, asked: int | None) -> _Found:
-    """What is known once the most promising network and the bare one have all their seeds."""
+    """What is known once the bare network and the most promising one, or any where none is, have all their seeds."""
     seen: set[str] = set()
-    while (leader := found.leader) is not None and leader.key not in seen:
-        seen.add(leader.key)
-        networks = Architecture(), parse(leader.architecture)
-        if _train(chain, found, networks, _seeds(chain, found, leader, asked)):
+    while (first := found.leader or found.best) is not None and first.key not in seen:
+        seen.add(first.key)
+        networks, seeds = (Architecture(), parse(first.architecture)), _seeds(chain, found, first, asked)
+        if found.leader is None and found.pairs(seeds):
+            break
+        if _train(chain, found, networks, seeds):
             found = _found(chain.folder, found.minutes)
     return found
 

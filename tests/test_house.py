@@ -1,7 +1,12 @@
 """The rules of the house that no other tool asks for."""
 
+import ast
+import io
+import re
 import subprocess
 import sys
+import tokenize
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -46,3 +51,70 @@ def test_the_public_names_are_handed_on_lazily():
         "assert all(callable(getattr(nas_attn, name)) for name in nas_attn.__all__)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def tracked(*endings):
+    """The files of these endings that are kept; without Git, as in a source archive, those that stand where they do."""
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
+    found = [ROOT / name for name in listed.stdout.splitlines()] or [*ROOT.glob("*.*"), *ROOT.glob("[bdnst]*/**/*.*")]
+    return [path for path in found if path.name.endswith(endings) and path.is_file()]
+
+
+def said(path):
+    """The lines of a page, or of the docstrings and comments of a file of Python, with their numbers."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix not in (".py", ".pyi"):
+        return [*enumerate(text.splitlines(), 1)]
+    strings = [node.value for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Expr)]
+    told = [node for node in strings if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    lines = [(node.lineno + more, line) for node in told for more, line in enumerate(node.value.splitlines())]
+    tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+    return lines + [(token.start[0], token.string) for token in tokens if token.type == tokenize.COMMENT]
+
+
+PAGES = (".py", ".pyi", ".md", ".jinja", ".toml", "Makefile")
+PLACEHOLDER = re.compile(r"[\s#*_>-]*[A-Z]{5,}[\s*_.:]*|.*\b(TODO|FIXME|XXX|TBD)\b.*")
+"""A line that is one word of capitals, as GPLINE, or one that names what is still to be done."""
+
+
+@pytest.mark.parametrize("line", ["GPLINE", "    CIDEMO  ", "# FIXME: later", "takes TODO seconds", "**RESULT**"])
+def test_what_was_to_be_filled_in_is_taken_for_a_placeholder(line):
+    assert PLACEHOLDER.fullmatch(line)
+
+
+@pytest.mark.parametrize(
+    "line", ["| GP | .755 |", "`KIND` at SLOT", "FLOPs", "MACs", "# NAS", "SIGTERM keeps rows", "---"]
+)
+def test_what_is_written_in_capitals_for_good_reason_is_none(line):
+    assert not PLACEHOLDER.fullmatch(line)
+
+
+def test_no_page_and_no_docstring_holds_a_placeholder():
+    held = [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+        for path in tracked(*PAGES)
+        for number, line in said(path)
+        if PLACEHOLDER.fullmatch(line)
+    ]
+    assert held == []
+
+
+def test_what_pages_and_docstrings_call_part_of_a_class_is_part_of_it():
+    """Spelt `Class.part`, where the class is one of the package."""
+    code = [path.read_text(encoding="utf-8") for path in tracked(".py") if PACKAGE in path.parents]
+    classes = defaultdict(str)
+    for text in code:
+        for name in re.findall(r"^class (\w+)", text, flags=re.MULTILINE):
+            classes[name] += text
+    named = [
+        (f"{path.relative_to(ROOT)}:{number}", *found)
+        for path in tracked(*PAGES)
+        for number, line in said(path)
+        for found in re.findall(r"`([A-Z]\w*)\.(\w+)[`(]", line)
+    ]
+    assert len(named) > 10
+    assert [
+        (where, name, part)
+        for where, name, part in named
+        if name in classes and not re.search(rf"^ +(def {part}\b|{part}\b.*[:=])", classes[name], flags=re.MULTILINE)
+    ] == []

@@ -5,6 +5,7 @@ Nothing is trained but in one test: elsewhere a network does the better, the mor
 
 import random
 import shutil
+from functools import partial
 
 import pandas as pd
 import pytest
@@ -41,12 +42,12 @@ def cost(width):
     return open_ledger(Backbone(name="resnet8", arguments={"width": width}), (1, 8, 8), 10).bare
 
 
-def trained(network, data, recipe, seed, on_epoch=None, **_):
-    """Stands in for training: five points for each non-local block, and noise of half a point."""
+def trained(network, data, recipe, seed, on_epoch=None, points=5, kinds=(NON_LOCAL,), **_):
+    """Stands in for training: so many points for each attention of these kinds, and noise of half a point."""
     size = sum(parameter.numel() for parameter in network.parameters())
-    blocks = sum(isinstance(module, NON_LOCAL) for module in network.modules())
+    blocks = sum(isinstance(module, kinds) for module in network.modules())
     on_epoch(1, 1)
-    accuracy = 0.6 + 0.05 * blocks + random.Random(f"{size} {seed}").gauss(0, 0.005)
+    accuracy = 0.6 + 0.01 * points * blocks + random.Random(f"{size} {seed}").gauss(0, 0.005)
     return Score(accuracy, 1 - accuracy, 1 - accuracy, 1.0)
 
 
@@ -237,7 +238,8 @@ def plain(*, in_channels, classes):
     return nn.Sequential(*layers, nn.Linear(8, classes))
 
 
-def test_a_network_without_a_width_has_no_rival_and_that_is_said(tmp_path):
+def test_a_network_without_a_width_has_no_rival_and_that_is_said(tmp_path, monkeypatch):
+    monkeypatch.setattr("nas_attn.treatment.train", partial(trained, kinds=(ATTENTIONS["se"],)))
     space = f'backbone = "{__name__}:plain"\nimage = [1, 8, 8]\n[kinds.se]\n'
     folder = write(tmp_path / "study", COUNTED, space)
     nas_attn.open_study(folder).run(2)
@@ -285,3 +287,24 @@ def test_a_report_tells_the_verdict_once_there_is_one(judged, tmp_path):
     (folder / "verdict.csv").unlink()
     report_study(folder)
     assert "Does attention pay?" not in (folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_where_no_network_is_promising_that_is_said_and_no_rival_is_trained(tmp_path, monkeypatch):
+    """The bare network and the one that loses least get their seeds, once: then noise is known."""
+    hindering = partial(trained, points=-5, kinds=(NON_LOCAL, ATTENTIONS["se"]))
+    monkeypatch.setattr("nas_attn.treatment.train", hindering)
+    folder = write(tmp_path / "study")
+    nas_attn.open_study(folder).run()
+    found = nas_attn.open_study(folder).verdict()
+    assert found.conclusion.leader is None
+    assert not found.conclusion.pays
+    assert found.sentences[0].startswith("No attention pays here")
+    rows = by_key(StudyFolder.open(folder).all_rows())
+    least = max((key for key in rows if key != parse("none").key), key=lambda key: rows[key][0].accuracy)
+    assert {key: len(seeds) for key, seeds in rows.items()} == dict.fromkeys(rows, 1) | {parse("none").key: 3, least: 3}
+    assert StudyFolder.open(folder).rivals() == []
+    assert "No network is promising" in (folder / "verdict.svg").read_text()
+    again = nas_attn.open_study(folder).verdict(watch=Watch(on_epoch=lambda *_: pytest.fail("something is trained")))
+    assert again.sentences == found.sentences
+    report_study(folder)
+    assert "No network is promising" in (folder / "report.html").read_text(encoding="utf-8")

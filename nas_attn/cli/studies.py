@@ -94,12 +94,15 @@ def verdict(
 
     The most promising network is held against the bare one, against itself without one of its placements at a time,
     and against plain networks at its price, which are a little wider; all are trained as the winner will be, with the
-    same seeds. Writes verdict.csv and verdict.svg into the study's folder. Rows that are there are reused, and what is
-    interrupted goes on with the same command.
+    same seeds. Where no network is likely to gain anything, none is promising, and that is said. Writes verdict.csv and
+    verdict.svg into the study's folder. Rows that are there are reused, and what is interrupted goes on with the same
+    command.
     """
     screen = console()
     if not no_train:
-        screen.print(f"{study}: its most promising network is held against others at its price", soft_wrap=True)
+        screen.print(
+            f"{study}: its most promising network, if any is, is held against others at its price", soft_wrap=True
+        )
 
     from nas_attn.launch import open_study
 

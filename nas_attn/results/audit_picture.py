@@ -11,7 +11,7 @@ from nas_attn.space import NONE, InputError
 
 from .audit import Audit, Ranked
 from .measures import head, measure, spell
-from .pictures import FRONT, KNEE, dressed
+from .pictures import FRONT, KNEE, TELLING, dressed
 from .points import Record
 from .verdict import sentences
 
@@ -44,22 +44,19 @@ def audit_chart(audit: Audit, title: str | None = None) -> alt.ConcatChart:
 def _panel(audit: Audit, ranked: Ranked, first: bool) -> alt.LayerChart:
     values = _records(audit, ranked)
     x, color = _x([record["score"] for record in values]), alt.Color("role:N", title=None, scale=_ROLES)
-    data = alt.Chart(alt.InlineData(values=values)).encode(color=color)
+    data = alt.Chart(alt.InlineData(values=values)).encode(color=color, tooltip=TELLING)
     scale = alt.Scale(zero=False, padding=14, reverse=audit.metric == "loss")
     upwards = f"{head(audit.metric).removesuffix(' (%)')}{', less is up' if audit.metric == 'loss' else ''}"
     axis = alt.Axis(format=measure(audit.metric).ticks, tickCount=5)
     y = alt.Y("low:Q", title=upwards if first else None, scale=scale, axis=axis)
     bars = data.mark_rule(opacity=0.45, strokeWidth=1.4).encode(x=x, y=y, y2="high:Q")
     level = data.transform_filter(f"datum.role == '{_BARE}'").mark_rule(strokeDash=[4, 4], opacity=0.6)
-    tips = [alt.Tooltip(f"{name}:N", title=name.capitalize()) for name in ("key", "architecture", "told")]
     dots = data.mark_point(filled=True, size=70, stroke="white", strokeWidth=0.8, opacity=1)
-    dots = dots.encode(x=x, y=alt.Y("mean:Q"), tooltip=tips)
     title = alt.TitleParams(
         ranked.ranking.name, subtitle=_told(audit, ranked), anchor="start", fontSize=14, subtitleFontSize=12, offset=10
     )
-    return alt.LayerChart(layer=[bars, level.encode(y=alt.Y("mean:Q")), dots]).properties(
-        width=_WIDTH, height=_HEIGHT, title=title
-    )
+    layers = [bars, level.encode(y=alt.Y("mean:Q")), dots.encode(x=x, y=alt.Y("mean:Q"))]
+    return alt.LayerChart(layer=layers).properties(width=_WIDTH, height=_HEIGHT, title=title)
 
 
 def _records(audit: Audit, ranked: Ranked) -> list[Record]:
@@ -69,13 +66,16 @@ def _records(audit: Audit, ranked: Ranked) -> list[Record]:
     errors = values.std(axis=1, ddof=1) / math.sqrt(seeds) if seeds > 1 else np.zeros(len(values))
     found: list[Record] = [
         {
-            "key": network.key,
-            "architecture": network.architecture,
             "score": float(ranked.ranking.scores[network.key]),
             "mean": float(mean),
             "low": float(mean - error),
             "high": float(mean + error),
-            "told": spell(audit.metric, float(mean)),
+            "told": {
+                "Key": network.key,
+                "Architecture": network.architecture,
+                "Score": f"{ranked.ranking.scores[network.key]:.4g}".replace("-", "\N{MINUS SIGN}"),
+                measure(audit.metric).title: spell(audit.metric, float(mean)),
+            },
             "role": _BARE if network.architecture == NONE else _OTHER,
         }
         for network, mean, error in zip(audit.truth.networks, values.mean(axis=1), errors, strict=True)

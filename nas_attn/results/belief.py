@@ -109,7 +109,7 @@ class _Fit:
         precision = seeds.T @ seeds - both.T @ (shrink[:, None] * both)
         moment = seeds.T @ values - both.T @ (shrink * sums)
         effects = np.linalg.solve(precision, moment)
-        squares = float(values @ values - shrink @ sums**2 - moment @ effects)
+        squares = max(float(values @ values - shrink @ sums**2 - moment @ effects), 0.0)
         freedom = len(values) - len(effects)
         _, volume = np.linalg.slogdet(precision)
         scaled = max(squares, 1e-300)

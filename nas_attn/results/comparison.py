@@ -10,6 +10,7 @@ from nas_attn.space import NONE, InputError, Placement
 from .contrasts import Compared, Family, compared
 from .effects import Additive, Level, additive, cells, fillings, interactions, removals
 from .placements import Slots
+from .promising import gains, ranked
 from .ranks import Estimate, Numbers
 from .rival import matched
 from .rows import Evaluation
@@ -72,9 +73,14 @@ class Comparison:
     effects: tuple[Difference, ...]
     """What a kind adds in a slot where nothing stood, pooled over all networks."""
     likely: Numbers
-    """The most likely gain of each over the bare network, shape (networks,): its own, drawn to what its parts add."""
+    """The most likely gain of each over the bare network, shape (networks,): its own, drawn to what its parts add.
+
+    NaN where the seeds of the two cannot tell.
+    """
+    order: tuple[int, ...]
+    """The networks with attention, the most likely gain first, as `ranked` says."""
     leader: int | None
-    """The most promising one other than the bare network; None where there is none."""
+    """The most promising of them; None where none is likely to gain anything."""
     surprise: float
     """By how much the bare network did better than the sum that the additive fit makes of it."""
     beating: frozenset[int]
@@ -94,12 +100,14 @@ def comparison(
     prices: Sequence[str] = ("flops",),
     slots: Slots | None = None,
     seed: int = 0,
+    on_front: Mapping[str, float] | None = None,
 ) -> Comparison:
     """Hold every network, and every kind in every slot, against nothing; and the leader against plain networks.
 
     Values are a network's, plus what a seed does to all networks, plus noise, whose variance is pooled. One family of
-    simultaneous intervals holds all networks against the bare one and all effects. Raises `InputError` where rows come
-    from several steps, a spelling cannot be read, or a rival has a key of the space.
+    simultaneous intervals holds all networks against the bare one and all effects. Of equally promising networks the
+    probabilities of their keys to be on the front decide. Raises `InputError` where rows come from several steps, a
+    spelling cannot be read, or a rival has a key of the space.
     """
     inside, outside = list(rows), list(rivals)
     if twice := {row.key for row in inside} & {row.key for row in outside}:
@@ -109,10 +117,13 @@ def comparison(
     looked = _Looked.at(known, {row.key for row in outside}, sign, slots, seed)
     singles, effects = looked.against_bare()
     surely_better, chances = looked.beating(singles, effects), looked.against_rivals(prices)
-    ahead = sorted(surely_better) or looked.others
-    surely = [number for number in ahead if chances.get(number) and all(held.sure for held in chances[number])]
     likely = looked.likely()
-    leader = max(surely or ahead, key=lambda number: float(likely[number]), default=None)
+    order = ranked(looked.others, known.networks, likely, looked.worth.means, on_front or {})
+    alone = {held.what for held in singles if held.gain.positive}
+    hopes = [number for number in order if gains(float(likely[number])) or known.networks[number].key in alone]
+    ahead = [number for number in hopes if number in surely_better] or hopes
+    surely = [number for number in ahead if chances.get(number) and all(held.sure for held in chances[number])]
+    leader = next(iter(surely or ahead), None)
     return Comparison(
         known,
         float(np.sqrt(looked.worth.variance)),
@@ -124,6 +135,7 @@ def comparison(
         singles,
         effects,
         likely,
+        order,
         leader,
         looked.surprise,
         frozenset(surely_better),
@@ -221,8 +233,9 @@ class _Looked:
         noise = self.worth.variance * np.diag(self.worth.covariance)
         with np.errstate(invalid="ignore", divide="ignore"):
             trusted = np.nan_to_num(self.fit.spread / (self.fit.spread + noise), nan=1.0)
-        drawn: Numbers = sums + trusted * (own - sums)
-        return drawn
+        drawn = sums + trusted * (own - sums)
+        one = np.eye(len(self.networks))
+        return np.where(self.worth.comparable(one - one[self.bare]), drawn, np.nan)
 
     def against_rivals(self, prices: Sequence[str]) -> dict[int, tuple[Against, ...]]:
         """Every network against plain ones at its prices, by itself and by the sum of its parts, the better told."""

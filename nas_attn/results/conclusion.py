@@ -52,7 +52,7 @@ class Conclusion:
 
     @property
     def leader(self) -> str | None:
-        """The key of the most promising network with attention; None where there is none."""
+        """The key of the most promising network with attention; None where none is likely to gain anything."""
         number = self.comparison.leader
         return None if number is None else self.comparison.trainings.networks[number].key
 
@@ -90,7 +90,7 @@ class Conclusion:
     @property
     def drawn(self) -> bool:
         """Whether there is a difference to draw."""
-        return self.comparison.freedom > 0 and bool(self.comparison.networks)
+        return any(math.isfinite(held.gain.low) for held in self.comparison.networks)
 
     def picture(self) -> alt.ConcatChart:
         """Gains over the bare network with their simultaneous intervals, and what each kind adds in each slot.
@@ -146,8 +146,9 @@ def conclude(
     """
     inside, outside, metric = list(rows), list(rivals), leading(objectives)
     prices = [name for name in PRICES if name in objectives] or ["flops"]
-    compared = comparison(inside, outside, metric, prices, slots, seed)
     member = membership(inside, objectives, seed)
+    on_front = dict(zip(member.belief.keys, member.probability.tolist(), strict=True))
+    compared = comparison(inside, outside, metric, prices, slots, seed, on_front)
     nothing, ahead = nothing_gained(compared, member.belief, metric), settling(member, objectives, minutes, seed)
     measured = all(math.isfinite(row.accuracy) and math.isfinite(row.loss) for row in inside if row.state == "complete")
     second: Metric = "loss" if metric == "accuracy" else "accuracy"

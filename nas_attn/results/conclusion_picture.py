@@ -12,8 +12,9 @@ import altair as alt
 from nas_attn.space import InputError
 
 from .comparison import Comparison, Difference
+from .conclusion_words import interval
 from .membership import Membership
-from .pictures import DOMINATED, FRONT, INK, KNEE, dressed
+from .pictures import DOMINATED, FRONT, INK, KNEE, TELLING, dressed
 from .truth import Metric
 
 _SHOWN = 30
@@ -43,14 +44,13 @@ def conclusion_chart(metric: Metric, compared: Comparison, member: Membership, f
     Networks are coloured by whether they are on the front, kinds at slots by whether they surely do anything. Of many
     networks the most promising are drawn. Raises `InputError` where there is no difference to draw.
     """
-    networks = _networks(compared, member)
-    effects = [_record(held, held.what, _sure(held)) for held in sorted(compared.effects, key=_value, reverse=True)]
+    networks = _networks(metric, compared, member)
+    effects = [_effect(metric, held) for held in sorted(compared.effects, key=_value, reverse=True)]
     if not any(math.isfinite(record["low"]) for record in networks):
         raise InputError("nothing to draw: no network is held against the bare one with a known noise")
     more = len(compared.networks) + len(compared.widths) - len(networks)
-    over = "Gain over the bare network" + (f" (the {_SHOWN} most promising; {more} more)" if more > 0 else "")
-    surely = "surely beats the bare one" if compared.leader in compared.beating else "is not sure to beat the bare one"
-    panels = [_panel(metric, networks, over, f"The ring is round the most promising network, which {surely}")]
+    over = "Gain over the bare network" + (f" (the {_SHOWN} likeliest to gain; {more} more)" if more > 0 else "")
+    panels = [_panel(metric, networks, over, _ringed(compared))]
     if effects:
         across = "Over all networks, if effects add up; narrower, as many trainings tell of each"
         panels.append(_panel(metric, effects, "What a kind adds in a slot where nothing stood", across))
@@ -58,19 +58,35 @@ def conclusion_chart(metric: Metric, compared: Comparison, member: Membership, f
     return dressed(chart, f"{finding.partition(':')[0]}:", textwrap.wrap(finding.partition(": ")[2], 150))
 
 
-def _networks(compared: Comparison, member: Membership) -> list[dict[str, Any]]:
-    """The most promising networks, the best first, and among them the rivals."""
+def _ringed(compared: Comparison) -> str:
+    if compared.leader is None:
+        return "No network is promising: none is likely to beat the bare one"
+    surely = "surely beats the bare one" if compared.leader in compared.beating else "is not sure to beat the bare one"
+    return f"The ring is round the most promising network, which {surely}"
+
+
+def _networks(metric: Metric, compared: Comparison, member: Membership) -> list[dict[str, Any]]:
+    """The networks that are likeliest to gain, the largest gain first, and among them the rivals."""
     places = {row.key: number for number, row in enumerate(compared.trainings.networks)}
     standings = {key: _FRONTS[member.standing(number)] for number, key in enumerate(member.belief.keys)}
-    chosen = sorted(compared.networks, key=lambda held: -float(compared.likely[places[held.what]]))[:_SHOWN]
+    chosen = sorted(compared.networks, key=lambda held: compared.order.index(places[held.what]))[:_SHOWN]
     alike = Counter(compared.parts)
-    records = [
-        _record(held, _label(compared, places[held.what], alike), standings.get(held.what, _FRONTS["perhaps"]))
-        | {"leader": places[held.what] == compared.leader}
-        for held in chosen
-    ]
-    plain = [_record(held, held.what, "plain network of another width") for held in compared.widths]
+    records = []
+    for held in chosen:
+        number = places[held.what]
+        standing = standings.get(held.what, _FRONTS["perhaps"])
+        named = {"Key": held.what, "Architecture": compared.trainings.networks[number].architecture}
+        record = _record(metric, held, _label(compared, number, alike), standing, named)
+        records.append(record | {"leader": number == compared.leader})
+    width = "plain network of another width"
+    plain = [_record(metric, held, held.what, width, {"Key": held.what}) for held in compared.widths]
     return sorted([*records, *plain], key=lambda record: -record["gain"])
+
+
+def _effect(metric: Metric, held: Difference) -> dict[str, Any]:
+    sure = held.gain.positive or held.gain.negative
+    standing = "surely adds or costs something" if sure else "not told apart from nothing"
+    return _record(metric, held, held.what, standing, {"Kind": held.what})
 
 
 def _label(compared: Comparison, number: int, alike: Counter[tuple[str, ...]]) -> str:
@@ -80,21 +96,16 @@ def _label(compared: Comparison, number: int, alike: Counter[tuple[str, ...]]) -
     return key + ", ".join(parts)
 
 
-def _record(held: Difference, label: str, standing: str) -> dict[str, Any]:
+def _record(metric: Metric, held: Difference, label: str, standing: str, named: dict[str, str]) -> dict[str, Any]:
     return {
-        "what": held.what,
         "label": label,
         "gain": held.gain.value,
         "low": held.gain.low,
         "high": held.gain.high,
         "standing": standing,
         "leader": False,
+        "told": {**named, "Gain": interval(metric, held.gain), "Verdict": standing},
     }
-
-
-def _sure(held: Difference) -> str:
-    sure = held.gain.positive or held.gain.negative
-    return "surely adds or costs something" if sure else "not told apart from nothing"
 
 
 def _value(held: Difference) -> float:
@@ -118,13 +129,12 @@ def _panel(metric: Metric, records: Sequence[dict[str, Any]], title: str, subtit
     kinds = [name for name in _COLORS if any(record["standing"] == name for record in values)]
     colors = alt.Scale(domain=kinds, range=[_COLORS[name] for name in kinds])
     color = alt.Color("standing:N", title=None, scale=colors, legend=alt.Legend(labelLimit=300))
-    data = alt.Chart(alt.InlineData(values=values)).encode(y=y, color=color)
-    tips = [alt.Tooltip(f"{name}:N", title=name.capitalize()) for name in ("what", "label", "standing")]
-    tips += [alt.Tooltip(f"{name}:Q", title=name.capitalize(), format="+.3~f") for name in ("gain", "low", "high")]
+    data = alt.Chart(alt.InlineData(values=values)).encode(y=y, color=color, tooltip=TELLING)
     bars = data.mark_rule(strokeWidth=2, opacity=0.75).encode(x=x, x2="high:Q")
-    dots = data.mark_point(filled=True, size=62, opacity=1).encode(x=alt.X("gain:Q"), tooltip=tips)
+    dots = data.mark_point(filled=True, size=62, opacity=1).encode(x=alt.X("gain:Q"))
     ring = data.transform_filter("datum.leader").mark_point(size=190, strokeWidth=2, color=KNEE, opacity=1)
+    rings = [ring.encode(x=alt.X("gain:Q"), color=alt.value(KNEE))] if any(row["leader"] for row in values) else []
     zero = alt.Chart(alt.InlineData(values=[{"zero": 0}])).mark_rule(color=INK, strokeDash=[4, 3], opacity=0.7)
-    layers = [zero.encode(x="zero:Q"), bars, dots, ring.encode(x=alt.X("gain:Q"), color=alt.value(KNEE))]
+    layers = [zero.encode(x="zero:Q"), bars, dots, *rings]
     heading = alt.TitleParams(title, subtitle=subtitle, anchor="start", fontSize=14, subtitleFontSize=12, offset=10)
     return alt.LayerChart(layer=layers).properties(width=380, height=_STEP * len(values), title=heading)

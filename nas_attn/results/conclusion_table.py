@@ -28,7 +28,7 @@ def conclusion_table(metric: Metric, compared: Comparison, member: Membership) -
 
 def told_conclusion(metric: Metric, compared: Comparison, member: Membership) -> pd.DataFrame:
     """The same as texts for readers, the most likely gain first; intervals are of 95 %."""
-    known = conclusion_table(metric, compared, member).sort_values("likely_gain", ascending=False, na_position="last")
+    known = conclusion_table(metric, compared, member).sort_values(["likely_gain", "gain"], ascending=False)
     unit = "points" if metric == "accuracy" else "nats"
     lines = [
         {

@@ -54,6 +54,8 @@ def reason(compared: Comparison) -> str:
         return "no network with attention was trained"
     if compared.freedom < 1:
         return "no two networks share two seeds, so that noise is not known"
+    if not any(math.isfinite(held.gain.value) for held in compared.networks):
+        return "the bare network was trained with the seeds of no other, so that no difference is known"
     return ""
 
 
@@ -89,9 +91,6 @@ def nothing_pays(metric: Metric, compared: Comparison, nothing: float) -> str:
 
 def not_known(metric: Metric, compared: Comparison) -> str:
     """What is most promising where nothing is sure."""
-    if compared.leader is None:
-        return ""
-    own = _own(compared, compared.leader)
     if sure := [held for held in compared.effects if held.gain.positive]:
         effect = max(sure, key=lambda held: held.gain.low)
         return (
@@ -99,11 +98,12 @@ def not_known(metric: Metric, compared: Comparison) -> str:
             f"by {amount(metric, compared.surprise, signed=False)} than the others make expect, so that no network "
             f"is shown to beat it. More seeds of the bare network would tell."
         )
-    return (
-        f"no difference that attention makes is sure among the {len(compared.networks) + len(compared.effects)} that "
-        f"were looked at. The most promising network is {title(compared, compared.leader)}: "
-        f"{interval(metric, own.gain)} against the bare one."
-    )
+    looked = len(compared.networks) + len(compared.effects)
+    told = f"no difference that attention makes is sure among the {looked} that were looked at."
+    if compared.leader is None:
+        return f"{told} No network is promising: by all that was trained, none is likely to beat the bare one."
+    gain = interval(metric, _own(compared, compared.leader).gain)
+    return f"{told} The most promising network is {title(compared, compared.leader)}: {gain} against the bare one."
 
 
 def rival(metric: Metric, held: Against) -> str:

@@ -14,12 +14,20 @@ from nas_attn.space.files import write_whole
 
 from .front import Objectives, candidates, directions, front, losses
 from .measures import listed, measure, word
-from .points import PLACE, STANDINGS, TOLD, Record, records, steps
+from .pages import page, specification
+from .points import PLACE, STANDINGS, Record, records, steps
 
 _ENDINGS = (".png", ".svg", ".html")
 
 FRONT, DOMINATED, KNEE, INK, PALE = "#0072B2", "#8A8F98", "#D55E00", "#22262B", "#555B64"
 """Blue, grey and vermilion, which colour-blind readers tell apart (Okabe and Ito), and two colours of words."""
+
+TELLING = alt.TooltipValue(alt.ExprRef("(datum.datum || datum).told"))
+"""What is told of a mark that is pointed at: the texts in `told` of its record, by what they are called.
+
+Where the nearest mark is meant, a cell around it is pointed at, whose `datum` is the mark; Vega-Lite 6 looks for fields
+in the cell itself.
+"""
 
 
 def front_chart(table: pd.DataFrame, objectives: Objectives, title: str | None = None) -> alt.ConcatChart:
@@ -66,7 +74,7 @@ def write_picture(chart: alt.TopLevelMixin, path: Path) -> None:
     elif path.suffix == ".svg":
         write_whole(path, vl_convert.vegalite_to_svg(chart.to_json()).encode())
     else:
-        write_whole(path, vl_convert.vegalite_to_html(chart.to_json(), bundle=True).encode())
+        write_whole(path, page("picture.html.jinja", figure=specification(chart), title=path.stem))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +104,18 @@ class _Panel:
         return alt.LayerChart(layer=layers).properties(width=self.width, height=340)
 
     def _networks(self, dots: alt.Chart, hover: alt.Parameter) -> alt.Chart:
-        size = alt.Size("standing:N", legend=None, scale=_by_standing(130, 60))
+        dominated, scale = alt.datum.standing == STANDINGS[1], alt.Scale(domain=STANDINGS, range=[FRONT, DOMINATED])
         marks: alt.Chart = dots.mark_point(filled=True, strokeWidth=1).encode(
-            color=alt.Color("standing:N", title=None, scale=_by_standing(FRONT, DOMINATED), legend=alt.Legend()),
+            color=alt.Color("standing:N", title=None, scale=scale),
             shape=_shape(self.records),
-            stroke=alt.condition(hover, alt.value(INK), alt.value("white"), empty=False),
-            size=alt.condition(hover, alt.value(260), size, empty=False),
-            opacity=alt.Opacity("standing:N", legend=None, scale=_by_standing(1, 0.6)),
-            tooltip=_tooltips(self.names, self.records),
+            stroke=alt.when(hover, empty=False).then(alt.value(INK)).otherwise(alt.value("white")),
+            size=alt.when(hover, empty=False)
+            .then(alt.value(260))
+            .when(dominated)
+            .then(alt.value(60))
+            .otherwise(alt.value(130)),
+            opacity=alt.when(dominated).then(alt.value(0.6)).otherwise(alt.value(1)),
+            tooltip=TELLING,
         )
         return marks
 
@@ -172,13 +184,6 @@ def _share(chart: alt.ConcatChart, hover: alt.Parameter) -> None:
             parameter.views = views
 
 
-def _tooltips(names: Sequence[str], records: list[Record]) -> list[alt.Tooltip]:
-    told = [(f"told{number}", name) for number, name in enumerate(names) if name not in TOLD]
-    told += [(f"told_{name}", name) for name in TOLD if f"told_{name}" in records[0]]
-    tips = [alt.Tooltip("key:N", title="Key"), alt.Tooltip("architecture:N", title="Architecture")]
-    return tips + [alt.Tooltip(f"{field}:N", title=measure(name).title) for field, name in told]
-
-
 def _axis_title(name: str, rows: pd.DataFrame) -> list[str]:
     """What an axis shows; a latency with how it was timed."""
     known = measure(name)
@@ -188,10 +193,6 @@ def _axis_title(name: str, rows: pd.DataFrame) -> list[str]:
         threads = "1 thread" if row["latency_threads"] == 1 else f"{row['latency_threads']} threads"
         lines += [f"batch {row['latency_batch']}, {threads}", str(row["latency_device"])]
     return lines
-
-
-def _by_standing(on_front: str | float, dominated: str | float) -> alt.Scale:
-    return alt.Scale(domain=list(STANDINGS), range=[on_front, dominated])
 
 
 def _shape(records: list[Record]) -> alt.Shape:

@@ -8,7 +8,7 @@ import pandas as pd
 from nas_attn.space import NONE
 
 from .front import Objectives, directions, front, knee
-from .measures import spell, spell_latency
+from .measures import measure, spell, spell_latency
 
 STANDINGS = ("on the front", "dominated")
 PLACE = "_place"
@@ -34,16 +34,13 @@ def records(rows: pd.DataFrame, objectives: Objectives, names: Sequence[str]) ->
         bare = cells.get("architecture") == NONE
         record: Record = {
             "key": str(key),
-            "architecture": str(cells.get("architecture", key)),
             "standing": STANDINGS[key not in on_front],
             "role": str(cells.get("role", "search")),
             "knee": (f"bare network, {best}" if bare else best) if str(key) == chosen else "",
             "bare": "bare network" if bare and str(key) != chosen else "",
         }
         record.update({f"value{number}": float(cells[name]) for number, name in enumerate(names)})
-        record.update({f"told{number}": spell(name, float(cells[name])) for number, name in enumerate(names)})
-        record.update({f"told_{name}": _told(name, cells) for name in TOLD if name in cells})
-        found.append(record)
+        found.append(record | {"told": _told(str(key), cells, names)})
     return sorted(found, key=lambda record: (record["standing"] == STANDINGS[0], bool(record["knee"])))
 
 
@@ -55,5 +52,18 @@ def steps(rows: pd.DataFrame, objectives: Objectives, names: Sequence[str]) -> l
     return [{"across": float(x), "up": float(y)} for x, y in zip(ends[across].tolist(), ends[up].tolist(), strict=True)]
 
 
-def _told(name: str, cells: Record) -> str:
+def _told(key: str, cells: Record, names: Sequence[str]) -> Record:
+    """What is told of a network; names are capitalised, as a measure called `image` or `title` would be drawn."""
+    named = {"Key": key} | ({"Architecture": str(cells["architecture"])} if "architecture" in cells else {})
+    shown = [name for name in names if name not in TOLD] + [name for name in TOLD if name in cells]
+    return named | {_capital(measure(name).title): _spelt(name, cells) for name in shown}
+
+
+def _spelt(name: str, cells: Record) -> str:
+    if name == PLACE:
+        return f"{cells[name]:.0f}"
     return spell_latency(cells) if name == "latency_ms" else spell(name, float(cells[name]))
+
+
+def _capital(title: str) -> str:
+    return title[:1].upper() + title[1:]

@@ -5,11 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import altair as alt
 import pandas as pd
-import vl_convert
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from nas_attn.space.files import write_whole
 
@@ -21,6 +17,7 @@ from .conclusion import Conclusion
 from .front import Objectives, candidates, directions, front, knee
 from .headline import headline
 from .measures import cell, head
+from .pages import page, specification
 from .pictures import front_chart
 from .placements import Slots, matrix
 from .verdict import sentences
@@ -31,7 +28,6 @@ _TIMED = (
     *("latency_source", "latency_batch", "latency_threads", "latency_dtype", "latency_layout", "latency_runtime"),
     "latency_device",
 )
-_SNIPPET = "window.vegaEmbed = vegaEmbed;"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +67,7 @@ def write_report(report: Report, path: Path) -> None:
 
     Raises `InputError` where nothing can be written there, and as `front` does.
     """
-    pages = Environment(
-        loader=PackageLoader("nas_attn.results", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    text = pages.get_template("report.html.jinja").render(_contents(report))
-    write_whole(path, text.encode())
+    write_whole(path, page("report.html.jinja", **_contents(report)))
 
 
 def _contents(report: Report) -> dict[str, Any]:
@@ -89,7 +81,7 @@ def _contents(report: Report) -> dict[str, Any]:
     return {
         "title": report.title,
         "sentences": headline(compared, report.objectives),
-        "figure": None if rows.empty else _specification(front_chart(compared, report.objectives)),
+        "figure": None if rows.empty else specification(front_chart(compared, report.objectives)),
         "front": _listing(best, measures, []),
         "knee": None if rows.empty else knee(rows, report.objectives),
         "knee_word": "best" if len(directions(report.objectives)) == 1 else "knee",
@@ -98,26 +90,19 @@ def _contents(report: Report) -> dict[str, Any]:
         "chain": None if chain.empty else chain,
         "conclusion": None if report.conclusion is None else _conclusion(report.conclusion),
         "audit": None if report.audit is None else _audit(report.audit),
-        "program": Markup(vl_convert.javascript_bundle(_SNIPPET)),
         "all": _listing(report.table, measures, words),
         "settings": report.settings,
         "facts": report.facts,
     }
 
 
-def _specification(chart: alt.ConcatChart) -> dict[str, Any]:
-    specification: dict[str, Any] = chart.to_dict()
-    del specification["$schema"]
-    return specification
-
-
 def _conclusion(said: Conclusion) -> dict[str, Any]:
-    figure = {**_specification(said.picture()), "columns": 1} if said.drawn else None  # as wide as the page
+    figure = {**specification(said.picture()), "columns": 1} if said.drawn else None  # as wide as the page
     return {"sentences": said.sentences, "table": said.told, "figure": figure}
 
 
 def _audit(audit: Audit) -> dict[str, Any]:
-    figure = _specification(audit_chart(audit)) if audit.truth.networks else None
+    figure = specification(audit_chart(audit)) if audit.truth.networks else None
     return {"sentences": sentences(audit), "table": told_table(audit), "figure": figure}
 
 

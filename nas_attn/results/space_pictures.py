@@ -8,7 +8,7 @@ import altair as alt
 
 from .distribution import Distribution
 from .measures import measure, spell
-from .pictures import FRONT, INK, KNEE, dressed
+from .pictures import FRONT, INK, KNEE, TELLING, dressed
 from .spaces import MEASURES, SpacePrices
 
 _BINS = 50
@@ -36,7 +36,7 @@ def bars(shares: Sequence[float]) -> str:
 def _panel(name: str, bare: int, known: Distribution) -> alt.LayerChart:
     bins = known.histogram(_BINS)
     values = [
-        {"start": start, "end": end, "share": share, "told": f"{spell(name, start)} to {spell(name, end - 1)}"}
+        {"start": start, "end": end, "share": share, "told": _told(name, start, end - 1, share)}
         for start, end, share in bins
     ]
     scale = alt.Scale(zero=False, nice=False, domain=[bins[0][0], bins[-1][1]])
@@ -49,7 +49,7 @@ def _panel(name: str, bare: int, known: Distribution) -> alt.LayerChart:
         x2="end:Q",
         y=alt.Y("share:Q", title="Share of the networks", axis=alt.Axis(format="~%", tickCount=5)),
         y2=alt.Y2Datum(0),
-        tooltip=[alt.Tooltip("told:N", title=measure(name).title), alt.Tooltip("share:Q", title="Share", format=".2%")],
+        tooltip=TELLING,
     )
     marks = [("bare network", bare, KNEE), ("median", known.quantile(0.5), INK)]
     share = [(value - known.lowest) / ((known.highest - known.lowest) or 1) for _, value, _ in marks]
@@ -59,6 +59,14 @@ def _panel(name: str, bare: int, known: Distribution) -> alt.LayerChart:
         for layer in _mark(f"{text}: {spell(name, value)}", value, color, row, side=-1 if place > 0.5 else 1)
     ]
     return alt.LayerChart(layer=[histogram, *lines]).properties(width=_WIDTH, height=_HEIGHT)
+
+
+def _told(name: str, first: int, last: int, share: float) -> dict[str, str]:
+    ends = dict.fromkeys((spell(name, first), spell(name, last)))
+    return {
+        measure(name).title: " to ".join(ends),
+        "Share of the networks": f"{100 * share:.2f} %" if share >= 1e-4 else "less than 0.01 %",
+    }
 
 
 def _mark(text: str, value: int, color: str, row: int, side: int) -> list[alt.Chart]:

@@ -1,7 +1,9 @@
 from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 import pytest
+from made_up import evaluation
 from made_up_trainings import PLANTED, UNIT, trained
 
 from nas_attn.results.conclusion import conclude
@@ -112,3 +114,93 @@ def test_a_plain_network_that_surely_beats_the_bare_one_is_told():
     )
     alike = [replace(row, accuracy=row.accuracy - 0.2) for row in wide]
     assert not [line for line in conclude(rows, alike, OBJECTIVES).sentences if line.startswith("A plain network that")]
+
+
+STRONG, WEAK = (f"stage1.block0.branch=se(reduction={reduction})" for reduction in (4, 8))
+NOISE = (0.02, -0.02, 0.0)
+
+
+def rows_of(spelling, accuracies, flops=80_000_000, seeds=None):
+    return [
+        evaluation(
+            spelling, accuracy=value, loss=1 - value, seed=seed, state="complete", flops=flops, train_seconds=9.0
+        )
+        for seed, value in zip(seeds or range(len(accuracies)), accuracies, strict=True)
+    ]
+
+
+def shifted(mean, turn):
+    """Three accuracies with this mean, in which seeds differ by so much that nothing is sure."""
+    return [mean + NOISE[(number + turn) % 3] for number in range(3)]
+
+
+def leader_of(*networks, objectives=OBJECTIVES):
+    """Who is the most promising, in whichever order networks were trained, and the sentence that says so."""
+    bare = rows_of("none", shifted(0.9, 0))
+    told = [conclude([*bare, *chain(*order)], [], objectives) for order in (networks, networks[::-1])]
+    assert told[0].leader == told[1].leader
+    assert not told[0].pays
+    assert told[0].picture().to_dict()
+    return told[0].leader, told[0].sentences[0]
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "loss"])
+def test_where_gains_and_losses_of_one_kind_cancel_nobody_is_called_promising(metric):
+    """One network is half a point better, the other as much worse, by noise of two: the kind likely does nothing."""
+    worse, better = rows_of(WEAK, shifted(0.8948, 1), 90_000_000), rows_of(STRONG, shifted(0.9052, 2), 85_000_000)
+    leader, sentence = leader_of(worse, better, objectives=[metric, "flops"])
+    assert leader is None
+    assert "No network is promising: by all that was trained, none is likely to beat the bare one." in sentence
+
+
+def test_of_networks_that_are_as_likely_to_gain_the_one_that_did_better_is_the_most_promising():
+    better = rows_of(STRONG, shifted(0.925, 2), 95_000_000)
+    leader, sentence = leader_of(rows_of(WEAK, shifted(0.915, 1), 90_000_000), better)
+    assert leader == better[0].key
+    assert f"The most promising network is {leader} (se at stage1): +2.50 points" in sentence
+
+
+def test_of_networks_that_did_alike_the_one_that_is_on_the_front_is_the_most_promising():
+    """The other has as few parameters, but does it at 5 % more FLOPs."""
+    both = (
+        rows_of(spelling, shifted(0.925, 1), flops) for spelling, flops in ((WEAK, 95_000_000), (STRONG, 90_000_000))
+    )
+    leader, _ = leader_of(*both)
+    assert leader == evaluation(STRONG).key
+
+
+def test_of_networks_that_are_alike_in_all_the_cheaper_and_then_the_lesser_key_is_the_most_promising():
+    both = [rows_of(spelling, shifted(0.925, 1), 90_000_000) for spelling in (WEAK, STRONG)]
+    assert leader_of(*both)[0] == min(evaluation(WEAK).key, evaluation(STRONG).key)
+    flops = [rows_of(WEAK, shifted(0.925, 1), 85_000_000), rows_of(STRONG, shifted(0.925, 1), 90_000_000)]
+    assert leader_of(*flops, objectives=["accuracy", "params"])[0] == evaluation(WEAK).key
+
+
+def test_networks_that_do_just_as_the_bare_one_does_are_not_promising_whatever_rounding_says():
+    """Every seed gives the same: no noise, and no difference."""
+    same = [rows_of(spelling, [0.9] * 3, flops) for spelling, flops in (("none", 8e7), (WEAK, 9e7), (STRONG, 9.5e7))]
+    told = conclude(chain(*same), [], OBJECTIVES)
+    assert told.leader is None
+    assert "no difference that attention makes is sure" in told.sentences[0]
+    assert {held.gain.value for held in (*told.comparison.networks, *told.comparison.effects)} == {0.0}
+
+
+@pytest.mark.parametrize(("mean", "promising"), [(0.91, True), (0.89, False)])
+@pytest.mark.parametrize("seeds", [1, 2, 3])
+def test_a_single_network_is_promising_where_it_did_better(mean, promising, seeds):
+    rows = [
+        *rows_of("none", shifted(0.9, 0)[:seeds]),
+        *rows_of(WEAK, [value + mean - 0.9 for value in shifted(0.9, 0)][:seeds]),
+    ]
+    assert (conclude(rows, [], OBJECTIVES).leader is not None) == promising
+
+
+def test_networks_whose_seeds_the_bare_one_lacks_are_not_told_to_gain():
+    others = [rows_of(spelling, [mean, 0.92], seeds=[2, 3]) for spelling, mean in ((WEAK, 0.93), (STRONG, 0.95))]
+    rows = [*rows_of("none", [0.9, 0.91]), *chain(*others)]
+    told = conclude(rows, [], OBJECTIVES)
+    assert told.leader is None
+    assert told.sentences[0].endswith(
+        "the bare network was trained with the seeds of no other, so that no difference is known."
+    )
+    assert not told.drawn

@@ -30,8 +30,8 @@ def test_a_record_says_what_the_table_says(rows):
     bare = found["140bedbf9c"]
     assert (bare["role"], bare["bare"]) == ("baseline", "bare network")
     assert (bare["value0"], bare["value1"], bare["value2"]) == (0.90, 100_000_000.0, 1.0)
-    assert (bare["told0"], bare["told_flops"]) == ("90.00 %", "100.0 M")
-    assert bare["told_latency_ms"] == "1.000 (0.950 to 1.050) ms"
+    assert (bare["told"]["Accuracy"], bare["told"]["FLOPs"]) == ("90.00 %", "100.0 M")
+    assert bare["told"]["Latency"] == "1.000 (0.950 to 1.050) ms"
 
 
 def test_the_front_is_drawn_above_the_others(rows):

@@ -72,7 +72,7 @@ def test_a_page_loads_nothing(written):
 def test_a_page_holds_the_figure_and_the_program_that_draws_it(written):
     assert "window.vegaEmbed" in written
     assert 'mode: "vega-lite"' in written
-    assert len([1 for tag, given in Page(written).tags if given.get("id") in ("figure", "specification")]) == 2
+    assert len([1 for tag, given in Page(written).tags if given.get("id") in ("figure", "figure-specification")]) == 2
 
 
 def test_a_page_shows_the_front_its_knee_and_every_row_with_its_reason(written, rows):

@@ -1,0 +1,33 @@
+"""Pages that load nothing: the texts of templates, with the program that draws their charts inside."""
+
+from functools import cache
+from typing import Any
+
+import altair as alt
+import vl_convert
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+_SNIPPET = "window.vegaEmbed = vegaEmbed;"
+
+
+def page(template: str, **contents: Any) -> bytes:
+    """The page that a template of this folder makes of these contents, each of which is escaped."""
+    pages = Environment(
+        loader=PackageLoader("nas_attn.results", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    pages.policies["json.dumps_kwargs"] = {}  # what a tooltip tells keeps its order
+    pages.globals["program"] = _program
+    return pages.get_template(template).render(contents).encode()
+
+
+def specification(chart: alt.TopLevelMixin) -> dict[str, Any]:
+    """A chart as a page holds it: without the address of a schema."""
+    held: dict[str, Any] = chart.to_dict()
+    del held["$schema"]
+    return held
+
+
+@cache
+def _program() -> Markup:
+    return Markup(vl_convert.javascript_bundle(_SNIPPET))
