@@ -15,7 +15,7 @@ from nas_attn.assembly import build
 from nas_attn.attention import ATTENTIONS
 from nas_attn.backbones import BACKBONES, CifarResNet
 from nas_attn.space import parse
-from nas_attn.standalone import read_tensors, standalone_source
+from nas_attn.standalone import prove, read_tensors, standalone_source
 from nas_attn.standalone import tensors as tensors_module
 
 DTYPES = tuple(tensors_module._TYPES.values())
@@ -253,3 +253,17 @@ def test_a_type_that_is_not_read_is_not_guessed(tmp_path):
     path.write_bytes(len(header).to_bytes(8, "little") + header + b"\0")
     with pytest.raises(KeyError, match="F8_E4M3"):
         read_tensors(path)
+
+
+def test_a_network_that_prints_is_proved_and_one_that_differs_is_told(tmp_path):
+    (tmp_path / "model.py").write_text(
+        "import torch\nprint('imported')\n\ndef load(_):\n    return torch.nn.Identity()\n"
+    )
+    shapes = {"model.py": [(2, 3, 5, 4), (1, 3, 5, 4)]}
+    prove(tmp_path, torch.nn.Identity(), shapes)
+    assert [path.name for path in tmp_path.iterdir()] == ["model.py"]
+    with pytest.raises(RuntimeError, match=r"model\.py differs .* images of shape \(2, 3, 5, 4\)"):
+        prove(tmp_path, torch.nn.ReLU(), shapes)
+    (tmp_path / "model.py").write_text("import os\nos._exit(7)\n")
+    with pytest.raises(RuntimeError, match="do not load on their own: exit code 7"):
+        prove(tmp_path, torch.nn.Identity(), shapes)
