@@ -1,17 +1,16 @@
 """Joint of study, evaluation and pretraining: what each step of a study's chain looks at, and how."""
 
-import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
 import numpy as np
 
 from nas_attn.backbones import scaled
 from nas_attn.cost import Readings
-from nas_attn.evaluation import Costs, Evaluator, OnEpoch, timing_device
+from nas_attn.evaluation import Costs, Evaluator, OnEpoch, screened_row, timing_device
 from nas_attn.jobs import Workers
 from nas_attn.ledger import Ledger, open_ledger
 from nas_attn.pretraining import Kept, Nursery, OnPretrained
@@ -39,7 +38,6 @@ from nas_attn.supernet import Supernet, screened
 from nas_attn.timing import OnTimed, Predictor, Timing, predictor
 from nas_attn.training import (
     ImageData,
-    Judged,
     TrainingFailed,
     check_trainer,
     fingerprint,
@@ -230,7 +228,7 @@ class Chain:
         for architecture, found in zip(architectures, judged, strict=True):
             row = costs.predict(costs.count(architecture))
             seconds, began = time.perf_counter() - began, time.perf_counter()
-            yield replace(_judged(row, found), train_seconds=seconds)
+            yield replace(screened_row(row, found), train_seconds=seconds)
 
     def study(self, step: Step) -> OptunaStudy:
         """The Optuna study of a step, which goes on only where it asks what it did."""
@@ -257,16 +255,6 @@ def open_space(folder: StudyFolder) -> tuple[Backbone, SearchSpace]:
     start = "identity" if folder.file.final == "inherit" else None
     spacefile, space = load_space(folder.path / folder.file.space, start=start)
     return spacefile.backbone, space
-
-
-def _judged(row: Evaluation, found: Judged | TrainingFailed) -> Evaluation:
-    """A row with what screening has found."""
-    if isinstance(found, TrainingFailed):
-        return replace(row, state="failed", reason=str(found))
-    known = replace(row, state="complete", **asdict(found))
-    if math.isfinite(found.loss):
-        return known
-    return replace(known, state="failed", reason=f"the supernet's loss as this network is {found.loss}")
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from importlib.metadata import version
 from typing import Any
@@ -18,7 +18,7 @@ from nas_attn.results.spaces import SpacePrices
 from nas_attn.settings import Latency
 from nas_attn.space import Architecture, InputError, SearchSpace, parse
 from nas_attn.timing import Predictor, Timing, host
-from nas_attn.training import TrainingFailed, faults_told, training_device
+from nas_attn.training import Judged, TrainingFailed, faults_told, training_device
 from nas_attn.treatment import Treatment
 
 OnEpoch = Callable[[Evaluation, int, int], None]
@@ -175,6 +175,16 @@ def timing_device(latency: Latency) -> torch.device:
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise InputError(f"latency.device: found {latency.device!r}; this machine has {torch.cuda.device_count()} GPUs")
     return device
+
+
+def screened_row(row: Evaluation, found: Judged | TrainingFailed) -> Evaluation:
+    """A row with what screening has found."""
+    if isinstance(found, TrainingFailed):
+        return replace(row, state="failed", reason=str(found))
+    known = replace(row, state="complete", **asdict(found))
+    if math.isfinite(found.loss):
+        return known
+    return replace(known, state="failed", reason=f"the supernet's loss as this network is {found.loss}")
 
 
 @cache
