@@ -2,6 +2,7 @@
 
 import re
 import sys
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -104,6 +105,13 @@ def test_sites_lists_the_places_of_a_built_in_network(shown):
 def test_sites_takes_the_network_of_a_space_file(shown, file):
     said, _ = load_space(file)
     assert f"{' x '.join(map(str, said.image))} and {said.classes} classes" in shown("sites", file)
+
+
+def test_sites_tells_which_attention_comes_before_an_activation(shown, monkeypatch):
+    monkeypatch.syspath_prepend(Path(__file__).parent / "backbones")
+    text = shown("sites", "foreign_nets:Flat", "--image", "3x32x32", "--classes", "10")
+    assert "\nAfter one: attention comes before an activation that no module gives\n" in text
+    assert "no module gives" not in shown("sites", "foreign_nets:basic", "--image", "3x32x32", "--classes", "10")
 
 
 @pytest.mark.skipif(not installed("timm"), reason="timm is not installed")

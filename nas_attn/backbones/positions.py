@@ -99,8 +99,8 @@ def _before_parallel(trace: Trace, block: Block, origin: int, branch: int) -> tu
         if at is None or call.output is None or not trace.steps[at].is_map or not trace.descends(branch, call.output):
             continue
         before = trace.descends(at, origin) and trace.weight(origin, at) > 0 and trace.only_way(origin, at, branch)
-        convolving = any(map(convolves, trace.steps[call.begin : call.end]))
-        if before and convolving and _takes_alone(trace, call, at) and (found is None or at >= found[1]):
+        several = sum(map(convolves, trace.steps[call.begin : call.end])) > 1
+        if before and several and _takes_alone(trace, call, at) and (found is None or at >= found[1]):
             found = f"<{call.path}", at
     return found
 

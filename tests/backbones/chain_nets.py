@@ -1,5 +1,7 @@
 """Chains of convolutions as people write them, with the modules after which attention belongs."""
 
+from importlib import import_module
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -275,6 +277,14 @@ nested = chain(
 reparametrised = chain(
     lambda before, after: parametrizations.weight_norm(conv(before, after)), lambda channels: nn.ReLU()
 )
+
+
+def from_library(*, in_channels, classes, named):
+    """Three units of a library, or plain convolutions with the normalisation of one, which activates."""
+    module, _, name = named.partition(":")
+    made = getattr(import_module(module), name)
+    unit = chain(lambda before, after: made(before, after, 3)) if "Conv" in name else chain(conv, made)
+    return unit(in_channels=in_channels, classes=classes)
 
 
 def preactivated_to_the_end(*, in_channels, classes):

@@ -55,6 +55,23 @@ def test_attention_stands_at_the_end_of_each_unit_and_before_its_pooling(name, m
     assert at(name) == modules
 
 
+@pytest.mark.parametrize(
+    ("named", "modules"),
+    [
+        ("torchvision.ops.misc:Conv2dNormActivation", ["0.2 8", "1.2 16", "2.2 16"]),
+        ("timm.layers:ConvNormAct", ["0.bn.act 8", "1.bn.act 16", "2.bn.act 16"]),
+        ("timm.layers:BatchNormAct2d", ["1.act 8", "3.act 16", "5.act 16"]),
+        ("timm.layers:FrozenBatchNormAct2d", ["1.act 8", "3.act 16", "5.act 16"]),
+        ("timm.layers:FilterResponseNormTlu2d", ["1 8", "3 16", "5 16"]),
+        ("timm.layers:EvoNorm2dB0", ["1 8", "3 16", "5 16"]),
+    ],
+)
+def test_attention_stands_after_what_libraries_join_to_a_convolution(named, modules):
+    if not installed(named.partition(".")[0]):
+        pytest.skip("its library is not there")
+    assert at("from_library", named=named) == modules
+
+
 def test_attention_behind_a_functional_activation_stands_before_what_takes_its_map():
     assert at("Functional") == ["<conv2 8", "norm2 16", "<pool 16"]
     assert at("Reusing") == ["<down 8", "<conv3 16", "<pool 16"]

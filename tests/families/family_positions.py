@@ -121,6 +121,15 @@ def sites_of(network, **chosen):
     return [place.site for place in plan(Backbone(name=network, **chosen), in_channels=3, classes=10).places]
 
 
+def checks(network, size):
+    """What the places of a network's sites can be held against, by name."""
+    return {
+        **({"blocks": partial(check_blocks, network)} if network in BLOCKS else {}),
+        **({"stages": partial(check_stages, network, size)} if network in STAGES else {}),
+        **({"own attention": partial(check_own, network, size)} if network in OWN else {}),
+    }
+
+
 def check_blocks(network):
     """The first and the last block stand where the source of the library says."""
     blocks = [f"{site.module} {site.channels}" for site in sites_of(network) if site.position == "block"]

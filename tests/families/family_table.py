@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
+from family_positions import checks
 from placing import attention_at, build, wake
 
 from nas_attn.attention import ATTENTIONS
@@ -89,6 +90,8 @@ class Result:
     """By position."""
     own_attention: int
     """Modules that are attention by themselves."""
+    where: tuple[str, ...] = ()
+    """What the places of its sites were held against."""
     failure: str = ""
     """The step that failed, and why; nothing where all went well."""
     any_size: bool = False
@@ -96,20 +99,23 @@ class Result:
 
 
 def examine(family, placements=3):
-    """Find the sites of a family; build, run, count, train and export it with attention at random sites."""
+    """Find the sites of a family and where they are; build, run, count, train and export it with attention there."""
     backbone, step = Backbone(name=family.network), "sites"
-    sites, own, any_size = {}, 0, True
+    sites, own, where, any_size = {}, 0, [], True
     try:
         found = plan(backbone, in_channels=3, classes=10)
         own = len(found.own_attention)
         sites = dict(Counter(place.site.position for place in found.places))
+        for step, check in checks(family.network, family.size).items():
+            check()
+            where.append(step)
         for number in range(placements):
             for step in _steps(backbone, [place.site for place in found.places], family, number):
                 any_size &= step != "one size"
     except Exception as error:
         told = (str(error) or "no message").strip().splitlines()[0]
-        return Result(family, sites, own, f"{step}: {type(error).__name__}: {told[:160]}")
-    return Result(family, sites, own, any_size=any_size)
+        return Result(family, sites, own, tuple(where), f"{step}: {type(error).__name__}: {told[:160]}")
+    return Result(family, sites, own, tuple(where), any_size=any_size)
 
 
 def _steps(backbone, sites, family, number):
