@@ -14,6 +14,7 @@ from torch import nn
 from nas_attn.assembly import build
 from nas_attn.settings import Backbone, Recipe
 from nas_attn.space import Architecture, SearchSpace
+from nas_attn.space.files import make_folder
 from nas_attn.supernet import Supernet, build_supernet, variants
 from nas_attn.training import ImageData, Variants, deciding, train
 from nas_attn.treatment import read_weights, write_weights
@@ -88,7 +89,7 @@ class Nursery:
         if kept is not None:
             read_weights(network, path)
             return kept
-        path.parent.mkdir(exist_ok=True)
+        make_folder(path.parent)
         score = train(
             network,
             self.data,

@@ -13,7 +13,7 @@ from nas_attn.cost import device_name
 from nas_attn.results import Evaluation
 from nas_attn.settings import Backbone, Recipe, Start
 from nas_attn.space import Architecture, InputError, parse
-from nas_attn.space.files import write_whole
+from nas_attn.space.files import make_folder, write_whole
 from nas_attn.training import ImageData, OnEpoch, TrainingFailed, train, training_device
 
 
@@ -72,7 +72,7 @@ def weights_file(folder: Path, key: str, seed: int) -> Path:
 
 def write_weights(network: nn.Module, path: Path, **told: str) -> None:
     """Keep a network's weights and buffers, with a few words; a crash in between leaves the file as it was."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
     write_whole(path, save(tensors, metadata=told or None))
 
