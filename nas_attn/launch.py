@@ -17,6 +17,7 @@ from nas_attn.question import asked_data
 from nas_attn.results import Evaluation
 from nas_attn.settings import FINAL, Backbone, ImageFacts
 from nas_attn.space import Architecture, InputError, parse
+from nas_attn.space.secrets import without_secrets
 from nas_attn.standalone import claimed
 from nas_attn.study import StudyFolder, check_images, hold, read_facts, storage_faults_told, terminable
 from nas_attn.training import fingerprint, load_data, score
@@ -120,7 +121,7 @@ class Study:
             row=row,
             facts=facts,
             study={
-                **self.folder.file.model_dump(mode="json", exclude={"search": {"storage"}}),  # it may hold a password
+                **without_secrets(self.folder.file.model_dump(mode="json", exclude={"search": {"storage"}})),
                 "latency_prediction": self.folder.prediction(),
             },
             test_accuracy=accuracy,

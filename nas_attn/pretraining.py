@@ -15,6 +15,7 @@ from torch import nn
 from nas_attn.assembly import build
 from nas_attn.settings import Backbone, Recipe
 from nas_attn.space import Architecture, SearchSpace
+from nas_attn.space.files import make_folder
 from nas_attn.standalone import broken
 from nas_attn.supernet import Supernet, build_supernet, variants
 from nas_attn.training import ImageData, Variants, deciding, faults_told, train
@@ -92,7 +93,7 @@ class Nursery:
         if kept is not None:
             read_weights(network, path)
             return kept
-        path.parent.mkdir(exist_ok=True)
+        make_folder(path.parent)
         with faults_told():
             score = train(
                 network,

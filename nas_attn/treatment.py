@@ -14,7 +14,7 @@ from nas_attn.cost import device_name
 from nas_attn.results import Evaluation
 from nas_attn.settings import Backbone, Recipe, Start
 from nas_attn.space import Architecture, InputError, parse
-from nas_attn.space.files import write_whole
+from nas_attn.space.files import make_folder, write_whole
 from nas_attn.standalone import broken, packed
 from nas_attn.training import (
     Diverged,
@@ -119,7 +119,7 @@ def write_weights(network: nn.Module, path: Path, **told: str) -> str:
     Returns the SHA-256 of the file. Raises `ValueError` as `packed` does, `InputError` where nothing can be written.
     """
     content = packed(network, told)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     write_whole(path, content)
     return hashlib.sha256(content).hexdigest()
 

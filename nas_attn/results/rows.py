@@ -2,7 +2,11 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from nas_attn.settings import Count, Share
 
 State = Literal["priced", "complete", "over_budget", "failed"]
 """`priced`: cost known, not trained; `complete`: trained; `over_budget`: costs more than the budget allows; `failed`:
@@ -53,7 +57,7 @@ class Evaluation:
     """How images lie in memory: `contiguous` or `channels_last`."""
     latency_host: str = ""
     """The machine that was timed, under a name that does not tell what it is called."""
-    accuracy: float = math.nan
+    accuracy: Share = math.nan
     """Top-1 on the validation part, 0 to 1; NaN where it is not known."""
     loss: float = math.nan
     """Mean cross-entropy on the validation part; NaN where it is not known."""
@@ -61,7 +65,7 @@ class Evaluation:
     """Mean cross-entropy over the last epoch of training, as it was trained on; NaN where it is not known."""
     seed: int = 0
     """What fixed initialisation, data order and augmentation; of several seeds the first."""
-    seeds: int = 1
+    seeds: Annotated[Count, Field(ge=1)] = 1
     """How many seeds accuracy and losses are the mean of."""
     accuracy_std: float = math.nan
     """Standard deviation of the accuracy over seeds; NaN where there is one."""

@@ -10,10 +10,11 @@ from typing import Any, get_args, get_type_hints
 
 import pandas as pd
 
-from nas_attn.space import InputError, allowed
+from nas_attn.space import InputError, allowed, quoted
 from nas_attn.space.files import write_whole
 
 from .rows import Evaluation
+from .written import Faults, read_row
 
 _HINTS = get_type_hints(Evaluation)
 _NAMES = tuple(field.name for field in fields(Evaluation))
@@ -69,24 +70,32 @@ def read_csv(path: Path) -> pd.DataFrame:
     """Read back what `write_csv` has written: the same values, and texts as texts, whatever they look like.
 
     A column that an earlier version did not write has its usual value. Raises `InputError` where there is no such file,
-    a column that has none is missing, one is unknown, or a value cannot be read.
+    a column that has none is missing, one is unknown, or a value cannot be read or be true, as `read_row` says.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             lines = list(csv.reader(file, strict=True))
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file") from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, ValueError, csv.Error) as error:
         raise InputError(f"{path}: cannot be read as comma-separated values: {error}") from None
     names, rows = (lines[0], lines[1:]) if lines else ([], [])
+    if len(names) == 1 and ";" in names[0]:
+        raise InputError(f"{path}: its cells stand between semicolons; allowed: commas, and points in numbers")
     _check_names(names, str(path))
     for number, row in enumerate(rows, start=1):
         if len(row) != len(names):
             raise InputError(f"{path}: row {number}: found {len(row)} cells; the first line names {len(names)} columns")
-    return table(
-        _evaluation(dict(zip(names, row, strict=True)), f"{path}: row {number}")
-        for number, row in enumerate(rows, start=1)
-    )
+    found, faults = [], Faults()
+    for number, row in enumerate(rows, start=1):
+        where = f"{path}: row {number}"
+        try:
+            told = _evaluation(dict(zip(names, row, strict=True)), where)
+            found.append(read_row(dict(zip(_NAMES, astuple(told), strict=True)), where))
+        except InputError as error:
+            faults.add(error)
+    faults.tell()
+    return table(found)
 
 
 def _check_names(names: Sequence[str], where: str) -> None:
@@ -104,7 +113,7 @@ def _evaluation(cells: Mapping[str, Any], where: str) -> Evaluation:
         try:
             values[name] = _value(cell, _HINTS[name])
         except (ValueError, TypeError, OverflowError) as error:
-            raise InputError(f"{where}: {name}: found {cell!r}; {error}") from None
+            raise InputError(f"{where}: {name}: found {quoted(cell)}; {error}") from None
     return Evaluation(**values)
 
 

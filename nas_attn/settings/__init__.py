@@ -2,17 +2,19 @@
 
 from .backbone import Backbone
 from .chain import FINAL, Start, Step
-from .check import check
+from .check import check, meaning
 from .data import DataModule, DataSource, Digits, Fingerprint, ImageFacts, ImageFolder, Parquet, Planted, Torchvision
 from .document import Document, KeyPath, read_document
 from .objects import is_named_object, library, named_object
 from .recipe import Recipe, Settings
 from .studyfile import Budget, Latency, Objective, Search, StudyFile, read_study_file
+from .written import Count, Share, read_written
 
 __all__ = [
     "FINAL",
     "Backbone",
     "Budget",
+    "Count",
     "DataModule",
     "DataSource",
     "Digits",
@@ -28,6 +30,7 @@ __all__ = [
     "Recipe",
     "Search",
     "Settings",
+    "Share",
     "Start",
     "Step",
     "StudyFile",
@@ -35,7 +38,9 @@ __all__ = [
     "check",
     "is_named_object",
     "library",
+    "meaning",
     "named_object",
     "read_document",
     "read_study_file",
+    "read_written",
 ]

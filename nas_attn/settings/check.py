@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from nas_attn.space import InputError, allowed
+from nas_attn.space import InputError, allowed, quoted
+from nas_attn.space.secrets import without_passwords
 
 from .document import Document, KeyPath
 
@@ -21,6 +22,7 @@ _ALLOWED = {
     "int_type": "an integer",
     "float_type": "a number",
     "finite_number": "a finite number",
+    "int_from_float": "an integer",
     "greater_than": "more than {gt:g}",
     "greater_than_equal": "at least {ge:g}",
     "less_than": "less than {lt:g}",
@@ -68,7 +70,8 @@ def _where(fault: ErrorDetails, document: Document) -> KeyPath:
 
 def _tell(fault: ErrorDetails, model: type[BaseModel], document: Document) -> str:
     where = _where(fault, document)
-    place = f"{document.path}:{document.line(where)}: {'.'.join(map(str, where)) or 'the file'}"
+    named = without_passwords(".".join(map(str, where))) or "the file"
+    place = f"{document.path}:{document.line(where)}: {named}"
     if fault["type"] == "extra_forbidden":
         return f"{place}: unknown name; {allowed(where[-1], _names(model, fault['loc'][:-1]))}"
     if fault["type"] == "missing":
@@ -76,12 +79,14 @@ def _tell(fault: ErrorDetails, model: type[BaseModel], document: Document) -> st
     if fault["type"] == "union_tag_not_found":
         return f"{place}: is missing; allowed: {', '.join(map(_tag, _members(model, fault['loc'])))}"
     if fault["type"] in ("value_error", "assertion_error"):
-        return f"{place}: {fault['msg'].removeprefix('Value error, ')}"
+        return f"{place}: {without_passwords(fault['msg'].removeprefix('Value error, '))}"
     found = fault["ctx"]["tag"] if fault["type"] == "union_tag_invalid" else fault["input"]
-    return f"{place}: found {found!r}; {_allowed(fault, found)}"
+    return f"{place}: found {quoted(found)}; {meaning(fault)}"
 
 
-def _allowed(fault: ErrorDetails, found: object) -> str:
+def meaning(fault: ErrorDetails) -> str:
+    """What is allowed where pydantic complains."""
+    found = fault["ctx"]["tag"] if fault["type"] == "union_tag_invalid" else fault["input"]
     context = fault.get("ctx", {})
     if fault["type"] in _ALLOWED:
         return f"allowed: {_ALLOWED[fault['type']].format(**context)}"

@@ -1,7 +1,7 @@
 """Ground floor: the values of the subject. What may be chosen, what was chosen, and how it is spelt."""
 
 from .architecture import NONE, POSITIONS, Architecture, Attention, Placement, Site
-from .errors import InputError, allowed
+from .errors import InputError, allowed, quoted
 from .searchspace import Choice, Choose, Kind, SearchSpace, Slot
 from .text import parse
 from .values import Value
@@ -22,4 +22,5 @@ __all__ = [
     "Value",
     "allowed",
     "parse",
+    "quoted",
 ]

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -17,6 +17,8 @@ from nas_attn.space import NONE, Architecture, InputError, SearchSpace, Slot, Va
 from .features import Floats, Integers
 from .posterior import Code
 
+NOT_ASKED = -1
+"""The filling number of a place that was not asked for."""
 Answers = Mapping[str, Any]
 """An answer to each question, by its name: what Optuna calls a trial's `params`."""
 Choices = Mapping[str, Sequence[Value | None]] | SearchSpace
@@ -94,7 +96,7 @@ class _Place:
     labels: tuple[str, ...]
     """What each is called; what is alike has one label."""
     number: Callable[[Answers], int]
-    """Which filling these answers lead to; raises `KeyError` or `ValueError` where they lead to none."""
+    """Which filling these answers lead to; raises `KeyError` where one is missing, `ValueError` for what is none."""
 
 
 @dataclass
@@ -155,10 +157,36 @@ class Candidates:
 
     def code(self, answers: Answers) -> Code | None:
         """The candidate that answers lead to, or nothing where some are missing or were not offered."""
+        code = self.asked(answers)
+        return None if code is None or NOT_ASKED in code else code
+
+    def asked(self, answers: Answers) -> Code | None:
+        """What answers lead to, `NOT_ASKED` where some are missing, or nothing where some were not offered."""
         try:
-            return tuple(place.number(answers) for place in self.places)
-        except (KeyError, ValueError):
+            return tuple(_asked(place, answers) for place in self.places)
+        except ValueError:
             return None
+
+    def holding(self, answers: Answers) -> dict[int, list[int]]:
+        """The fillings that go with some answers, by place, of the places where not all do."""
+        found: dict[int, list[int]] = {}
+        for number, place in enumerate(self.places):
+            fits = [
+                n
+                for n, one in enumerate(place.fillings)
+                if all(q not in answers or answers[q] == v for q, v in one.items())
+            ]
+            if 0 < len(fits) < len(place.fillings):
+                found[number] = fits
+        return found
+
+    def offers(self, code: object) -> bool:
+        """Whether this is the code of a candidate, as a list."""
+        return (
+            isinstance(code, list)
+            and len(code) == len(self.sizes)
+            and all(map(range.__contains__, map(range, self.sizes), code))
+        )
 
     def costs(self, known: Sequence[Cost], codes: Integers) -> Floats:
         """What is known of these candidates, (candidates, costs). Raises `InputError` for what is no number."""
@@ -200,30 +228,44 @@ def _checked(choices: Any) -> dict[str, tuple[Value, ...]]:
     return {name: tuple(values) for name, values in choices.items()}
 
 
+def _asked(place: _Place, answers: Answers) -> int:
+    try:
+        return place.number(answers)
+    except KeyError:
+        return NOT_ASKED
+
+
 def _question(name: str, values: tuple[Any, ...]) -> _Place:
-    return _Place(
-        tuple({name: value} for value in values),
-        tuple(map(str, values)),
-        lambda answers: values.index(answers[name]),
-    )
+    number = partial(_answered, name, CategoricalDistribution(values))
+    return _Place(tuple({name: value} for value in values), tuple(map(str, values)), number)
+
+
+def _answered(name: str, offered: CategoricalDistribution, answers: Answers) -> int:
+    return int(offered.to_internal_repr(answers[name]))
 
 
 def _slot(slot: Slot) -> _Place:
-    alone = SearchSpace((slot,))
-    asked = [name for name, _ in _questions(alone)]
-    fillings = [Architecture(placements) for placements in slot.fillings()]
-    numbers = {architecture: number for number, architecture in enumerate(fillings)}
-
-    @cache
-    def number(answers: tuple[Any, ...]) -> int:
-        known = dict(zip(asked, answers, strict=True))
-        return numbers[alone.decide(lambda question, _: known[question])]
-
+    fillings = _Fillings(SearchSpace((slot,)), {Architecture(some): n for n, some in enumerate(slot.fillings())})
     return _Place(
-        tuple(alone.answers(architecture) for architecture in fillings),
-        tuple(one.placements[0].attention.kind if one.placements else "none" for one in fillings),
-        lambda answers: number(tuple(answers.get(name) for name in asked)),
+        tuple(map(fillings.alone.answers, fillings.numbers)),
+        tuple(one.placements[0].attention.kind if one.placements else "none" for one in fillings.numbers),
+        fillings,
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Fillings:
+    """Numbers what may stand in a slot by the answers that lead there, and remembers them."""
+
+    alone: SearchSpace
+    numbers: dict[Architecture, int]
+    known: dict[tuple[Any, ...], int] = field(default_factory=dict)
+
+    def __call__(self, answers: Answers) -> int:
+        given = tuple(answers.get(name) for name, _ in _questions(self.alone))
+        if given not in self.known:
+            self.known[given] = self.numbers[self.alone.decide(lambda question, _: answers[question])]
+        return self.known[given]
 
 
 def _questions(space: SearchSpace) -> Iterable[tuple[str, tuple[Value, ...]]]:

@@ -1,6 +1,6 @@
 """What a candidate's expected improvement of the front depends on, as things stand."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,7 @@ from .history import History
 from .improvement import Terrain, excess, on_front, terrain
 from .pool import Looked, Pools
 from .posterior import Belief, Code
+from .spent import Spent
 
 _MARGIN = 0.05  # how far the reference lies beyond the worst cost, as a share of the range
 _LOW = 0.02  # share of candidates whose values the reference leaves below it
@@ -44,7 +45,7 @@ class Ground:
     def of(cls, pools: Pools, believed: Mapping[int, Belief], history: History, goal: Goal) -> "Ground":
         """The front of what is expected of all that was evaluated within limits, and of what is on its way."""
         looked = pools.of(
-            [code for code in {**history.seen, **dict.fromkeys(history.pending)} if code not in history.refused]
+            [code for code in dict.fromkeys([*history.seen, *history.pending]) if code not in history.refused]
         )
         main, *others = goal.learnt
         belief = believed[main]
@@ -61,13 +62,13 @@ class Ground:
         above = terrain(paid, found, np.minimum(low, worst) - reach, (worst, least))
         return cls(goal, pools.pool, believed, above, front)
 
-    def scores(self, looked: Looked, spent: Collection[Code]) -> dict[Code, float]:
+    def scores(self, looked: Looked, spent: Spent) -> dict[Code, float]:
         """By how much each candidate that is not spent is expected to improve the front."""
         belief = self.believed[self.goal.learnt[0]]
         mean, variance = belief.posterior.moments if looked is self.pool else belief.posterior.at(looked.features)
         far = excess(mean, variance, belief.inside(self.terrain.levels), belief.bend)
         gain = self.terrain.improvement(_costs(self.goal, looked, self.pool, self.believed), far)
-        free = looked.free(spent)
+        free = spent.leaves(looked.codes)
         gain = gain if gain[free].any() else variance
         return dict(
             zip(

@@ -1,8 +1,10 @@
 """A sampler for Optuna that learns one objective, and is told what every candidate costs."""
 
+import math
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -13,12 +15,13 @@ from optuna.trial import FrozenTrial
 
 from nas_attn.space import InputError, allowed
 
-from .candidates import Candidates, Choices, Cost, Fits, Priced
+from .candidates import Candidates, Choices, Cost, Fits, Priced, Scored, Within
 from .ground import Goal
-from .history import CHOSEN, History, ahead
+from .history import CHOSEN, History, given, rivals
 from .pool import Pools
 from .proposer import Proposer
 
+_POLITE = 5  # times that a proposal is given up for one of a later trial; one of an earlier trial always counts
 _TURN = threading.Lock()  # one proposal at a time, so that the next knows of it
 
 
@@ -32,7 +35,8 @@ class KnownCostSampler(BaseSampler):
         study = optuna.create_study(directions=["maximize", "minimize"], sampler=sampler)
 
     A space of up to 20,000 candidates is looked at as a whole, a larger one through a sample and local search. What was
-    evaluated, pruned or is running is not proposed again as long as there is anything else; what failed, at last.
+    evaluated, pruned or is running is not proposed again as long as there is anything else; what failed is, once, at
+    last. Candidates that differ only in questions that are not asked, because of other answers, are one.
     """
 
     def __init__(
@@ -57,8 +61,23 @@ class KnownCostSampler(BaseSampler):
         Raises `InputError` for choices and costs that are none.
         """
         self._candidates = Candidates(choices)
-        self._known, self._facts, self._fits = _by_objective(known_costs), tuple(facts), fits
-        self._leading, self._reference = leading, dict(reference or {})
+        self._known = _by_objective("known_costs", known_costs, _is_cost, "a function from answers to a number")
+        self._reference = _by_objective(
+            "reference", {} if reference is None else reference, _is_finite, "a finite number"
+        )
+        self._facts, self._fits, self._leading = tuple(facts), fits, leading
+        for what, found, right, meant in (
+            *(("facts", fact, _is_cost(fact), "functions from answers to a number") for fact in self._facts),
+            (
+                "fits",
+                fits,
+                fits is None or isinstance(fits, Within | Scored) or callable(fits),
+                "a function from answers",
+            ),
+            ("leading", leading, leading is None or _is_index(leading), "an objective's index, from 0"),
+        ):
+            if not right:
+                raise InputError(f"{what}: found {found!r}; allowed: {meant}")
         self._rng = np.random.default_rng(seed)
         self._random = RandomSampler(seed=seed)
 
@@ -85,13 +104,18 @@ class KnownCostSampler(BaseSampler):
         Raises `InputError` where the study has no objective of an index that was named.
         """
         goal = self._goal(study)
+        others = self._candidates.distributions.keys() - search_space.keys()
         with _TURN:
-            while True:
+            for tries in count():
                 history = History.of(study, trial, self._candidates)
-                code = self._proposer.propose(history, goal)
+                only = self._candidates.holding(given(study, trial, others))
+                code = self._proposer.propose(history, goal, only)
                 study._storage.set_trial_system_attr(trial._trial_id, CHOSEN, list(code))
-                if code not in ahead(study, trial, self._candidates) - history.ahead:
-                    return self._candidates.answers(code)
+                new = rivals(study, trial, self._candidates).items() - history.rivals.items()
+                if not any(code == one and (number < trial.number or tries < _POLITE) for number, one in new):
+                    break
+        answers = self._candidates.answers(code)
+        return {name: answers[name] for name in search_space if name in answers}
 
     @cached_property
     def _proposer(self) -> Proposer:
@@ -117,12 +141,24 @@ class KnownCostSampler(BaseSampler):
         return Goal(signs, [*self._known], learnt, self._reference)
 
 
-def _by_objective(known: Any) -> dict[int, Cost]:
-    if not isinstance(known, Mapping):
-        raise InputError(f"known_costs: found {known!r}; allowed: functions by objective: {{1: flops_of}}")
-    for number, cost in known.items():
-        if isinstance(number, bool) or not isinstance(number, int):
-            raise InputError(f"known_costs: found {number!r}; allowed: an objective's index, from 0")
-        if not isinstance(cost, Priced) and not callable(cost):
-            raise InputError(f"known_costs: {number}: found {cost!r}; allowed: a function from answers to a number")
-    return dict(known)
+def _by_objective(what: str, said: Any, right: Callable[[Any], bool], meant: str) -> dict[int, Any]:
+    if not isinstance(said, Mapping):
+        raise InputError(f"{what}: found {said!r}; allowed: {meant} by objective, as in {{1: ...}}")
+    for number, value in said.items():
+        if not _is_index(number):
+            raise InputError(f"{what}: found {number!r}; allowed: an objective's index, from 0")
+        if not right(value):
+            raise InputError(f"{what}: {number}: found {value!r}; allowed: {meant}")
+    return dict(said)
+
+
+def _is_index(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_cost(value: object) -> bool:
+    return isinstance(value, Priced | Scored) or callable(value)
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool) and math.isfinite(value)

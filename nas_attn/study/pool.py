@@ -1,17 +1,17 @@
 """The candidates that are looked at: all of a space, or of a large one a sample, and a climb from the best of it."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nas_attn.space import InputError
 
 from .candidates import Candidates, Cost, Fits, Scored
 from .features import Encoding, Features, Floats, Integers
 from .posterior import Code
+from .spent import Spent
 
 _LISTED = 20_000  # the largest space of which every candidate is looked at
 _DRAWN = 4_000  # candidates of a larger one
@@ -33,10 +33,6 @@ class Looked:
     def tuples(self) -> list[Code]:
         """Each candidate as a key."""
         return [*map(tuple, self.codes.tolist())]
-
-    def free(self, spent: Collection[Code]) -> NDArray[np.bool_]:
-        """Which are not among these."""
-        return np.array([code not in spent for code in self.tuples], dtype=np.bool_)
 
 
 class Pools:
@@ -71,10 +67,24 @@ class Pools:
         """These candidates, by their keys."""
         return self.at(np.array([*codes], dtype=np.int64).reshape(-1, len(self._candidates.sizes)))
 
-    def around(self, codes: Integers, without: Collection[Code]) -> Looked:
-        """What differs from one of these in one place, fits, and is not among those."""
+    def held(self, only: Mapping[int, Sequence[int]]) -> Looked:
+        """The pool where only these fillings of some places may be; of a large space, what it becomes with them."""
+        if not only:
+            return self.pool
+        codes = self.pool.codes
+        kept = codes[np.all([np.isin(codes[:, place], numbers) for place, numbers in only.items()], axis=0)]
+        if not self.whole or not len(kept):
+            made = codes.copy()
+            for place, numbers in only.items():
+                made[:, place] = self._rng.choice(numbers, len(made))
+            fit = made[self._candidates.fitting(self._fits, made)]
+            kept = np.unique(np.concatenate([kept, fit if len(fit) or len(kept) else made]), axis=0)
+        return self.at(kept)
+
+    def around(self, codes: Integers, spent: Spent, known: Collection[Code]) -> Looked:
+        """What differs from one of these in one place, fits, and is neither spent nor known."""
         near = self._candidates.neighbours(codes.tolist())
-        near = near[[tuple(code) not in without for code in near.tolist()]]
+        near = near[spent.leaves(near) & [code not in known for code in map(tuple, near.tolist())]]
         if len(near) > _NEIGHBOURS:
             near = near[np.sort(self._rng.choice(len(near), _NEIGHBOURS, replace=False))]
         return self.at(near[self._candidates.fitting(self._fits, near)])

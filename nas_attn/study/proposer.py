@@ -1,6 +1,6 @@
 """Which candidate comes next: at first spread out, then what is expected to add most volume to the front."""
 
-from collections.abc import Collection
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -8,12 +8,14 @@ from numpy.typing import NDArray
 
 from .ground import Goal, Ground
 from .history import History
-from .pool import Pools
+from .pool import Looked, Pools
 from .posterior import Belief, Code
+from .spent import Spent
 
 STARTUP = 8  # candidates that are spread out before anything is learnt
 _SPREAD = 1000  # candidates among which the farthest is sought
 _GROWTH = 1.08  # how many times as many observations make hyper-parameters worth finding again
+_ANY: Mapping[int, Sequence[int]] = {}
 _ROUNDS, _CLIMBED = 6, 12  # of local search, and from how many candidates each
 
 
@@ -27,22 +29,25 @@ class Proposer:
     _fitted: int = field(default=0, init=False)
     """How many observations the hyper-parameters were found from."""
 
-    def propose(self, history: History, goal: Goal) -> Code:
-        """The next candidate; one that was evaluated only where there is no other."""
-        for spent in (history.spent | history.failed, history.spent, history.pending, set[Code]()):
-            free = self.pools.pool.free(spent)
-            if free.any():
-                break
-        if len(history.seen) < STARTUP:
-            return self._spread(free, history, goal)
-        self._learn(history, goal)
+    def propose(self, history: History, goal: Goal, only: Mapping[int, Sequence[int]] = _ANY) -> Code:
+        """The next candidate, where only these fillings of some places may be.
+
+        What was evaluated comes again only where there is nothing else.
+        """
+        learnt = len(history.seen) >= STARTUP
+        if learnt:
+            self._learn(history, goal)
+        looked = self.pools.held(only)
+        spent = next(spent for spent in history.spending(only) if spent.leaves(looked.codes).any())
+        if not learnt:
+            return self._spread(looked, spent.leaves(looked.codes), history, goal)
         pending = self.pools.of(history.pending).features
         believed = {number: belief.expecting(pending) for number, belief in self._beliefs.items()}
-        return self._best(Ground.of(self.pools, believed, history, goal), spent)
+        return self._best(Ground.of(self.pools, believed, history, goal), looked, spent)
 
-    def _spread(self, free: NDArray[np.bool_], history: History, goal: Goal) -> Code:
+    def _spread(self, pool: Looked, free: NDArray[np.bool_], history: History, goal: Goal) -> Code:
         """The cheapest candidate, the dearest one, and then what is far from all that was looked at."""
-        pool, looked = self.pools.pool, self.pools.of(history.spent | history.failed)
+        looked = self.pools.of(history.spent | history.failed)
         numbers = np.flatnonzero(free)
         if len(looked.codes) < 2 and goal.known:
             price = -goal.signs[goal.known[0]] * pool.costs[numbers, 0]
@@ -77,15 +82,15 @@ class Proposer:
             else:
                 self._beliefs[number] = before.given(features, seen)
 
-    def _best(self, ground: Ground, spent: Collection[Code]) -> Code:
+    def _best(self, ground: Ground, looked: Looked, spent: Spent) -> Code:
         """The candidate with the largest expected improvement; in a large space, after a climb."""
-        found = ground.scores(self.pools.pool, spent)
+        found = ground.scores(looked, spent)
         if self.pools.whole:
             return max(found, key=found.__getitem__)
         starts = ground.front
         for _ in range(_ROUNDS):
             leaders = sorted(found, key=found.__getitem__, reverse=True)[:_CLIMBED]
-            near = self.pools.around(np.array([*leaders, *starts], dtype=np.int64), spent | found.keys())
+            near = self.pools.around(np.array([*leaders, *starts], dtype=np.int64), spent, found.keys())
             found |= ground.scores(near, spent)
             starts = []
             if max(found, key=found.__getitem__) == leaders[0]:

@@ -3,17 +3,22 @@
 import logging
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
-from typing import Any
+from itertools import count
+from typing import Any, TypeVar
 
 import optuna
 from optuna.exceptions import ExperimentalWarning
-from pydantic import TypeAdapter
+from optuna.trial import FrozenTrial
+from pydantic import TypeAdapter, ValidationError
 
 from nas_attn.results import Agreement, Evaluation
-from nas_attn.settings import Fingerprint, ImageFacts
-from nas_attn.space import InputError, SearchSpace
+from nas_attn.results.written import Faults, read_row
+from nas_attn.settings import Fingerprint, ImageFacts, Objective, meaning
+from nas_attn.space import Architecture, InputError, SearchSpace, parse, quoted
+from nas_attn.space.secrets import without_passwords
 
 from .fingerprints import told_changes
 
@@ -21,7 +26,6 @@ ARCHITECTURE = "architecture"
 _ROW, _ROWS = "evaluation:", "evaluations:"
 _ASKED, _SLOTS, _FACTS, _PREDICTION = "asked", "slots", "facts", "prediction"
 _FINGERPRINT = "fingerprint"
-_EVALUATION = TypeAdapter(Evaluation)
 _NEVER_BEGUN = "processes died of it, the last by exit code 1; perhaps memory does not suffice"
 """The reason that version 0.1.0 wrote down where no process could begin, as from a script without a main guard."""
 _LOG = logging.getLogger(__name__)
@@ -29,6 +33,10 @@ _UNKNOWN = (
     "study %s: an earlier version began it, without a fingerprint of its images, so that it is not known whether they"
     " and their labels are still the same%s"
 )
+_OBJECTIVES = TypeAdapter(list[Objective])
+_PLACES = TypeAdapter(dict[str, list[str]])
+_IMAGES, _AGREEMENT, _QUESTION = TypeAdapter(ImageFacts), TypeAdapter(Agreement), TypeAdapter(dict[str, Any])
+T = TypeVar("T")
 
 
 def write_asked(
@@ -45,8 +53,8 @@ def write_asked(
     Raises `InputError` that names what has changed, where the study was begun with another question.
     """
     question = _flat({**asked, "space": _describe(space), "images": asdict(facts)})
-    before = study.user_attrs.get(_ASKED)
-    if before is None:
+    before = _asked(study)
+    if not before:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
             study.set_metric_names(list(asked["objectives"]))
@@ -70,7 +78,7 @@ def check_images(
     Raises `InputError` that names what has changed.
     """
     question = _flat({"data": asked["data"], "images": asdict(facts)})
-    before = {name: value for name, value in study.user_attrs[_ASKED].items() if name.startswith(("data.", "images."))}
+    before = {name: value for name, value in _asked(study).items() if name.startswith(("data.", "images."))}
     _refuse_changes(study, before, question, _changed_images(study, facts, fingerprint))
     if fingerprint is not None and _FINGERPRINT not in study.user_attrs:
         _LOG.warning(_UNKNOWN, study.study_name, "")
@@ -89,7 +97,7 @@ def _refuse_changes(
     study: optuna.Study, before: Mapping[str, Any], question: Mapping[str, Any], more: Sequence[str] = ()
 ) -> None:
     changed = [
-        f"  {name}: was {before.get(name, 'absent')}, is {question.get(name, 'absent')}"
+        without_passwords(f"  {name}: was {before.get(name, 'absent')}, is {question.get(name, 'absent')}")
         for name in sorted({*before, *question})
         if before.get(name) != question.get(name)
     ]
@@ -104,22 +112,22 @@ def _refuse_changes(
 
 def is_begun(study: optuna.Study) -> bool:
     """Whether it is written down what the study asks; a process may have died before."""
-    return _ASKED in study.user_attrs
+    return _ASKED in attributes(study)
 
 
 def read_objectives(study: optuna.Study) -> list[str]:
     """What the study trades off, in the order of its directions."""
-    return list(study.user_attrs[_ASKED]["objectives"])
+    return [*_kept(study, _OBJECTIVES, f"{_ASKED}.objectives", _asked(study).get("objectives"))]
 
 
 def read_facts(study: optuna.Study) -> ImageFacts:
     """What the study's images are like."""
-    return TypeAdapter(ImageFacts).validate_python(study.user_attrs[_FACTS])
+    return _kept(study, _IMAGES, _FACTS, attributes(study).get(_FACTS))
 
 
 def read_slots(study: optuna.Study) -> dict[str, list[str]]:
     """The slots of the study's space, each with the names of its sites."""
-    return dict(study.user_attrs[_SLOTS])
+    return _kept(study, _PLACES, _SLOTS, attributes(study).get(_SLOTS))
 
 
 def write_prediction(study: optuna.Study, agreement: Agreement) -> None:
@@ -129,8 +137,8 @@ def write_prediction(study: optuna.Study, agreement: Agreement) -> None:
 
 def read_prediction(study: optuna.Study) -> Agreement | None:
     """How well latencies are predicted, where they are."""
-    told = study.user_attrs.get(_PREDICTION)
-    return None if told is None else TypeAdapter(Agreement).validate_python(_with_nan(told))
+    told = attributes(study).get(_PREDICTION)
+    return None if told is None else _kept(study, _AGREEMENT, _PREDICTION, _with_nan(told))
 
 
 def read_rows(study: optuna.Study) -> dict[tuple[str, int], Evaluation]:
@@ -138,12 +146,53 @@ def read_rows(study: optuna.Study) -> dict[tuple[str, int], Evaluation]:
 
     What a trial has written counts, even if it was killed or has failed before it had all its seeds. Rows that say
     `_NEVER_BEGUN` tell nothing of a network, and do not count.
+
+    Raises `InputError` with all that cannot be true, as `read_row` says, and where it stands.
     """
-    many = (fields for name, rows in sorted(study.user_attrs.items()) if name.startswith(_ROWS) for fields in rows)
-    trials = study.get_trials(deepcopy=False)
-    single = (fields for trial in trials for name, fields in trial.user_attrs.items() if name.startswith(_ROW))
-    rows = (_EVALUATION.validate_python(_with_nan(fields)) for fields in (*many, *single))
-    return {(row.key, row.seed): row for row in rows if not row.reason.endswith(_NEVER_BEGUN)}
+    said = attributes(study)
+    sites = {site for places in read_slots(study).values() for site in places} if _SLOTS in said else None
+    found: dict[tuple[str, int], Evaluation] = {}
+    faults = Faults()
+    for where, name, fields in _written(study, said):
+        try:
+            row = read_row(_with_nan(fields), where, sites)
+            if name not in (None, f"{_ROW}{row.seed}"):
+                raise InputError(f"{where}: seed: found {row.seed}; allowed: {str(name).removeprefix(_ROW)}")
+            if not row.reason.endswith(_NEVER_BEGUN):
+                found[row.key, row.seed] = row
+        except InputError as error:
+            faults.add(error)
+    for trial in trials(study):
+        try:
+            architecture_of(trial, study)
+        except InputError as error:
+            faults.add(error)
+    faults.tell()
+    return found
+
+
+def architecture_of(trial: FrozenTrial, study: optuna.Study) -> Architecture | None:
+    """What a trial stands for, once that is written down."""
+    said = trial.user_attrs.get(ARCHITECTURE, "")
+    where = f"study {study.study_name}: trial {trial.number}: {ARCHITECTURE}"
+    if not isinstance(said, str):
+        raise InputError(f"{where}: found {quoted(said)}; allowed: a text")
+    try:
+        return parse(said) if ARCHITECTURE in trial.user_attrs else None
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
+
+
+def _written(study: optuna.Study, said: Mapping[str, Any]) -> Iterator[tuple[str, str | None, Any]]:
+    """Where a row stands, the name that says its seed, and its fields; first those that no trial stands for."""
+    for name in sorted(name for name in said if name.startswith(_ROWS)):
+        many = said[name] if isinstance(said[name], list) else [said[name]]
+        for number, fields in enumerate(many, start=1):
+            yield f"study {study.study_name}: {name}: row {number}", None, fields
+    for trial in trials(study):
+        for name, fields in trial.user_attrs.items():
+            if name.startswith(_ROW):
+                yield f"study {study.study_name}: trial {trial.number}: {name}", name, fields
 
 
 def write_row(trial: optuna.Trial, row: Evaluation) -> None:
@@ -162,8 +211,54 @@ def _with_null(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in fields.items()}
 
 
-def _with_nan(fields: Mapping[str, Any]) -> dict[str, Any]:
+def _with_nan(fields: Any) -> Any:
+    """Null as NaN; what is no table as it is."""
+    if not isinstance(fields, Mapping):
+        return fields
     return {name: math.nan if value is None else value for name, value in fields.items()}
+
+
+def attributes(study: optuna.Study) -> dict[str, Any]:
+    """What is kept of a study beside its trials; raises `InputError` where that is not JSON any more."""
+    try:
+        return study.user_attrs
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"study {study.study_name}: what is kept of it is no JSON: {error}") from None
+
+
+def trials(study: optuna.Study) -> list[FrozenTrial]:
+    """The trials of a study; raises `InputError` that names those which are not JSON any more, or have no number."""
+    try:
+        return study.get_trials(deepcopy=False)
+    except (ValueError, RecursionError, KeyError, TypeError) as error:
+        raise InputError("\n".join(_broken(study)) or f"study {study.study_name}: cannot be read: {error}") from None
+
+
+def _broken(study: optuna.Study) -> Iterator[str]:
+    """What is wrong with each trial that cannot be read."""
+    storage = study._storage  # Optuna reads all trials of a study or none
+    with suppress(KeyError):
+        for number in count():
+            trial = storage.get_trial_id_from_study_id_trial_number(study._study_id, number)
+            try:
+                storage.get_trial(trial)
+            except (ValueError, RecursionError, KeyError, TypeError) as error:
+                yield f"study {study.study_name}: trial {number}: cannot be read: {error}"
+
+
+def _asked(study: optuna.Study) -> dict[str, Any]:
+    return _kept(study, _QUESTION, _ASKED, attributes(study).get(_ASKED, {}))
+
+
+def _kept(study: optuna.Study, adapter: TypeAdapter[T], name: str, said: Any) -> T:
+    try:
+        return adapter.validate_python(said)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        place = ".".join(map(str, (name, *fault["loc"])))
+        raise InputError(
+            f"study {study.study_name}: {place}: found {quoted(fault['input'])}; {meaning(fault)}"
+        ) from None
 
 
 def _describe(space: SearchSpace) -> dict[str, Any]:

@@ -13,10 +13,10 @@ from nas_attn.results.rankings import audited, read_rankings
 from nas_attn.results.report import Report, write_report
 from nas_attn.results.seeds import across_seeds
 from nas_attn.settings.chain import FINAL
+from nas_attn.space.secrets import without_passwords
 
 from .folder import StudyFolder
 from .record import read_facts, read_slots
-from .storage import without_password
 
 VERDICT = "verdict.csv"
 """The file in a study's folder that says that a verdict was asked for."""
@@ -53,9 +53,8 @@ def concluded(folder: StudyFolder, minutes: float | None = None) -> Conclusion:
 
 
 def _settings(folder: StudyFolder) -> str:
-    """The study file as it is written, but for the password of its storage."""
-    text, storage = (folder.path / "study.toml").read_text(encoding="utf-8"), folder.file.search.storage
-    return text.replace(storage, without_password(storage)) if storage else text
+    """The study file as it is written, but for passwords and tokens."""
+    return without_passwords((folder.path / "study.toml").read_text(encoding="utf-8"), folder.file.search.storage)
 
 
 def _facts(folder: StudyFolder, table: pd.DataFrame) -> Mapping[str, str]:

@@ -9,11 +9,11 @@ from filelock import FileLock, Timeout
 from optuna.exceptions import OptunaError
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.study import StudyDirection
-from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from nas_attn.results import DIRECTIONS
 from nas_attn.space import InputError
+from nas_attn.space.secrets import without_password, without_passwords
 
 from .identity import new_study_id, refuse_copy, settle, study_id
 from .lease import OnWaiting, leased
@@ -32,18 +32,6 @@ def storage_url(folder: Path, storage: str | None) -> str:
     if url.startswith(_SQLITE):
         return f"{_SQLITE}{folder.absolute() / url.removeprefix(_SQLITE)}"
     return url
-
-
-def without_password(url: str) -> str:
-    """A storage URL as it may be shown and handed on; what is no URL is shown as it is.
-
-    >>> without_password("postgresql://me:secret@host/studies")
-    'postgresql://me:***@host/studies'
-    """
-    try:
-        return make_url(url).render_as_string(hide_password=True)
-    except ArgumentError:
-        return url
 
 
 def find_study(folder: Path, storage: str | None, step: str) -> optuna.Study | None:
@@ -152,5 +140,5 @@ def _opened(url: str) -> Iterator[BaseStorage]:
 
 
 def _fault(url: str, error: Exception) -> InputError:
-    cause = str(error.__cause__ or error).splitlines()[0]
+    cause = without_passwords(next(iter(str(error.__cause__ or error).splitlines()), type(error).__name__), url)
     return InputError(f"storage {without_password(url)}: cannot be used as an Optuna database: {cause}")

@@ -5,7 +5,7 @@ import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -105,11 +105,7 @@ class Table:
     @cached_property
     def known_costs(self) -> Mapping[int, Callable[[Mapping[str, Any]], float]]:
         """By the number of an objective, what it is for given answers, where that is known without training."""
-
-        def cost(measure: str) -> Callable[[Mapping[str, Any]], float]:
-            return lambda answers: float(getattr(self._any_seed[self.key(answers)], measure))
-
-        return {number: cost(name) for number, name in enumerate(self.objectives) if name in COSTS}
+        return {number: partial(self._cost, name) for number, name in enumerate(self.objectives) if name in COSTS}
 
     @cached_property
     def directions(self) -> tuple[str, ...]:
@@ -211,6 +207,9 @@ class Table:
             found = self._by_seed[row.key][row.seed]
             future.set_result(replace(row, **{name: getattr(found, name) for name in _UNTRAINED}))
         return future
+
+    def _cost(self, measure: str, answers: Mapping[str, Any]) -> float:
+        return float(getattr(self._any_seed[self.key(answers)], measure))
 
     @cached_property
     def _by_seed(self) -> dict[str, dict[int, Evaluation]]:

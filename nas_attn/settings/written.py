@@ -1,0 +1,77 @@
+"""What was written down earlier, and may have been edited since: held against its types when it is read again."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import MISSING, fields
+from functools import cache
+from typing import Annotated, Any, TypeVar, get_type_hints
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic.types import Strict
+
+from nas_attn.space import InputError, allowed, quoted
+
+from .check import meaning
+
+T = TypeVar("T")
+
+LARGEST = 2**63 - 1
+"""The largest whole number that tables and databases hold."""
+
+
+def _amount(value: float) -> float:
+    if value < 0 or math.isinf(value):
+        raise ValueError("allowed: a finite number of 0 or more, or none")
+    return value
+
+
+def _share(value: float) -> float:
+    if value < 0 or value > 1:
+        raise ValueError("allowed: a number from 0 to 1, or none")
+    return value
+
+
+Count = Annotated[int, Field(ge=0, le=LARGEST, strict=True)]
+"""A whole number of 0 or more: what an `int` is taken for."""
+Amount = Annotated[float, Strict(), AfterValidator(_amount)]
+"""A finite number of 0 or more, or NaN: what a `float` is taken for."""
+Share = Annotated[float, Strict(), AfterValidator(_share)]
+"""A number from 0 to 1, or NaN."""
+
+_BY_TYPE: Mapping[Any, Any] = {int: Count, float: Amount, str: Annotated[str, Strict()]}
+
+
+def read_written(kind: type[T], said: object, where: str) -> T:
+    """The value of a dataclass whose fields were written down; a field that is not there has its default.
+
+    Raises `InputError` with a line for each fault: where, the field, what was found, what is allowed.
+    """
+    model = _model(kind)  # type: ignore[arg-type]  # a class is hashable
+    try:
+        return kind(**dict(model.model_validate(said)))
+    except ValidationError as error:
+        raise InputError("\n".join(f"{where}: {_told(fault, model)}" for fault in error.errors())) from None
+
+
+@cache
+def _model(kind: Any) -> type[BaseModel]:
+    hints = get_type_hints(kind, include_extras=True)
+    told: dict[str, Any] = {
+        field.name: (
+            _BY_TYPE.get(hints[field.name], hints[field.name]),
+            ... if field.default is MISSING else field.default,
+        )
+        for field in fields(kind)
+    }
+    return create_model(kind.__name__, __config__=ConfigDict(extra="forbid"), **told)
+
+
+def _told(fault: Any, model: type[BaseModel]) -> str:
+    name = ".".join(map(str, fault["loc"]))
+    if fault["type"] == "missing":
+        return f"{name}: is missing"
+    if fault["type"] == "extra_forbidden":
+        return f"{quoted(name)}: unknown name; {allowed(name, model.model_fields)}"
+    place = f"{name}: " if name else ""
+    said = fault["msg"].removeprefix("Value error, ") if fault["type"] == "value_error" else meaning(fault)
+    return f"{place}found {quoted(fault['input'])}; {said}"
