@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from nas_attn.chain import asked_data
+from nas_attn.question import asked_data
 from nas_attn.settings import DataModule, Digits, Fingerprint, ImageFolder, Planted, StudyFile
 from nas_attn.space import InputError, Kind, SearchSpace, Site, Slot
 from nas_attn.study import begin_study, check_images, find_study, write_asked

@@ -187,7 +187,7 @@ def test_of_sixteen_bits_of_colour_the_higher_eight_show():
         (Image.fromarray(np.full((2, 2), 30000, np.int32)), "TIFF", "has more than 8 bits a channel"),
         (Image.fromarray(np.full((2, 2), 0.5, np.float32)), "TIFF", "has more than 8 bits a channel"),
     ],
-    ids=str,
+    ids=lambda value: value.mode if isinstance(value, Image.Image) else str(value),
 )
 def test_what_would_not_show_as_it_is_meant_is_refused_by_name(image, kind, told):
     for channels in (1, 3):
