@@ -8,7 +8,8 @@ from typing import Any
 
 from filelock import FileLock
 
-from nas_attn.space import InputError
+from nas_attn.settings import read_written
+from nas_attn.space import InputError, quoted
 
 from .latency import LatencyReading
 
@@ -25,7 +26,7 @@ class Readings:
     def get(self, question: Question) -> LatencyReading | None:
         """The first answer to a question, or nothing; lines that were not written to their end are passed over.
 
-        Raises `InputError` where the file cannot be read.
+        Raises `InputError` where the file cannot be read, or a line says what cannot be true.
         """
         asked = json.loads(json.dumps(question))
         return next((reading for known, reading in self._lines() if known == asked), None)
@@ -38,8 +39,8 @@ class Readings:
                 file.seek(max(file.seek(0, 2) - 1, 0))
                 torn = file.read() not in (b"", b"\n")
                 file.write(b"\n" * torn + line.encode())
-        except OSError as error:
-            raise InputError(f"{self.path}: cannot be written: {error.strerror}") from None
+        except (OSError, ValueError) as error:
+            raise InputError(f"{self.path}: cannot be written: {getattr(error, 'strerror', None) or error}") from None
 
     def _lines(self) -> Iterator[tuple[Question, LatencyReading]]:
         try:
@@ -48,9 +49,12 @@ class Readings:
             return
         except OSError as error:
             raise InputError(f"{self.path}: cannot be read: {error.strerror}") from None
-        for line in lines:
+        for number, line in enumerate(lines, start=1):
             try:
                 told = json.loads(line)
-                yield told["question"], LatencyReading(**told["reading"])
-            except (ValueError, TypeError, KeyError):
+            except (ValueError, RecursionError):
                 continue
+            where = f"{self.path}:{number}"
+            if not isinstance(told, dict) or not {"question", "reading"} <= told.keys():
+                raise InputError(f"{where}: found {quoted(told)}; allowed: a table of a question and a reading")
+            yield told["question"], read_written(LatencyReading, told["reading"], f"{where}: reading")

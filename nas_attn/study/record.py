@@ -24,7 +24,7 @@ T = TypeVar("T")
 ARCHITECTURE = "architecture"
 _ROW, _ROWS = "evaluation:", "evaluations:"
 _ASKED, _SLOTS, _FACTS, _PREDICTION = "asked", "slots", "facts", "prediction"
-_OBJECTIVES = TypeAdapter(list[Objective])
+_OBJECTIVES: TypeAdapter[Any] = TypeAdapter(list[Objective])
 _PLACES = TypeAdapter(dict[str, list[str]])
 _IMAGES, _AGREEMENT, _QUESTION = TypeAdapter(ImageFacts), TypeAdapter(Agreement), TypeAdapter(dict[str, Any])
 
