@@ -18,7 +18,7 @@ from nas_attn.space import POSITIONS, InputError, Kind, SearchSpace, Site, Slot,
 
 T = TypeVar("T")
 
-_Pixels = Annotated[int, Field(ge=1, strict=True)]
+_Pixels = Annotated[int, Field(ge=1, le=65_536, strict=True)]
 
 _ANY_CHANNELS = 3840  # divisible by much: only options that are faulty at any width are faulty here
 
@@ -64,8 +64,9 @@ def _kind_table(kind: str, attention: type[nn.Module]) -> Any:
             try:
                 with torch.device("meta"):
                     attention(_ANY_CHANNELS, **{option: value})
-            except ValueError as error:
-                raise ValueError(str(error).removeprefix(f"{option}: ")) from None
+            except (ValueError, RuntimeError, TypeError, OverflowError, MemoryError) as error:
+                reason = next(iter(str(error).removeprefix(f"{option}: ").splitlines()), type(error).__name__)
+                raise ValueError(reason if isinstance(error, ValueError) else f"found {value!r}; {reason}") from None
             return value
 
         return AfterValidator(build)
@@ -100,7 +101,7 @@ class SpaceFile(Settings):
 
     image: tuple[_Pixels, _Pixels, _Pixels] = (3, 32, 32)
     """Channels, height and width for which `nas-attn space` shows prices; a study takes them from its data."""
-    classes: int = Field(10, ge=2, strict=True)
+    classes: int = Field(10, ge=2, le=1_000_000, strict=True)
     """Classes for which `nas-attn space` shows prices; a study takes them from its data."""
     backbone: Backbone
     """Which network gets attention: a name, or a table with its arguments and weights."""
@@ -121,7 +122,11 @@ class SpaceFile(Settings):
     def _find_sites(cls, backbone: Backbone, info: ValidationInfo) -> Backbone:
         image, classes = info.data.get("image", (3, 32, 32)), info.data.get("classes", 10)
         make = network(backbone)
-        found = sites(lambda insert: make(in_channels=image[0], classes=classes, insert=insert))
+        try:
+            found = sites(lambda insert: make(in_channels=image[0], classes=classes, insert=insert))
+        except (RuntimeError, OverflowError, MemoryError) as error:
+            reason = next(iter(str(error).splitlines()), type(error).__name__)
+            raise ValueError(f"{backbone.name} cannot be built so: {reason}") from None
         if info.context is not None:
             info.context["sites"] = found
         return backbone

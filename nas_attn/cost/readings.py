@@ -26,7 +26,7 @@ class Readings:
     def get(self, question: Question) -> LatencyReading | None:
         """The first answer to a question, or nothing; lines that were not written to their end are passed over.
 
-        Raises `InputError` where the file cannot be read, or a line says what no timing gives.
+        Raises `InputError` where the file cannot be read, or a line says what cannot be true.
         """
         asked = json.loads(json.dumps(question))
         return next((reading for known, reading in self._lines() if known == asked), None)
@@ -39,8 +39,8 @@ class Readings:
                 file.seek(max(file.seek(0, 2) - 1, 0))
                 torn = file.read() not in (b"", b"\n")
                 file.write(b"\n" * torn + line.encode())
-        except OSError as error:
-            raise InputError(f"{self.path}: cannot be written: {error.strerror}") from None
+        except (OSError, ValueError) as error:
+            raise InputError(f"{self.path}: cannot be written: {getattr(error, 'strerror', None) or error}") from None
 
     def _lines(self) -> Iterator[tuple[Question, LatencyReading]]:
         try:
@@ -56,5 +56,5 @@ class Readings:
                 continue
             where = f"{self.path}:{number}"
             if not isinstance(told, dict) or not {"question", "reading"} <= told.keys():
-                raise InputError(f"{where}: found {quoted(told)}; allowed: a question and its reading")
+                raise InputError(f"{where}: found {quoted(told)}; allowed: a table of a question and a reading")
             yield told["question"], read_written(LatencyReading, told["reading"], f"{where}: reading")

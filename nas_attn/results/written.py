@@ -1,6 +1,7 @@
 """Rows that were written down, believed only as far as they can be true."""
 
 import math
+import re
 from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import Any
@@ -10,15 +11,16 @@ from nas_attn.space import InputError, parse, quoted
 
 from .rows import Evaluation
 
+_WIDTH = re.compile(r"width=\d+(\.\d+)?(e[+-]\d+)?", re.ASCII)
 _MOST_FAULTS = 10  # that are told at once
 
 
 def read_row(fields: Mapping[str, Any], where: str, sites: Collection[str] | None = None) -> Evaluation:
     """A row from its fields, each of its type and in its range; what is not there has its default.
 
-    Its key is that of its architecture, which stands at some of these `sites`, where they are known; what was trained
-    has an accuracy and a loss. Raises `InputError` with a line for each fault: where, the field, what was found, what
-    is allowed.
+    Its key is that of its architecture, or a rival's width; its sites are among these, where they are known; what was
+    trained has an accuracy and a loss. Raises `InputError` with a line for each fault: where, the field, what was
+    found, what is allowed.
     """
     row = read_written(Evaluation, fields, where)
     try:
@@ -26,7 +28,12 @@ def read_row(fields: Mapping[str, Any], where: str, sites: Collection[str] | Non
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
     faults = []
-    if row.key != key:
+    if row.role == "rival":
+        if not _WIDTH.fullmatch(row.key):
+            faults.append(
+                f"key: found {quoted(row.key)}; allowed: a width, such as 'width=1.5', where the role is 'rival'"
+            )
+    elif row.key != key:
         faults.append(f"key: found {quoted(row.key)}; allowed: {key!r}, which is its architecture's")
     if sites is not None and (unknown := [site for site in places if site not in sites]):
         faults.append(f"architecture: found {quoted(unknown[0])}, which is no site of the study's space")

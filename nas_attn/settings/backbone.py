@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from .recipe import Settings
 
-_Pixels = Annotated[int, Field(ge=1, strict=True)]
+_Pixels = Annotated[int, Field(ge=1, le=65_536, strict=True)]
 
 
 def _frozen(value: object) -> object:

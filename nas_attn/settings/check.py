@@ -70,10 +70,10 @@ def _where(fault: ErrorDetails, document: Document) -> KeyPath:
 
 def _tell(fault: ErrorDetails, model: type[BaseModel], document: Document) -> str:
     where = _where(fault, document)
-    named = without_passwords(".".join(map(str, where))) or "the file"
+    named = without_passwords(".".join(map(str, where or fault["loc"]))) or "the file"
     place = f"{document.path}:{document.line(where)}: {named}"
     if fault["type"] == "extra_forbidden":
-        return f"{place}: unknown name; {allowed(where[-1], _names(model, fault['loc'][:-1]))}"
+        return f"{place}: unknown name; {allowed(fault['loc'][-1], _names(model, fault['loc'][:-1]))}"
     if fault["type"] == "missing":
         return f"{place}: is missing"
     if fault["type"] == "union_tag_not_found":

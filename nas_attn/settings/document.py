@@ -37,13 +37,37 @@ def read_document(path: Path) -> Document:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file{_neighbours(path)}") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read as text: {error}") from None
     try:
         data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        document = Document(path, data, _lines(text))
+        faults = [*_too_large(data)]
+    except RecursionError:
+        raise InputError(f"{path}: not a file of settings: it has lists or tables too deep in one another") from None
+    except ValueError as error:  # not only TOML's own: Python reads no integer of thousands of digits
         raise InputError(f"{path}: not a TOML file: {error}") from None
-    return Document(path, data, _lines(text))
+    if faults:
+        raise InputError(
+            "\n".join(
+                f"{path}:{document.line(where)}: {'.'.join(map(str, where))}: found an integer of {size} bits; "
+                "allowed: 63 bits and a sign"
+                for where, size in faults
+            )
+        )
+    return document
+
+
+def _too_large(said: Any, where: KeyPath = ()) -> Iterator[tuple[KeyPath, int]]:
+    """Where integers stand that TOML does not have to hold, nor a database, with their bits."""
+    if isinstance(said, Mapping):
+        for key, inner in said.items():
+            yield from _too_large(inner, (*where, key))
+    elif isinstance(said, list):
+        for number, inner in enumerate(said):
+            yield from _too_large(inner, (*where, number))
+    elif isinstance(said, int) and not -(2**63) <= said < 2**63:
+        yield where, said.bit_length()
 
 
 def _neighbours(path: Path) -> str:

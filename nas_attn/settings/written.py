@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from functools import cache
-from typing import Annotated, Any, TypeVar, get_type_hints
+from typing import Annotated, Any, TypeVar, cast, get_type_hints
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic.types import Strict
@@ -46,7 +46,7 @@ def read_written(kind: type[T], said: object, where: str) -> T:
 
     Raises `InputError` with a line for each fault: where, the field, what was found, what is allowed.
     """
-    model = _model(kind)  # type: ignore[arg-type]  # a class is hashable
+    model = _model(cast("Any", kind))
     try:
         return kind(**dict(model.model_validate(said)))
     except ValidationError as error:

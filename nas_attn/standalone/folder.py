@@ -19,7 +19,7 @@ _ALWAYS = {"README.md", "config.json", "model.py", "model.safetensors", _MANIFES
 _FILES = {*_ALWAYS, "model.pt2"}
 _CONFIG = {"key", "architecture", "backbone", "placements", "class_names", "metrics"}  # of every version
 _SOURCE = b"Written by nas_attn;"  # in the docstring of every `model.py`
-_PARTIAL = re.compile(rf"\.({'|'.join(map(re.escape, sorted(_FILES)))})\..*\.part")  # of a file that was being written
+_PARTIAL = re.compile(r"\.[0-9a-f]{16}\.part")  # of a file that was being written
 _NEW, _EARLIER, _LOCK = "new", "earlier", "lock"
 
 

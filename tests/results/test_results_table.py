@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from made_up import evaluation
 
 from nas_attn.results import Evaluation, evaluations, read_csv, table, write_csv
-from nas_attn.space import InputError
+from nas_attn.space import InputError, parse
 
 ROW = evaluation()
 
@@ -19,14 +19,30 @@ texts = st.one_of(
     ),
     st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12),
 )
-whole = st.integers(min_value=-(2**63), max_value=2**63 - 1)
-real = st.floats(allow_nan=True, allow_infinity=True)
+whole = st.integers(min_value=1, max_value=2**63 - 1)
+real = st.floats(min_value=0, allow_infinity=False) | st.just(math.nan)
+share = st.floats(min_value=0, max_value=1)
 by_type = {int: whole, float: real, str: texts}
+spellings = st.sampled_from(["none", "stage1.block0-1.branch=se(reduction=8)", "stage2.block0.pre=cbam stage3.x=eca"])
+
+
+def _strategy(field):
+    kind = getattr(field.type, "__origin__", field.type)  # what stands under a range
+    return by_type[kind] if kind in by_type else st.sampled_from(get_args(field.type))
+
+
 rows = st.builds(
-    Evaluation,
+    lambda accuracy, loss, **known: replace(
+        Evaluation(**known),
+        key=parse(known["architecture"]).key,
+        accuracy=accuracy if known["state"] == "complete" else math.nan,
+        loss=loss if known["state"] == "complete" else math.nan,
+    ),
     **{
-        field.name: by_type[field.type] if field.type in by_type else st.sampled_from(get_args(field.type))
-        for field in fields(Evaluation)
+        **{field.name: _strategy(field) for field in fields(Evaluation)},
+        "architecture": spellings,
+        "accuracy": share,
+        "loss": share,
     },
 )
 

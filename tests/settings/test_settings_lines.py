@@ -126,7 +126,7 @@ def test_both_ends_of_line_count_the_same(tmp_path, newline):
 
 
 KEYS = st.text("ab .=[]#\"'", max_size=4)
-SCALARS = st.integers() | st.booleans() | st.text("x=[]\n\"'# ", max_size=12)
+SCALARS = st.integers(-(2**63), 2**63 - 1) | st.booleans() | st.text("x=[]\n\"'# ", max_size=12)
 
 
 def spelt(value):
