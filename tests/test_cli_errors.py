@@ -189,26 +189,6 @@ def test_a_wrong_command(nas_attn, arguments, told):
     assert_refused(nas_attn(*arguments), told)
 
 
-@pytest.mark.parametrize(
-    "said",
-    [
-        'storage = "postgresql://me:SECRET@127.0.0.1:1/db"',
-        'storage = "postgresql://127.0.0.1:1/db?password=SECRET"',
-        'storage = "postgres//me:SECRET@127.0.0.1/db"',
-        'storage = "redis://:SECRET@127.0.0.1:1"',
-        'storage = ["postgresql://me:SECRET@127.0.0.1:1/db"]',
-        'storge = "postgresql://me:SECRET@127.0.0.1:1/db"',
-        'sampler = "postgresql://me:SECRET@127.0.0.1:1/db"',
-    ],
-)
-@pytest.mark.parametrize("command", ["search", "front", "report"])
-def test_a_password_is_not_shown_however_the_storage_is_spelt(nas_attn, make_study, command, said):
-    folder = make_study(study=STUDY.replace("[search]", f"[search]\n{said}"))
-    outcome = nas_attn(command, folder)
-    assert_refused(outcome)
-    assert "SECRET" not in "".join(map(str, outcome))
-
-
 def test_a_table_that_cannot_be_written_is_told(nas_attn, make_study):
     folder = make_study()
     assert nas_attn("search", folder)[0] == 0
