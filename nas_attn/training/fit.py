@@ -1,14 +1,15 @@
 """A network trained by a recipe, and how well it then does."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from nas_attn.settings import Recipe
 
@@ -67,6 +68,7 @@ def train(
     SIGTERM; and whatever the network raises.
     """
     end = EpochEnd(checkpoint, on_epoch)
+    double = {name for name, tensor in _tensors(network) if tensor.dtype == torch.float64}
     try:
         with quiet(), own_switches(), interrupts_told(), memory_faults_told():
             device = training_device(trainer)
@@ -79,7 +81,7 @@ def train(
         accuracy, loss = classifier.judgement.result()
     finally:
         network.zero_grad(set_to_none=True)
-        _retire(network)
+        _retire(network, double)
     if checkpoint is not None:
         checkpoint.unlink(missing_ok=True)
     return Score(accuracy, loss, classifier.train_loss, end.seconds)
@@ -128,7 +130,7 @@ def score(
                 judgement.update(model(images), labels)
             return judgement.result()
     finally:
-        _retire(network)
+        _retire(network, {name for name, _ in _tensors(network)})
 
 
 def _fit(trainer: pl.Trainer, classifier: Classifier, checkpoint: Path | None) -> None:
@@ -143,13 +145,17 @@ def _fit(trainer: pl.Trainer, classifier: Classifier, checkpoint: Path | None) -
         raise KeyboardInterrupt("training was broken off")
 
 
-def _retire(network: nn.Module) -> None:
-    """Back to the CPU; what training has made half as wide is float32 again, complex and double numbers stay."""
+def _retire(network: nn.Module, double: Collection[str]) -> None:
+    """Back to the CPU, in float32 whatever it was trained in, but for complex tensors and these double ones."""
     network.to("cpu").eval()
-    for tensor in (*network.parameters(), *network.buffers()):
-        if tensor.dtype in (torch.bfloat16, torch.float16):
+    for name, tensor in _tensors(network):
+        if tensor.is_floating_point() and not (name in double and tensor.dtype == torch.float64):
             tensor.data = tensor.data.float()
     _lay_out(network, torch.contiguous_format)
+
+
+def _tensors(network: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    return chain(network.named_parameters(), network.named_buffers())
 
 
 def _lay_out(network: nn.Module, order: torch.memory_format) -> None:

@@ -34,7 +34,7 @@ def _strategy(field):
 rows = st.builds(
     lambda accuracy, loss, **known: replace(
         Evaluation(**known),
-        key=parse(known["architecture"]).key,
+        key="width=1.5" if known["role"] == "rival" else parse(known["architecture"]).key,
         accuracy=accuracy if known["state"] == "complete" else math.nan,
         loss=loss if known["state"] == "complete" else math.nan,
     ),
