@@ -10,7 +10,7 @@ from nas_attn.space import NONE, InputError, Placement
 from .contrasts import Compared, Family, compared
 from .effects import Additive, Level, additive, cells, fillings, interactions, removals
 from .placements import Slots
-from .promising import gains, ranked
+from .promising import gains, leading, ranked
 from .ranks import Estimate, Numbers
 from .rival import matched
 from .rows import Evaluation
@@ -121,9 +121,8 @@ def comparison(
     order = ranked(looked.others, known.networks, likely, looked.worth.means, on_front or {})
     alone = {held.what for held in singles if held.gain.positive}
     hopes = [number for number in order if gains(float(likely[number])) or known.networks[number].key in alone]
-    ahead = [number for number in hopes if number in surely_better] or hopes
-    surely = [number for number in ahead if chances.get(number) and all(held.sure for held in chances[number])]
-    leader = next(iter(surely or ahead), None)
+    over_rivals = {number for number, held in chances.items() if held and all(one.sure for one in held)}
+    leader = leading(hopes, surely_better, over_rivals)
     return Comparison(
         known,
         float(np.sqrt(looked.worth.variance)),

@@ -1,6 +1,6 @@
 """Which networks are promising: those that are likely to gain something, the most likely gain first."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import groupby
 
 import numpy as np
@@ -48,3 +48,9 @@ def ranked(
             for *_, number in sorted((less[each], networks[each].flops, networks[each].key, each) for each in equal)
         ]
     return tuple(found)
+
+
+def leading(hopes: Sequence[int], better: Collection[int], over_rivals: Collection[int]) -> int | None:
+    """The first that surely beats the plain backbone and its rivals, else the plain backbone alone, else of all."""
+    ahead = [number for number in hopes if number in better] or hopes
+    return next((number for number in ahead if number in over_rivals), next(iter(ahead), None))

@@ -54,9 +54,9 @@ class KnownCostSampler(BaseSampler):
 
         `known_costs`: by an objective's index, from answers (`params`) to its value. `fits`: which answers may be
         proposed at all. `facts`: what else is known of answers, and may tell something of what is not. `leading`: the
-        index of the objective that is learnt with its uncertainty. `reference`: by
-        an objective's index, the worst value that counts; without it, a little beyond the dearest candidate, and what
-        98 % of the candidates are expected to exceed.
+        index of the objective that is learnt with its uncertainty. `reference`: by an objective's index, the worst
+        value that counts; without it, a little beyond the most expensive candidate, and what 98 % of the candidates
+        are expected to exceed.
 
         Raises `InputError` for choices and costs that are none.
         """
@@ -66,18 +66,11 @@ class KnownCostSampler(BaseSampler):
             "reference", {} if reference is None else reference, _is_finite, "a finite number"
         )
         self._facts, self._fits, self._leading = tuple(facts), fits, leading
-        for what, found, right, meant in (
-            *(("facts", fact, _is_cost(fact), "functions from answers to a number") for fact in self._facts),
-            (
-                "fits",
-                fits,
-                fits is None or isinstance(fits, Within | Scored) or callable(fits),
-                "a function from answers",
-            ),
-            ("leading", leading, leading is None or _is_index(leading), "an objective's index, from 0"),
-        ):
-            if not right:
-                raise InputError(f"{what}: found {found!r}; allowed: {meant}")
+        for fact in self._facts:
+            _require("facts", fact, _is_cost(fact), "functions from answers to a number")
+        may_fit = fits is None or isinstance(fits, Within | Scored) or callable(fits)
+        _require("fits", fits, may_fit, "a function from answers")
+        _require("leading", leading, leading is None or _is_index(leading), "an objective's index, from 0")
         self._rng = np.random.default_rng(seed)
         self._random = RandomSampler(seed=seed)
 
@@ -142,14 +135,16 @@ class KnownCostSampler(BaseSampler):
 
 
 def _by_objective(what: str, said: Any, right: Callable[[Any], bool], meant: str) -> dict[int, Any]:
-    if not isinstance(said, Mapping):
-        raise InputError(f"{what}: found {said!r}; allowed: {meant} by objective, as in {{1: ...}}")
+    _require(what, said, isinstance(said, Mapping), f"{meant} by objective, as in {{1: ...}}")
     for number, value in said.items():
-        if not _is_index(number):
-            raise InputError(f"{what}: found {number!r}; allowed: an objective's index, from 0")
-        if not right(value):
-            raise InputError(f"{what}: {number}: found {value!r}; allowed: {meant}")
+        _require(what, number, _is_index(number), "an objective's index, from 0")
+        _require(f"{what}: {number}", value, right(value), meant)
     return dict(said)
+
+
+def _require(what: str, found: object, right: bool, meant: str) -> None:
+    if not right:
+        raise InputError(f"{what}: found {found!r}; allowed: {meant}")
 
 
 def _is_index(value: object) -> bool:
