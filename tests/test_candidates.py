@@ -8,40 +8,25 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from small_treatment import RECIPE, STUDY, keeping, row
 from torch import nn
 
 import nas_attn
 from nas_attn.assembly import build
 from nas_attn.backbones import Point, attach, plan
-from nas_attn.results import Evaluation
 from nas_attn.settings import Backbone, Digits, Recipe
-from nas_attn.space import Architecture, InputError, parse
+from nas_attn.space import Architecture, InputError
 from nas_attn.spacefile import load_space
 from nas_attn.standalone import packed, read_tensors
 from nas_attn.supernet import build_supernet, screened
 from nas_attn.training import Classifier, TrainingFailed, load_data, train
-from nas_attn.treatment import Treatment, read_weights, write_weights
+from nas_attn.treatment import read_weights, write_weights
 
-NAN = float("nan")
-RECIPE = Recipe(epochs=1, batch_size=512)
 SPACE = """
 backbone = {backbone}
 per = "stage"
 image = [1, 8, 8]
 [kinds.{kind}]
-"""
-STUDY = """
-space = "space.toml"
-objectives = ["accuracy", "flops"]
-[data]
-kind = "digits"
-[recipe]
-epochs = 1
-batch_size = 512
-[search]
-trials = 3
-[latency]
-calls = 50
 """
 
 
@@ -62,14 +47,7 @@ def searched(make_study):
 
 @pytest.fixture
 def treatment(tmp_path):
-    return Treatment(
-        Backbone(name="resnet8"), load_data(Digits(), tmp_path), RECIPE, "scratch", keeps=tmp_path / "kept"
-    )
-
-
-def row(spelt="none", seed=0, **said):
-    architecture = parse(spelt)
-    return Evaluation(architecture.key, spelt, 1, 1, 1, NAN, NAN, 0, "", 1, 1, "", seed=seed, **said)
+    return keeping(tmp_path)
 
 
 def test_a_network_with_tied_weights_is_searched_and_exported(searched, tmp_path):

@@ -3,43 +3,20 @@
 import pytest
 import torch
 from safetensors.torch import load_file
+from small_treatment import RECIPE, STUDY, keeping, row
 
 import nas_attn
 from nas_attn.pretraining import Nursery
-from nas_attn.results import Evaluation
-from nas_attn.settings import Backbone, Digits, Recipe
+from nas_attn.settings import Backbone
 from nas_attn.space import Architecture, InputError, parse
-from nas_attn.training import load_data
-from nas_attn.treatment import Treatment, read_weights, weights_file, write_weights
+from nas_attn.treatment import read_weights, weights_file, write_weights
 
 SE = "stage1.block0.branch=se(reduction=4)"
-NAN = float("nan")
-RECIPE = Recipe(epochs=1, batch_size=512)
-STUDY = """
-space = "space.toml"
-objectives = ["accuracy", "flops"]
-[data]
-kind = "digits"
-[recipe]
-epochs = 1
-batch_size = 512
-[search]
-trials = 3
-[latency]
-calls = 50
-"""
 
 
 @pytest.fixture
 def treatment(tmp_path):
-    return Treatment(
-        Backbone(name="resnet8"), load_data(Digits(), tmp_path), RECIPE, "scratch", keeps=tmp_path / "kept"
-    )
-
-
-def row(spelt="none", seed=0, **said):
-    architecture = parse(spelt)
-    return Evaluation(architecture.key, spelt, 1, 1, 1, NAN, NAN, 0, "", 1, 1, "", seed=seed, **said)
+    return keeping(tmp_path)
 
 
 DAMAGES = {

@@ -47,7 +47,7 @@ def leased(study: optuna.Study, folder: Path, on_waiting: OnWaiting) -> Iterator
 
     Raises `InputError` that says who holds the study, where that is alive.
     """
-    mine = {"machine": machine(), "host": platform.node(), "pid": os.getpid(), "folder": str(folder.absolute())}
+    mine = {"machine": machine(), "host": platform.node(), "pid": os.getpid(), "folder": str(folder.resolve())}
     lease = Lease(study, study.ask())
     lease.trial.set_user_attr(_HOLDER, {**mine, "since": f"{datetime.now().astimezone():%Y-%m-%d %H:%M %Z}"})
     lease.check()

@@ -1,0 +1,34 @@
+"""Trainings of one epoch on digits, whose weights are kept, and rows for them."""
+
+from nas_attn.results import Evaluation
+from nas_attn.settings import Backbone, Digits, Recipe
+from nas_attn.space import parse
+from nas_attn.training import load_data
+from nas_attn.treatment import Treatment
+
+NAN = float("nan")
+RECIPE = Recipe(epochs=1, batch_size=512)
+STUDY = """
+space = "space.toml"
+objectives = ["accuracy", "flops"]
+[data]
+kind = "digits"
+[recipe]
+epochs = 1
+batch_size = 512
+[search]
+trials = 3
+[latency]
+calls = 50
+"""
+
+
+def keeping(folder):
+    """A treatment that keeps weights in a folder."""
+    return Treatment(Backbone(name="resnet8"), load_data(Digits(), folder), RECIPE, "scratch", keeps=folder / "kept")
+
+
+def row(spelt="none", seed=0, **said):
+    """What is known of a network before it is trained."""
+    architecture = parse(spelt)
+    return Evaluation(architecture.key, spelt, 1, 1, 1, NAN, NAN, 0, "", 1, 1, "", seed=seed, **said)
