@@ -91,7 +91,7 @@ class Chain:
         """Read the space and the images of a study; raises `InputError` where either has faults."""
         check_trainer(folder.file.trainer)
         backbone, space = open_space(folder)
-        data = load_data(folder.file.data, folder.path, folder.file.trainer)
+        data = load_data(folder.file.data, folder.path, training_device(folder.file.trainer))
         target = folder.file.latency
         readings = Readings(folder.path / "latency.jsonl")
         timing = Timing(backbone, data.image, data.classes, target, timing_device(target), readings)

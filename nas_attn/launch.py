@@ -20,7 +20,7 @@ from nas_attn.space import Architecture, InputError, parse
 from nas_attn.space.secrets import without_secrets
 from nas_attn.standalone import claimed
 from nas_attn.study import StudyFolder, check_images, hold, read_facts, storage_faults_told, terminable
-from nas_attn.training import fingerprint, load_data, score
+from nas_attn.training import fingerprint, load_data, score, training_device
 from nas_attn.treatment import read_weights, weights_file
 from nas_attn.verdict import Verdict, read_verdict, run_verdict
 
@@ -109,7 +109,7 @@ class Study:
 
     def _winner(self, row: Evaluation) -> Winner:
         study = self.folder.study()
-        data = load_data(self.folder.file.data, self.folder.path, self.folder.file.trainer)
+        data = load_data(self.folder.file.data, self.folder.path, training_device(self.folder.file.trainer))
         facts = data.facts
         check_images(study, {"data": asked_data(self.folder.file)}, facts, fingerprint(data))
         network = self._network(row, facts)

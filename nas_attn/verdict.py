@@ -21,7 +21,7 @@ from nas_attn.results.rival import PRICES
 from nas_attn.settings import FINAL, Backbone, Step, StudyFile
 from nas_attn.space import Architecture, InputError, SearchSpace, parse
 from nas_attn.study import RIVALS, OptunaStudy, StudyFolder, read_held, read_rows, train_rivals, write_held
-from nas_attn.study.reporting import VERDICT, concluded
+from nas_attn.study.concluded import VERDICT, concluded
 
 _SEEDS = 3  # at least, for noise to be known a little
 _ROUNDS = 3  # in which another network may turn out to be the most promising one

@@ -9,11 +9,10 @@ from nas_attn.space import NONE, InputError, Placement
 
 from .contrasts import Compared, Family, compared
 from .effects import Additive, Level, additive, cells, fillings, interactions, removals
-from .placements import Slots
 from .promising import gains, leading, ranked
 from .ranks import Estimate, Numbers
 from .rival import matched
-from .rows import Evaluation
+from .rows import Evaluation, Slots
 from .trainings import Trainings, Worth, trainings, worth
 from .truth import Metric
 

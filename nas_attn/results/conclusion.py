@@ -15,9 +15,8 @@ from .comparison import Comparison, beating, comparison
 from .conclusion_picture import conclusion_chart
 from .conclusion_table import conclusion_table, told_conclusion
 from .membership import Membership, leading, membership
-from .placements import Slots
 from .rival import PRICES
-from .rows import Evaluation
+from .rows import Evaluation, Slots
 from .settling import Settling, settling
 from .truth import Metric
 

@@ -8,9 +8,8 @@ import numpy as np
 
 from nas_attn.space import Placement, parse
 
-from .placements import Slots
 from .ranks import Numbers
-from .rows import Evaluation
+from .rows import Evaluation, Slots
 from .trainings import Worth
 
 Level = tuple[str, str]

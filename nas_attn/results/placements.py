@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 from nas_attn.space import Architecture, Attention, InputError, Placement, parse
 
-Slots = Sequence[tuple[str, Sequence[str]]]
-"""The slots of a space, each with the names of its sites."""
+from .rows import Slots
 
 ELSEWHERE = "other sites"
 

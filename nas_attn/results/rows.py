@@ -1,6 +1,7 @@
 """One row an architecture, step and seed: what it is, what it costs, how well it does, and how that is known."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -11,6 +12,10 @@ from nas_attn.settings import Count, Share
 State = Literal["priced", "complete", "over_budget", "failed"]
 """`priced`: cost known, not trained; `complete`: trained; `over_budget`: costs more than the budget allows; `failed`:
 training gave no result. The last two for the reason that the row gives."""
+
+
+Slots = Sequence[tuple[str, Sequence[str]]]
+"""The slots of a space, each with the names of its sites."""
 
 
 @dataclass(frozen=True, slots=True)

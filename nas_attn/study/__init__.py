@@ -6,6 +6,7 @@ from .known_cost import KnownCostSampler
 from .lease import OnWaiting
 from .promotion import Lead, lead, promoted
 from .record import (
+    RIVALS,
     check_images,
     read_facts,
     read_prediction,
@@ -14,7 +15,7 @@ from .record import (
     write_asked,
     write_prediction,
 )
-from .rivals import RIVALS, read_held, train_rivals, write_held
+from .rivals import read_held, train_rivals, write_held
 from .samplers import SAMPLERS
 from .screen import OnProgress, Score, screen
 from .search import Evaluator, Following, OnRow, Search

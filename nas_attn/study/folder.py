@@ -13,8 +13,7 @@ from nas_attn.settings.chain import FINAL
 from nas_attn.space import InputError, allowed
 
 from .affordable import over_budget
-from .record import is_begun, read_prediction, read_rows
-from .rivals import RIVALS
+from .record import RIVALS, is_begun, read_prediction, read_rows
 from .storage import find_study
 
 

@@ -22,6 +22,9 @@ from nas_attn.space.secrets import without_passwords
 
 from .fingerprints import told_changes
 
+RIVALS = "final-rivals"
+"""What keeps the rows of plain networks of other widths beside the steps; no step can be called so."""
+
 ARCHITECTURE = "architecture"
 _ROW, _ROWS = "evaluation:", "evaluations:"
 _ASKED, _SLOTS, _FACTS, _PREDICTION = "asked", "slots", "facts", "prediction"

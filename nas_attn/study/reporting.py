@@ -7,19 +7,15 @@ from pathlib import Path
 import pandas as pd
 
 from nas_attn.results import hypervolume, table
-from nas_attn.results.conclusion import Conclusion, conclude
 from nas_attn.results.pictures import front_chart, write_png
 from nas_attn.results.rankings import audited, read_rankings
 from nas_attn.results.report import Report, write_report
 from nas_attn.results.seeds import across_seeds
-from nas_attn.settings.chain import FINAL
 from nas_attn.space.secrets import without_passwords
 
+from .concluded import VERDICT, concluded
 from .folder import StudyFolder
 from .record import read_facts, read_slots
-
-VERDICT = "verdict.csv"
-"""The file in a study's folder that says that a verdict was asked for."""
 
 
 def report_study(path: Path) -> list[Path]:
@@ -44,12 +40,6 @@ def report_study(path: Path) -> list[Path]:
         return [page]
     write_png(front_chart(last, folder.file.objectives), picture)
     return [page, picture]
-
-
-def concluded(folder: StudyFolder, minutes: float | None = None) -> Conclusion:
-    """What the rows of full training and their rivals say, as `conclude` says."""
-    slots = tuple(read_slots(folder.study(FINAL)).items())
-    return conclude(folder.full_rows(), folder.rivals(), folder.file.objectives, minutes=minutes, slots=slots)
 
 
 def _settings(folder: StudyFolder) -> str:

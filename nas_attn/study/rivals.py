@@ -11,9 +11,6 @@ from nas_attn.results import Evaluation
 from .record import read_rows, write_rows
 from .search import Evaluator
 
-RIVALS = "final-rivals"
-"""What keeps their rows beside the steps; no step can be called so."""
-
 _HELD = "held"
 
 OnRival = Callable[[Evaluation], None]

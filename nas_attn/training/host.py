@@ -5,13 +5,15 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from pytorch_lightning.trainer.states import TrainerFn
 
-from .trainer import idle_trainer
+from .quiet import quiet
 
 Stage = Literal["training", "validating", "testing"]
 """What a trainer is doing, by the property of Lightning's that is then true."""
@@ -48,7 +50,7 @@ class Host:
         if getattr(self.module, "trainer", None) is not None:
             yield
             return
-        trainer = idle_trainer(device)
+        trainer = _idle_trainer(device)
         trainer.state.fn = _DOES[stage]
         setattr(trainer, stage, True)
         with self.attached(trainer):
@@ -63,6 +65,22 @@ class Host:
         ):
             batch = getattr(self.module, name)(batch, *more, 0)
         return batch
+
+
+@cache
+def _idle_trainer(device: torch.device) -> pl.Trainer:
+    """A trainer of a device that trains nothing; always the same."""
+    with quiet():
+        return pl.Trainer(
+            accelerator=device.type,
+            devices=[device.index] if device.index is not None and device.type != "cpu" else 1,
+            precision="bf16-mixed" if device.type == "cuda" else "32-true",
+            plugins=[LightningEnvironment()],
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
 
 
 def _tear_down(module: Any) -> None:

@@ -21,16 +21,15 @@ from .pixels import size
 from .planted import planted
 from .published import open_published
 from .split import split
-from .trainer import Trainer, training_device
 
 _LOG = logging.getLogger(__name__)
 _Held = Digits | Planted | ImageFolder | Parquet | Torchvision
 
 
-def load_data(source: DataSource, folder: Path, trainer: Trainer | None = None) -> ImageData:
+def load_data(source: DataSource, folder: Path, device: torch.device | None = None) -> ImageData:
     """Read the images that a study names, and divide them; paths are relative to `folder`.
 
-    A user's module is set up for the device that a study's `[trainer]` names.
+    A user's module is set up for `device`, without one for the CPU.
 
     The parts depend on the images, the shares and `split_seed` alone. Where validation or test images stand apart, all
     of them are that part, and `limit` leaves them alone. A user's module divides its images itself.
@@ -38,7 +37,7 @@ def load_data(source: DataSource, folder: Path, trainer: Trainer | None = None) 
     Raises `InputError` that says which file, column or class is at fault, and the cure.
     """
     if isinstance(source, DataModule):
-        return open_module(source, training_device(trainer))
+        return open_module(source, device or torch.device("cpu"))
     gallery, apart = _open(source, folder)
     if len(gallery.class_names) < 2:
         raise InputError(f"{gallery.where}: has one class, {gallery.class_names[0]!r}; there must be two or more")

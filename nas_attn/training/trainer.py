@@ -3,7 +3,6 @@
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -130,14 +129,6 @@ def make_trainer(
     if isinstance(made.strategy.launcher, _MultiProcessingLauncher):
         raise InputError(f"trainer.strategy: found {asked['strategy']!r}, which starts processes; {_ONE}")
     return made
-
-
-@cache
-def idle_trainer(device: torch.device) -> pl.Trainer:
-    """A trainer of a device that trains nothing, for data modules that ask theirs; always the same."""
-    devices = [device.index] if device.index is not None and device.type != "cpu" else 1
-    with quiet(), own_switches():
-        return make_trainer(1, device, {"accelerator": device.type, "devices": devices})
 
 
 @contextmanager
