@@ -16,9 +16,9 @@ import typer
 from scipy.stats import binomtest
 
 from nas_attn.results import Evaluation
-from nas_attn.results.belief import believed
-from nas_attn.results.comparison import comparison
-from nas_attn.results.conclusion import Finding, found, nothing_gained
+from nas_attn.statistics import believed
+from nas_attn.verdict.comparison import comparison
+from nas_attn.verdict.conclusion import Finding, found, nothing_gained
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 

@@ -16,13 +16,13 @@ import torch
 import typer
 from numpy.typing import NDArray
 
+from nas_attn.assembly import load_space
 from nas_attn.cost import Readings, device_name
-from nas_attn.ledger import open_ledger
+from nas_attn.evaluation import Timing, open_ledger, predictor
+from nas_attn.evaluation.timing import TIMINGS, design
 from nas_attn.results import agreement
 from nas_attn.settings import Latency
 from nas_attn.space import Architecture, SearchSpace
-from nas_attn.spacefile import load_space
-from nas_attn.timing import TIMINGS, Timing, design, predictor
 
 _Numbers = NDArray[np.float64]
 

@@ -17,9 +17,10 @@ from scipy.stats import t
 
 import nas_attn
 from nas_attn.results import Evaluation
+from nas_attn.search import Lead, Search, lead, promoted
+from nas_attn.search.tabular import Table
 from nas_attn.settings import ImageFacts, StudyFile
-from nas_attn.study import Lead, Search, lead, promoted, write_asked
-from nas_attn.study.tables import Table
+from nas_attn.study import write_asked
 
 NETWORKS = (8, 12, 16, 24, 36)
 CORRELATIONS = (0.0, 0.5, 0.8, 0.95)

@@ -17,10 +17,9 @@ import torch.nn.functional as F
 import typer
 from torch import nn
 
+from nas_attn.data import ImageData, Part, training_batches
 from nas_attn.settings import Recipe
-from nas_attn.training import ImageData, Part, train, training_device
-from nas_attn.training.batches import training_batches
-from nas_attn.training.judging import Normalise
+from nas_attn.training import Normalise, train, training_device
 from nas_attn.training.optimisation import make_optimizer
 
 _Times = tuple[float, float]

@@ -10,11 +10,10 @@ from time import perf_counter
 import numpy as np
 import torch
 
-from nas_attn.assembly import build
+from nas_attn.assembly import build, load_space
 from nas_attn.cost import count
-from nas_attn.ledger import open_ledger
-from nas_attn.results.spaces import filled
-from nas_attn.spacefile import load_space
+from nas_attn.evaluation import open_ledger
+from nas_attn.pricing import filled
 
 SPACE = Path(__file__).parents[1] / "search_spaces" / "resnet20-blocks.toml"
 

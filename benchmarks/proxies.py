@@ -19,12 +19,12 @@ import typer
 from stock import stock_seconds
 
 import nas_attn
+from nas_attn.audit import Audit, audited
+from nas_attn.audit.ranking import Ranking, Score, step_ranking
 from nas_attn.chain import Chain, Watch
 from nas_attn.results import Evaluation
-from nas_attn.results.audit import Audit, Ranking, Score, step_ranking
-from nas_attn.results.pairing import paired_factor
-from nas_attn.results.rankings import audited
 from nas_attn.settings import FINAL, Step
+from nas_attn.statistics.pairing import paired_factor
 from nas_attn.study import StudyFolder
 
 SPACE = """

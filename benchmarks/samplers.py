@@ -24,7 +24,7 @@ from scipy.stats import t
 
 import nas_attn
 from nas_attn import KnownCostSampler
-from nas_attn.results.front import hypervolume
+from nas_attn.results import hypervolume
 from nas_attn.results.pictures import write_picture
 
 AT = (25, 50, 100, 200)

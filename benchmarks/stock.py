@@ -17,8 +17,8 @@ from torchmetrics.classification import MulticlassAccuracy
 from torchvision import transforms  # type: ignore[import-untyped]
 from torchvision.transforms.functional import to_pil_image  # type: ignore[import-untyped]
 
+from nas_attn.data import ImageData, Part
 from nas_attn.settings import Recipe
-from nas_attn.training import ImageData, Part
 
 
 def stock_seconds(network: nn.Module, data: ImageData, recipe: Recipe) -> float:

@@ -18,11 +18,8 @@ from numpy.typing import NDArray
 from scipy import stats
 
 import nas_attn
-from nas_attn.results.belief import believed
-from nas_attn.results.ceiling import ceiling, components
-from nas_attn.results.membership import membership
 from nas_attn.results.pictures import DOMINATED, FRONT, INK, KNEE, dressed, write_picture
-from nas_attn.results.ranks import resamples
+from nas_attn.statistics import believed, ceiling, components, membership, resamples
 
 Numbers = NDArray[np.float64]
 

@@ -9,20 +9,18 @@ import pandas as pd
 from torch import nn
 
 from nas_attn.assembly import build
-from nas_attn.audit import Audited, run_audit
-from nas_attn.chain import Chain, Watch, open_space
+from nas_attn.audit.run import Audited, run_audit
+from nas_attn.chain import Chain, Watch, open_space, run_chain
+from nas_attn.data import fingerprint, load_data
+from nas_attn.evaluation import asked_data, read_weights, weights_file
 from nas_attn.export import Winner, export
-from nas_attn.halving import run_chain
-from nas_attn.question import asked_data
+from nas_attn.export.standalone.folder import claimed
 from nas_attn.results import Evaluation
 from nas_attn.settings import FINAL, Backbone, ImageFacts
-from nas_attn.space import Architecture, InputError, parse
-from nas_attn.space.secrets import without_secrets
-from nas_attn.standalone import claimed
+from nas_attn.space import Architecture, InputError, parse, without_secrets
 from nas_attn.study import StudyFolder, check_images, hold, read_facts, storage_faults_told, terminable
-from nas_attn.training import fingerprint, load_data, score, training_device
-from nas_attn.treatment import read_weights, weights_file
-from nas_attn.verdict import Verdict, read_verdict, run_verdict
+from nas_attn.training import score, training_device
+from nas_attn.verdict.run import Verdict, read_verdict, run_verdict
 
 
 @dataclass(frozen=True)

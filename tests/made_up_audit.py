@@ -3,7 +3,7 @@
 import numpy as np
 from made_up import evaluation
 
-from nas_attn.results.audit import Ranking
+from nas_attn.audit.ranking import Ranking
 
 
 def simulated(networks=24, seeds=3, between=0.05, noise=0.02, alike=0.0, seed=0):

@@ -1,10 +1,10 @@
 """Trainings of one epoch on digits, whose weights are kept, and rows for them."""
 
+from nas_attn.data import load_data
+from nas_attn.evaluation import Treatment
 from nas_attn.results import Evaluation
 from nas_attn.settings import Backbone, Digits, Recipe
 from nas_attn.space import parse
-from nas_attn.training import load_data
-from nas_attn.treatment import Treatment
 
 NAN = float("nan")
 RECIPE = Recipe(epochs=1, batch_size=512)

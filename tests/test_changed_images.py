@@ -11,11 +11,11 @@ import pytest
 import torch
 from PIL import Image
 
-from nas_attn.question import asked_data
+from nas_attn.data import ImageData, Part, fingerprint, load_data
+from nas_attn.evaluation import asked_data
 from nas_attn.settings import DataModule, Digits, Fingerprint, ImageFolder, Planted, StudyFile
 from nas_attn.space import InputError, Kind, SearchSpace, Site, Slot
 from nas_attn.study import begin_study, check_images, find_study, write_asked
-from nas_attn.training import ImageData, Part, fingerprint, load_data
 
 SPACE = SearchSpace((Slot("stage", (Site("block", "stage", "block", "branch", 16),), (Kind("gate"),)),))
 ASKED = {"objectives": ("accuracy",), "data": {"kind": "folder"}}

@@ -13,9 +13,10 @@ from small_study import SPACE, STUDY
 
 import nas_attn
 from nas_attn.chain import Watch
+from nas_attn.data import load_data
 from nas_attn.results import read_csv
 from nas_attn.space import InputError
-from nas_attn.training import load_data, score
+from nas_attn.training import score
 
 ROOT = Path(__file__).parent.parent
 CIFAR10 = ROOT.parent / "shared" / "data" / "cifar10"
@@ -91,7 +92,7 @@ def test_a_repeated_study_gives_the_same_rows(searched, make_study):
 
 
 def test_a_predicted_study_measures_its_front_and_says_how_good_it_was(make_study, tmp_path, monkeypatch):
-    monkeypatch.setattr("nas_attn.timing.TIMINGS", 6)
+    monkeypatch.setattr("nas_attn.evaluation.timing.TIMINGS", 6)
     latency = '[latency]\nsource = "predicted"\ncalls = 50\nname = "desk"\n'
     study = nas_attn.open_study(make_study(study=STUDY + latency))
     told = []

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from nas_attn.assembly import load_space
+from nas_attn.search.tabular import load_table
 from nas_attn.settings import read_study_file
-from nas_attn.spacefile import load_space
-from nas_attn.study import load_table
 
 ROOT = Path(__file__).parent.parent
 STUDIES = sorted(path.parent for path in (ROOT / "studies").glob("*/study.toml"))

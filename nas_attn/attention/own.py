@@ -12,8 +12,7 @@ from torch import Tensor, nn
 from torch.export import Dim, export
 
 from nas_attn.settings import named_object
-from nas_attn.space import POSITIONS, InputError
-from nas_attn.space.values import is_kind, is_word
+from nas_attn.space import POSITIONS, InputError, is_kind, is_word
 
 from .catalogue import built, keyword_options
 

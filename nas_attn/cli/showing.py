@@ -33,7 +33,7 @@ def show(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 def spelt(row: Any, measures: Iterable[str]) -> list[str]:
     """These measures of a row, as they are written."""
-    from nas_attn.results.measures import spell
+    from nas_attn.results import spell
 
     return [spell(measure, getattr(row, measure)) for measure in measures]
 
@@ -42,13 +42,13 @@ def latency(row: Any) -> str:
     """The latency of a row with its interval."""
     from dataclasses import asdict
 
-    from nas_attn.results.measures import spell_latency
+    from nas_attn.results import spell_latency
 
     return spell_latency(asdict(row))
 
 
 def names(objectives: Sequence[str]) -> str:
     """What objectives are called, in a sentence."""
-    from nas_attn.results.measures import measure
+    from nas_attn.results import measure
 
     return ", ".join(measure(name).title.lower() for name in objectives)

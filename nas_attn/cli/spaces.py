@@ -11,11 +11,11 @@ from nas_attn.space import InputError
 from .showing import show, spelt
 
 if TYPE_CHECKING:
-    from nas_attn.ledger import Ledger
-    from nas_attn.results.spaces import SpacePrices
+    from nas_attn.assembly import SpaceFile
+    from nas_attn.evaluation import Ledger
+    from nas_attn.pricing import SpacePrices
     from nas_attn.settings import Backbone
     from nas_attn.space import SearchSpace
-    from nas_attn.spacefile import SpaceFile
 
 _MEASURES = ("params", "macs", "flops")
 _Most = Annotated[int | None, typer.Option(min=1, help="Show the share of the networks that have no more.")]
@@ -61,11 +61,11 @@ def sites(
     The places of a network that was not written for attention are found by running it once: at the end of residual
     branches, before their last convolution, before the branch, after blocks and after stages.
     """
-    from nas_attn.ledger import open_ledger
+    from nas_attn.evaluation import open_ledger
     from nas_attn.settings import Backbone
 
     if network.endswith(".toml"):
-        from nas_attn.spacefile import load_space
+        from nas_attn.assembly import load_space
 
         said, _ = load_space(Path(network))
         backbone, size, classes = said.backbone, said.image, said.classes
@@ -99,8 +99,8 @@ def space(
     The cheapest, the dearest and the number of networks are exact, and so is the distribution unless it says that it is
     sampled. The last table prices the baselines: no attention anywhere, and each kind everywhere.
     """
-    from nas_attn.ledger import open_ledger
-    from nas_attn.spacefile import load_space
+    from nas_attn.assembly import load_space
+    from nas_attn.evaluation import open_ledger
 
     said, space = load_space(file)
     ledger = open_ledger(said.backbone, said.image, said.classes)
@@ -115,7 +115,7 @@ def space(
     if picture is not None:
         _draw(prices, f"What the {space.size:,} networks of {file.name} cost", f"{said.backbone.name}, {what}", picture)
     if csv is not None:
-        from nas_attn.space.files import write_whole
+        from nas_attn.space import write_whole
 
         table = ledger.table(space)
         write_whole(csv, table.to_csv().encode())
@@ -123,8 +123,8 @@ def space(
 
 
 def _draw(prices: "SpacePrices", title: str, subtitle: str, picture: Path) -> None:
+    from nas_attn.pricing.pictures import space_chart
     from nas_attn.results.pictures import write_picture
-    from nas_attn.results.space_pictures import space_chart
 
     known = {measure: prices.distribution(measure) for measure in _MEASURES}
     write_picture(space_chart(prices, known, title, subtitle), picture)
@@ -150,8 +150,7 @@ def _tell_baselines(ledger: "Ledger", space: "SearchSpace") -> None:
 
 
 def _tell_choices(file: Path, said: "SpaceFile", space: "SearchSpace") -> None:
-    from nas_attn.space.ranges import fold
-    from nas_attn.space.values import spell_value
+    from nas_attn.space import fold, spell_value
 
     kinds: dict[str, list[Any]] = {}
     for slot in space.slots:
@@ -183,9 +182,9 @@ def _tell_what_was_found(backbone: "Backbone", image: tuple[int, int, int], clas
 def _tell_prices(space: "SearchSpace", prices: "SpacePrices", what: str) -> None:
     import numpy as np
 
-    from nas_attn.results.measures import spell
-    from nas_attn.results.space_pictures import bars
-    from nas_attn.results.spaces import filled
+    from nas_attn.pricing import filled
+    from nas_attn.pricing.pictures import bars
+    from nas_attn.results import spell
 
     def row(measure: str, bare: int) -> Iterator[str]:
         known = prices.distribution(measure)

@@ -123,8 +123,8 @@ def front(
     Another network beats one if it is at least as good in every objective and better in one. The best in the first
     objective comes first; a star marks the knee, the most balanced of them.
     """
+    from nas_attn.report import trust
     from nas_attn.results import evaluations, knee, write_csv
-    from nas_attn.results.headline import trust
     from nas_attn.study import StudyFolder
 
     folder = StudyFolder.open(study)
@@ -162,9 +162,9 @@ def report(
     The page needs no network: the front as an interactive picture and as a table, what stands where in each of its
     networks, every row with its reason, settings, versions and devices.
     """
+    from nas_attn.report.write import report_study
     from nas_attn.results import table, write_csv
     from nas_attn.study import StudyFolder
-    from nas_attn.study.reporting import report_study
 
     written = list(report_study(study))
     if csv is not None:
@@ -192,7 +192,7 @@ def export(
     unchanged is replaced. Ctrl-C and SIGTERM leave what is there.
     """
     from nas_attn.launch import open_study
-    from nas_attn.results.measures import spell
+    from nas_attn.results import spell
 
     try:
         row, notes = open_study(study).export(out, pick)

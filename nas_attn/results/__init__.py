@@ -1,28 +1,43 @@
-"""What a study has found: its rows, the table of them, and the front on which no network is beaten.
-
-The figure, the page and the audit of proxies stand in `nas_attn.results.pictures`, `nas_attn.results.report` and
-`nas_attn.results.audit`; importing them takes longer.
-"""
+"""Rows of what was found, the table of them, their measures, and their Pareto front."""
 
 from .agreement import Agreement, agreement, measured_later
-from .front import DIRECTIONS, Direction, Objectives, front, hypervolume, knee
-from .rows import Evaluation, State
+from .front import DIRECTIONS, Direction, Objectives, candidates, directions, front, hypervolume, knee, losses
+from .measures import cell, head, listed, measure, spell, spell_latency, word
+from .points import Record
+from .rows import Evaluation, Slots, State
+from .seeds import across_seeds
 from .table import evaluations, read_csv, table, write_csv
+from .written import Faults, read_row
 
 __all__ = [
-    "Evaluation",
-    "State",
-    "table",
-    "evaluations",
-    "write_csv",
-    "read_csv",
+    "Agreement",
     "DIRECTIONS",
     "Direction",
+    "Evaluation",
+    "Faults",
     "Objectives",
-    "front",
-    "knee",
-    "hypervolume",
-    "Agreement",
+    "Record",
+    "Slots",
+    "State",
+    "across_seeds",
     "agreement",
+    "candidates",
+    "cell",
+    "directions",
+    "evaluations",
+    "front",
+    "head",
+    "hypervolume",
+    "knee",
+    "listed",
+    "losses",
+    "measure",
     "measured_later",
+    "read_csv",
+    "read_row",
+    "spell",
+    "spell_latency",
+    "table",
+    "word",
+    "write_csv",
 ]

@@ -5,17 +5,16 @@ from typing import Any
 
 import altair as alt
 import vl_convert
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 _SNIPPET = "window.vegaEmbed = vegaEmbed;"
 
 
-def page(template: str, **contents: Any) -> bytes:
-    """The page that a template of this folder makes of these contents, each of which is escaped."""
-    pages = Environment(
-        loader=PackageLoader("nas_attn.results", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
+def page(template: str, room: str = __package__, **contents: Any) -> bytes:
+    """The page that a template of a room makes of these contents, each of which is escaped."""
+    folders = ChoiceLoader([PackageLoader(name, ".") for name in dict.fromkeys((room, __package__))])
+    pages = Environment(loader=folders, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     pages.policies["json.dumps_kwargs"] = {}  # what a tooltip tells keeps its order
     pages.globals["program"] = _program
     return pages.get_template(template).render(contents).encode()

@@ -9,8 +9,7 @@ import altair as alt
 import pandas as pd
 import vl_convert
 
-from nas_attn.space import InputError, allowed
-from nas_attn.space.files import write_whole
+from nas_attn.space import InputError, allowed, write_whole
 
 from .front import Objectives, candidates, directions, front, losses
 from .measures import listed, measure, word

@@ -10,8 +10,7 @@ from typing import Any, get_args, get_type_hints
 
 import pandas as pd
 
-from nas_attn.space import InputError, allowed, quoted
-from nas_attn.space.files import write_whole
+from nas_attn.space import InputError, allowed, quoted, write_whole
 
 from .rows import Evaluation
 from .written import Faults, read_row

@@ -8,8 +8,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from nas_attn.space import InputError, allowed, quoted
-from nas_attn.space.secrets import without_passwords
+from nas_attn.space import InputError, allowed, quoted, without_passwords
 
 from .document import Document, KeyPath
 

@@ -2,9 +2,12 @@
 
 from .architecture import NONE, POSITIONS, Architecture, Attention, Placement, Site
 from .errors import InputError, allowed, quoted
+from .files import make_folder, write_whole
+from .ranges import fold
 from .searchspace import Choice, Choose, Kind, SearchSpace, Slot
+from .secrets import without_password, without_passwords, without_secrets
 from .text import parse
-from .values import Value
+from .values import Value, is_kind, is_word, spell_value
 
 __all__ = [
     "NONE",
@@ -23,4 +26,13 @@ __all__ = [
     "allowed",
     "parse",
     "quoted",
+    "fold",
+    "is_kind",
+    "is_word",
+    "make_folder",
+    "spell_value",
+    "without_password",
+    "without_passwords",
+    "without_secrets",
+    "write_whole",
 ]

@@ -1,60 +1,46 @@
-"""The search itself: what is asked next, what is written down, and how it goes on after a stop."""
+"""A study's folder and its storage: what was asked, the rows, and who may write them."""
 
+from .budget import over_budget
 from .folder import StudyFolder
 from .interrupts import terminable
-from .known_cost import KnownCostSampler
 from .lease import OnWaiting
-from .promotion import Lead, lead, promoted
 from .record import (
+    ARCHITECTURE,
     RIVALS,
     check_images,
     read_facts,
+    read_objectives,
     read_prediction,
     read_rows,
     read_slots,
     write_asked,
     write_prediction,
+    write_row,
+    write_rows,
 )
-from .rivals import read_held, train_rivals, write_held
-from .samplers import SAMPLERS
-from .screen import OnProgress, Score, screen
-from .search import Evaluator, Following, OnRow, Search
 from .storage import OptunaStudy, begin_study, find_study, hold, storage_faults_told, storage_url
-from .tables import Table, load_table
 
 __all__ = [
-    "RIVALS",
-    "SAMPLERS",
-    "KnownCostSampler",
-    "Evaluator",
-    "Following",
-    "Lead",
-    "OnProgress",
-    "OnRow",
+    "ARCHITECTURE",
     "OnWaiting",
     "OptunaStudy",
-    "Score",
-    "Search",
+    "RIVALS",
     "StudyFolder",
-    "Table",
     "begin_study",
     "check_images",
     "find_study",
     "hold",
-    "lead",
-    "load_table",
-    "promoted",
+    "over_budget",
     "read_facts",
-    "read_held",
+    "read_objectives",
     "read_prediction",
     "read_rows",
     "read_slots",
-    "screen",
     "storage_faults_told",
     "storage_url",
     "terminable",
-    "train_rivals",
     "write_asked",
-    "write_held",
     "write_prediction",
+    "write_row",
+    "write_rows",
 ]

@@ -6,13 +6,11 @@ from pathlib import Path
 import optuna
 import pandas as pd
 
-from nas_attn.results import Evaluation, front, knee, measured_later, table
-from nas_attn.results.seeds import across_seeds
-from nas_attn.settings import StudyFile, read_study_file
-from nas_attn.settings.chain import FINAL
+from nas_attn.results import Evaluation, across_seeds, front, knee, measured_later, table
+from nas_attn.settings import FINAL, StudyFile, read_study_file
 from nas_attn.space import InputError, allowed
 
-from .affordable import over_budget
+from .budget import over_budget
 from .record import RIVALS, is_begun, read_prediction, read_rows
 from .storage import find_study
 

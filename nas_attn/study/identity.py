@@ -6,8 +6,7 @@ from pathlib import Path
 
 import optuna
 
-from nas_attn.space import InputError
-from nas_attn.space.files import write_whole
+from nas_attn.space import InputError, write_whole
 
 from .lease import machine
 

@@ -14,11 +14,9 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FrozenTrial
 from pydantic import TypeAdapter, ValidationError
 
-from nas_attn.results import Agreement, Evaluation
-from nas_attn.results.written import Faults, read_row
+from nas_attn.results import Agreement, Evaluation, Faults, read_row
 from nas_attn.settings import Fingerprint, ImageFacts, Objective, meaning
-from nas_attn.space import Architecture, InputError, SearchSpace, parse, quoted
-from nas_attn.space.secrets import without_passwords
+from nas_attn.space import Architecture, InputError, SearchSpace, parse, quoted, without_passwords
 
 from .fingerprints import told_changes
 

@@ -12,8 +12,7 @@ from optuna.study import StudyDirection
 from sqlalchemy.exc import SQLAlchemyError
 
 from nas_attn.results import DIRECTIONS
-from nas_attn.space import InputError
-from nas_attn.space.secrets import without_password, without_passwords
+from nas_attn.space import InputError, without_password, without_passwords
 
 from .identity import new_study_id, refuse_copy, settle, study_id
 from .lease import OnWaiting, leased

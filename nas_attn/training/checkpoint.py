@@ -14,12 +14,11 @@ import torch
 from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 from torch import Tensor, nn
 
+from nas_attn.data import ImageData
 from nas_attn.settings import Recipe
-from nas_attn.space import InputError
-from nas_attn.space.files import write_whole
+from nas_attn.space import InputError, write_whole
 
 from .failure import callers_own
-from .images import ImageData
 from .trainer import Trainer, deciding
 
 OnEpoch = Callable[[int, int], None]

@@ -10,12 +10,11 @@ import torch.nn.functional as F
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
+from nas_attn.data import Batch, ImageData, batches_in_order, training_batches
 from nas_attn.settings import Recipe
 
-from .batches import Batch, batches_in_order, training_batches
 from .device import seed_chance
 from .failure import Diverged, Read
-from .images import ImageData
 from .judging import Judgement, Mean, Normalise
 from .optimisation import make_optimizer
 

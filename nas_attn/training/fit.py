@@ -11,17 +11,14 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
+from nas_attn.data import ImageData, LoaderPart, Part, batches_in_order, quiet
 from nas_attn.settings import Recipe
 
-from .batches import batches_in_order
 from .checkpoint import EpochEnd, OnEpoch, WholeFiles, identity, kept
 from .classifier import Classifier, Variants
 from .device import own_chance, own_process_group, own_switches
 from .failure import Read, interrupts_told, memory_faults_told
-from .images import ImageData, Part
 from .judging import Judgement, Normalise
-from .loader import LoaderPart
-from .quiet import quiet
 from .trainer import make_trainer, run_ended, training_device
 
 

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassAccuracy
 
-from .images import ImageData
+from nas_attn.data import ImageData
 
 
 class Normalise(nn.Module):

@@ -15,11 +15,10 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from .batches import Batch, PartBatches, batches_in_order
+from nas_attn.data import Batch, ImageData, LoaderPart, Part, PartBatches, batches_in_order
+
 from .failure import Read, memory_faults_told
-from .images import ImageData, Part
 from .judging import Normalise
-from .loader import LoaderPart
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,11 @@ from pytorch_lightning.callbacks import BatchSizeFinder, GradientAccumulationSch
 from pytorch_lightning.plugins.precision import Precision
 from pytorch_lightning.strategies.launchers.multiprocessing import _MultiProcessingLauncher
 
+from nas_attn.data import Unheard, quiet
 from nas_attn.settings import is_named_object, named_object
 from nas_attn.space import InputError, allowed
 
 from .device import own_switches
-from .quiet import Unheard, quiet
 
 Trainer = Mapping[str, Any]
 """Names that Lightning's `Trainer` takes, and their values; classes as `package.module:Class`, or as a table with a

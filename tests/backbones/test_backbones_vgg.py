@@ -6,7 +6,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from nas_attn.backbones import VGG, sites
-from nas_attn.ledger import open_ledger
+from nas_attn.evaluation import open_ledger
 from nas_attn.space import InputError, Site
 
 # Simonyan and Zisserman, 2014, table 1: the convolutions of each of the five stages

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from nas_attn.assembly import load_space
 from nas_attn.settings import read_document, read_study_file
 from nas_attn.space import InputError
-from nas_attn.spacefile import load_space
 
 KINDS = '\nbackbone = "resnet8"\n[kinds.se]\nreduction = 4\n'
 HUGE = 2**63 - 1

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from nas_attn.assembly import load_space
 from nas_attn.space import Kind, SearchSpace, Site, Slot
-from nas_attn.spacefile import load_space
 
 FILES = sorted(Path(__file__).parents[2].joinpath("search_spaces").glob("*.toml"))
 SPACES = {path.stem: load_space(path)[1] for path in FILES}

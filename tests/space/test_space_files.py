@@ -5,8 +5,7 @@ import sys
 
 import pytest
 
-from nas_attn.space import InputError
-from nas_attn.space.files import make_folder
+from nas_attn.space import InputError, make_folder
 
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path):

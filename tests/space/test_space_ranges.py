@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nas_attn.space.ranges import fold, natural, unfold
+from nas_attn.space import fold
+from nas_attn.space.ranges import natural, unfold
 
 NAMES = st.text("ab.019" + string.digits, max_size=6)
 COUNTED = st.builds(

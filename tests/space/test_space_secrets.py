@@ -1,6 +1,6 @@
 import pytest
 
-from nas_attn.space.secrets import without_password, without_passwords, without_secrets
+from nas_attn.space import without_password, without_passwords, without_secrets
 
 URLS = [
     "postgresql://u:SECRET@h/db",

@@ -3,8 +3,7 @@ import random
 import pytest
 from space_cases import ALL, MADE_UP
 
-from nas_attn.space import InputError, parse
-from nas_attn.space.spanned import spanned
+from nas_attn.space import InputError, parse, spanned
 
 SMALL = {name: space for name, space in ALL.items() if space.size <= 5000}
 

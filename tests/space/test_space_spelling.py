@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nas_attn.space import Architecture, Attention, InputError, Placement, parse
-from nas_attn.space.values import is_word, read_value, spell_value
+from nas_attn.space import Architecture, Attention, InputError, Placement, is_word, parse, spell_value
+from nas_attn.space.values import read_value
 
 WORDS = st.text(string.ascii_letters + string.digits + "_", min_size=1, max_size=8).filter(is_word)
 NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False)

@@ -13,12 +13,11 @@ from fakes import FakeEvaluator, search
 from made_up import evaluation
 
 from nas_attn import cli, load_table
-from nas_attn.cost.readings import Readings
+from nas_attn.cost import Readings
+from nas_attn.report import write as reporting
 from nas_attn.results import read_csv, table, write_csv, written
-from nas_attn.space import InputError, parse
-from nas_attn.space.files import write_whole
-from nas_attn.study import StudyFolder, find_study, read_rows, reporting
-from nas_attn.study.record import read_objectives
+from nas_attn.space import InputError, parse, write_whole
+from nas_attn.study import StudyFolder, find_study, read_objectives, read_rows
 
 TOLD = [
     ("accuracy", 7.5, "accuracy: found 7.5; allowed: a number from 0 to 1"),

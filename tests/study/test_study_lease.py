@@ -11,8 +11,9 @@ import optuna
 import pytest
 from fakes import FACTS, FakeEvaluator, begun, search, space, study_file
 
+from nas_attn.search import Search, screen
 from nas_attn.space import InputError
-from nas_attn.study import Search, StudyFolder, begin_study, find_study, hold, lease, read_rows, screen, write_asked
+from nas_attn.study import StudyFolder, begin_study, find_study, hold, lease, read_rows, write_asked
 
 HOLDING = [sys.executable, str(Path(__file__).parent / "holding.py")]
 STUDY = 'space = "space.toml"\n[search]\nstorage = "{url}"\n'

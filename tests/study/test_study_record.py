@@ -6,6 +6,7 @@ import optuna
 import pytest
 from fakes import FACTS, FakeEvaluator, search, space, study_file
 
+from nas_attn.report import write as reporting
 from nas_attn.results import Agreement
 from nas_attn.space import Architecture, InputError
 from nas_attn.study import (
@@ -16,7 +17,6 @@ from nas_attn.study import (
     read_prediction,
     read_rows,
     read_slots,
-    reporting,
     storage_faults_told,
     storage_url,
     write_asked,

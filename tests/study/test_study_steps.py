@@ -4,8 +4,9 @@ import optuna
 import pytest
 from fakes import FACTS, FakeEvaluator, begun, search, space, study_file
 
+from nas_attn.search import Search, screen
 from nas_attn.space import InputError
-from nas_attn.study import Search, StudyFolder, begin_study, find_study, screen, write_asked
+from nas_attn.study import StudyFolder, begin_study, find_study, write_asked
 
 CHAIN = study_file(chain=[{"proxy": "inherit", "seeds": 2, "networks": 6}, "final"])
 

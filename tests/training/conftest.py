@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import nn
 
+from nas_attn.data import load_data
 from nas_attn.settings import Digits
-from nas_attn.training import load_data
 
 
 @pytest.fixture(scope="session")

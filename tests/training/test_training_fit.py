@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from nas_attn.data import Part, training_batches
 from nas_attn.settings import Recipe
-from nas_attn.training import Classifier, Part, TrainingFailed, score, train, training_device
-from nas_attn.training.batches import training_batches
+from nas_attn.training import Classifier, TrainingFailed, score, train, training_device
 from nas_attn.training.failure import memory_faults_told
 
 ON_CPU = training_device().type == "cpu"

@@ -5,8 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from nas_attn.training import recalibration
-from nas_attn.training.judging import Normalise
+from nas_attn.training import Normalise, recalibration
 from nas_attn.training.recalibration import _drawn
 
 CPU = torch.device("cpu")

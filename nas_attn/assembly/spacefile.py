@@ -1,0 +1,254 @@
+"""Joint of settings, attentions and backbones: a search-space file becomes a `SearchSpace`."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import torch
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, create_model, field_validator
+from pydantic.types import Strict
+from torch import nn
+
+from nas_attn.attention import ATTENTIONS, STARTS, allowed_positions, attention_class, check_attention, keyword_options
+from nas_attn.backbones import network, sites
+from nas_attn.settings import Backbone, Document, Settings, check, is_named_object, read_document
+from nas_attn.space import POSITIONS, InputError, Kind, SearchSpace, Site, Slot, Value, allowed
+
+from .offers import offer
+
+T = TypeVar("T")
+
+_Pixels = Annotated[int, Field(ge=1, le=65_536, strict=True)]
+
+_ANY_CHANNELS = 3840  # divisible by much: only options that are faulty at any width are faulty here
+
+
+def _listed(value: object) -> object:
+    return value if isinstance(value, list) else [value]
+
+
+def _differ(values: tuple[T, ...]) -> tuple[T, ...]:
+    if len(set(map(str, values))) < len(values):
+        raise ValueError(f"found {', '.join(map(str, values))}; each value may stand there once")
+    return values
+
+
+_ONE_OR_MORE = (BeforeValidator(_listed), Field(min_length=1), AfterValidator(_differ))
+
+Positions = Annotated[tuple[Literal[POSITIONS], ...], *_ONE_OR_MORE]  # type: ignore[valid-type]
+Starts = Annotated[tuple[Literal[STARTS], ...], *_ONE_OR_MORE]  # type: ignore[valid-type]
+
+
+def _known_slots(names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+    known = (info.context or {}).get("slots")
+    for name in names:
+        if known is not None and name not in known:
+            raise ValueError(f"found {name!r}; {allowed(name, known)}")
+    return names
+
+
+Slots = Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_differ), AfterValidator(_known_slots)]
+
+
+class _KindTable(Settings):
+    position: Positions | None = None
+    start: Starts | None = None
+    slots: Slots | None = None
+
+
+def _kind_table(kind: str, attention: type[nn.Module]) -> Any:
+    """The table of a kind: each keyword option of its class takes a value or a list of values."""
+
+    def accepted(option: str) -> AfterValidator:
+        def build(value: Value) -> Value:
+            try:
+                with torch.device("meta"):
+                    attention(_ANY_CHANNELS, **{option: value})
+            except (ValueError, RuntimeError, TypeError, OverflowError, MemoryError) as error:
+                reason = next(iter(str(error).removeprefix(f"{option}: ").splitlines()), type(error).__name__)
+                raise ValueError(reason if isinstance(error, ValueError) else f"found {value!r}; {reason}") from None
+            return value
+
+        return AfterValidator(build)
+
+    position: Any = Literal[allowed_positions(attention)]
+    fields: dict[str, Any] = {"position": (Annotated[tuple[position, ...], *_ONE_OR_MORE] | None, None)}
+    for option in keyword_options(attention):
+        value: Any = Annotated[option.annotation, Strict(), accepted(option.name)]
+        fields[option.name] = (Annotated[tuple[value, ...], *_ONE_OR_MORE] | None, None)
+    return create_model(f"{kind} table", __base__=_KindTable, **fields)
+
+
+def _own_table(kind: str) -> Any:
+    """The table of a user's own attention; where that has a fault, any table has it."""
+    try:
+        check_attention(kind)
+        return _kind_table(kind, attention_class(kind))
+    except InputError as error:
+        message = str(error).removeprefix(f"{kind}: ")
+
+        def refuse(_: object) -> None:
+            raise ValueError(message)
+
+        return Annotated[Any, BeforeValidator(refuse)]
+
+
+_TABLES = {kind: _kind_table(kind, attention) for kind, attention in ATTENTIONS.items()}
+
+
+class SpaceFile(Settings):
+    """What a search-space file says."""
+
+    image: tuple[_Pixels, _Pixels, _Pixels] = (3, 32, 32)
+    """Channels, height and width for which `nas-attn space` shows prices; a study takes them from its data."""
+    classes: int = Field(10, ge=2, le=1_000_000, strict=True)
+    """Classes for which `nas-attn space` shows prices; a study takes them from its data."""
+    backbone: Backbone
+    """Which network gets attention: a name, or a table with its arguments and weights."""
+    per: Literal["stage", "block"] = Field("stage", validate_default=True)
+    """Whether all blocks of a stage get the same attention, or each block its own."""
+    slots: Slots | None = None
+    """The stages or blocks that may be filled; without it all of them."""
+    position: Positions | None = None
+    """Where in a block, as `POSITIONS` tells; without it, where the paper of a kind has it, or else the first place
+    that the kind allows and the network has. A kind may say otherwise for itself."""
+    start: Starts = ("paper",)
+    """How attentions start: as the `paper` says, or as the `identity`. A kind may say otherwise for itself."""
+    kinds: Any
+    """The kinds to choose from, each a table of its options with the values to try, the preferred one first."""
+
+    @field_validator("backbone")
+    @classmethod
+    def _find_sites(cls, backbone: Backbone, info: ValidationInfo) -> Backbone:
+        image, classes = info.data.get("image", (3, 32, 32)), info.data.get("classes", 10)
+        make = network(backbone)
+        try:
+            found = sites(lambda insert: make(in_channels=image[0], classes=classes, insert=insert))
+        except (RuntimeError, OverflowError, MemoryError) as error:
+            reason = next(iter(str(error).splitlines()), type(error).__name__)
+            raise ValueError(f"{backbone.name} cannot be built so: {reason}") from None
+        if info.context is not None:
+            info.context["sites"] = found
+        return backbone
+
+    @field_validator("per")
+    @classmethod
+    def _tell_slots(cls, per: Literal["stage", "block"], info: ValidationInfo) -> Literal["stage", "block"]:
+        if info.context is not None and "sites" in info.context:
+            info.context["slots"] = tuple(_by_slot(info.context["sites"], per))
+        return per
+
+    @field_validator("slots")
+    @classmethod
+    def _narrow_slots(cls, slots: Slots | None, info: ValidationInfo) -> Slots | None:
+        """A kind may only ask for what the file leaves it."""
+        if info.context is not None and slots is not None:
+            info.context["slots"] = slots
+        return slots
+
+    @field_validator("kinds")
+    @classmethod
+    def _some_kind(cls, kinds: Settings) -> Settings:
+        if not any(table is not None for _, table in kinds):
+            raise ValueError(f"is empty, so there is nothing to choose; {allowed('', ATTENTIONS)}")
+        return kinds
+
+
+def load_space(path: Path | str, *, start: str | None = None) -> tuple[SpaceFile, SearchSpace]:
+    """Read a search-space file: what it says, and the space that follows from it.
+
+    With `start`, all attentions start so, whatever the file says.
+
+    Raises `InputError` with every fault of the file.
+    """
+    document = read_document(Path(path))
+    context: dict[str, Any] = {}
+    named = document.data.get("kinds")
+    own = filter(is_named_object, named) if isinstance(named, Mapping) else ()
+    file = check(_model(tuple(own)), document, context)
+    file = file.model_copy(update={"backbone": _with_weights(file.backbone, document)})
+    if start is not None:
+        file = _all_starting(start, file)
+    slots = _by_slot(context["sites"], file.per)
+    kinds = {name: dict(_offers(name, table, slots, file, document)) for name, table in file.kinds if table is not None}
+    offered = (
+        Slot(slot, places, tuple(kinds[name][slot] for name in kinds if slot in kinds[name]))
+        for slot, places in slots.items()
+    )
+    return file, SearchSpace(tuple(slot for slot in offered if slot.kinds))
+
+
+def _all_starting(start: str, file: SpaceFile) -> SpaceFile:
+    """The file as if it said `start` once for all kinds."""
+    tables = {name: table and table.model_copy(update={"start": None}) for name, table in file.kinds}
+    return file.model_copy(update={"start": (start,), "kinds": file.kinds.model_copy(update=tables)})
+
+
+@cache
+def _model(own: tuple[str, ...]) -> type[SpaceFile]:
+    """The model of a file in which these attentions of the user's own are kinds beside the built-in ones."""
+    tables = {**_TABLES, **{kind: _own_table(kind) for kind in own}}
+    fields: dict[str, Any] = {kind: (table | None, None) for kind, table in tables.items()}
+    kinds: Any = create_model("kinds", __base__=Settings, **fields)
+    return create_model("SpaceFile", __base__=SpaceFile, kinds=(kinds, ...))
+
+
+def _with_weights(backbone: Backbone, document: Document) -> Backbone:
+    """The backbone with the path of its weights, which is relative to the file."""
+    if backbone.weights in (None, "pretrained"):
+        return backbone
+    path = document.path.parent / backbone.weights
+    if not path.is_file():
+        line = document.line(("backbone", "weights"))
+        raise InputError(
+            f"{document.path}:{line}: backbone.weights: there is no file {path}; allowed: a file, or 'pretrained'"
+        )
+    return backbone.model_copy(update={"weights": str(path)})
+
+
+def _by_slot(found: Iterable[Site], per: Literal["stage", "block"]) -> dict[str, tuple[Site, ...]]:
+    slots: dict[str, tuple[Site, ...]] = {}
+    for site in found:
+        name = site.stage if per == "stage" else site.block
+        slots[name] = (*slots.get(name, ()), site)
+    return slots
+
+
+def _offers(
+    name: str, table: _KindTable, slots: Mapping[str, Sequence[Site]], file: SpaceFile, document: Document
+) -> Iterable[tuple[str, Kind]]:
+    """The slots in which a kind may stand, each with what it may be there."""
+    options = {
+        option: getattr(table, option)
+        for option in type(table).model_fields
+        if option not in _KindTable.model_fields and getattr(table, option) is not None
+    }
+    place = f"{document.path}:{document.line(('kinds', name))}: kinds.{name}"
+    offered = 0
+    for slot in table.slots or file.slots or slots:
+        try:
+            positions = _positions(name, table, file, slots[slot])
+            if positions:
+                offered += 1
+                yield slot, offer(name, options, table.start or file.start, positions, slots[slot])
+        except InputError as error:
+            raise InputError(f"{place}: {error}") from None
+    if not offered:
+        here = sorted({site.position for places in slots.values() for site in places}, key=POSITIONS.index)
+        wanted = ", ".join(table.position or file.position or allowed_positions(attention_class(name)))
+        raise InputError(f"{place}: {file.backbone.name} has no such place there: {wanted}; it has {', '.join(here)}")
+
+
+def _positions(name: str, table: _KindTable, file: SpaceFile, places: Iterable[Site]) -> tuple[str, ...]:
+    """Where a kind may stand in this slot: as its table says, else the file; else in the first place that it allows."""
+    here = {site.position for site in places}
+    possible = allowed_positions(attention_class(name))
+    if wanted := table.position:
+        return tuple(position for position in wanted if position in here)
+    if wanted := file.position:
+        sensible = tuple(position for position in wanted if position in possible)
+        if not sensible:
+            raise InputError(f"may stand at {', '.join(possible)}, and the file's position is {', '.join(wanted)}")
+        return tuple(position for position in sensible if position in here)
+    return tuple(position for position in possible if position in here)[:1]

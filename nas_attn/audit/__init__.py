@@ -1,0 +1,18 @@
+"""What the proxies of a study are worth, compared with full training.
+
+`run` trains, and needs torch; the rest reads what was found.
+"""
+
+from .ranking import Audit
+from .rankings import audited, read_rankings
+from .table import told_table, write_frame
+from .words import sentences
+
+__all__ = [
+    "Audit",
+    "audited",
+    "read_rankings",
+    "sentences",
+    "told_table",
+    "write_frame",
+]

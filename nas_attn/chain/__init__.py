@@ -1,0 +1,11 @@
+"""The steps of a study, in turn."""
+
+from .run import run_chain
+from .steps import Chain, Watch, open_space
+
+__all__ = [
+    "Chain",
+    "Watch",
+    "open_space",
+    "run_chain",
+]

@@ -1,0 +1,260 @@
+"""Joint of study, evaluation and pretraining: what each step of a study's chain looks at, and how."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+
+import numpy as np
+
+from nas_attn.assembly import load_space
+from nas_attn.backbones import scaled
+from nas_attn.cost import Readings
+from nas_attn.data import ImageData, fingerprint, load_data, reduced
+from nas_attn.evaluation import (
+    Costs,
+    Evaluator,
+    Kept,
+    Ledger,
+    Nursery,
+    OnEpoch,
+    OnPretrained,
+    OnTimed,
+    Predictor,
+    Supernet,
+    Timing,
+    Treatment,
+    Workers,
+    asked_by,
+    open_ledger,
+    predictor,
+    screened,
+    screened_row,
+    timing_device,
+)
+from nas_attn.pricing import filled
+from nas_attn.results import Evaluation, agreement
+from nas_attn.search import Following, Lead, OnRow, Search, screen
+from nas_attn.settings import FINAL, Backbone, Step
+from nas_attn.space import Architecture, InputError, SearchSpace
+from nas_attn.study import OnWaiting, OptunaStudy, StudyFolder, begin_study, find_study, write_asked, write_prediction
+from nas_attn.training import TrainingFailed, check_trainer, training_device
+
+_DRAWN_FOR_ONE = 10  # networks, so that some fit the budget
+_JUDGED_AT_ONCE = 512  # images, in screening
+
+Chosen = Sequence[Architecture] | Lead | None
+"""What a step looks at: these, what a sampler chooses with a lead from the step before, or what the step finds."""
+OnStep = Callable[[Step], None]
+"""Called with a step before it begins."""
+OnScreened = Callable[[int, int], None]
+"""Called with the networks that are screened, and those that will be."""
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Who is told what happens."""
+
+    on_step: OnStep = lambda _step: None
+    on_row: OnRow = lambda _row, _trained: None
+    on_epoch: OnEpoch = lambda _row, _done, _epochs: None
+    on_timed: OnTimed = lambda _done, _total: None
+    on_screened: OnScreened = lambda _done, _total: None
+    on_pretrained: OnPretrained = lambda _what, _done, _epochs: None
+    on_waiting: OnWaiting = lambda _told: None
+
+
+@dataclass(frozen=True)
+class Chain:
+    """The steps of one study, on the images and the device that it names."""
+
+    folder: StudyFolder
+    backbone: Backbone
+    space: SearchSpace
+    data: ImageData
+    timing: Timing
+    jobs: int = 1
+    watch: Watch = field(default_factory=Watch)
+    check_hold: Callable[[], None] = lambda: None
+    """Called before a row is written; raises `InputError` where the study is another process's meanwhile."""
+    _supernets: dict[int, tuple[Supernet, Kept]] = field(default_factory=dict, init=False, repr=False)
+
+    @classmethod
+    def open(cls, folder: StudyFolder, jobs: int = 1, watch: Watch | None = None) -> "Chain":
+        """Read the space and the images of a study; raises `InputError` where either has faults."""
+        check_trainer(folder.file.trainer)
+        backbone, space = open_space(folder)
+        data = load_data(folder.file.data, folder.path, training_device(folder.file.trainer))
+        target = folder.file.latency
+        readings = Readings(folder.path / "latency.jsonl")
+        timing = Timing(backbone, data.image, data.classes, target, timing_device(target), readings)
+        return cls(folder, backbone, space, data, timing, jobs, watch or Watch())
+
+    def look(self, step: Step, chosen: Chosen = None, following: Following | None = None) -> str:
+        """Take one step, on these architectures, or on those that it finds, with a lead or without.
+
+        Jobs for which it has nothing left go to what is `following`. Raises as `Search.run` does.
+        """
+        if step.proxy != "supernet":
+            with self.search(step, chosen) as search:
+                return search.run(following=following)
+        self.watch.on_step(step)
+        given = self.pool(step.networks or 1) if chosen is None or isinstance(chosen, Lead) else chosen
+        return self._screen(self.study(step), step, given)
+
+    @contextmanager
+    def search(self, step: Step, chosen: Chosen = None) -> Iterator[Search]:
+        """The search of a step that trains, with what trains for it."""
+        self.watch.on_step(step)
+        study, treatment = self.study(step), self.treatment(step)
+        given, led = (None, chosen) if isinstance(chosen, Lead) else (chosen, None)
+        with Workers(treatment, self.jobs) if self.jobs > 1 else nullcontext() as workers:
+            learnt = self._predictor if self.folder.file.latency.source == "predicted" else None
+            if learnt is not None:
+                write_prediction(study, agreement(learnt.prediction.left_out_ms, learnt.prediction.latencies_ms))
+            evaluator = Evaluator(Costs(self.timing, learnt), treatment, workers, self.watch.on_epoch)
+            on_row, check_hold = self.watch.on_row, self.check_hold
+            yield Search(study, self.space, self.folder.file, step, evaluator, on_row, given, led, check_hold)
+
+    def pool(self, networks: int) -> list[Architecture]:
+        """So many architectures that fit the budget, all where there are no more, and the baselines first.
+
+        Latency, which is not known exactly, leaves none out.
+        """
+        prices, seed = self.ledger.space_prices(self.space), self.folder.file.seed
+        if prices.networks <= _DRAWN_FOR_ONE * networks:
+            answers = prices.listed()
+            if prices.networks > networks:
+                np.random.default_rng(seed).shuffle(answers)
+        else:
+            answers = prices.drawn(_DRAWN_FOR_ONE * networks, seed)
+        totals = prices.totals(answers)
+        fits = np.all([totals[measure] <= limit for measure, limit in self._limits.items()], axis=0)
+        answers = answers[np.broadcast_to(fits, len(answers))][:networks]
+        found = dict.fromkeys((*filter(self._fits, self.space.baselines()), *filled(self.space, answers)))
+        return [*found][:networks]
+
+    @property
+    def ledger(self) -> Ledger:
+        """What every architecture costs."""
+        return open_ledger(self.backbone, self.data.image, self.data.classes)
+
+    def treatment(self, step: Step) -> Treatment:
+        """How networks are trained in a step; what has to be trained first for that is."""
+        file = self.folder.file
+        treatment = Treatment(
+            backbone=scaled(self.backbone, step.width),
+            data=reduced(self.data, step.data_share, step.resolution),
+            recipe=step.recipe(file.recipe),
+            start="scratch",
+            trainer=file.trainer,
+            keeps=self.folder.path / "weights" if step.name == FINAL else None,
+        )
+        if step.proxy == "scratch":
+            return treatment
+        if step.weights == "supernet":
+            return replace(treatment, start="inherit", inherited=self._supernet(file.seed)[0].weights_of)
+        trained = self.backbone.model_copy(update={"weights": str(self._base.path)})
+        return replace(treatment, start="inherit", backbone=trained)
+
+    def shared_seconds(self, step: Step) -> float:
+        """What was trained once for a step took, for all of its networks together."""
+        if step.proxy == "scratch":
+            return 0.0
+        if step.proxy == "inherit" and step.weights == "base":
+            return self._base.seconds
+        seeds = step.seeds if step.proxy == "supernet" else 1
+        return sum(self._supernet(self.folder.file.seed + number)[1].seconds for number in range(seeds))
+
+    @cached_property
+    def _base(self) -> Kept:
+        """The trained plain backbone."""
+        with _told("the plain backbone cannot be trained"):
+            return self._nursery.base(self.folder.file.base_recipe)
+
+    def _supernet(self, seed: int) -> tuple[Supernet, Kept]:
+        """The trained network that holds every answer."""
+        if seed not in self._supernets:
+            step, recipe = self.folder.file.steps[0], self.folder.file.base_recipe
+            prices = self.ledger.space_prices(self.space)
+            dearest = filled(self.space, np.array([prices.extreme("macs", dearest=True)]))
+            sandwich = list(filter(self._fits, (Architecture(), *dearest))) if step.sandwich else []
+            nursery = replace(self._nursery, seed=seed)
+            with _told("the supernet cannot be trained"):
+                trained = nursery.supernet(self.space, step.recipe(recipe), self._fits, self._limits, sandwich)
+            self._supernets[seed] = trained
+        return self._supernets[seed]
+
+    @property
+    def _nursery(self) -> Nursery:
+        """Where what all networks share is trained and kept."""
+        file, folder = self.folder.file, self.folder.path / "trained"
+        return Nursery(folder, self.backbone, self.data, file.trainer, file.seed, self.watch.on_pretrained)
+
+    @cached_property
+    def _predictor(self) -> Predictor:
+        return predictor(self.timing, self.space, self.watch.on_timed)
+
+    def _screen(self, study: OptunaStudy, step: Step, architectures: Sequence[Architecture]) -> str:
+        file = self.folder.file
+        timed = "latency_ms" in file.objectives or file.budget.max_latency_ms is not None
+        costs = Costs(self.timing, self._predictor if timed else None)
+        for seed in range(file.seed, file.seed + step.seeds):
+            score = partial(self._screened, step, costs, seed)
+            with _told("networks cannot be screened"):
+                screen(study, step, seed, architectures, score, self.watch.on_screened, self.check_hold)
+        return f"{len(architectures)} networks are screened"
+
+    def _screened(
+        self, step: Step, costs: Costs, seed: int, architectures: Sequence[Architecture]
+    ) -> Iterator[Evaluation]:
+        judged = screened(
+            self._supernet(seed)[0],
+            self.data,
+            architectures,
+            calibration=step.calibration,
+            batch_size=_JUDGED_AT_ONCE,
+            seed=seed,
+            device=training_device(self.folder.file.trainer),
+        )
+        began = time.perf_counter()
+        for architecture, found in zip(architectures, judged, strict=True):
+            row = costs.predict(costs.count(architecture))
+            seconds, began = time.perf_counter() - began, time.perf_counter()
+            yield replace(screened_row(row, found), train_seconds=seconds)
+
+    def study(self, step: Step) -> OptunaStudy:
+        """The Optuna study of a step, which goes on only where it asks what it did."""
+        path, file = self.folder.path, self.folder.file
+        study = find_study(path, file.search.storage, step.name)
+        study = study or begin_study(path, file.search.storage, file.objectives, step.name)
+        asked = asked_by(file, step, self.backbone, self.timing.device)
+        write_asked(study, asked, self.space, self.data.facts, fingerprint(self.data))
+        return study
+
+    @property
+    def _limits(self) -> dict[str, float]:
+        """What the budget says of measures that are known exactly."""
+        limits = self.folder.file.budget.limits
+        return {measure: limit for measure, limit in limits.items() if measure != "latency_ms"}
+
+    def _fits(self, architecture: Architecture) -> bool:
+        cost = self.ledger.price(architecture)
+        return all(getattr(cost, measure) <= limit for measure, limit in self._limits.items())
+
+
+def open_space(folder: StudyFolder) -> tuple[Backbone, SearchSpace]:
+    """The backbone and the space of a study; attentions start as the identity where the winner will inherit."""
+    start = "identity" if folder.file.final == "inherit" else None
+    spacefile, space = load_space(folder.path / folder.file.space, start=start)
+    return spacefile.backbone, space
+
+
+@contextmanager
+def _told(what: str) -> Iterator[None]:
+    """Say what it is that could not be done."""
+    try:
+        yield
+    except TrainingFailed as failure:
+        raise InputError(f"{what}: {failure}") from failure

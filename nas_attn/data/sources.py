@@ -1,0 +1,125 @@
+"""From what a study says about its data to the images themselves."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.datasets import load_digits
+
+from nas_attn.settings import DataModule, DataSource, Digits, ImageFolder, Parquet, Planted, Torchvision
+from nas_attn.space import InputError
+
+from .data_module import open_module
+from .folder import open_folder
+from .gallery import Gallery, Rows
+from .images import ImageData, Part, spread
+from .layout import find_parts
+from .parquet import open_parquet
+from .pixels import size
+from .planted import planted
+from .split import split
+from .torchvision_sets import open_published
+
+_LOG = logging.getLogger(__name__)
+_Held = Digits | Planted | ImageFolder | Parquet | Torchvision
+
+
+def load_data(source: DataSource, folder: Path, device: torch.device | None = None) -> ImageData:
+    """Read the images that a study names, and divide them; paths are relative to `folder`.
+
+    A user's module is set up for `device`, without one for the CPU.
+
+    The parts depend on the images, the shares and `split_seed` alone. Where validation or test images stand apart, all
+    of them are that part, and `limit` leaves them alone. A user's module divides its images itself.
+
+    Raises `InputError` that says which file, column or class is at fault, and the cure.
+    """
+    if isinstance(source, DataModule):
+        return open_module(source, device or torch.device("cpu"))
+    gallery, apart = _open(source, folder)
+    if len(gallery.class_names) < 2:
+        raise InputError(f"{gallery.where}: has one class, {gallery.class_names[0]!r}; there must be two or more")
+    limit = None if isinstance(source, Digits | Planted) else source.limit
+    shares = [0.0 if part in apart else getattr(source, part) for part in ("validation", "test")]
+    train, *judging = _parts(gallery, split(gallery, shares[0], shares[1], source.split_seed, limit))
+    validation, test = (
+        _part_apart(apart[part], gallery, train.images[0].numpy()) if part in apart else taken
+        for part, taken in zip(("validation", "test"), judging, strict=True)
+    )
+    mean, std = spread(train.images)
+    return ImageData(train, validation, test, gallery.class_names, mean, std)
+
+
+def _open(source: _Held, folder: Path) -> tuple[Gallery, dict[str, Gallery]]:
+    """What a source holds, and the parts of it that stand apart, by name."""
+    if isinstance(source, Digits):
+        return _digits(), {}
+    if isinstance(source, Planted):
+        return planted(source), {}
+    if isinstance(source, Torchvision):
+        gallery, test = open_published(folder / source.path, source)
+        return gallery, {} if test is None else {"test": test}
+    if isinstance(source, Parquet):
+        apart = {} if source.test_path is None else {"test": open_parquet(folder / source.test_path, source)}
+        return open_parquet(folder / source.path, source), apart
+    return _open_folders(source, folder)
+
+
+def _open_folders(source: ImageFolder, folder: Path) -> tuple[Gallery, dict[str, Gallery]]:
+    """The classes of a folder, or its parts, each with the classes."""
+    path = folder / source.path
+    parts = find_parts(path)
+    trains = parts.pop("train", path)
+    if source.test_path is not None:
+        apart = folder / source.test_path
+        if "test" in parts:
+            _LOG.warning("%s: passed over, for test_path names other images", parts["test"])
+        parts["test"] = find_parts(apart).get("test", apart)
+    if trains != path:
+        read = "".join(f", {part.name} the {role} part" for role, part in parts.items())
+        missing = [part for part in ("validation", "test") if part not in parts]
+        rest = "".join(f"; {getattr(source, part):g} of {trains.name} is the {part} part" for part in missing)
+        _LOG.warning("%s: read as parts, not as classes: %s is the train part%s%s", path, trains.name, read, rest)
+    return open_folder(trains, source), {role: open_folder(part, source) for role, part in parts.items()}
+
+
+def _digits() -> Gallery:
+    """Handwritten digits of the UCI repository, as scikit-learn ships them; ink 0 to 16 becomes 0 to 255."""
+    digits = load_digits()
+    images = np.rint(digits.images[:, None] * (255 / 16)).astype(np.uint8)
+    names = tuple(str(name) for name in digits.target_names)
+    return Gallery("digits", names, digits.target.astype(np.int64), lambda rows: images[rows])
+
+
+def _parts(gallery: Gallery, rows: tuple[Rows, Rows, Rows]) -> tuple[Part, Part, Part]:
+    """Decode every image once, and hand it to its part."""
+    taken = np.sort(np.concatenate(rows))
+    images = gallery.decode(taken)
+    train, validation, test = (_part(images[np.searchsorted(taken, part)], gallery.labels[part]) for part in rows)
+    return train, validation, test
+
+
+def _part_apart(tested: Gallery, known: Gallery, example: NDArray[np.uint8]) -> Part:
+    """All images of a gallery, with the labels that another gives to their classes."""
+    if unknown := [name for name in tested.class_names if name not in known.class_names]:
+        raise InputError(
+            f"{tested.where}: class {unknown[0]!r} is unknown in {known.where}, whose {len(known.class_names)} classes"
+            f" begin with {', '.join(known.class_names[:5])}; both must have the same"
+        )
+    if missing := [name for name in known.class_names if name not in tested.class_names]:
+        named = f"{len(missing)} of {len(known.class_names)} classes, {', '.join(missing[:5])}"
+        _LOG.warning("%s: has no images of %s%s", tested.where, named, ", ..." * (len(missing) > 5))
+    images = tested.decode(np.arange(len(tested.labels)))
+    if images.shape[1:] != example.shape:
+        raise InputError(
+            f"{tested.where}: images are {size(images)} pixels, but {size(example)} in {known.where};"
+            " give them one size: image_size = 32"
+        )
+    translated = np.array([known.class_names.index(name) for name in tested.class_names], dtype=np.int64)
+    return _part(images, translated[tested.labels])
+
+
+def _part(images: NDArray[np.uint8], labels: NDArray[np.int64]) -> Part:
+    return Part(torch.from_numpy(np.ascontiguousarray(images)), torch.from_numpy(labels))

@@ -1,0 +1,195 @@
+"""Joint of timing, ledger and treatment: an architecture becomes a row of knowledge about it."""
+
+import math
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+from importlib.metadata import version
+from typing import Any
+
+import torch
+
+from nas_attn.cost import Unrunnable, device_name
+from nas_attn.pricing import SpacePrices
+from nas_attn.results import Evaluation
+from nas_attn.settings import Latency
+from nas_attn.space import Architecture, InputError, SearchSpace, parse
+from nas_attn.training import Judged, TrainingFailed, faults_told, training_device
+
+from .jobs import Workers
+from .ledger import Ledger, open_ledger
+from .protocol import Treatment
+from .timing import Predictor, Timing, host
+
+OnEpoch = Callable[[Evaluation, int, int], None]
+"""Called with the row in training, the epochs done and the epochs in all."""
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Finds out what architectures cost, before any is trained."""
+
+    timing: Timing
+    predictor: Predictor | None
+    """Where latencies are predicted, by what."""
+
+    def prices(self, space: SearchSpace) -> SpacePrices:
+        """Parameters, MACs and FLOPs for one image, of every architecture of a space."""
+        return self._ledger.space_prices(space)
+
+    def count(self, architecture: Architecture) -> Evaluation:
+        """Parameters, MACs and FLOPs for one image, without running anything."""
+        cost = self._ledger.price(architecture)
+        return Evaluation(
+            key=architecture.key,
+            architecture=str(architecture),
+            params=cost.params,
+            macs=cost.macs,
+            flops=cost.flops,
+            latency_ms=math.nan,
+            latency_iqr_ms=math.nan,
+            latency_calls=0,
+            latency_device="",
+            latency_threads=self.timing.target.threads,
+            latency_batch=self.timing.target.batch,
+            latency_dtype="",
+            versions=versions(),
+        )
+
+    def time(self, row: Evaluation) -> Evaluation:
+        """The row with its latency, as the study asks for it, or with the reason why there is none.
+
+        It is measured on the untrained network, or, where latencies are predicted and this one is not measured yet,
+        predicted.
+        """
+        if self.predictor is None or self.timing.known(parse(row.architecture)):
+            return self.measure(row)
+        return self.predict(row)
+
+    def predict(self, row: Evaluation) -> Evaluation:
+        """The row with its latency predicted; without a predictor, as it is."""
+        if self.predictor is None:
+            return row
+        forecast = self.predictor.of(parse(row.architecture))
+        return replace(
+            row,
+            **self._target,
+            latency_ms=forecast.latency_ms,
+            latency_ms_low=forecast.low_ms,
+            latency_ms_high=forecast.high_ms,
+            latency_source="predicted",
+        )
+
+    def measure(self, row: Evaluation) -> Evaluation:
+        """The row with its latency measured, beside what was predicted; or with the reason why there is none.
+
+        Raises `InputError` where not even the plain backbone can be timed.
+        """
+        architecture = parse(row.architecture)
+        try:
+            with faults_told():
+                reading = self.timing.measure(architecture)
+        except (TrainingFailed, Unrunnable) as failure:
+            if not architecture.placements and row.role != "rival":
+                raise InputError(f"the plain backbone cannot be timed: {failure}") from failure
+            return replace(row, state="failed", reason=str(failure))
+        return replace(
+            row,
+            **self._target,
+            latency_ms=reading.median_ms,
+            latency_ms_low=reading.low_ms,
+            latency_ms_high=reading.high_ms,
+            latency_iqr_ms=reading.iqr_ms,
+            latency_calls=reading.calls,
+            latency_source="measured",
+            latency_predicted_ms=row.latency_ms if row.latency_source == "predicted" else row.latency_predicted_ms,
+        )
+
+    @property
+    def _ledger(self) -> Ledger:
+        return open_ledger(self.timing.backbone, self.timing.image, self.timing.classes)
+
+    @property
+    def _target(self) -> dict[str, Any]:
+        """What a latency is the latency of."""
+        target, device = self.timing.target, self.timing.device
+        return {
+            "latency_target": target.name or target.described,
+            "latency_device": device_name(device),
+            "latency_host": host(device),
+            "latency_threads": target.threads,
+            "latency_batch": target.batch,
+            "latency_dtype": target.dtype,
+            "latency_runtime": target.runtime,
+            "latency_layout": "channels_last" if target.channels_last else "contiguous",
+        }
+
+
+@dataclass(frozen=True)
+class Evaluator:
+    """Finds out about the architectures of one step of a study."""
+
+    costs: Costs
+    treatment: Treatment
+    """How networks are trained in this step."""
+    workers: Workers | None
+    """Processes that train; without them training is done here."""
+    on_epoch: OnEpoch
+
+    def prices(self, space: SearchSpace) -> SpacePrices:
+        """As `Costs.prices`."""
+        return self.costs.prices(space)
+
+    def count(self, architecture: Architecture) -> Evaluation:
+        """As `Costs.count`."""
+        return self.costs.count(architecture)
+
+    def time(self, row: Evaluation) -> Evaluation:
+        """As `Costs.time`."""
+        return self.costs.time(row)
+
+    def measure(self, row: Evaluation) -> Evaluation:
+        """As `Costs.measure`."""
+        return self.costs.measure(row)
+
+    def train(self, row: Evaluation) -> Future[Evaluation]:
+        """The row with accuracy and losses, once it is trained with the seed that it says."""
+        if self.workers is not None:
+            return self.workers.train(row)
+        trained: Future[Evaluation] = Future()
+        trained.set_result(self.treatment.train(row, lambda done, epochs: self.on_epoch(row, done, epochs)))
+        return trained
+
+    @property
+    def jobs(self) -> int:
+        """How many rows may be in training at a time."""
+        return 1 if self.workers is None else self.workers.jobs
+
+
+def timing_device(latency: Latency) -> torch.device:
+    """The device that a study names for its latency.
+
+    Raises `InputError` where this machine does not have it.
+    """
+    device = training_device() if latency.device == "auto" else torch.device(latency.device)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise InputError(f"latency.device: found {latency.device!r}; this machine has {torch.cuda.device_count()} GPUs")
+    return device
+
+
+def screened_row(row: Evaluation, found: Judged | TrainingFailed) -> Evaluation:
+    """A row with what screening has found."""
+    if isinstance(found, TrainingFailed):
+        return replace(row, state="failed", reason=str(found))
+    known = replace(row, state="complete", **asdict(found))
+    if math.isfinite(found.loss):
+        return known
+    return replace(known, state="failed", reason=f"the supernet's loss as this network is {found.loss}")
+
+
+@cache
+def versions() -> str:
+    """What computes a row."""
+    packages = ("nas-attn", "torch", "pytorch-lightning", "optuna", "fvcore")
+    return ", ".join(f"{package} {version(package)}" for package in packages)

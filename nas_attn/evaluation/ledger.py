@@ -1,0 +1,180 @@
+"""Joint of assembly and cost: what every attention costs at every site, and so every architecture, before training."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from nas_attn.assembly import place
+from nas_attn.backbones import network
+from nas_attn.cost import Cost, count
+from nas_attn.pricing import MEASURES, Integers, SpacePrices, filled
+from nas_attn.settings import Backbone
+from nas_attn.space import NONE, Architecture, Attention, InputError, Placement, SearchSpace, Site, allowed
+
+Shape = tuple[int, ...]
+Pass = tuple[Shape, Shape]
+"""The shapes, without the batch, of the features and of the gating signal that pass a site."""
+
+_Known = dict[tuple[Attention, tuple[Pass, ...]], Cost]
+
+
+@dataclass(frozen=True, eq=False)
+class Ledger:
+    """What one network costs with any architecture, for one image: a sum over what stands at its sites.
+
+    An attention costs what its module alone costs for the shapes that pass its site, so that the sum is exactly what
+    `count` finds in the network that is built.
+    """
+
+    backbone: Backbone
+    image: tuple[int, int, int]
+    """Channels, height and width."""
+    classes: int
+    bare: Cost
+    """Of the network without attention."""
+    sites: Mapping[str, Site]
+    passes: Mapping[str, tuple[Pass, ...]]
+    """What passes each site while the network looks at one image: once, unless it uses the place again."""
+    _known: _Known = field(default_factory=dict, init=False, repr=False)
+
+    def price(self, architecture: Architecture) -> Cost:
+        """Parameters, MACs and FLOPs of the network with this architecture.
+
+        Raises `InputError` for a site, a kind or an option that does not exist, for an operator without a price, and
+        where an attention does not take a map of its size.
+        """
+        return sum(map(self._added, architecture.placements), start=self.bare)
+
+    def space_prices(self, space: SearchSpace) -> SpacePrices:
+        """What every network of a space costs; raises `InputError` as `price` does."""
+        nothing = Cost(params=0, macs=0, flops=0)
+        costs = [[sum(map(self._added, filling), start=nothing) for filling in slot.fillings()] for slot in space.slots]
+        return SpacePrices(_measured([self.bare])[0], tuple(map(_measured, costs)))
+
+    def prices(self, space: SearchSpace, answers: Integers) -> dict[str, Integers]:
+        """Parameters, MACs and FLOPs, an array each, of many networks of a space.
+
+        A row of `answers`, (networks, slots), holds for each slot the number of a filling in the order of
+        `Slot.fillings`. Raises `InputError` for numbers that are none, and as `price` does.
+        """
+        return self.space_prices(space).totals(answers)
+
+    def table(self, space: SearchSpace, *, at_most: int = 100_000, seed: int = 0) -> pd.DataFrame:
+        """A row a network of a space, indexed by `key`: its spelling, its prices, and what each slot is filled with.
+
+        Where there are more than `at_most`, so many different ones, each as likely to be drawn as any other; the
+        table's `attrs` say how many `networks` there are, and whether these are the `whole` of them.
+
+        Raises `InputError` as `price` does, and for a number below 1.
+        """
+        if at_most < 1:
+            raise InputError(f"at_most: found {at_most}; a table has at least 1 row")
+        known = self.space_prices(space)
+        whole = known.networks <= at_most
+        answers = known.listed() if whole else known.drawn(at_most, seed)
+        architectures = filled(space, answers)
+        columns: dict[str, Any] = {"architecture": list(map(str, architectures)), **known.totals(answers)}
+        for slot, numbers in zip(space.slots, answers.T, strict=True):
+            columns[slot.name] = np.array(list(map(self._spelt, slot.fillings())), dtype=object)[numbers]
+        keys = pd.Index([architecture.key for architecture in architectures], name="key")
+        table = pd.DataFrame(columns, index=keys)
+        table.attrs = {"networks": known.networks, "whole": whole}
+        return table
+
+    def _added(self, placement: Placement) -> Cost:
+        """What an attention adds to the bare network."""
+        if placement.site not in self.sites:
+            raise InputError(
+                f"{placement.site}: {self.backbone.name} has no such site; {allowed(placement.site, self.sites)}"
+            )
+        asked = placement.attention, self.passes[placement.site]
+        if asked not in self._known:
+            with _told(f"{placement.site}={placement.attention}", self.image):
+                self._known[asked] = _alone(placement.attention, self.sites[placement.site], asked[1])
+        return self._known[asked]
+
+    def _spelt(self, filling: tuple[Placement, ...]) -> str:
+        """What a slot is filled with, as a placement is spelt, with the position for the site."""
+        texts = (f"{self.sites[placement.site].position}={placement.attention}" for placement in filling)
+        return " ".join(dict.fromkeys(texts)) or NONE
+
+
+@cache
+def open_ledger(backbone: Backbone | str, image: tuple[int, int, int], classes: int) -> Ledger:
+    """The ledger of a network, for images of (channels, height, width) and this many class scores.
+
+    The bare network is counted once, with a module at every site that notes what passes there; no weights are made.
+
+    Raises `InputError` for a backbone that does not exist or does not take such images, and for an operator without a
+    price.
+    """
+    chosen = Backbone.model_validate(backbone).model_copy(update={"weights": None})
+    sites: dict[str, Site] = {}
+    passes: dict[str, list[Pass]] = {}
+
+    def insert(site: Site) -> nn.Module:
+        sites[site.name] = site
+        passes[site.name] = []
+        return _Notes(lambda *shapes: passes[site.name].append(shapes))
+
+    with torch.device("meta"):
+        bare = network(chosen)(in_channels=image[0], classes=classes, insert=insert)
+    with _told(chosen.name, image):
+        cost = count(bare, image)
+    return Ledger(chosen, image, classes, cost, sites, {site: tuple(noted) for site, noted in passes.items()})
+
+
+class _Notes(nn.Module):
+    """Stands at a site, changes and costs nothing, and notes the shapes of what passes."""
+
+    gated: ClassVar[bool] = True
+
+    def __init__(self, note: Callable[[Shape, Shape], None]) -> None:
+        super().__init__()
+        self.note = note  # a function, because the network is copied before it is counted, and functions are not
+
+    def forward(self, features: Tensor, gating_signal: Tensor) -> Tensor:
+        """The features as they came."""
+        self.note(_shape(features), _shape(gating_signal))
+        return features
+
+
+def _shape(tensor: Tensor) -> Shape:
+    return tuple(map(int, tensor.shape[1:]))
+
+
+def _alone(attention: Attention, site: Site, passes: tuple[Pass, ...]) -> Cost:
+    with torch.device("meta"):
+        module = place(attention, site)
+    inputs = 2 if getattr(module, "gated", False) else 1
+    costs = [count(module, *shapes[:inputs]) for shapes in passes]
+    return Cost(
+        params=sum(parameter.numel() for parameter in module.parameters()),
+        macs=sum(cost.macs for cost in costs),
+        flops=sum(cost.flops for cost in costs),
+    )
+
+
+def _measured(costs: Sequence[Cost]) -> Integers:
+    """(costs, measures)."""
+    return np.array([[getattr(cost, measure) for measure in MEASURES] for cost in costs], dtype=np.int64)
+
+
+@contextmanager
+def _told(what: str, image: tuple[int, int, int]) -> Iterator[None]:
+    """Say what it is that does not take images of this size."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:  # a user's attention may fail in any way
+        size = " x ".join(map(str, image))
+        kind = "" if isinstance(error, ValueError | RuntimeError) else f"{type(error).__name__}: "
+        raise InputError(f"{what}: cannot take images of {size} here: {kind}{error}") from error

@@ -1,0 +1,136 @@
+"""Joint of assembly, supernet and training: what is trained once for all networks of a study, and then kept."""
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from torch import nn
+
+from nas_attn.assembly import build
+from nas_attn.data import ImageData
+from nas_attn.export.standalone.weights import broken
+from nas_attn.settings import Backbone, Recipe
+from nas_attn.space import Architecture, SearchSpace, make_folder
+from nas_attn.training import Variants, deciding, faults_told, train
+
+from .protocol import read_weights, write_weights
+from .supernet import Supernet, build_supernet, variants
+
+_LOG = logging.getLogger(__name__)
+
+OnPretrained = Callable[[str, int, int], None]
+"""Called with `base` or `supernet`, the epochs done and the epochs in all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Trained weights in a file, which is named for all that made them."""
+
+    path: Path
+    accuracy: float
+    """On the validation part, 0 to 1."""
+    loss: float
+    """On the validation part, in nats."""
+    seconds: float
+    """What the training took, when it was done."""
+
+
+@dataclass(frozen=True)
+class Nursery:
+    """Trains what is trained once, and finds it again by all that made it; an interrupted training goes on."""
+
+    folder: Path
+    backbone: Backbone
+    data: ImageData
+    trainer: Mapping[str, Any]
+    seed: int
+    on_epoch: OnPretrained
+
+    def base(self, recipe: Recipe) -> Kept:
+        """The bare backbone, trained by a recipe from initial weights, or from those that it names.
+
+        Raises `TrainingFailed` as `train` does.
+        """
+        bare = build(Architecture(), self.backbone, **self._shape, seed=self.seed)
+        return self._once("base", bare, recipe, {})
+
+    def supernet(
+        self,
+        space: SearchSpace,
+        recipe: Recipe,
+        affordable: Callable[[Architecture], bool],
+        limits: Mapping[str, float],
+        sandwich: Sequence[Architecture],
+    ) -> tuple[Supernet, Kept]:
+        """One network that holds every answer of a space, trained on those that fit a budget's limits.
+
+        Each step learns of the `sandwich` too. Raises `InputError` where nothing fits, and as `train` does.
+        """
+        supernet = build_supernet(space, self.backbone, **self._shape, seed=self.seed)
+        asked = {
+            "sandwich": list(map(str, sandwich)),
+            "limits": limits,
+            "slots": [[list(map(str, filling)) for filling in slot.fillings()] for slot in space.slots],
+        }
+        sampled = variants(supernet, space, self.seed, affordable=affordable, sandwich=sandwich)
+        return supernet, self._once("supernet", supernet, recipe, asked, sampled)
+
+    @property
+    def _shape(self) -> dict[str, int]:
+        return {"in_channels": self.data.image[0], "classes": self.data.classes}
+
+    def _once(
+        self, what: str, network: nn.Module, recipe: Recipe, asked: Mapping[str, Any], sampled: Variants | None = None
+    ) -> Kept:
+        """The network as it was kept, or trained and kept."""
+        path = self.folder / f"{what}-{self._fingerprint({**asked, 'recipe': recipe.model_dump()})}.safetensors"
+        kept = _find(path)
+        if kept is not None:
+            read_weights(network, path)
+            return kept
+        make_folder(path.parent)
+        with faults_told():
+            score = train(
+                network,
+                self.data,
+                recipe,
+                self.seed,
+                lambda done, epochs: self.on_epoch(what, done, epochs),
+                variants=sampled,
+                checkpoint=path.with_suffix(".ckpt"),
+                auxiliary_weight=self.backbone.auxiliary_weight,
+                trainer=self.trainer,
+            )
+        told = {"accuracy": score.accuracy, "loss": score.loss, "seconds": score.seconds}
+        write_weights(network, path, **{name: repr(value) for name, value in told.items()})
+        return Kept(path, **told)
+
+    def _fingerprint(self, asked: Mapping[str, Any]) -> str:
+        made_by = {
+            **asked,
+            "backbone": self.backbone.identity(),
+            "data": self.data.digest,
+            "seed": self.seed,
+            "trainer": {name: str(value) for name, value in deciding(self.trainer).items()},
+            "torch": version("torch"),
+        }
+        return hashlib.sha256(json.dumps(made_by, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _find(path: Path) -> Kept | None:
+    """What is kept in a file, if it is whole and as it was written."""
+    try:
+        if broken(path.read_bytes()):
+            _LOG.warning("%s: holds other numbers than were written into it, so it is trained again", path)
+            return None
+        with safe_open(path, "pt") as file:
+            told = file.metadata()
+        return Kept(path, **{name: float(told[name]) for name in ("accuracy", "loss", "seconds")})
+    except (OSError, SafetensorError, TypeError, KeyError, ValueError):
+        return None

@@ -1,0 +1,188 @@
+"""Joint of assembly and training: one network that holds every architecture of a space, and is one of them at a time.
+
+Weight sharing is of Guo et al., "Single Path One-Shot Neural Architecture Search with Uniform Sampling", 2019
+(https://arxiv.org/abs/1904.00420); learning from the least and the greatest network too is of Yu and Huang,
+"Universally Slimmable Networks and Improved Training Techniques", 2019 (https://arxiv.org/abs/1903.05134).
+"""
+
+import random
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from nas_attn.assembly import furnish, identity_started, place, seed_of, seeded
+from nas_attn.backbones import attend
+from nas_attn.data import ImageData
+from nas_attn.settings import Backbone
+from nas_attn.space import Architecture, Attention, InputError, SearchSpace, Site, allowed
+from nas_attn.training import Judged, Raised, faults_told, recalibration
+
+_MOST_TRIES = 10_000
+
+
+class Supernet(nn.Module):
+    """A backbone with every attention of a space at its site, of which those of one architecture are active.
+
+    (B, C, H, W) -> (B, classes). It begins as the backbone, and is what it was last told to be; what is not active
+    takes no part in a pass, and gets no gradient. Made by `build_supernet`.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+        self.places = {module.site: module for module in network.modules() if isinstance(module, Alternatives)}
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Class scores of a batch of images, as the architecture that is active gives them."""
+        scores: Tensor = self.network(images)
+        return scores
+
+    def choose(self, architecture: Architecture) -> None:
+        """Be this architecture from now on; attentions that differ in how they start are one.
+
+        Raises `InputError` for a site and for an attention that are not of the space, and stays what it was.
+        """
+        keys = self._keys(architecture)
+        for site, alternatives in self.places.items():
+            alternatives.active = keys.get(site)
+
+    def weights_of(self, architecture: Architecture) -> dict[str, Tensor]:
+        """Its weights for an architecture, by their names in the network that `build` makes of it, identity-started.
+
+        The tensors are the supernet's own: copy them before it learns on. Raises `InputError` as `choose` does.
+        """
+        keys = self._keys(architecture)
+        found = self.network.named_modules(remove_duplicate=False)
+        places = {f"{path}.": module for path, module in found if isinstance(module, Alternatives)}
+        of_places = tuple(places)
+        weights = {name: one for name, one in self.network.state_dict().items() if not name.startswith(of_places)}
+        for path, alternatives in places.items():
+            if alternatives.site in keys:
+                weights |= alternatives[keys[alternatives.site]].state_dict(prefix=path)
+        return weights
+
+    def _keys(self, architecture: Architecture) -> dict[str, str]:
+        """The name, among the alternatives of its site, of each attention."""
+        keys = {}
+        for placement in identity_started(architecture).placements:
+            site, attention = placement.site, placement.attention
+            if site not in self.places:
+                raise InputError(f"{site}: the supernet has no such site; {allowed(site, self.places)}")
+            known = self.places[site].keys_of
+            if attention not in known:
+                raise InputError(f"{site}: the supernet has no {attention} here; {allowed(attention, map(str, known))}")
+            keys[site] = known[attention]
+        return keys
+
+
+class Alternatives(nn.ModuleDict):
+    """What may stand at a site, by its spelling: one of them is active, or none; shapes are as of any attention."""
+
+    def __init__(self, site: Site, attentions: Iterable[Attention], seed: int) -> None:
+        super().__init__()
+        self.site = site.name
+        self.keys_of = {attention: str(attention).replace(".", "/") for attention in attentions}
+        self.active: str | None = None
+        for attention, key in self.keys_of.items():
+            with seeded(seed_of(seed, site.name, str(attention))):
+                self[key] = place(attention, site)
+        self.gated = any(getattr(module, "gated", False) for module in self.values())
+
+    def forward(self, features: Tensor, gating_signal: Tensor | None = None) -> Tensor:
+        """The features as what is active makes them, or as they are; the signal goes to a gated one."""
+        standing = None if self.active is None else self[self.active]
+        try:
+            return attend(standing, features, features if gating_signal is None else gating_signal)
+        except Exception as error:
+            error.add_note(f"in {self.active} at {self.site}")
+            raise
+
+
+def build_supernet(
+    space: SearchSpace, backbone: Backbone | str, *, in_channels: int, classes: int, seed: int = 0
+) -> Supernet:
+    """The supernet of a space, with nothing active; each attention starts as the identity.
+
+    The backbone's weights are those that `build` gives it, and an attention's initial ones depend on the seed, its
+    site and its spelling alone. The global random state is left as it was.
+
+    Raises `InputError` as `build` does.
+    """
+    offered: dict[str, dict[Attention, None]] = {}
+    for slot in space.slots:
+        for filling in slot.fillings():
+            for placement in identity_started(Architecture(filling)).placements:
+                offered.setdefault(placement.site, {})[placement.attention] = None
+
+    def stand(attentions: Iterable[Attention], site: Site) -> nn.Module:
+        return Alternatives(site, attentions, seed)
+
+    return Supernet(furnish(backbone, offered, stand, in_channels=in_channels, classes=classes, seed=seed))
+
+
+def variants(
+    supernet: Supernet,
+    space: SearchSpace,
+    seed: int,
+    *,
+    affordable: Callable[[Architecture], bool] = lambda _: True,
+    sandwich: Sequence[Architecture] = (),
+) -> Callable[[int], Iterator[None]]:
+    """What a supernet is in each training step, asked for with the step's number: one network after the other.
+
+    First those of the `sandwich`, such as the bare network and the dearest; then one that is drawn by seed and step
+    alone, its every answer uniformly at random, among those that are affordable.
+
+    Raises `InputError`, when it is asked, where drawing finds none.
+    """
+
+    def of_step(step: int) -> Iterator[None]:
+        for architecture in (*sandwich, _drawn(space, random.Random(f"{seed} {step}"), affordable)):
+            supernet.choose(architecture)
+            yield
+
+    return of_step
+
+
+def _drawn(space: SearchSpace, rng: random.Random, affordable: Callable[[Architecture], bool]) -> Architecture:
+    for _ in range(_MOST_TRIES):
+        architecture = space.sample(rng)
+        if affordable(architecture):
+            return architecture
+    raise InputError(f"none of {_MOST_TRIES:,} networks drawn from the space fits the budget; allow a larger one")
+
+
+def screened(
+    supernet: Supernet,
+    data: ImageData,
+    architectures: Iterable[Architecture],
+    *,
+    calibration: int,
+    batch_size: int,
+    seed: int,
+    device: torch.device,
+) -> Iterator[Judged | Raised]:
+    """How well a trained supernet does as each of these architectures, in their order, one when it is asked for.
+
+    Or what was raised as this one and is not raised as the plain backbone.
+
+    Batch-normalisation statistics are renewed for each, as `recalibration` tells, so that none depends on another.
+    Leave the supernet alone until all are known or the iterator is closed; its statistics are then as they were, and
+    it is on the CPU, in eval mode.
+
+    Raises `InputError` for an architecture that is not of the space, `TrainingFailed` where memory does not suffice, or
+    where not even the plain backbone can be judged.
+    """
+    with recalibration(supernet, data, calibration, batch_size, seed, device) as judged:
+        for architecture in architectures:
+            supernet.choose(architecture)
+            try:
+                with faults_told():
+                    found: Judged | Raised = judged()
+            except Raised as failure:
+                supernet.choose(Architecture())
+                with faults_told():
+                    judged()
+                found = failure
+            yield found

@@ -1,0 +1,8 @@
+"""Export of a trained network into a folder that needs torch alone."""
+
+from .folder import Winner, export
+
+__all__ = [
+    "Winner",
+    "export",
+]

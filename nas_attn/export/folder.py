@@ -1,0 +1,182 @@
+"""Joint of space, attentions, backbones and weights: a network becomes a folder that needs torch alone."""
+
+import io
+import json
+import warnings
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.fx.experimental import _config as shape_settings
+
+from nas_attn.results import Evaluation, spell
+from nas_attn.settings import Backbone, ImageFacts
+from nas_attn.space import Architecture, parse
+
+from .model_source import TEMPLATES, model_source, needed_packages
+from .standalone.folder import claimed, exchange, write_file
+from .standalone.proof import Shape, prove
+from .standalone.weights import packed
+
+
+@dataclass(frozen=True, slots=True)
+class Winner:
+    """A trained network with all that its files say about it."""
+
+    network: nn.Module
+    """With its trained weights."""
+    backbone: Backbone
+    row: Evaluation
+    """What is known of it, over its seeds."""
+    facts: ImageFacts
+    """What its images are like."""
+    study: Mapping[str, Any]
+    """What was asked: data, recipe, objectives."""
+    test_accuracy: float
+    """Of these weights, on the part that no search has seen; NaN where it is not known."""
+    test_images: int
+    """How many images that part has."""
+    own: Evaluation | None = None
+    """The row of the one training that gave these weights; without it, `row`, which then is of one seed."""
+
+    def __post_init__(self) -> None:
+        if self.own is None and self.row.seeds > 1:
+            raise ValueError(
+                f"{self.row.key}: a mean of {self.row.seeds} seeds does not say how good these weights are"
+            )
+
+    @property
+    def architecture(self) -> Architecture:
+        """What stands where."""
+        return parse(self.row.architecture)
+
+
+def export(winner: Winner, out: Path) -> list[str]:
+    """Write the network's files into a folder, and prove that they work; returns what the user should know.
+
+    `model.py` is source to read, `model.safetensors` the weights, `model.pt2` the program of `torch.export`,
+    `config.json` and `README.md` say what it is, `MANIFEST.sha256` holds the checksums. Before they are kept, a fresh
+    Python process that cannot import this package loads them, and must give the outputs of the network in memory for
+    three shapes, a batch of one and a map that is not square among them, or those of them that the network takes. An
+    earlier export is replaced if it is whole and unchanged, but for the `__pycache__` that Python makes of `model.py`.
+
+    Raises `InputError` where the folder holds anything else or cannot be written, `RuntimeError` where an output
+    differs.
+    """
+    network = winner.network.cpu().eval()
+    with claimed(out) as work:
+        shapes = _taken(network, winner.facts.image)
+        program = _program(network, shapes)
+        for name, content in _files(winner, network, program).items():
+            write_file(work, name, content, out)
+        shapes_of = {"model.py": shapes, **({"model.pt2": program.shapes} if program.shapes else {})}
+        prove(work / "new", network, shapes_of)
+        replaced = exchange(work, out)
+    return [note for note in (program.refused, _said_of_seeds(winner), replaced) if note]
+
+
+@dataclass(frozen=True, slots=True)
+class _Program:
+    """What became of `model.pt2`."""
+
+    shapes: list[Shape]
+    """Of batches that it has to take."""
+    content: bytes = b""
+    takes: str = ""
+    """The same in words."""
+    refused: str = ""
+    """Why it is not there."""
+
+
+def _program(network: nn.Module, shapes: list[Shape]) -> _Program:
+    """Export a network for as many sizes as `torch.export` allows."""
+    one_size = [shape for shape in shapes if shape[2:] == shapes[0][2:]]
+    freedoms = (
+        (shapes, "any batch, height and width, but for images of a few pixels, which it refuses"),
+        (one_size, f"any batch of images of {shapes[0][2]} x {shapes[0][3]} pixels"),
+    )
+    for takes, said in freedoms if shapes != one_size else freedoms[1:]:
+        free = dict.fromkeys((0, 2, 3) if takes != one_size else (0,), torch.export.Dim.DYNAMIC)
+        content = io.BytesIO()  # where torch writes a file by itself, a full disk ends the process
+        try:
+            _export_program(network, shapes[0], free, content)
+            return _Program(takes, content.getvalue(), said)
+        except Exception as error:  # torch.export refuses in many ways, and the other files stand without it
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return _Program([], refused=f"model.pt2 is not there, because torch.export refused: {reason}")
+
+
+def _export_program(network: nn.Module, shape: Shape, free: dict[int, Any], content: io.BytesIO) -> None:
+    any_size = shape_settings.patch(backed_size_oblivious=True)  # type: ignore[attr-defined]
+    with warnings.catch_warnings(), any_size:
+        warnings.simplefilter("ignore")  # deprecations inside torch.export itself
+        program = torch.export.export(network, (torch.zeros(shape),), dynamic_shapes=(free,))
+        torch.export.save(program, content)
+
+
+def _taken(network: nn.Module, image: tuple[int, int, int]) -> list[Shape]:
+    """Shapes of batches that the network takes; another size than the images' is not for every network."""
+    channels, height, width = image
+    usual = [(2, channels, height, width), (1, channels, height, width)]
+    other = (1, channels, height + 3, width + 5)
+    try:
+        with torch.inference_mode():
+            network(torch.zeros(other))
+    except (RuntimeError, ValueError, AssertionError):
+        return usual
+    return [*usual, other]
+
+
+def _files(winner: Winner, network: nn.Module, program: _Program) -> dict[str, bytes]:
+    facts = winner.facts
+    source = model_source(
+        winner.architecture, winner.backbone, in_channels=facts.in_channels, classes=len(facts.class_names)
+    )
+    config = _config(winner)
+    said = {**config, "needs": " and ".join(needed_packages(source)), "program_takes": program.takes}
+    return {
+        "model.safetensors": packed(network),
+        **({"model.pt2": program.content} if program.shapes else {}),
+        "model.py": source.encode(),
+        "config.json": (json.dumps(config, indent=2) + "\n").encode(),
+        "README.md": TEMPLATES.get_template("card.md.jinja").render(said).encode(),
+    }
+
+
+def _config(winner: Winner) -> dict[str, Any]:
+    row, own = _with_null(asdict(winner.row)), _with_null(asdict(winner.own or winner.row))
+    named = ("key", "architecture", "seed", "weights_sha256", "device", "versions")
+    tested = _with_null({"test_accuracy": winner.test_accuracy, "test_images": winner.test_images})
+    return {
+        **{name: row.pop(name) for name in named},
+        "backbone": winner.backbone.name,
+        "backbone_settings": winner.backbone.model_dump(mode="json", exclude={"name"}, exclude_defaults=True),
+        "placements": {placement.site: str(placement.attention) for placement in winner.architecture.placements},
+        "image": {"channels": winner.facts.in_channels, "height": winner.facts.height, "width": winner.facts.width},
+        "normalisation": {"mean": list(winner.facts.mean), "std": list(winner.facts.std), "unit": "black 0, white 1"},
+        "class_names": list(winner.facts.class_names),
+        "weights": {**{name: own[name] for name in ("seed", "accuracy", "loss", "train_loss")}, **tested},
+        "metrics": {**row, **tested},
+        "study": dict(winner.study),
+    }
+
+
+def _with_null(values: Mapping[str, Any]) -> dict[str, Any]:
+    """NaN, which JSON does not know, as null."""
+    return {name: None if value != value else value for name, value in values.items()}
+
+
+def _said_of_seeds(winner: Winner) -> str:
+    """Which of several trainings the weights are of, and how good it is beside the mean of all."""
+    row, own = winner.row, winner.own or winner.row
+    if row.seeds == 1:
+        return ""
+    return (
+        f"the weights are those of seed {own.seed}, the first of the {row.seeds} that were trained to the end, not the "
+        f"best: accuracy {spell('accuracy', own.accuracy)}, loss {own.loss:.4f}; the mean of the {row.seeds} is "
+        f"{spell('accuracy', row.accuracy)} (standard deviation {100 * row.accuracy_std:.2f} points), loss "
+        f"{row.loss:.4f} ({row.loss_std:.4f})"
+    )

@@ -1,0 +1,137 @@
+"""Joint of space, attentions and backbones: an architecture becomes the source of a module that stands alone."""
+
+import ast
+import json
+import sys
+import textwrap
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from torch import nn
+
+from nas_attn.attention import IdentityStart, attention_class
+from nas_attn.backbones import BACKBONES, Point, attach, construction, is_foreign, network, plan, sites
+from nas_attn.settings import Backbone
+from nas_attn.space import Architecture, Attention, InputError, Placement, Site
+
+from .standalone.source import standalone_source
+from .standalone.tensors import read_tensors
+
+TEMPLATES = Environment(
+    loader=PackageLoader("nas_attn.export", "templates"),
+    undefined=StrictUndefined,
+    keep_trailing_newline=True,
+    autoescape=False,
+)
+
+
+def model_source(architecture: Architecture, backbone: Backbone, *, in_channels: int, classes: int) -> str:
+    """The text of `model.py`: `build` and `load`, and every class and function in use as it is written where it stands.
+
+    A network of timm or torchvision is made by its library; all else is copied, a user's own network and attentions
+    too. Raises `InputError` where a definition of the user's own cannot be copied.
+    """
+    if is_foreign(backbone.name):
+        return _foreign_source(architecture, backbone, in_channels, classes)
+    make = network(backbone)
+    known = {
+        site.name: site for site in sites(lambda insert: make(in_channels=in_channels, classes=classes, insert=insert))
+    }
+    made = BACKBONES[backbone.name]
+    return _rendered(
+        "model.py.jinja",
+        architecture,
+        backbone,
+        copied=[made.func],
+        make=made.func.__name__,
+        arguments={
+            **made.keywords,
+            **dict(backbone.arguments),
+            "in_channels": in_channels,
+            "classes": classes,
+        },
+        placed=[
+            (placement.site, _call(placement.attention, known[placement.site])) for placement in architecture.placements
+        ],
+    )
+
+
+def needed_packages(source: str) -> list[str]:
+    """The packages that a module imports, those of the standard library aside."""
+    roots: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            roots.update(alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            roots.add(node.module.partition(".")[0])
+    return sorted(roots - sys.stdlib_module_names)
+
+
+def _foreign_source(architecture: Architecture, backbone: Backbone, in_channels: int, classes: int) -> str:
+    made = construction(backbone, in_channels=in_channels, classes=classes)
+    found = plan(backbone, in_channels=in_channels, classes=classes)
+    places = {place.site.name: place for place in found.places}
+    from_library = "." in made.name
+    return _rendered(
+        "attached_model.py.jinja",
+        architecture,
+        backbone,
+        copied=[Point, attach, *([] if from_library else [made.make])],
+        packages=[made.name.partition(".")[0]] if from_library else (),
+        make=made.name if from_library else made.make.__name__,
+        arguments=made.arguments,
+        stripped=found.own_attention if backbone.attention == "strip" else (),
+        placed=[
+            (places[placement.site].point, _call(placement.attention, places[placement.site].site))
+            for placement in architecture.placements
+        ],
+    )
+
+
+def _rendered(
+    template: str,
+    architecture: Architecture,
+    backbone: Backbone,
+    *,
+    copied: list[Callable[..., Any]],
+    packages: Sequence[str] = (),
+    **values: Any,
+) -> str:
+    kinds = dict.fromkeys(kind for placement in architecture.placements for kind in _classes(placement))
+    try:
+        imports, definitions = standalone_source([read_tensors, *kinds, *copied], packages)
+    except (ValueError, OSError, TypeError) as error:
+        raise InputError(
+            f"{backbone.name} with {architecture}: cannot be copied into a module of its own: {error}"
+        ) from None
+    values["arguments"] = {name: _literal(value) for name, value in values["arguments"].items()}
+    return TEMPLATES.get_template(template).render(
+        about=textwrap.fill(f"{backbone.name} with {architecture}", 110, break_on_hyphens=False),
+        imports=imports,
+        definitions=definitions,
+        needs=" and ".join(needed_packages(imports)),
+        **values,
+    )
+
+
+def _classes(placement: Placement) -> list[type[nn.Module]]:
+    """The kind that stands there, and what is around it."""
+    around = [IdentityStart] if ("start", "identity") in placement.attention.options else []
+    return [attention_class(placement.attention.kind), *around]
+
+
+def _call(attention: Attention, site: Site) -> str:
+    """The expression that makes an attention for a site."""
+    made = attention_class(attention.kind)
+    widths = site.widths(getattr(made, "gated", False))
+    options = [f"{name}={_literal(value)}" for name, value in attention.options if name != "start"]
+    call = f"{made.__name__}({', '.join([*map(str, widths), *options])})"
+    return f"{IdentityStart.__name__}({call})" if ("start", "identity") in attention.options else call
+
+
+def _literal(value: Any) -> str:
+    """A value as a program writes it."""
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_literal, value))}{',' if len(value) == 1 else ''})"
+    return json.dumps(value) if isinstance(value, str) else repr(value)

@@ -1,0 +1,68 @@
+"""The report of a study: a page and a picture, beside what they tell about."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from nas_attn.audit import audited, read_rankings
+from nas_attn.results import across_seeds, hypervolume, table
+from nas_attn.results.pictures import front_chart, write_png
+from nas_attn.space import without_passwords
+from nas_attn.study import StudyFolder, read_facts, read_slots
+from nas_attn.verdict import VERDICT, concluded
+
+from .page import Report, write_report
+
+
+def report_study(path: Path) -> list[Path]:
+    """Write `report.html` and, where a network is trained, `front.png` into a study's folder; return their paths."""
+    folder = StudyFolder.open(path)
+    rows, rankings = folder.all_rows(), path / "audit.json"
+    last, page, picture = folder.table(), path / "report.html", path / "front.png"
+    write_report(
+        Report(
+            title=path.absolute().name,
+            table=table(across_seeds(rows)),
+            objectives=folder.file.objectives,
+            slots=tuple(read_slots(folder.study()).items()),
+            settings=_settings(folder),
+            facts=_facts(folder, last),
+            audit=audited(rows, read_rankings(rankings)) if rankings.is_file() else None,
+            conclusion=concluded(folder) if (path / VERDICT).is_file() and folder.full_rows() else None,
+        ),
+        page,
+    )
+    if folder.front().empty:
+        return [page]
+    write_png(front_chart(last, folder.file.objectives), picture)
+    return [page, picture]
+
+
+def _settings(folder: StudyFolder) -> str:
+    """The study file as it is written, but for passwords and tokens."""
+    return without_passwords((folder.path / "study.toml").read_text(encoding="utf-8"), folder.file.search.storage)
+
+
+def _facts(folder: StudyFolder, table: pd.DataFrame) -> Mapping[str, str]:
+    images, budget = read_facts(folder.study()), folder.file.budget.limits
+    return {
+        "Budget": ", ".join(f"{measure} at most {limit:,g}" for measure, limit in budget.items()) or "none",
+        "Data": f"{folder.file.data.kind}: {images.in_channels} x {images.height} x {images.width}, "
+        f"{len(images.class_names)} classes",
+        "Recipe": json.dumps(folder.file.recipe.model_dump()),
+        "Sampler": folder.file.search.sampler,
+        "Seed": str(folder.file.seed),
+        "Step": _values(table, "step"),
+        "Trained on": _values(table, "device"),
+        "Timed on": _values(table, "latency_device"),
+        "Target": _values(table, "latency_target"),
+        **({"Predicted latencies": prediction} if (prediction := folder.prediction()) else {}),
+        "Hypervolume": f"{hypervolume(table, folder.file.objectives):.4g}",
+        "Versions": _values(table, "versions"),
+    }
+
+
+def _values(table: pd.DataFrame, column: str) -> str:
+    return "; ".join(dict.fromkeys(value for value in table[column] if value)) or "unknown"

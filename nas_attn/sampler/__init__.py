@@ -1,0 +1,17 @@
+"""`KnownCostSampler`: Bayesian optimisation where one objective is learnt and the costs are known."""
+
+from .candidates import Cost, Fits, Priced, Scored, Within
+from .history import EVALUATIONS
+from .known_cost import KnownCostSampler
+from .proposer import STARTUP
+
+__all__ = [
+    "Cost",
+    "EVALUATIONS",
+    "Fits",
+    "KnownCostSampler",
+    "Priced",
+    "STARTUP",
+    "Scored",
+    "Within",
+]

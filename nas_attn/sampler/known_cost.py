@@ -1,0 +1,159 @@
+"""A sampler for Optuna that learns one objective, and is told what every candidate costs."""
+
+import math
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from itertools import count
+from typing import Any
+
+import numpy as np
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler, RandomSampler
+from optuna.study import Study, StudyDirection
+from optuna.trial import FrozenTrial
+
+from nas_attn.space import InputError, allowed
+
+from .acquisition import Goal
+from .candidates import Candidates, Choices, Cost, Fits, Priced, Scored, Within
+from .history import CHOSEN, History, given, rivals
+from .pool import Pools
+from .proposer import Proposer
+
+_POLITE = 5  # times that a proposal is given up for one of a later trial; one of an earlier trial always counts
+_TURN = threading.Lock()  # one proposal at a time, so that the next knows of it
+
+
+class KnownCostSampler(BaseSampler):
+    """Proposes the candidate that is expected to add most volume to the front.
+
+    One objective is learnt, the first that is not in `known_costs` unless another is called the leading one. What
+    `known_costs` says of the objectives that it names is exact; any further one is taken to be as it is predicted.
+
+        sampler = KnownCostSampler({"l0": ["0", "1", "2"], "l1": ["0", "1", "2"]}, {1: lambda params: flops_of(params)})
+        study = optuna.create_study(directions=["maximize", "minimize"], sampler=sampler)
+
+    A space of up to 20,000 candidates is looked at as a whole, a larger one through a sample and local search. What was
+    evaluated, pruned or is running is not proposed again as long as there is anything else; what failed is, once, at
+    last. Candidates that differ only in questions that are not asked, because of other answers, are one.
+    """
+
+    def __init__(
+        self,
+        choices: Choices,
+        known_costs: Mapping[int, Cost],
+        *,
+        fits: Fits | None = None,
+        facts: Sequence[Cost] = (),
+        leading: int | None = None,
+        reference: Mapping[int, float] | None = None,
+        seed: int | None = None,
+    ) -> None:
+        """Say what may be answered and what that costs.
+
+        `known_costs`: by an objective's index, from answers (`params`) to its value. `fits`: which answers may be
+        proposed at all. `facts`: what else is known of answers, and may tell something of what is not. `leading`: the
+        index of the objective that is learnt with its uncertainty. `reference`: by an objective's index, the worst
+        value that counts; without it, a little beyond the most expensive candidate, and what 98 % of the candidates
+        are expected to exceed.
+
+        Raises `InputError` for choices and costs that are none.
+        """
+        self._candidates = Candidates(choices)
+        self._known = _by_objective("known_costs", known_costs, _is_cost, "a function from answers to a number")
+        self._reference = _by_objective(
+            "reference", {} if reference is None else reference, _is_finite, "a finite number"
+        )
+        self._facts, self._fits, self._leading = tuple(facts), fits, leading
+        for fact in self._facts:
+            _require("facts", fact, _is_cost(fact), "functions from answers to a number")
+        may_fit = fits is None or isinstance(fits, Within | Scored) or callable(fits)
+        _require("fits", fits, may_fit, "a function from answers")
+        _require("leading", leading, leading is None or _is_index(leading), "an objective's index, from 0")
+        self._rng = np.random.default_rng(seed)
+        self._random = RandomSampler(seed=seed)
+
+    def reseed_rng(self) -> None:
+        """Draw otherwise than copies of this sampler."""
+        self._rng.bit_generator.state = np.random.default_rng().bit_generator.state
+        self._random.reseed_rng()
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """Every question that may be asked."""
+        return dict(self._candidates.distributions)
+
+    def sample_independent(
+        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        """A random value of a parameter that is no question of this sampler's."""
+        return self._random.sample_independent(study, trial, param_name, param_distribution)
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """The answers that lead to the proposed candidate.
+
+        Raises `InputError` where the study has no objective of an index that was named.
+        """
+        goal = self._goal(study)
+        others = self._candidates.distributions.keys() - search_space.keys()
+        with _TURN:
+            for tries in count():
+                history = History.of(study, trial, self._candidates)
+                only = self._candidates.holding(given(study, trial, others))
+                code = self._proposer.propose(history, goal, only)
+                study._storage.set_trial_system_attr(trial._trial_id, CHOSEN, list(code))
+                new = rivals(study, trial, self._candidates).items() - history.rivals.items()
+                if not any(code == one and (number < trial.number or tries < _POLITE) for number, one in new):
+                    break
+        answers = self._candidates.answers(code)
+        return {name: answers[name] for name in search_space if name in answers}
+
+    @cached_property
+    def _proposer(self) -> Proposer:
+        costs = (*self._known.values(), *self._facts)
+        return Proposer(Pools(self._candidates, costs, self._fits, self._rng), self._rng)
+
+    def _goal(self, study: Study) -> Goal:
+        signs = [1.0 if direction == StudyDirection.MAXIMIZE else -1.0 for direction in study.directions]
+        leading = [] if self._leading is None else [self._leading]
+        for what, named in (("known_costs", self._known), ("leading", leading), ("reference", self._reference)):
+            for number in named:
+                if not 0 <= number < len(signs):
+                    raise InputError(
+                        f"{what}: found objective {number}; {allowed(number, map(str, range(len(signs))))}"
+                    )
+        learnt = [number for number in dict.fromkeys((*leading, *range(len(signs)))) if number not in self._known]
+        if not learnt:
+            raise InputError(f"known_costs: names all {len(signs)} objectives; one has to be left to learn")
+        if self._leading in self._known:
+            raise InputError(
+                f"leading: found objective {self._leading}, which known_costs names; nothing is left to learn"
+            )
+        return Goal(signs, [*self._known], learnt, self._reference)
+
+
+def _by_objective(what: str, said: Any, right: Callable[[Any], bool], meant: str) -> dict[int, Any]:
+    _require(what, said, isinstance(said, Mapping), f"{meant} by objective, as in {{1: ...}}")
+    for number, value in said.items():
+        _require(what, number, _is_index(number), "an objective's index, from 0")
+        _require(f"{what}: {number}", value, right(value), meant)
+    return dict(said)
+
+
+def _require(what: str, found: object, right: bool, meant: str) -> None:
+    if not right:
+        raise InputError(f"{what}: found {found!r}; allowed: {meant}")
+
+
+def _is_index(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_cost(value: object) -> bool:
+    return isinstance(value, Priced | Scored) or callable(value)
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool) and math.isfinite(value)

@@ -1,0 +1,56 @@
+"""What a step has found out, seed by seed, and what is left to find out of each network."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from nas_attn.results import Evaluation, across_seeds
+from nas_attn.settings import Budget
+from nas_attn.study import over_budget
+
+
+@dataclass
+class Known:
+    """The rows of a step, by key and seed, as its budget and its seeds are asked for today."""
+
+    budget: Budget
+    seeds: range
+    rows: dict[str, dict[int, Evaluation]] = field(default_factory=dict)
+
+    def add(self, rows: Iterable[Evaluation]) -> None:
+        """Take in rows; each takes the place of one of the same key and seed."""
+        for row in rows:
+            self.rows.setdefault(row.key, {})[row.seed] = row
+
+    def missing(self, key: str) -> list[int]:
+        """The seeds for which a network has to be trained; none where it costs more than the budget allows."""
+        rows = self.rows.get(key, {})
+        if any(over_budget(row, self.budget) for row in rows.values()):
+            return []
+        return [seed for seed in self.seeds if seed not in rows or not _trained(rows[seed])]
+
+    def begun(self, key: str) -> bool:
+        """Whether a network is trained for some seeds and not for others."""
+        return any(map(_trained, self.rows[key].values())) and bool(self.missing(key))
+
+    def verdict(self, key: str) -> Evaluation:
+        """One row for a network that misses nothing: what failed or is too dear for one seed is so for all."""
+        rows = self.rows[key].values()
+        for state in ("failed", "over_budget"):
+            for row in rows:
+                if row.state == state:
+                    return row
+        return across_seeds(rows)[0]
+
+    @property
+    def settled(self) -> list[str]:
+        """The keys of the networks that miss nothing."""
+        return [key for key in self.rows if not self.missing(key)]
+
+    @property
+    def trained(self) -> list[str]:
+        """The keys of those that are trained, with or without success."""
+        return [key for key in self.settled if any(map(_trained, self.rows[key].values()))]
+
+
+def _trained(row: Evaluation) -> bool:
+    return row.state in ("complete", "failed")

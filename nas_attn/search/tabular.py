@@ -1,0 +1,251 @@
+"""Published tables: every network of a space, trained with several seeds, handed out without any training."""
+
+import math
+import random
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+import moocore
+import numpy as np
+import optuna
+import pandas as pd
+
+from nas_attn.pricing import MEASURES, SpacePrices
+from nas_attn.results import Evaluation, across_seeds, directions, evaluations, front, losses, read_csv, table
+from nas_attn.settings import FINAL
+from nas_attn.space import Architecture, InputError, Placement, SearchSpace, allowed, parse
+from nas_attn.space.spanned import spanned
+
+COSTS = ("params", "macs", "flops", "latency_ms")
+"""The objectives that are known before a network is trained."""
+
+_ROWS = "rows.csv"
+_PACKAGE = Path(__file__).parents[1]
+_PUBLISHED = (_PACKAGE / "published", _PACKAGE.parent / "studies")
+"""Where tables lie: in an installed package, and in a checkout."""
+
+_NOT_TIMED: Mapping[str, Any] = {
+    "latency_ms": math.nan,
+    "latency_ms_low": math.nan,
+    "latency_ms_high": math.nan,
+    "latency_source": "measured",
+}
+_UNTRAINED: Mapping[str, Any] = {
+    **dict.fromkeys(("accuracy", "loss", "train_loss", "train_seconds"), math.nan),
+    "state": "priced",
+    "device": "",
+}
+
+
+def load_table(name: Path | str, objectives: Sequence[str] = ("accuracy", "flops")) -> "Table":
+    """A published table by its name, such as `digits-table`, or one of your own by the folder of its `rows.csv`.
+
+    Rows of other steps than `final` are passed over. Raises `InputError` where there is no such table, an objective is
+    not known, or its rows are not every network of a space, each trained with the same seeds.
+    """
+    folders = {path.parent.name: path.parent for place in _PUBLISHED for path in sorted(place.glob(f"*/{_ROWS}"))}
+    folder = folders.get(str(name), Path(name))
+    if not (folder / _ROWS).is_file():
+        raise InputError(f"table: found {str(name)!r}; {allowed(name, folders)}, or a folder that holds a {_ROWS}")
+    try:
+        rows = [row for row in evaluations(read_csv(folder / _ROWS)) if row.step == FINAL]
+        return Table(folder.absolute().name, tuple(rows), tuple(objectives))
+    except InputError as error:
+        where = "" if str(error).startswith(str(folder)) else f"{folder / _ROWS}: "
+        raise InputError(f"{where}{error}") from None
+
+
+@dataclass(frozen=True)
+class Table:
+    """Every network of a space with every seed: an `Evaluator`, and a plain Optuna objective.
+
+    Raises `InputError` as `load_table` does.
+    """
+
+    name: str
+    rows: tuple[Evaluation, ...]
+    """One for each network and seed."""
+    objectives: tuple[str, ...] = ("accuracy", "flops")
+    """What networks are compared by."""
+    jobs: int = 1
+    """How many trainings a search shall begin at once; each is finished as it begins."""
+
+    def __post_init__(self) -> None:
+        for row in self.rows:
+            if row.state != "complete":
+                raise InputError(f"{row.key} with seed {row.seed}: found the state {row.state!r}; allowed: complete")
+        for key, seeds in self._by_seed.items():
+            if missing := {*self.seeds} - {*seeds}:
+                raise InputError(f"{key}: has no row with seed {min(missing)}, which another network has")
+        if len(self.rows) != len(self._by_seed) * len(self.seeds):
+            raise InputError("found two rows of one network with one seed")
+        _ = self.space, front(self.true, self.objectives)
+
+    @cached_property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds that every network was trained with."""
+        return tuple(sorted({row.seed for row in self.rows}))
+
+    @cached_property
+    def space(self) -> SearchSpace:
+        """What may be chosen, found from the spellings of the rows."""
+        return spanned(parse(row.architecture) for row in self.rows)
+
+    @cached_property
+    def choices(self) -> Mapping[str, tuple[str, ...]]:
+        """One question a slot, with the spelling of everything that may stand there, `none` first."""
+        return {slot: tuple(answers) for slot, answers in self._fillings.items()}
+
+    @cached_property
+    def known_costs(self) -> Mapping[int, Callable[[Mapping[str, Any]], float]]:
+        """By the number of an objective, what it is for given answers, where that is known without training."""
+        return {number: partial(self._cost, name) for number, name in enumerate(self.objectives) if name in COSTS}
+
+    @cached_property
+    def directions(self) -> tuple[str, ...]:
+        """Each objective's direction as `optuna.create_study` takes it."""
+        return tuple(f"{direction}imize" for direction in directions(self.objectives).values())
+
+    @cached_property
+    def true(self) -> pd.DataFrame:
+        """One row a network with the means over its seeds, as true as the table knows."""
+        return table(across_seeds(self.rows))
+
+    @cached_property
+    def reference(self) -> Mapping[str, float]:
+        """The worst value of each objective on the true front, and a tenth of the front's range beyond.
+
+        Where the front has one value, the range is that of all networks. Ishibuchi et al. (2018), "How to specify a
+        reference point in hypervolume calculation for fair performance comparison", recommend a point slightly worse
+        than the front's own.
+        """
+        best = front(self.true, self.objectives)
+        found: dict[str, float] = {}
+        for name, direction in directions(self.objectives).items():
+            beyond = 0.1 * float(np.ptp(best[name]) or np.ptp(self.true[name]))
+            found[name] = float(best[name].min()) - beyond if direction == "max" else float(best[name].max()) + beyond
+        return found
+
+    def key(self, answers: Mapping[str, Any]) -> str:
+        """The key of the network that these answers to `choices` lead to; other answers are passed over.
+
+        Raises `InputError` for a question without an answer, and for an answer that is not offered.
+        """
+        placements: list[Placement] = []
+        for slot, fillings in self._fillings.items():
+            answer = answers.get(slot)
+            if answer not in fillings:
+                raise InputError(f"{slot}: found {answer!r}; {allowed(answer, fillings)}")
+            placements += fillings[answer]
+        return Architecture(tuple(placements)).key
+
+    def objective(self, seed: int, *, trained: int | None = None) -> Callable[[optuna.Trial], tuple[float, ...]]:
+        """What Optuna optimises: the objectives of one training of the network that a trial suggests.
+
+        `trained` says with which of the table's seeds; without it, one is drawn for each trial, by `seed` and the
+        trial's number.
+        """
+        if trained is not None and trained not in self.seeds:
+            raise InputError(f"trained: found {trained}; {allowed(trained, map(str, self.seeds))}")
+
+        def evaluate(trial: optuna.Trial) -> tuple[float, ...]:
+            key = self.key({slot: trial.suggest_categorical(slot, answers) for slot, answers in self.choices.items()})
+            drawn = random.Random(f"{seed} {trial.number}").choice(self.seeds) if trained is None else trained
+            return tuple(float(getattr(self._by_seed[key][drawn], name)) for name in self.objectives)
+
+        return evaluate
+
+    def hypervolume_share(self, keys: Iterable[str]) -> float:
+        """What the true values of these networks dominate up to `reference`, as a share of what all dominate.
+
+        It is 1 where all networks are equal. Raises `InputError` for a key that the table does not have.
+        """
+        return self._volume(dict.fromkeys(keys)) / self._whole if self._whole else 1.0
+
+    def count(self, architecture: Architecture) -> Evaluation:
+        """The row of an architecture before it is trained, with its latency where that was measured.
+
+        Raises `InputError` for one that the table does not have.
+        """
+        if architecture.key not in self._any_seed:
+            raise InputError(f"{self.name}: has no network {architecture}")
+        row = self._any_seed[architecture.key]
+        timed = {} if row.latency_source == "measured" else _NOT_TIMED
+        return replace(row, **_UNTRAINED, **timed)
+
+    def prices(self, space: SearchSpace) -> SpacePrices:
+        """What every network of the space costs, by the networks with one slot filled."""
+
+        def measured(filling: tuple[Placement, ...]) -> list[int]:
+            row = self._any_seed[Architecture(filling).key]
+            return [getattr(row, measure) for measure in MEASURES]
+
+        bare = np.array(measured(()))
+        return SpacePrices(bare, tuple(np.array([*map(measured, slot.fillings())]) - bare for slot in space.slots))
+
+    def time(self, row: Evaluation) -> Evaluation:
+        """The row as it is: a table times nothing."""
+        return row
+
+    def measure(self, row: Evaluation) -> Evaluation:
+        """The row as it is: a table times nothing."""
+        return row
+
+    def train(self, row: Evaluation) -> Future[Evaluation]:
+        """The row with what training found with its seed; it has failed where the table does not have that seed."""
+        future: Future[Evaluation] = Future()
+        if row.seed not in self.seeds:
+            reason = f"the table has the seeds {', '.join(map(str, self.seeds))}"
+            future.set_result(replace(row, state="failed", reason=reason))
+        else:
+            found = self._by_seed[row.key][row.seed]
+            future.set_result(replace(row, **{name: getattr(found, name) for name in _UNTRAINED}))
+        return future
+
+    def _cost(self, measure: str, answers: Mapping[str, Any]) -> float:
+        return float(getattr(self._any_seed[self.key(answers)], measure))
+
+    @cached_property
+    def _by_seed(self) -> dict[str, dict[int, Evaluation]]:
+        rows: dict[str, dict[int, Evaluation]] = {}
+        for row in self.rows:
+            rows.setdefault(row.key, {})[row.seed] = row
+        return rows
+
+    @cached_property
+    def _any_seed(self) -> dict[str, Evaluation]:
+        """What does not depend on the seed, by key."""
+        return {key: rows[min(rows)] for key, rows in self._by_seed.items()}
+
+    @cached_property
+    def _fillings(self) -> dict[str, dict[str, tuple[Placement, ...]]]:
+        return {
+            slot.name: {str(Architecture(filling)): filling for filling in slot.fillings()} for slot in self.space.slots
+        }
+
+    @cached_property
+    def _points(self) -> dict[str, list[float]]:
+        """The true values of the objectives by key, less being better."""
+        return dict(zip(self.true.index, losses(self.true, self.objectives).tolist(), strict=True))
+
+    @cached_property
+    def _worst(self) -> list[float]:
+        """The reference point, less being better."""
+        worst: list[float] = losses(pd.DataFrame([dict(self.reference)]), self.objectives)[0].tolist()
+        return worst
+
+    @cached_property
+    def _whole(self) -> float:
+        """What all networks dominate."""
+        return self._volume(self._by_seed)
+
+    def _volume(self, keys: Iterable[str]) -> float:
+        try:
+            points = [self._points[key] for key in keys]
+        except KeyError as missing:
+            raise InputError(f"{self.name}: has no network with the key {missing}") from None
+        return float(moocore.hypervolume(points, ref=self._worst)) if points else 0.0

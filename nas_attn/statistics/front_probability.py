@@ -1,0 +1,125 @@
+"""How sure it is which networks are on the front, and how large the front is."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import moocore
+import numpy as np
+from numpy.typing import NDArray
+
+from nas_attn.results import Evaluation, candidates, losses, table
+
+from .balanced import METRICS, Metric
+from .posterior import Belief, believed
+from .rank_correlation import UNKNOWN, Estimate, Numbers, estimate
+
+SURE = 0.95
+"""The probability from which something counts as sure."""
+
+Standing = Literal["surely in", "perhaps", "surely out"]
+"""Whether a network is on the front."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Membership:
+    """A front as a set that is known with some probability."""
+
+    metric: Metric
+    """What networks are judged by."""
+    belief: Belief
+    accuracy: tuple[Estimate, ...]
+    """What is known of each one's accuracy or loss, whichever the study trades off; unknown with one seed each."""
+    probability: Numbers
+    """That each belongs to the front, shape (networks,); NaN with one seed each."""
+    hypervolume: Estimate
+    """The volume between the front and the worst value of each objective among the networks."""
+
+    @property
+    def networks(self) -> tuple[Evaluation, ...]:
+        """A row an architecture."""
+        return self.belief.networks
+
+    def standing(self, number: int) -> Standing:
+        """Whether this network is on the front; `perhaps` where nothing is known."""
+        if self.probability[number] >= SURE:
+            return "surely in"
+        return "surely out" if self.probability[number] <= 1 - SURE else "perhaps"
+
+
+def membership(rows: Iterable[Evaluation], objectives: Sequence[str], seed: int = 0) -> Membership:
+    """Which networks of one step are on the front of these objectives, by its rows of all seeds.
+
+    Of accuracy and loss the one that comes first counts; costs count as known, as the row of the first seed has them.
+    Raises `InputError` as `front` does, and where rows come from several steps.
+    """
+    metric = leading(objectives)
+    named = [name for name in objectives if name == metric or name not in METRICS]
+    every = [row for row in rows if row.state == "complete"]
+    told = candidates(table(every), named) if every else table([])
+    fit = set(zip(told.index, told["seed"], strict=True))
+    belief = believed((row for row in every if (row.key, row.seed) in fit), metric, seed)
+    points = losses(table(belief.networks), named)
+    if not np.isfinite(belief.draws).all() or not len(points):
+        nothing = (UNKNOWN,) * len(points)
+        return Membership(metric, belief, nothing, np.full(len(points), np.nan), UNKNOWN)
+    sign = -1.0 if metric == "accuracy" else 1.0
+    column = named.index(metric) if metric in named else None
+    drawn = sign * belief.draws if column is not None else np.zeros_like(belief.draws[:1])
+    fronts = on_front(costs_of(belief.networks, objectives), drawn)
+    volumes = _volumes(points, column, drawn)
+    means = np.concatenate([belief.draws.mean(axis=0, keepdims=True), belief.draws])
+    estimates = tuple(estimate(means[:, number]) for number in range(len(points)))
+    return Membership(metric, belief, estimates, fronts.mean(axis=0), estimate(np.append(volumes.mean(), volumes)))
+
+
+def leading(objectives: Iterable[str]) -> Metric:
+    """Accuracy or loss, whichever comes first; accuracy where neither does."""
+    return next((metric for name in objectives for metric in METRICS if name == metric), METRICS[0])
+
+
+def costs_of(networks: Iterable[Evaluation], objectives: Sequence[str]) -> Numbers:
+    """What is traded off against accuracy or loss, shape (networks, costs), with the sign that makes less better."""
+    named = [name for name in objectives if name not in METRICS]
+    found = table(networks)
+    return losses(found, named) if named else np.zeros((len(found), 0))
+
+
+def on_front(costs: Numbers, losses: Numbers) -> NDArray[np.bool_]:
+    """Whether no network is as good in all and better in one, shape (draws, networks).
+
+    `costs` of shape (networks, costs) are the same in every draw, `losses` of shape (draws, networks) are not; less
+    of each is better.
+    """
+    if costs.shape[1] == 1:
+        return _on_flat_front(costs[:, 0], losses)
+    front = np.ones(losses.shape, dtype=np.bool_)
+    for number, cost in enumerate(costs):
+        as_cheap = (costs <= cost).all(axis=1)
+        cheaper = as_cheap & (costs < cost).any(axis=1)
+        front[:, number] = losses[:, as_cheap].min(axis=1) >= losses[:, number]
+        if cheaper.any():
+            front[:, number] &= losses[:, cheaper].min(axis=1) > losses[:, number]
+    return front
+
+
+def _on_flat_front(costs: Numbers, losses: Numbers) -> NDArray[np.bool_]:
+    """The same for one cost: by the least loss of all that cost as little, and of all that cost less."""
+    order = np.argsort(costs, kind="stable")
+    least = np.minimum.accumulate(np.insert(losses[:, order], 0, np.inf, axis=1), axis=1)
+    as_cheap, cheaper = (np.searchsorted(costs[order], costs, side=side) for side in ("right", "left"))
+    front: NDArray[np.bool_] = (least[:, as_cheap] >= losses) & (least[:, cheaper] > losses)
+    return front
+
+
+def _volumes(points: Numbers, column: int | None, drawn: Numbers) -> Numbers:
+    """The front's volume in each draw."""
+    worst = points.max(axis=0)
+    if column is not None:
+        worst[column] = np.quantile(drawn, 0.975)
+    volumes = np.zeros(len(drawn))
+    for number, losses_drawn in enumerate(drawn):
+        if column is not None:
+            points[:, column] = losses_drawn
+        volumes[number] = moocore.hypervolume(points, ref=worst)
+    return volumes

@@ -1,0 +1,159 @@
+"""What each kind does at each slot: an additive fit over all networks, and how far networks are from it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+import numpy as np
+
+from nas_attn.results import Evaluation, Slots
+from nas_attn.space import Placement, parse
+
+from .least_squares import Worth
+from .rank_correlation import Numbers
+
+Level = tuple[str, str]
+"""A slot and the kind that stands there: `("stage2", "se")`; several kinds as `cbam+se`."""
+
+Cells = Mapping[str, str]
+"""The kind in each slot of a network where anything stands."""
+
+_SPREADS = 61
+"""How many values of the spread of effects are weighed."""
+
+
+def fillings(network: Evaluation, slots: Slots | None = None) -> Mapping[str, frozenset[Placement]]:
+    """What stands in each slot of a network; without the slots of its space, a slot is what a site's name begins with.
+
+    Raises `InputError` where the spelling cannot be read.
+    """
+    slot_of = {site: name for name, sites in slots or () for site in sites}
+    found: dict[str, frozenset[Placement]] = {}
+    for placement in parse(network.architecture).placements:
+        slot = slot_of.get(placement.site, placement.site.partition(".")[0])
+        found[slot] = found.get(slot, frozenset()) | {placement}
+    return found
+
+
+def cells(filled: Mapping[str, frozenset[Placement]]) -> Cells:
+    """The kind in each slot."""
+    kinds = {slot: {placement.attention.kind for placement in held} for slot, held in filled.items()}
+    return {slot: "+".join(sorted(names)) for slot, names in sorted(kinds.items())}
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Additive:
+    """Networks as sums of what stands in their slots; a row of weights is a combination of networks' means."""
+
+    levels: tuple[Level, ...]
+    """Every kind in a slot whose effect the networks can tell apart from the others."""
+    design: Numbers
+    """1 where a network has a level, shape (networks, levels)."""
+    effects: Numbers
+    """Weights that give what a level adds where nothing stood, shape (levels, networks)."""
+    doubt: Numbers
+    """Standard deviation of what the effect of each other level leaves in that of a level, shape (levels, levels)."""
+    left: Numbers
+    """The quadratic form of what the sums leave over, shape (networks, networks)."""
+    freedom: int
+    """How many degrees of freedom are left over."""
+    spread: float
+    """The variance of networks about their sums, noise taken off."""
+
+    def spreads(self, means: Numbers, variances: Numbers) -> Numbers:
+        """That variance by the method of moments; 0 where noise explains all, or nothing is left over.
+
+        `means` of shape (draws, networks), `variances` of the noise of shape (draws,).
+        """
+        if not self.freedom:
+            return np.zeros(len(means))
+        squares = ((means @ self.left) * means).sum(axis=1)
+        found: Numbers = np.maximum(0.0, (squares - self.freedom * variances) / np.trace(self.left))
+        return found
+
+
+def additive(found: Sequence[Cells], alone: Sequence[bool], known: Worth) -> Additive:
+    """The fit by weighted least squares, in which networks that stand alone, plain ones of another width, are no sums.
+
+    An effect is judged with the others taken to be drawn about 0, with a spread that the others themselves tell: what
+    does nothing elsewhere helps to tell what nothing is (a mixed model with one fixed effect at a time).
+    """
+    levels = sorted({level for network in found for level in network.items()})
+    design = np.array([[float(network.get(slot) == kind) for slot, kind in levels] for network in found])
+    design = design.reshape(len(found), len(levels))
+    own = np.eye(len(found))[:, np.asarray(alone, dtype=np.bool_)]
+    whole = np.concatenate([design, own], axis=1)
+    normal = whole.T @ known.information @ whole
+    inverse = np.linalg.pinv(normal, rcond=1e-9, hermitian=True)
+    told = np.abs(normal @ inverse - np.eye(len(normal)))[:, : len(levels)].max(axis=0, initial=0.0) < 1e-6
+    left = known.information - known.information @ whole @ inverse @ whole.T @ known.information
+    freedom = _rank(known.information) - _rank(normal)
+    kept = tuple(level for level, clear in zip(levels, told, strict=True) if clear)
+    plain = (inverse @ whole.T @ known.information)[: len(levels)][told]
+    fit = Additive(kept, design[:, told], plain, np.zeros((len(kept), len(kept))), left, freedom, 0.0)
+    if np.isnan(known.variance):
+        return fit
+    spread = float(fit.spreads(known.means[None], np.array([known.variance]))[0])
+    effects, doubt = _judged(plain, whole, np.flatnonzero(told).tolist(), known, spread)
+    return replace(fit, effects=effects, doubt=doubt, spread=spread)
+
+
+def _judged(
+    plain: Numbers, whole: Numbers, places: Sequence[int], known: Worth, spread: float
+) -> tuple[Numbers, Numbers]:
+    """Weights of each effect, the others drawn about 0, and what those leave in it."""
+    values = plain @ known.means
+    covariance = plain @ (known.variance * known.covariance + spread * np.eye(len(known.means))) @ plain.T
+    normal, weighed = whole.T @ known.information @ whole, whole.T @ known.information
+    effects, doubt = np.empty_like(plain), np.zeros((len(plain), len(plain)))
+    for number, place in enumerate(places):
+        others = np.arange(len(plain)) != number
+        between = _variance_about_0(values[others], covariance[np.ix_(others, others)])
+        precisions = np.zeros(len(normal))
+        precisions[places] = np.where(others, known.variance / between, 0.0)
+        inverse = np.linalg.pinv(normal + np.diag(precisions), rcond=1e-9, hermitian=True)
+        effects[number] = inverse[place] @ weighed
+        taken = effects[number] @ whole[:, places]
+        doubt[number] = np.where(others & np.isfinite(between), taken * np.sqrt(min(between, 1e300)), 0.0)
+    return effects, doubt
+
+
+def _variance_about_0(values: Numbers, covariance: Numbers) -> float:
+    """How far effects lie from 0, squared: the mean over its posterior, flat in the standard deviation."""
+    if len(values) < 2:
+        return np.inf
+    variances, directions = np.linalg.eigh(covariance)
+    squares, variances = (directions.T @ values) ** 2, np.maximum(variances, 1e-300)
+    grid = np.linspace(0, 3 * np.sqrt(max(squares.max(), variances.max())), _SPREADS)[1:, None] ** 2
+    logs = -0.5 * (np.log(variances + grid) + squares / (variances + grid)).sum(axis=1)
+    weights = np.exp(logs - logs.max())
+    return float(weights @ grid[:, 0] / weights.sum())
+
+
+def interactions(fit: Additive, fewest: int = 2) -> tuple[list[tuple[Level, Level]], Numbers]:
+    """Pairs of levels that stand together in several networks, and weights of what the pair adds to its sum.
+
+    Shape (pairs, networks); only what other networks can tell apart from the sums.
+    """
+    pairs, weights = [], []
+    for one, other in combinations(range(len(fit.levels)), 2):
+        both = fit.design[:, one] * fit.design[:, other]
+        if (both.sum() >= fewest) and (told := float(both @ fit.left @ both)) > 1e-6:
+            pairs.append((fit.levels[one], fit.levels[other]))
+            weights.append(both @ fit.left / told)
+    return pairs, np.array(weights).reshape(len(pairs), len(fit.left))
+
+
+def removals(found: Sequence[Mapping[str, frozenset[Placement]]]) -> list[tuple[int, int, Level]]:
+    """Pairs of networks, the second of which lacks what the first has in one slot and is otherwise filled alike."""
+    filled = {frozenset(network.items()): number for number, network in reversed(list(enumerate(found)))}
+    return [
+        (number, filled[less], (slot, cells(network)[slot]))
+        for number, network in enumerate(found)
+        for slot, held in network.items()
+        if (less := frozenset(network.items()) - {(slot, held)}) in filled
+    ]
+
+
+def _rank(matrix: Numbers) -> int:
+    return int(np.linalg.matrix_rank(matrix, tol=1e-8)) if matrix.size else 0

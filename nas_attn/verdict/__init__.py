@@ -1,0 +1,13 @@
+"""Whether attention pays, and how sure that is.
+
+`run` trains what the best network is compared with, and needs torch; the rest reads what was found.
+"""
+
+from .conclusion import Conclusion
+from .stored import VERDICT, concluded
+
+__all__ = [
+    "Conclusion",
+    "VERDICT",
+    "concluded",
+]

@@ -1,0 +1,15 @@
+"""What a study concludes from the rows in its folder."""
+
+from nas_attn.settings import FINAL
+from nas_attn.study import StudyFolder, read_slots
+
+from .conclusion import Conclusion, conclude
+
+VERDICT = "verdict.csv"
+"""The file in a study's folder that says that a verdict was asked for."""
+
+
+def concluded(folder: StudyFolder, minutes: float | None = None) -> Conclusion:
+    """What the rows of full training and their rivals say, as `conclude` says."""
+    slots = tuple(read_slots(folder.study(FINAL)).items())
+    return conclude(folder.full_rows(), folder.rivals(), folder.file.objectives, minutes=minutes, slots=slots)

@@ -1,0 +1,129 @@
+"""What `nas-attn space` and `nas-attn sites` show."""
+
+import re
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from placing import installed
+from small_study import SPACE
+
+from nas_attn import cli
+from nas_attn.assembly import load_space
+from nas_attn.evaluation import open_ledger
+
+
+@pytest.fixture
+def shown(monkeypatch, capsys):
+    """What a command prints."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["nas-attn", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        assert not stopped.value.code, capsys.readouterr().err
+        return capsys.readouterr().out
+
+    return run
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "space.toml"
+    path.write_text(SPACE)
+    return path
+
+
+@pytest.fixture
+def totals(file):
+    """The price of every network, one counted after the other."""
+    said, space = load_space(file)
+    ledger = open_ledger(said.backbone, said.image, said.classes)
+    costs = [ledger.price(architecture) for architecture in space.architectures()]
+    return pd.DataFrame([(cost.params, cost.macs, cost.flops) for cost in costs], columns=["params", "macs", "flops"])
+
+
+def test_space_counts_its_networks_and_names_the_cheapest_and_the_dearest(shown, file, totals):
+    _, space = load_space(file)
+    text = shown("space", file)
+    assert f"resnet8, {len(space.slots)} slots (one a {load_space(file)[0].per}), {len(totals)} networks" in text
+    dearest = str(list(space.architectures())[totals["flops"].idxmax()])
+    assert "fewest FLOPs: none\n" in text
+    assert f"most FLOPs: {dearest}\n" in text
+
+
+def test_space_says_how_many_ways_build_the_same_networks(shown, tmp_path):
+    path = tmp_path / "space.toml"
+    path.write_text(SPACE.replace("[4, 8]", "[4, 16]\ndivisor = [1, 8]"))  # 16 channels: 4, 1, and 8 in two ways
+    _, space = load_space(path)
+    assert space.size < space.spellings
+    assert f"{space.size:,} networks that differ, of {space.spellings:,} ways to choose" in shown("space", path)
+
+
+def test_space_shows_the_share_within_a_budget(shown, file, totals):
+    limit = int(totals["flops"].quantile(0.4))
+    within = (totals["flops"] <= limit).sum()
+    told = f"At most {limit:,} FLOPs: {within / len(totals):.2%} of the networks ({within} of {len(totals)})"
+    assert told in shown("space", file, "--max-flops", limit)
+    params = int(totals["params"].median())
+    both = ((totals["flops"] <= limit) & (totals["params"] <= params)).sum()
+    assert f"({both} of {len(totals)})" in shown("space", file, "--max-flops", limit, "--max-params", params)
+
+
+def test_space_writes_its_picture_and_every_network(shown, file, tmp_path, totals):
+    text = shown("space", file, "--picture", tmp_path / "space.png", "--csv", tmp_path / "space.csv")
+    assert (tmp_path / "space.png").read_bytes().startswith(b"\x89PNG")
+    table = pd.read_csv(tmp_path / "space.csv", index_col="key", keep_default_na=False)
+    assert table[["params", "macs", "flops"]].to_numpy().tolist() == totals.to_numpy().tolist()
+    assert f"({len(totals)} of {len(totals)} networks)" in text
+
+
+def test_space_names_an_attention_that_cannot_take_the_map(monkeypatch, capsys, tmp_path):
+    path = tmp_path / "space.toml"
+    path.write_text('backbone = "resnet8"\nimage = [3, 4, 4]\n[kinds.simam]\nposition = "branch"\n')
+    monkeypatch.setattr(sys, "argv", ["nas-attn", "space", str(path)])
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    assert stopped.value.code == 2
+    told = capsys.readouterr().err
+    assert "Traceback" not in told
+    assert re.search(r"stage3\.block0\.branch=simam: cannot take images of 3 x 4 x 4 here: .* 1 x 1", told)
+
+
+def test_sites_lists_the_places_of_a_built_in_network(shown):
+    lines = shown("sites", "resnet8", "--image", "3x32x32", "--classes", "10").splitlines()
+    ledger = open_ledger("resnet8", (3, 32, 32), 10)
+    assert lines[0] == f"resnet8: {len(ledger.sites)} places in 3 blocks of 3 stages"
+    assert "75.29 k parameters" in lines[1]
+    listed = {line.split()[0]: line for line in lines[2:] if line.startswith("stage")}
+    assert list(listed) == list(ledger.sites)
+    assert re.fullmatch(r"stage2\.block0\.pre +16 +32 x 32 +16 x 32 x 32", listed["stage2.block0.pre"])
+    assert re.fullmatch(r"stage3\.block0\.branch +64 +8 x 8 +64 x 8 x 8", listed["stage3.block0.branch"])
+
+
+def test_sites_takes_the_network_of_a_space_file(shown, file):
+    said, _ = load_space(file)
+    assert f"{' x '.join(map(str, said.image))} and {said.classes} classes" in shown("sites", file)
+
+
+def test_sites_tells_which_attention_comes_before_an_activation(shown, monkeypatch):
+    monkeypatch.syspath_prepend(Path(__file__).parent / "backbones")
+    text = shown("sites", "foreign_nets:Flat", "--image", "3x32x32", "--classes", "10")
+    assert "\nAfter one: attention comes before an activation that no module gives\n" in text
+    assert "no module gives" not in shown("sites", "foreign_nets:basic", "--image", "3x32x32", "--classes", "10")
+
+
+@pytest.mark.skipif(not installed("timm"), reason="timm is not installed")
+def test_sites_tells_the_modules_and_the_attention_that_somebody_elses_network_has(shown):
+    text = shown("sites", "timm:seresnet50", "--image", "3x64x64")
+    assert "28.09 M parameters" in text  # as the SENet paper's Table 2 has it, to 0.1 M
+    assert re.search(r"It has attention of its own, 16 modules \(.*\): kept", text)
+    assert re.search(r"stage4\.block2\.block +2048 +2 x 2 .* \S+", text)
+
+
+def test_sites_refuses_an_image_that_is_none(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["nas-attn", "sites", "resnet8", "--image", "32x32"])
+    with pytest.raises(SystemExit):
+        cli.main()
+    assert "--image: found '32x32'; allowed: channels, height and width" in capsys.readouterr().err

@@ -1,0 +1,101 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from nas_attn.cost import Forecast, LatencyReading, Readings, Unrunnable, device_name
+from nas_attn.data import load_data
+from nas_attn.evaluation import Costs, Evaluator, Timing, Treatment, timing_device
+from nas_attn.evaluation.timing import host
+from nas_attn.settings import Backbone, Digits, Latency, Recipe
+from nas_attn.space import Architecture, InputError, parse
+from nas_attn.training import training_device
+
+SE = parse("stage2.block0.branch=se(reduction=4)")
+
+
+@pytest.fixture
+def evaluator(tmp_path):
+    backbone, readings = Backbone(name="resnet8"), Readings(tmp_path / "latency.jsonl")
+    timing = Timing(backbone, (1, 8, 8), 10, Latency(calls=50), torch.device("cpu"), readings)
+    data, recipe = load_data(Digits(), tmp_path), Recipe(epochs=1, batch_size=256)
+    treatment = Treatment(backbone, data, recipe, "scratch", keeps=tmp_path / "weights")
+    return Evaluator(Costs(timing, None), treatment, None, on_epoch=lambda row, done, epochs: None)
+
+
+def test_knowledge_grows_step_by_step(evaluator):
+    counted = evaluator.count(SE)
+    assert (counted.key, counted.architecture, counted.state) == (SE.key, str(SE), "priced")
+    assert counted.params > 0
+    assert counted.latency_ms != counted.latency_ms
+    timed = evaluator.time(counted)
+    assert timed.latency_ms > 0
+    assert timed.latency_device == device_name(torch.device("cpu"))
+    assert timed.latency_ms_low <= timed.latency_ms <= timed.latency_ms_high
+    assert (timed.latency_source, timed.latency_target) == ("measured", "auto-1thread-batch1-float32-eager")
+    assert (timed.latency_dtype, timed.latency_layout, timed.latency_runtime) == ("float32", "contiguous", "eager")
+    assert timed.latency_host == host(torch.device("cpu"))
+    trained = evaluator.train(replace(timed, seed=3)).result()
+    assert trained.state == "complete"
+    assert 0 < trained.accuracy <= 1
+    assert (trained.seed, trained.device) == (3, device_name(training_device()))
+    assert trained.latency_ms == timed.latency_ms
+    for package in ("nas-attn", "torch", "pytorch-lightning", "optuna", "fvcore"):
+        assert package in trained.versions
+
+
+def test_epochs_are_told_with_their_row(evaluator):
+    told = []
+    row = evaluator.count(SE)
+    replace(evaluator, on_epoch=lambda *event: told.append(event)).train(row)
+    assert told == [(row, 1, 1)]
+
+
+@pytest.mark.parametrize("step", ["time", "train"])
+def test_running_out_of_memory_becomes_a_reason(evaluator, monkeypatch, step):
+    def exhausted(*_args, **_kwargs):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB")
+
+    counted = evaluator.count(SE)
+    monkeypatch.setattr("nas_attn.backbones.resnet.BasicBlock.forward", exhausted)
+    row = evaluator.time(counted) if step == "time" else evaluator.train(counted).result()
+    assert row.state == "failed"
+    assert "out of memory" in row.reason
+
+
+class Oracle:
+    def of(self, architecture):
+        return Forecast(5.0, 4.0, 6.0)
+
+
+def test_where_latencies_are_predicted_only_a_network_that_was_not_timed_is(evaluator):
+    evaluator.costs.timing.readings.put(
+        evaluator.costs.timing._question(Architecture()), LatencyReading(1.0, 0.9, 1.1, 0.1, 50, "a processor")
+    )
+    predicting = replace(evaluator.costs, predictor=Oracle())
+    bare, other = (predicting.time(evaluator.count(architecture)) for architecture in (Architecture(), SE))
+    assert (bare.latency_ms, bare.latency_source, bare.latency_calls) == (1.0, "measured", 50)
+    assert (other.latency_ms, other.latency_source, other.latency_calls) == (5.0, "predicted", 0)
+    assert (other.latency_ms_low, other.latency_ms_high) == (4.0, 6.0)
+    assert other.latency_device == bare.latency_device
+    measured = predicting.measure(other)
+    assert (measured.latency_source, measured.latency_predicted_ms) == ("measured", 5.0)
+    assert measured.latency_ms != 5.0
+    assert predicting.measure(measured) == measured
+
+
+def test_a_network_that_cannot_run_on_the_target_fails_with_the_reason(evaluator, monkeypatch):
+    def refuse(*_args):
+        raise Unrunnable("latency: the network cannot run so")
+
+    counted = evaluator.count(SE)
+    monkeypatch.setattr(Timing, "measure", refuse)
+    row = evaluator.time(counted)
+    assert (row.state, row.reason) == ("failed", "latency: the network cannot run so")
+
+
+def test_a_gpu_that_is_not_there_is_told():
+    with pytest.raises(InputError, match=r"latency\.device: found 'cuda:99'"):
+        timing_device(Latency(device="cuda:99"))
+    assert timing_device(Latency(device="cpu")) == torch.device("cpu")
+    assert timing_device(Latency()) == training_device()

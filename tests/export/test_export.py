@@ -1,0 +1,264 @@
+import hashlib
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+from made_up import evaluation
+from placing import installed
+from safetensors.torch import load_file
+
+from nas_attn.assembly import build
+from nas_attn.attention import ATTENTIONS
+from nas_attn.export import Winner, export
+from nas_attn.export.model_source import model_source
+from nas_attn.settings import Backbone, ImageFacts
+from nas_attn.space import InputError, parse
+
+FACTS = ImageFacts(3, 9, 8, ("cat", "dog", "owl"), (0.5, 0.4, 0.3), (0.2, 0.2, 0.2))
+EVERY_KIND = (
+    "stage1.block0.branch=se(reduction=4) stage1.block0.block=cbam(kernel_size=3) stage2.block0.branch=gate "
+    "stage2.block0.block=non_local(subsample=true) stage2.block0.pre=se(start=identity) "
+    "stage3.block0.branch=spatial stage3.block0.block=coordinate stage1.block0.inner=eca "
+    "stage2.block0.inner=global_context(start=identity) stage3.block0.inner=simam stage1.block0.identity=scse "
+    "stage2.block0.identity=bam stage3.block0.identity=efficient stage1.block0.pre=triplet stage3.block0.pre=ese"
+)
+
+
+def winner(spelling, backbone="resnet8", **changes):
+    architecture, backbone = parse(spelling), Backbone.model_validate(backbone)
+    network = build(architecture, backbone, in_channels=3, classes=3, seed=1)
+    generator = torch.Generator().manual_seed(0)
+    for tensor in network.state_dict().values():  # trained weights are not initial ones
+        if tensor.is_floating_point():
+            tensor += 0.1 * torch.rand(tensor.shape, generator=generator)
+    row = evaluation(str(architecture), latency_ms=0.5, latency_iqr_ms=0.01, accuracy=0.75, loss=0.5, state="complete")
+    values = {"network": network, "backbone": backbone, "row": row, "facts": FACTS, "study": {"seed": 0}}
+    return Winner(**{**values, "test_accuracy": 0.7, "test_images": 30, **changes})
+
+
+def outputs_of(folder, images, *, what="model.load()"):
+    """The outputs of the exported files in a fresh process that cannot import this package."""
+    torch.save(images, folder.parent / "images.pt")
+    code = (
+        "import sys; sys.modules['nas_attn'] = None; sys.path.insert(0, '.')\n"
+        f"import torch, model\nnetwork = {what}\n"
+        "torch.save([network(i).detach() for i in torch.load('../images.pt')], '../outputs.pt')"
+    )
+    subprocess.run([sys.executable, "-I", "-c", code], cwd=folder, check=True)
+    return torch.load(folder.parent / "outputs.pt")
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    given, out = winner(EVERY_KIND), tmp_path_factory.mktemp("export") / "out"
+    assert export(given, out) == []
+    return given, out
+
+
+@pytest.mark.parametrize("what", ["model.load()", "torch.export.load('model.pt2').module()"])
+def test_the_files_give_the_networks_outputs_without_this_package(exported, what):
+    given, out = exported
+    images = [torch.randn(shape) for shape in ((4, 3, 9, 8), (1, 3, 9, 8), (1, 3, 24, 17), (3, 3, 10, 40))]
+    with torch.no_grad():
+        expected = [given.network(batch) for batch in images]
+    for ours, theirs in zip(expected, outputs_of(out, images, what=what), strict=True):
+        torch.testing.assert_close(theirs, ours, rtol=1e-5, atol=1e-6)
+
+
+def test_the_source_is_formatted_linted_and_builds_every_kind(exported):
+    _, out = exported
+    source = (out / "model.py").read_text()
+    compile(source, "model.py", "exec")
+    for kind in ATTENTIONS.values():
+        assert f"class {kind.__name__}(" in source
+    assert '"stage2.block0.pre": IdentityStart(SqueezeExcitation(16)),' in source
+    assert "nas_attn import" not in source
+    ruff = [sys.executable, "-m", "ruff", "--quiet"]
+    subprocess.run([*ruff, "format", "--check", "--line-length", "120", out / "model.py"], check=True)
+    subprocess.run(
+        [*ruff, "check", "--isolated", "--line-length", "120", "--select", "E,F,I,B,UP", out / "model.py"], check=True
+    )
+
+
+def test_the_plain_backbone_can_leave_too(tmp_path):
+    given = winner("none")
+    export(given, tmp_path / "out")
+    source = model_source(given.architecture, given.backbone, in_channels=3, classes=3)
+    assert "class SqueezeExcitation" not in source
+    assert "No attention anywhere" in (tmp_path / "out" / "README.md").read_text()
+
+
+def test_the_config_and_the_card_say_what_the_network_is(exported):
+    _, out = exported
+    config = json.loads((out / "config.json").read_text())
+    assert parse(config["architecture"]) == parse(EVERY_KIND)
+    assert config["placements"]["stage1.block0.branch"] == "se(reduction=4)"
+    assert config["metrics"]["accuracy"] == 0.75
+    assert config["metrics"]["test_accuracy"] == 0.7
+    assert config["metrics"]["train_seconds"] is None
+    assert (config["backbone"], config["backbone_settings"]) == ("resnet8", {})
+    assert config["class_names"] == ["cat", "dog", "owl"]
+    assert config["normalisation"]["mean"] == [0.5, 0.4, 0.3]
+    card = (out / "README.md").read_text()
+    for text in ("75.00 %", "70.00 %", "0.500 ms", "a processor", "- `stage2.block0.branch`: gate"):
+        assert text in card
+
+
+def test_the_cards_example_runs_as_written(exported):
+    _, out = exported
+    code = (out / "README.md").read_text().split("```python\n")[1].split("```")[0]
+    subprocess.run([sys.executable, "-c", code], cwd=out, check=True)
+
+
+def test_the_weights_and_checksums_are_right(exported):
+    given, out = exported
+    state = given.network.state_dict()
+    loaded = load_file(out / "model.safetensors")
+    assert loaded.keys() == state.keys()
+    assert all(torch.equal(loaded[name], state[name]) for name in state)
+    lines = [line.split("  ") for line in (out / "MANIFEST.sha256").read_text().splitlines()]
+    assert {name for _, name in lines} == {path.name for path in out.iterdir()} - {"MANIFEST.sha256", "__pycache__"}
+    assert all(hashlib.sha256((out / name).read_bytes()).hexdigest() == checksum for checksum, name in lines)
+
+
+def test_an_earlier_export_is_replaced_and_anything_else_is_left_alone(tmp_path):
+    export(winner("none"), tmp_path / "out")
+    export(winner("stage1.block0.branch=se"), tmp_path / "out")
+    assert json.loads((tmp_path / "out" / "config.json").read_text())["architecture"] == "stage1.block0.branch=se"
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("all of it")
+    with pytest.raises(InputError, match="exists, and is no earlier export"):
+        export(winner("none"), tmp_path / "mine")
+    assert (tmp_path / "mine" / "thesis.txt").exists()
+    with pytest.raises(InputError, match="exists, and is no earlier export"):
+        export(winner("none"), tmp_path / "mine" / "thesis.txt")
+
+
+def test_an_export_that_differs_is_not_kept(tmp_path, monkeypatch):
+    def lie(_network, shape, _free, path):
+        torch.export.save(torch.export.export(torch.nn.Flatten(), (torch.zeros(shape),)), path)
+
+    monkeypatch.setattr("nas_attn.export.folder._export_program", lie)
+    with pytest.raises(RuntimeError, match=r"do not load|differs"):
+        export(winner("none"), tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_program_that_torch_refuses_is_told_and_the_rest_is_kept(tmp_path, monkeypatch):
+    def refuse(*_args, **_kwargs):
+        raise RuntimeError("too dynamic")
+
+    monkeypatch.setattr(torch.export, "export", refuse)
+    assert export(winner("none"), tmp_path / "out") == [
+        "model.pt2 is not there, because torch.export refused: too dynamic"
+    ]
+    assert (tmp_path / "out" / "model.py").is_file()
+    assert not (tmp_path / "out" / "model.pt2").exists()
+    assert "There is no `model.pt2`" in (tmp_path / "out" / "README.md").read_text()
+
+
+OWN = """
+import torch
+from torch import nn
+
+from .widths import narrowed
+
+
+class Scale(nn.Module):
+    def __init__(self, channels, *, ratio: int = 4):
+        super().__init__()
+        self.squeeze = nn.Conv2d(channels, narrowed(channels, ratio), 1)
+        self.expand = nn.Conv2d(narrowed(channels, ratio), channels, 1)
+
+    def forward(self, features):
+        return features * self.expand(self.squeeze(features.mean((2, 3), keepdim=True))).sigmoid()
+
+
+class Block(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, features):
+        return torch.relu(features + self.conv2(torch.relu(self.conv1(features))))
+
+
+def make_net(*, in_channels, classes, width=8, flat=False):
+    head = [nn.Flatten(), nn.Linear(72 * width, classes)] if flat else [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+    body = [nn.Conv2d(in_channels, width, 3, padding=1), Block(width), Block(width)]
+    return nn.Sequential(*body, *head, *([] if flat else [nn.Linear(width, classes)]))
+"""
+
+
+@pytest.fixture
+def own_package(tmp_path, monkeypatch):
+    """A package with an attention and a network of the user's own, in two modules."""
+    package = tmp_path / "mine_to_export"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "nets.py").write_text(OWN)
+    (package / "widths.py").write_text("def narrowed(channels, ratio):\n    return max(1, channels // ratio)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in [name for name in sys.modules if name.partition(".")[0] == package.name]:
+        monkeypatch.delitem(sys.modules, name)
+    return f"{package.name}.nets"
+
+
+def test_a_users_own_network_and_attention_leave_as_source(tmp_path, own_package):
+    spelling = f"stage1.block0.branch={own_package}:Scale(ratio=2,start=identity) stage1.block1.inner=gate"
+    given = winner(spelling, {"name": f"{own_package}:make_net", "arguments": {"width": 12}})
+    assert export(given, tmp_path / "out") == []
+    source = (tmp_path / "out" / "model.py").read_text()
+    assert "mine_to_export" not in source.split('"""', 2)[2]  # but for the docstring, which names the network
+    assert 'Point("stage1.block0.branch", "1.conv2", "1")' in source
+    assert "IdentityStart(Scale(12, ratio=2))" in source
+    images = torch.randn(3, 3, 12, 9)
+    with torch.no_grad():
+        (theirs,) = outputs_of(tmp_path / "out", [images])
+        torch.testing.assert_close(theirs, given.network(images), rtol=1e-5, atol=1e-6)
+
+
+def test_a_network_for_one_size_leaves_with_a_program_for_that_size(tmp_path, own_package):
+    backbone = {"name": f"{own_package}:make_net", "arguments": {"flat": True}, "image": [9, 8]}
+    given = winner("stage1.block0.branch=se", backbone)
+    assert export(given, tmp_path / "out") == []
+    assert "any batch of images of 9 x 8 pixels" in (tmp_path / "out" / "README.md").read_text()
+
+
+def test_a_definition_that_cannot_be_copied_is_told(tmp_path, own_package, monkeypatch):
+    (tmp_path / "mine_to_export" / "blocks.py").write_text(
+        "import mine_to_export.nets\n\n\nclass Renamed(mine_to_export.nets.Scale):\n    pass\n"
+    )
+    given = winner("stage1.block0.branch=mine_to_export.blocks:Renamed")
+    with pytest.raises(InputError, match=r"Renamed: cannot be copied .* imports the whole of mine_to_export"):
+        export(given, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "backbone",
+    [
+        {"name": "timm:seresnet18", "attention": "strip", "arguments": {"drop_rate": 0.1}},
+        {"name": "torchvision:resnet18"},
+    ],
+    ids=lambda backbone: backbone["name"],
+)
+def test_a_librarys_network_leaves_with_a_call_of_its_library(tmp_path, backbone):
+    library = backbone["name"].partition(":")[0]
+    if not installed(library):
+        pytest.skip(f"{library} is not installed")
+    spelling = "stage1.block0.branch=gate stage2.block1.inner=coordinate(start=identity) stage4.block1.stage=bam"
+    given = winner(spelling, backbone)
+    assert export(given, tmp_path / "out") == []
+    source = (tmp_path / "out" / "model.py").read_text()
+    assert f"import {library}" in source
+    assert f"Needs {' and '.join(sorted([library, 'torch']))}" in source
+    assert ("set_submodule" in source) == ("attention" in backbone)
+    ruff = [sys.executable, "-m", "ruff", "--quiet"]
+    subprocess.run([*ruff, "format", "--check", "--line-length", "120", tmp_path / "out" / "model.py"], check=True)
+    config = json.loads((tmp_path / "out" / "config.json").read_text())
+    assert config["backbone"] == backbone["name"]
+    assert config["backbone_settings"].get("attention") == backbone.get("attention")

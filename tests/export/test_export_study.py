@@ -1,0 +1,169 @@
+"""A study hands out a network: which of its trainings that is, and what stops an export."""
+
+import json
+import resource
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+from small_study import SPACE, STUDY
+from test_export import winner
+from test_export_folder import snapshot
+from test_launch import command
+
+import nas_attn
+from nas_attn.data import load_data
+from nas_attn.export import export
+from nas_attn.space import InputError
+from nas_attn.training import score
+
+COMMAND = [sys.executable, "-c", "from nas_attn.cli import main; main()", "export"]
+SEEDS = STUDY.replace('space = "space.toml"', 'space = "space.toml"\nseed = 4\nchain = [{proxy = "final", seeds = 3}]')
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """A study that has trained one network with three seeds; no test may change it."""
+    folder = tmp_path_factory.mktemp("study")
+    (folder / "study.toml").write_text(SEEDS.replace("trials = 3", "trials = 1"))
+    (folder / "space.toml").write_text(SPACE)
+    study = nas_attn.open_study(folder)
+    study.run()
+    return study
+
+
+@pytest.fixture(scope="module")
+def exported(study, tmp_path_factory):
+    """Its network, and what the command said."""
+    out = tmp_path_factory.mktemp("exported") / "out"
+    return out, command("export", study.folder.path, out)
+
+
+def test_the_card_of_a_mean_over_seeds_says_what_these_weights_do(study, exported):
+    out, said = exported
+    config, card = json.loads((out / "config.json").read_text()), (out / "README.md").read_text()
+    network = study.network(config["key"])
+    network.load_state_dict(load_file(out / "model.safetensors"))
+    data = load_data(study.folder.file.data, study.folder.path)
+    accuracy, loss = score(network, data.validation, data, 128)
+    tested, _ = score(network, data.test, data, 128)
+    rows = study.folder.all_rows()
+    mean, spread = (find([row.accuracy for row in rows]) for find in (statistics.mean, statistics.stdev))
+    losses = [row.loss for row in rows]
+
+    assert [row.seed for row in rows] == [4, 5, 6]
+    assert abs(mean - accuracy) > 1e-3  # else this would tell nothing
+    assert config["weights"]["seed"] == 4
+    assert config["weights"]["accuracy"] == pytest.approx(accuracy)
+    assert config["weights"]["loss"] == pytest.approx(loss, rel=1e-4)
+    assert config["weights"]["test_accuracy"] == pytest.approx(tested)
+    assert (config["metrics"]["accuracy"], config["metrics"]["accuracy_std"]) == pytest.approx((mean, spread))
+    assert config["metrics"]["seeds"] == 3
+
+    for line in (
+        f"| accuracy, validation part, these weights | {100 * accuracy:.2f} %, seed 4 |",
+        f"| accuracy, validation part, mean of 3 training runs | {100 * mean:.2f} %, "
+        f"standard deviation {100 * spread:.2f} points |",
+        f"| accuracy, test part, which no search has seen, these weights | {100 * tested:.2f} %, 359 images |",
+        f"| loss, validation part, these weights | {loss:.4f} |",
+        f"| loss, validation part, mean of 3 training runs | {statistics.mean(losses):.4f}, "
+        f"standard deviation {statistics.stdev(losses):.4f} |",
+        "The weights here are those of seed 4, the first of the 3 seeds",
+    ):
+        assert f"\n{line}" in card
+    assert "One training run" not in card
+    assert f"accuracy {100 * mean:.2f} %, the mean of 3 seeds" in said
+    assert (
+        f"the weights are those of seed 4, the first of the 3 that were trained to the end, not the best: accuracy "
+        f"{100 * accuracy:.2f} %, loss {loss:.4f}" in said
+    )
+
+
+def test_the_card_of_one_training_says_so(tmp_path):
+    export(winner("none"), tmp_path / "out")
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert "\n| accuracy, validation part, one training run | 75.00 %, seed 0 |\n" in card
+    assert "\n| loss, validation part, one training run | 0.5000 |\n" in card
+    assert "One training run says nothing about the spread between runs." in card
+    assert "mean of" not in card
+
+
+def test_a_folder_is_refused_before_the_data_are_read(study, tmp_path, monkeypatch):
+    (tmp_path / "MANIFEST.sha256").write_text("mine")
+    (tmp_path / "file").write_text("mine")
+    monkeypatch.setattr("nas_attn.launch.load_data", lambda *_: pytest.fail("data are read"))
+    for out in (tmp_path, tmp_path / "file"):
+        with pytest.raises(InputError, match="exists, and is no earlier export"):
+            study.export(out)
+    with pytest.raises(InputError, match="file/out: cannot be written: Not a directory"):
+        study.export(tmp_path / "file" / "out")
+    with pytest.raises(InputError, match="is no file that an export writes"):
+        study.export(study.folder.path)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of a megabyte."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1000k", "none", disk], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("a small disk needs the right to mount one")
+    yield disk
+    subprocess.run(["umount", disk], check=True)
+
+
+def test_an_export_onto_a_full_disk_is_told_and_the_earlier_one_stays(study, exported, small_disk):
+    out = Path(shutil.copytree(exported[0], small_disk / "out"))
+    before = snapshot(small_disk)
+    process = subprocess.run([*COMMAND, study.folder.path, out], capture_output=True, text=True, check=False)
+    assert process.returncode == 2, process.stderr
+    assert process.stderr == f"error: {out}/model.safetensors: cannot be written: No space left on device\n"
+    assert snapshot(small_disk) == before
+
+
+def test_a_program_for_which_there_is_no_space_is_told(study, tmp_path):
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (350_000, 350_000))  # the weights fit
+
+    process = subprocess.run(
+        [*COMMAND, study.folder.path, tmp_path / "new" / "out"],
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=limit,
+    )
+    assert process.returncode == 2, process.stderr
+    assert process.stderr == f"error: {tmp_path}/new/out/model.pt2: cannot be written: File too large\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_an_export_that_is_stopped_leaves_the_earlier_one_and_the_next_clears_the_rest(study, exported, tmp_path, sent):
+    out = Path(shutil.copytree(exported[0], tmp_path / "out"))
+    before = snapshot(tmp_path)
+    process = subprocess.Popen(
+        [*COMMAND, study.folder.path, out], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    while process.poll() is None and not [*tmp_path.glob(".out-*/*/model.safetensors")]:
+        time.sleep(0.01)
+    process.send_signal(sent)
+    printed, said = process.communicate(timeout=60)
+    if sent == signal.SIGKILL:
+        assert snapshot(out) == snapshot(exported[0])
+        assert len([*tmp_path.iterdir()]) == 2
+        study.export(out)
+        assert [path.name for path in tmp_path.iterdir()] == ["out"]
+        return
+    assert process.returncode == 130, said
+    assert said == ""
+    assert f"Interrupted; nothing is left half-written. Again: nas-attn export {study.folder.path} {out}" in printed
+    assert snapshot(tmp_path) == before
