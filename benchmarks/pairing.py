@@ -13,8 +13,8 @@ def paired_factor(rows: Iterable[Evaluation], seed: int = 0) -> dict[str, Estima
     """The variance of a difference to the plain backbone of the same seed, over that of one to another seed's.
 
     For each learnt measure the median over architectures, with an interval over resamples of architectures and of
-    seeds: 1 where pairing gains nothing, 0.01 where it gains much, above 1 where it harms. The rows are those of one step.
-    Unknown without the plain backbone, another one and two seeds.
+    seeds: 1 where pairing gains nothing, 0.01 where it gains much, above 1 where it harms. The rows are those of one
+    step. Unknown without the plain backbone, another one and two seeds.
     """
     known, rng = truth(rows), np.random.default_rng(seed)
     return {name: _factor(values, known.plain, rng) for name, values in known.values.items()}

@@ -37,7 +37,7 @@ def bars(shares: Sequence[float]) -> str:
 def _panel(name: str, bare: int, known: Distribution) -> alt.LayerChart:
     bins = known.histogram(_BINS)
     values = [
-        {"start": start, "end": end, "share": share, "told": _told(name, start, end - 1, share)}
+        {"start": start, "end": end, "share": share, "tooltip": _tooltip(name, start, end - 1, share)}
         for start, end, share in bins
     ]
     scale = alt.Scale(zero=False, nice=False, domain=[bins[0][0], bins[-1][1]])
@@ -62,7 +62,7 @@ def _panel(name: str, bare: int, known: Distribution) -> alt.LayerChart:
     return alt.LayerChart(layer=[histogram, *lines]).properties(width=_WIDTH, height=_HEIGHT)
 
 
-def _told(name: str, first: int, last: int, share: float) -> dict[str, str]:
+def _tooltip(name: str, first: int, last: int, share: float) -> dict[str, str]:
     ends = dict.fromkeys((measure(name).spell(first), measure(name).spell(last)))
     return {
         measure(name).title: " to ".join(ends),

@@ -3,9 +3,9 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator
+from pydantic import BeforeValidator
 
 from nas_attn.space import allowed
 
@@ -180,23 +180,23 @@ def learnt() -> list[Measure]:
     return [one for one in MEASURES.values() if one.source == "learnt" and one.objective]
 
 
-def _objective(name: str) -> str:
+def _objective(name: Any) -> Any:
     names = [one.name for one in MEASURES.values() if one.objective]
     if name not in names:
         raise ValueError(f"found {name!r}; {allowed(name, names)}")
     return name
 
 
-def _ranked(name: str) -> str:
+def _ranked(name: Any) -> Any:
     names = [one.name for one in MEASURES.values() if one.source == "learnt"]
     if name not in names:
         raise ValueError(f"found {name!r}; {allowed(name, names)}")
     return name
 
 
-Objective = Annotated[str, AfterValidator(_objective)]
+Objective = Annotated[str, BeforeValidator(_objective)]
 """The name of a measure that a study may trade off."""
-Score = Annotated[str, AfterValidator(_ranked)]
+Score = Annotated[str, BeforeValidator(_ranked)]
 """The name of a learnt measure."""
 
 
