@@ -35,7 +35,7 @@ from nas_attn.evaluation import (
 )
 from nas_attn.pricing import filled
 from nas_attn.results import Evaluation, agreement
-from nas_attn.search import Following, Lead, OnRow, Search, screen
+from nas_attn.search import Lead, OnRow, Search, screen
 from nas_attn.settings import FINAL, Backbone, Step
 from nas_attn.space import Architecture, InputError, SearchSpace
 from nas_attn.study import OnWaiting, OptunaStudy, StudyFolder, begin_study, find_study, write_asked, write_prediction
@@ -91,14 +91,14 @@ class Chain:
         timing = Timing(backbone, data.image, data.classes, target, timing_device(target), readings)
         return cls(folder, backbone, space, data, timing, jobs, watch or Watch())
 
-    def look(self, step: Step, chosen: Chosen = None, following: Following | None = None) -> str:
-        """Take one step, on these architectures, or on those that it finds, with a lead or without.
+    def run_step(self, step: Step, chosen: Chosen = None) -> str:
+        """Run one step, on these architectures, or on those that it finds, with a lead or without.
 
-        Jobs for which it has nothing left go to what is `following`. Raises as `Search.run` does.
+        Raises as `Search.run` does.
         """
         if step.proxy != "supernet":
             with self.search(step, chosen) as search:
-                return search.run(following=following)
+                return search.run()
         self.watch.on_step(step)
         given = self.pool(step.networks or 1) if chosen is None or isinstance(chosen, Lead) else chosen
         return self._screen(self.study(step), step, given)

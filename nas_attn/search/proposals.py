@@ -44,11 +44,6 @@ class Proposals:
         owed = self._owed() if self.given is None else dict.fromkeys(self.given)
         self._waiting = deque(a for a in owed if self.known.missing(a.key))
 
-    def offer(self, given: Sequence[Architecture], training: Collection[str]) -> None:
-        """Let these be what shall be trained, beside the networks in training."""
-        self.given = given
-        self._waiting = deque(a for a in given if self.known.missing(a.key) and a.key not in training)
-
     def prepare(self, training: Collection[str]) -> bool:
         """Whether another trial is to be asked for, beside the networks in training; it may be set beforehand."""
         if self.given is None and len(self.known.trained) + len(training) >= self.wanted:
