@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from nas_attn.search import lead, promoted
+from nas_attn.search import promoted
 
 from .steps import Chain
 
@@ -16,7 +16,6 @@ def run_chain(chain: Chain, trials: int | None = None) -> str:
     first = file.steps[0]
     reason = chain.run_step(first.model_copy(update={"networks": trials or first.networks}))
     for before, step in pairwise(file.steps):
-        rows, networks = chain.folder.seed_rows(before.name), step.networks or 1
-        choose = promoted if step.chosen_by == "promotion" else lead
-        reason = chain.run_step(step, choose(rows, file, networks, before.score))
+        rows = chain.folder.seed_rows(before.name)
+        reason = chain.run_step(step, promoted(rows, file, step.networks or 1, before.score))
     return reason

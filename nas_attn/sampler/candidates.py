@@ -53,37 +53,9 @@ class Within:
         return held
 
 
-@dataclass(frozen=True, eq=False)
-class Scored:
-    """A number that is known of some candidates, which alone may be proposed; any other is taken as the median."""
-
-    numbers: Mapping[Code, float]
-
-    @classmethod
-    def of(cls, space: SearchSpace, scores: Mapping[Architecture, float]) -> "Scored":
-        """Of a space's networks."""
-        candidates = Candidates(space)
-        coded = ((candidates.code(space.answers(architecture)), score) for architecture, score in scores.items())
-        return cls({code: score for code, score in coded if code is not None})
-
-    @property
-    def codes(self) -> Integers:
-        """Those candidates, (candidates, slots)."""
-        return np.array([*self.numbers], dtype=np.int64)
-
-    def totals(self, codes: Integers) -> Floats:
-        """The number of each of these."""
-        median = float(np.median([*self.numbers.values()]))
-        return np.array([self.numbers.get(tuple(code), median) for code in codes.tolist()])
-
-    def holds(self, codes: Integers) -> NDArray[np.bool_]:
-        """Which of these may be proposed."""
-        return np.array([tuple(code) in self.numbers for code in codes.tolist()], dtype=np.bool_)
-
-
-Cost = Callable[[dict[str, Any]], float] | Priced | Scored
+Cost = Callable[[dict[str, Any]], float] | Priced
 """From answers to a number."""
-Fits = Callable[[dict[str, Any]], bool] | Within | Scored
+Fits = Callable[[dict[str, Any]], bool] | Within
 """Whether answers may be proposed."""
 
 
@@ -193,7 +165,7 @@ class Candidates:
         found = np.empty((len(codes), len(known)))
         answers = None
         for column, cost in enumerate(known):
-            if isinstance(cost, Priced | Scored):
+            if isinstance(cost, Priced):
                 found[:, column] = cost.totals(codes)
                 continue
             answers = [self.answers(code) for code in codes.tolist()] if answers is None else answers
@@ -204,7 +176,7 @@ class Candidates:
         """Which of these may be proposed."""
         if fits is None:
             return np.ones(len(codes), dtype=np.bool_)
-        if isinstance(fits, Within | Scored):
+        if isinstance(fits, Within):
             return fits.holds(codes)
         return np.array([bool(fits(self.answers(code))) for code in codes.tolist()], dtype=np.bool_)
 

@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial
 from nas_attn.space import InputError, allowed
 
 from .acquisition import Goal
-from .candidates import Candidates, Choices, Cost, Fits, Priced, Scored, Within
+from .candidates import Candidates, Choices, Cost, Fits, Priced, Within
 from .history import CHOSEN, History, given, rivals
 from .pool import Pools
 from .proposer import Proposer
@@ -68,7 +68,7 @@ class KnownCostSampler(BaseSampler):
         self._facts, self._fits, self._leading = tuple(facts), fits, leading
         for fact in self._facts:
             _require("facts", fact, _is_cost(fact), "functions from answers to a number")
-        may_fit = fits is None or isinstance(fits, Within | Scored) or callable(fits)
+        may_fit = fits is None or isinstance(fits, Within) or callable(fits)
         _require("fits", fits, may_fit, "a function from answers")
         _require("leading", leading, leading is None or _is_index(leading), "an objective's index, from 0")
         self._rng = np.random.default_rng(seed)
@@ -152,7 +152,7 @@ def _is_index(value: object) -> bool:
 
 
 def _is_cost(value: object) -> bool:
-    return isinstance(value, Priced | Scored) or callable(value)
+    return isinstance(value, Priced) or callable(value)
 
 
 def _is_finite(value: object) -> bool:

@@ -8,7 +8,7 @@ import numpy as np
 
 from nas_attn.space import InputError
 
-from .candidates import Candidates, Cost, Fits, Scored
+from .candidates import Candidates, Cost, Fits
 from .features import Encoding, Features, Floats, Integers
 from .posterior import Code
 from .spent import Spent
@@ -47,7 +47,7 @@ class Pools:
     ) -> None:
         """Look at all or some; raises `InputError` where nothing fits."""
         self._candidates, self._known, self._fits, self._rng = candidates, known, fits, rng
-        self.whole = isinstance(fits, Scored) or candidates.number <= _LISTED
+        self.whole = candidates.number <= _LISTED
         codes = self._listed() if self.whole else self._drawn()
         costs = candidates.costs(known, codes)
         self.encoding = Encoding(candidates.labels, costs)
@@ -98,8 +98,6 @@ class Pools:
         return self._some(np.unique(np.concatenate(found), axis=0))
 
     def _listed(self) -> Integers:
-        if isinstance(self._fits, Scored):
-            return self._fits.codes
         codes = self._candidates.listed()
         return self._some(codes[self._candidates.fitting(self._fits, codes)])
 

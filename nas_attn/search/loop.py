@@ -21,7 +21,6 @@ from nas_attn.study import ARCHITECTURE, over_budget, read_objectives, read_rows
 from .extra_seeds import Race, untrained
 from .outcome import answer
 from .progress import Known
-from .promotion import Lead
 from .proposals import Proposals
 from .samplers import Asked
 
@@ -78,8 +77,6 @@ class Search:
     on_row: OnRow
     given: Sequence[Architecture] | None = None
     """What is trained, these and no others; without it, baselines and then what the sampler proposes."""
-    lead: Lead | None = None
-    """What an earlier step says of the networks that the sampler may propose; without it, it may propose any."""
     check_hold: Callable[[], None] = lambda: None
     """Called before a trial is asked for and before a row is written; raises where the study is not ours any more."""
     _known: Known = field(init=False)
@@ -124,9 +121,7 @@ class Search:
         self._known.add(read_rows(self.study).values())
         self._mend()
         wanted = self.step.networks if trials is None else trials
-        if self.lead and self.lead.scores:
-            wanted = min(wanted or 0, len(self.lead.scores))
-        asked = Asked(self.space, self.file, partial(self.evaluator.prices, self.space), self.lead)
+        asked = Asked(self.space, self.file, partial(self.evaluator.prices, self.space))
         self._proposals = Proposals(self.study, asked, self._known, wanted or 0, self.given)
 
     def _fill(self) -> bool:

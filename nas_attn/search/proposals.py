@@ -88,8 +88,8 @@ class Proposals:
         self.study.enqueue_trial(self.space.answers(architecture))
 
     def _owed(self) -> dict[Architecture, None]:
-        """Baselines or what an earlier step leads to, what lacks some seeds, and what was asked for and has no row."""
-        first = self.space.baselines() if self.asked.lead is None else self.asked.lead.first
+        """Baselines, what lacks some seeds, and what was asked for and has no row."""
+        first = self.space.baselines()
         rows = self.known.rows
         begun = (parse(next(iter(rows[key].values())).architecture) for key in rows if self.known.begun(key))
         asked = [t.user_attrs.get(ARCHITECTURE) for t in self.study.get_trials(deepcopy=False)]

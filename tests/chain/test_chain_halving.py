@@ -10,7 +10,7 @@ import pytest
 from fakes import FACTS, FakeEvaluator, space, study_file
 
 from nas_attn.chain import run_chain
-from nas_attn.search import Lead, Search, promoted
+from nas_attn.search import Search, promoted
 from nas_attn.study import StudyFolder, begin_study, find_study, write_asked
 
 
@@ -61,8 +61,7 @@ class FakeChain:
         self.begun.append((step.name, len(self.work.log)))
         study = find_study(path, None, step.name) or begin_study(path, None, file.objectives, step.name)
         write_asked(study, {"objectives": file.objectives, "seed": file.seed}, space(), FACTS)
-        given, led = (None, chosen) if isinstance(chosen, Lead) else (chosen, None)
-        yield Search(study, space(), file, step, Evaluator(self.work), lambda row, trained: None, given, led)
+        yield Search(study, space(), file, step, Evaluator(self.work), lambda row, trained: None, chosen)
 
     def run_step(self, step, chosen=None):
         with self.search(step, chosen) as search:
@@ -143,13 +142,3 @@ def test_what_stops_in_any_step_goes_on_and_trains_nothing_twice(tmp_path, jobs,
     assert run_chain(FakeChain(tmp_path, FILE, again)).startswith("4 of 4 networks are trained")
     assert not before & {*again.log}
     assert len(keys(folder, "scratch")) == 10
-
-
-def test_a_step_that_the_sampler_chooses_waits_for_all_scores(tmp_path, jobs):
-    chain = [CHAIN[0], {**CHAIN[1], "chosen_by": "sampler"}]
-    file = study_file(objectives=["accuracy", "flops"], chain=chain)
-    fake = FakeChain(tmp_path, file, jobs(3, slow_last))
-    run_chain(fake)
-    assert fake.begun == [("scratch", 0), ("final", 10)]
-    steps = [step for step, _, _ in fake.work.log]
-    assert steps == sorted(steps, reverse=True)
