@@ -4,7 +4,7 @@ from .loop import OnRow, Search
 from .promotion import promoted
 from .references import read_held, train_rivals, write_held
 from .screen import screen
-from .tabular import Table, load_table
+from .tabular import Table
 
 __all__ = [
     "OnRow",
@@ -13,7 +13,6 @@ __all__ = [
     "read_held",
     "screen",
     "Table",
-    "load_table",
     "train_rivals",
     "write_held",
 ]
