@@ -174,7 +174,7 @@ class Chain:
         if seed not in self._supernets:
             step, recipe = self.folder.file.steps[0], self.folder.file.base_recipe
             prices = self.ledger.space_prices(self.space)
-            dearest = filled(self.space, np.array([prices.extreme("macs", dearest=True)]))
+            dearest = filled(self.space, np.array([prices.extreme("macs", highest=True)]))
             sandwich = list(filter(self._fits, (Architecture(), *dearest))) if step.sandwich else []
             nursery = replace(self._nursery, seed=seed)
             with _told("the supernet cannot be trained"):

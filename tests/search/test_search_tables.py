@@ -194,7 +194,7 @@ def test_a_front_of_one_value_has_a_share_too(small):
         (lambda known: [replace(row, step="scratch") for row in known], "found 0 networks; the space has 16"),
         (lambda known: known[3:], "found 15 networks; the space has 16"),
         (
-            lambda known: [*known[3:], *(replace(row, key=FOREIGN.key, architecture=str(FOREIGN)) for row in known[:3])],
+            lambda known: known[3:] + [replace(one, key=FOREIGN.key, architecture=str(FOREIGN)) for one in known[:3]],
             "has no row of none, which is of the space",
         ),
     ],
