@@ -125,9 +125,7 @@ class Chain:
                 np.random.default_rng(seed).shuffle(answers)
         else:
             answers = prices.drawn(_DRAWN_FOR_ONE * networks, seed)
-        totals = prices.totals(answers)
-        fits = np.all([totals[measure] <= limit for measure, limit in self._limits.items()], axis=0)
-        answers = answers[np.broadcast_to(fits, len(answers))][:networks]
+        answers = answers[prices.fits(answers, self._limits)][:networks]
         found = dict.fromkeys((*filter(self._fits, self.space.baselines()), *filled(self.space, answers)))
         return [*found][:networks]
 

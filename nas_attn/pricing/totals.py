@@ -8,7 +8,7 @@ from itertools import chain
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from nas_attn.space import Architecture, InputError, SearchSpace
 
@@ -85,8 +85,15 @@ class SpacePrices:
 
     def distribution(self, measure: str) -> Distribution:
         """The distribution of a measure: of all networks, or of a sample of a space that is too large to list."""
-        totals, sampled = self._evaluated
-        return Distribution(totals[measure], *self._range(measure), sampled)
+        answers, sampled = self._evaluated
+        return Distribution(self.totals(answers)[measure], *self._range(measure), sampled)
+
+    def fits(self, answers: Integers, limits: Mapping[str, float]) -> NDArray[np.bool_]:
+        """Whether each of these networks, (networks, slots), keeps within all limits."""
+        totals, fits = self.totals(answers), np.ones(len(answers), dtype=np.bool_)
+        for measure, limit in limits.items():
+            fits &= totals[measure] <= limit
+        return fits
 
     def within(self, limits: Mapping[str, float]) -> Share:
         """How many networks keep within all of these limits: exact where the space can be listed, or all or none do."""
@@ -95,9 +102,8 @@ class SpacePrices:
             return Share(0, self.networks)
         if all(limit >= ranges[measure][1] for measure, limit in limits.items()):
             return Share(self.networks, self.networks)
-        totals, sampled = self._evaluated
-        fits = np.all([totals[measure] <= limit for measure, limit in limits.items()], axis=0)
-        return Share(int(fits.sum()), len(fits), sampled)
+        answers, sampled = self._evaluated
+        return Share(int(self.fits(answers, limits).sum()), len(answers), sampled)
 
     def _range(self, measure: str) -> tuple[int, int]:
         """The least and the most of a measure, exactly."""
@@ -105,10 +111,10 @@ class SpacePrices:
         return int(lowest), int(highest)
 
     @cached_property
-    def _evaluated(self) -> tuple[dict[str, Integers], bool]:
-        """Each measure of all networks, or of a random sample, and whether it is one."""
+    def _evaluated(self) -> tuple[Integers, bool]:
+        """All networks, or a random sample of them, and whether it is one."""
         sampled = self.networks > _MOST_LISTED
-        return self.totals(self.drawn(_SAMPLE, 0) if sampled else self.listed()), sampled
+        return self.drawn(_SAMPLE, 0) if sampled else self.listed(), sampled
 
 
 def filled(space: SearchSpace, answers: Integers) -> list[Architecture]:
