@@ -40,7 +40,7 @@ def hypervolume_cells(
 ) -> HypervolumeCells:
     """The cells of networks with these costs, (networks, costs), and values, of which more is better.
 
-    `lowest` is the least of each cost that is asked for; `reference` gives the worst costs and the worst value.
+    `lowest` is the least of each cost that counts; `reference` gives the worst costs and the worst value.
     """
     worst, least = reference
     inside = (costs < worst).all(axis=1) & (values > least)

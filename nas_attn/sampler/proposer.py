@@ -1,4 +1,4 @@
-"""Choice of the next candidate: at first spread out, then by the acquisition function."""
+"""Choice of the next candidate: at first space-filling, then by the acquisition function."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,9 +12,9 @@ from .history import Excluded, History
 from .pool import Encoded, Pools
 from .surrogate import Surrogate
 
-_STARTUP = 8  # candidates that are spread out before anything is learnt
-_SPREAD = 1000  # candidates among which the farthest is sought
-_GROWTH = 1.08  # how many times as many observations make hyper-parameters worth fitting again
+_STARTUP = 8  # candidates of a space-filling design, before anything is learnt
+_SPACED = 1000  # candidates among which the farthest is sought
+_GROWTH = 1.08  # how many times as many observations before hyper-parameters are fitted again
 _ROUNDS, _CLIMBED = 6, 12  # of local search, and from how many candidates each
 
 
@@ -39,21 +39,21 @@ class Proposer:
         candidates = self.pools.restricted(only)
         excluded = next(each for each in history.exclusions(only) if each.leaves(candidates.codes).any())
         if not learnt:
-            return self._spread(candidates, excluded.leaves(candidates.codes), history, objectives)
+            return self._space_filling(candidates, excluded.leaves(candidates.codes), history, objectives)
         pending = self.pools.of(history.pending).features
         surrogates = {number: surrogate.expecting(pending) for number, surrogate in self._surrogates.items()}
         evaluated = self.pools.of(history.within_limits)
         state = AcquisitionState.of(objectives, surrogates, self.pools.pool, evaluated)
         return self._best(state, candidates, excluded)
 
-    def _spread(self, pool: Encoded, free: NDArray[np.bool_], history: History, objectives: Objectives) -> Code:
+    def _space_filling(self, pool: Encoded, free: NDArray[np.bool_], history: History, objectives: Objectives) -> Code:
         """The cheapest candidate, the most expensive one, and then what is far from all that were proposed."""
         before = self.pools.of(history.spent | history.failed)
         numbers = np.flatnonzero(free)
         if len(before.codes) < 2 and objectives.known:
             price = -objectives.signs[objectives.known[0]] * pool.costs[numbers, 0]
             return pool.tuples[int(numbers[price.argmax() if len(before.codes) else price.argmin()])]
-        numbers = self.rng.choice(numbers, min(_SPREAD, -(-len(numbers) // 2)), replace=False)
+        numbers = self.rng.choice(numbers, min(_SPACED, -(-len(numbers) // 2)), replace=False)
         if not len(before.codes):
             return pool.tuples[int(self.rng.choice(numbers))]
         away = (pool.codes[numbers, None] != before.codes).mean(axis=2)
