@@ -30,7 +30,7 @@ def asked_by(file: StudyFile, step: Step, backbone: Backbone, timed_on: torch.de
     asked["step"] = step.model_dump(exclude=_OF_NO_ROW | _OF_RECIPE)
     for told_by_each_row in ("name", "source"):
         del asked["latency"][told_by_each_row]
-    if "latency_ms" in file.objectives or file.budget.max_latency_ms:
+    if "latency_ms" in file.objectives or "latency_ms" in file.budget.limits:
         asked["latency"]["measured_on"] = f"{device_name(timed_on)}, host {host(timed_on)}"
     return asked
 

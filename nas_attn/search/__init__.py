@@ -2,7 +2,7 @@
 
 from .loop import OnRow, Search
 from .promotion import promoted
-from .references import read_held, train_rivals, write_held
+from .references import read_comparing, train_width_matched, write_comparing
 from .screen import screen
 from .tabular import Table
 
@@ -10,9 +10,9 @@ __all__ = [
     "OnRow",
     "Search",
     "promoted",
-    "read_held",
+    "read_comparing",
     "screen",
     "Table",
-    "train_rivals",
-    "write_held",
+    "train_width_matched",
+    "write_comparing",
 ]

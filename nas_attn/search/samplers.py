@@ -22,14 +22,14 @@ class Asked:
 
 
 def _known_cost(asked: Asked, seed: int) -> BaseSampler:
-    """What adds up over slots is known; accuracy, else loss, is learnt; latency is predicted from rows."""
+    """What adds up over slots is known; the leading objective is learnt; latency is predicted from rows."""
     objectives, limits = asked.file.objectives, asked.file.budget.limits
     if set(objectives) <= set(MEASURES):
         return _tpe(asked, seed)
     prices = asked.prices()
     fits: Fits = Within(prices, {name: limit for name, limit in limits.items() if name in MEASURES})
     facts: list[Cost] = [Priced(prices, name) for name in MEASURES if name not in objectives]
-    leading = next((objectives.index(name) for name in ("accuracy", "loss") if name in objectives), None)
+    leading = objectives.index(asked.file.leading.name)
     return KnownCostSampler(
         asked.space,
         {number: Priced(prices, name) for number, name in enumerate(objectives) if name in MEASURES},
