@@ -2,7 +2,7 @@
 
     python benchmarks/tables.py digits-table [--picture studies/digits-table/rows.svg]
 
-NAME is a published table, or a folder with a `rows.csv`. Needs no torch.
+NAME is a published table, or a folder with a `rows.csv` and its `space.toml`.
 """
 
 import math

@@ -4,6 +4,7 @@ from .cost import count as count
 from .cost import measure_latency as measure_latency
 from .evaluation import Ledger as Ledger
 from .evaluation import open_ledger as open_ledger
+from .launch import load_table as load_table
 from .launch import open_study as open_study
 from .results import front as front
 from .results import hypervolume as hypervolume
@@ -12,7 +13,6 @@ from .results import read_csv as read_csv
 from .results import write_csv as write_csv
 from .sampler import KnownCostSampler as KnownCostSampler
 from .search import Table as Table
-from .search import load_table as load_table
 from .settings import Backbone as Backbone
 from .space import Architecture as Architecture
 from .space import InputError as InputError

@@ -1,6 +1,6 @@
 """A study's folder, opened to search, to audit, to judge and to hand out networks."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,19 +8,25 @@ from pathlib import Path
 import pandas as pd
 from torch import nn
 
-from nas_attn.assembly import build
+from nas_attn.assembly import build, load_space
 from nas_attn.audit.run import Audited, run_audit
 from nas_attn.chain import Chain, Watch, open_space, run_chain
 from nas_attn.data import fingerprint, load_data
 from nas_attn.evaluation import asked_data, read_weights, weights_file
 from nas_attn.export import Winner, export
 from nas_attn.export.standalone.folder import claimed
-from nas_attn.results import Evaluation
+from nas_attn.results import Evaluation, evaluations, read_csv
+from nas_attn.search import Table
 from nas_attn.settings import FINAL, Backbone, ImageFacts
-from nas_attn.space import Architecture, InputError, parse, without_secrets
+from nas_attn.space import Architecture, InputError, allowed, parse, without_secrets
 from nas_attn.study import StudyFolder, check_images, hold, read_facts, storage_faults_told, terminable
 from nas_attn.training import score, training_device
 from nas_attn.verdict.run import Verdict, read_verdict, run_verdict
+
+_ROWS, _SPACE = "rows.csv", "space.toml"
+_PACKAGE = Path(__file__).parent
+_PUBLISHED = (_PACKAGE / "published", _PACKAGE.parent / "studies")
+"""Where tables lie: in an installed package, and in a checkout."""
 
 
 @dataclass(frozen=True)
@@ -153,3 +159,25 @@ class Study:
 def open_study(path: Path | str) -> Study:
     """Open a study's folder; raises `InputError` where its `study.toml` is missing or has faults."""
     return Study(StudyFolder.open(path))
+
+
+def load_table(name: Path | str, objectives: Sequence[str] = ("accuracy", "flops")) -> Table:
+    """A published table by its name, such as `digits-table`, or one of your own by its folder.
+
+    The folder holds `rows.csv`, as a study's report writes it, and `space.toml`, the space of its networks. Rows of
+    other steps than `final` are passed over. Raises `InputError` where one of them is missing or has faults, and as
+    `Table` does.
+    """
+    folders = {path.parent.name: path.parent for place in _PUBLISHED for path in sorted(place.glob(f"*/{_ROWS}"))}
+    folder = folders.get(str(name), Path(name))
+    rows, space = folder / _ROWS, folder / _SPACE
+    if not rows.is_file():
+        raise InputError(f"table: found {str(name)!r}; {allowed(name, folders)}, or a folder that holds a {_ROWS}")
+    known = tuple(row for row in evaluations(read_csv(rows)) if row.step == FINAL)
+    if not space.is_file():
+        raise InputError(f"{space}: there is no such file; put the search-space file of {rows} there")
+    try:
+        return Table(folder.absolute().name, load_space(space)[1], known, tuple(objectives))
+    except InputError as error:
+        where = "" if str(error).startswith(str(folder)) else f"{rows}: "
+        raise InputError(f"{where}{error}") from None

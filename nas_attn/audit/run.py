@@ -41,15 +41,15 @@ def run_audit(chain: Chain, networks: int, seeds: int) -> Audited:
     """Judge so many networks by every step of a chain, and train them as the winner will be, with so many seeds.
 
     They are spread over the range of FLOPs, and over the ranking of a supernet where the chain begins with one. Raises
-    as `Chain.look` does.
+    as `Chain.run_step` does.
     """
     file = chain.folder.file
     proxies = [step for step in file.steps if step.name != FINAL]
     chosen = _chosen(chain, proxies[0] if proxies else None, networks)
     for step in proxies:
-        chain.look(step, chosen)
+        chain.run_step(step, chosen)
     full = file.final_step(len(chosen), seeds)
-    chain.look(full, chosen)
+    chain.run_step(full, chosen)
     keys = {architecture.key for architecture in chosen}
     rows = [row for row in chain.folder.all_rows() if row.key in keys]
     rankings = [
@@ -76,7 +76,7 @@ def _chosen(chain: Chain, first: Step | None, networks: int) -> list[Architectur
     """Architectures over the whole range, in the order of their FLOPs."""
     scores: Mapping[str, float] | None = None
     if first is not None and first.proxy == "supernet":
-        chain.look(first)
+        chain.run_step(first)
         pool = chain.pool(first.networks or 1)
         scores = step_ranking(chain.folder.rows(first.name).values(), first.name, first.score).scores
     else:

@@ -35,7 +35,7 @@ from nas_attn.evaluation import (
 )
 from nas_attn.pricing import filled
 from nas_attn.results import Evaluation, agreement
-from nas_attn.search import Following, Lead, OnRow, Search, screen
+from nas_attn.search import OnRow, Search, screen
 from nas_attn.settings import FINAL, Backbone, Step
 from nas_attn.space import Architecture, InputError, SearchSpace
 from nas_attn.study import OnWaiting, OptunaStudy, StudyFolder, begin_study, find_study, write_asked, write_prediction
@@ -44,8 +44,6 @@ from nas_attn.training import TrainingFailed, check_trainer, training_device
 _DRAWN_FOR_ONE = 10  # networks, so that some fit the budget
 _JUDGED_AT_ONCE = 512  # images, in screening
 
-Chosen = Sequence[Architecture] | Lead | None
-"""What a step looks at: these, what a sampler chooses with a lead from the step before, or what the step finds."""
 OnStep = Callable[[Step], None]
 """Called with a step before it begins."""
 OnScreened = Callable[[int, int], None]
@@ -91,31 +89,29 @@ class Chain:
         timing = Timing(backbone, data.image, data.classes, target, timing_device(target), readings)
         return cls(folder, backbone, space, data, timing, jobs, watch or Watch())
 
-    def look(self, step: Step, chosen: Chosen = None, following: Following | None = None) -> str:
-        """Take one step, on these architectures, or on those that it finds, with a lead or without.
+    def run_step(self, step: Step, chosen: Sequence[Architecture] | None = None) -> str:
+        """Run one step, on these architectures or on those that it finds itself.
 
-        Jobs for which it has nothing left go to what is `following`. Raises as `Search.run` does.
+        Raises as `Search.run` does.
         """
         if step.proxy != "supernet":
             with self.search(step, chosen) as search:
-                return search.run(following=following)
+                return search.run()
         self.watch.on_step(step)
-        given = self.pool(step.networks or 1) if chosen is None or isinstance(chosen, Lead) else chosen
-        return self._screen(self.study(step), step, given)
+        return self._screen(self.study(step), step, self.pool(step.networks or 1) if chosen is None else chosen)
 
     @contextmanager
-    def search(self, step: Step, chosen: Chosen = None) -> Iterator[Search]:
+    def search(self, step: Step, chosen: Sequence[Architecture] | None = None) -> Iterator[Search]:
         """The search of a step that trains, with what trains for it."""
         self.watch.on_step(step)
         study, treatment = self.study(step), self.treatment(step)
-        given, led = (None, chosen) if isinstance(chosen, Lead) else (chosen, None)
         with Workers(treatment, self.jobs) if self.jobs > 1 else nullcontext() as workers:
             learnt = self._predictor if self.folder.file.latency.source == "predicted" else None
             if learnt is not None:
                 write_prediction(study, agreement(learnt.prediction.left_out_ms, learnt.prediction.latencies_ms))
             evaluator = Evaluator(Costs(self.timing, learnt), treatment, workers, self.watch.on_epoch)
             on_row, check_hold = self.watch.on_row, self.check_hold
-            yield Search(study, self.space, self.folder.file, step, evaluator, on_row, given, led, check_hold)
+            yield Search(study, self.space, self.folder.file, step, evaluator, on_row, chosen, check_hold)
 
     def pool(self, networks: int) -> list[Architecture]:
         """So many architectures that fit the budget, all where there are no more, and the baselines first.
@@ -129,9 +125,7 @@ class Chain:
                 np.random.default_rng(seed).shuffle(answers)
         else:
             answers = prices.drawn(_DRAWN_FOR_ONE * networks, seed)
-        totals = prices.totals(answers)
-        fits = np.all([totals[measure] <= limit for measure, limit in self._limits.items()], axis=0)
-        answers = answers[np.broadcast_to(fits, len(answers))][:networks]
+        answers = answers[prices.fits(answers, self._limits)][:networks]
         found = dict.fromkeys((*filter(self._fits, self.space.baselines()), *filled(self.space, answers)))
         return [*found][:networks]
 
@@ -178,7 +172,7 @@ class Chain:
         if seed not in self._supernets:
             step, recipe = self.folder.file.steps[0], self.folder.file.base_recipe
             prices = self.ledger.space_prices(self.space)
-            dearest = filled(self.space, np.array([prices.extreme("macs", dearest=True)]))
+            dearest = filled(self.space, np.array([prices.extreme("macs", highest=True)]))
             sandwich = list(filter(self._fits, (Architecture(), *dearest))) if step.sandwich else []
             nursery = replace(self._nursery, seed=seed)
             with _told("the supernet cannot be trained"):

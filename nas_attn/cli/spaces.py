@@ -195,8 +195,8 @@ def _tell_prices(space: "SearchSpace", prices: "SpacePrices", what: str) -> None
 
     typer.echo(f"\nWhat they cost, {what}:\n")
     head = ("", "bare", "cheapest", "a quarter up to", "half up to", "three quarters up to", "dearest", "how many")
-    show(head, (tuple(row(*pair)) for pair in zip(_MEASURES, prices.bare.tolist(), strict=True)))
-    ends = np.array([prices.extreme("flops", dearest=dearest) for dearest in (False, True)])
+    show(head, (tuple(row(*pair)) for pair in zip(_MEASURES, prices.plain.tolist(), strict=True)))
+    ends = np.array([prices.extreme("flops", highest=highest) for highest in (False, True)])
     typer.echo()
     for word, architecture in zip(("fewest", "most"), filled(space, ends), strict=True):
         typer.echo(f"{word} FLOPs: {architecture}")

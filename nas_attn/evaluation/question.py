@@ -10,7 +10,7 @@ from nas_attn.training import deciding
 
 from .timing import host
 
-_OF_NO_ROW = {"name", "networks", "chosen_by", "seeds", "extra_trainings", "score"}
+_OF_NO_ROW = {"name", "networks", "seeds", "extra_trainings", "score"}
 """What a step says that does not change its rows."""
 _OF_RECIPE = {"epochs", "learning_rate", "batch_size"}
 """What a step says that its recipe says."""

@@ -1,4 +1,4 @@
-"""What the networks of a space cost, as a picture and as text: how many networks stand at each price."""
+"""Histograms of what the networks of a space cost, as a picture and as text."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -20,8 +20,8 @@ _BARS = "▁▂▃▄▅▆▇█"
 def space_chart(
     prices: SpacePrices, distributions: Mapping[str, Distribution], title: str, subtitle: str
 ) -> alt.ConcatChart:
-    """A histogram of every measure, with the bare network and the median marked."""
-    panels = [_panel(name, int(bare), distributions[name]) for name, bare in zip(MEASURES, prices.bare, strict=True)]
+    """A histogram of every measure, with the plain backbone and the median marked."""
+    panels = [_panel(name, plain, distributions[name]) for name, plain in zip(MEASURES, prices.plain, strict=True)]
     return dressed(alt.concat(*panels, columns=len(panels), spacing=30), title, subtitle)
 
 
@@ -34,7 +34,7 @@ def bars(shares: Sequence[float]) -> str:
     return "".join(_BARS[math.ceil(share / max(shares) * len(_BARS)) - 1] if share else " " for share in shares)
 
 
-def _panel(name: str, bare: int, known: Distribution) -> alt.LayerChart:
+def _panel(name: str, plain: int, known: Distribution) -> alt.LayerChart:
     bins = known.histogram(_BINS)
     values = [
         {"start": start, "end": end, "share": share, "tooltip": _tooltip(name, start, end - 1, share)}
@@ -52,12 +52,14 @@ def _panel(name: str, bare: int, known: Distribution) -> alt.LayerChart:
         y2=alt.Y2Datum(0),
         tooltip=TOOLTIP,
     )
-    marks = [("bare network", bare, KNEE), ("median", known.quantile(0.5), INK)]
-    share = [(value - known.lowest) / ((known.highest - known.lowest) or 1) for _, value, _ in marks]
+    middle = (known.lowest + known.highest) / 2
+    marks = [("plain backbone", int(plain), KNEE), ("median", known.quantile(0.5), INK)]
     lines = [
         layer
-        for row, ((text, value, color), place) in enumerate(zip(marks, share, strict=True))
-        for layer in _mark(f"{text}: {measure(name).spell(value)}", value, color, row, side=-1 if place > 0.5 else 1)
+        for row, (text, value, color) in enumerate(marks)
+        for layer in _mark(
+            f"{text}: {measure(name).spell(value)}", value, color, row, "right" if value > middle else "left"
+        )
     ]
     return alt.LayerChart(layer=[histogram, *lines]).properties(width=_WIDTH, height=_HEIGHT)
 
@@ -70,11 +72,10 @@ def _tooltip(name: str, first: int, last: int, share: float) -> dict[str, str]:
     }
 
 
-def _mark(text: str, value: int, color: str, row: int, side: int) -> list[alt.Chart]:
+def _mark(text: str, value: int, color: str, row: int, align: Literal["left", "right"]) -> list[alt.Chart]:
     """A line at a value, and words beside it, each mark's in a row of its own."""
     data = alt.Chart(alt.InlineData(values=[{"value": value, "text": text}])).encode(x="value:Q")
-    align: Literal["left", "right"] = "right" if side < 0 else "left"
-    words = data.mark_text(align=align, dx=6 * side, fontSize=12, fontWeight=600, color=color)
+    words = data.mark_text(align=align, dx=-6 if align == "right" else 6, fontSize=12, fontWeight=600, color=color)
     return [
         data.mark_rule(color=color, strokeWidth=2, strokeDash=[5, 3]),
         words.encode(text="text:N", y=alt.value(-24 + 15 * row)),

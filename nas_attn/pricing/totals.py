@@ -1,35 +1,35 @@
 """What the networks of a whole space cost: sums over its slots, so that even a space too large to list is known."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
-from itertools import chain, product
+from functools import cached_property
+from itertools import chain
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 
 from nas_attn.space import Architecture, InputError, SearchSpace
 
-from .distribution import Distribution, Integers, Share, Sums, add_up
+from .distribution import Distribution, Integers, Share
 
 MEASURES = ("params", "macs", "flops")
 """What is known of a network before anything runs, and adds up over its slots."""
 
 _MOST_LISTED = 1_000_000
-_MOST_SUMS = 200_000  # different sums over the first slots, and over the others
-_MOST_OTHERS = 4_000
+_SAMPLE = 200_000  # networks of a larger space
 
 
 @dataclass(frozen=True, eq=False)
 class SpacePrices:
-    """What every network of a space costs: the bare one, and what each filling of each slot adds to it.
+    """What every network of a space costs: the plain backbone, and what each filling of each slot adds to it.
 
     A network is a filling number for each slot, in the order of `Slot.fillings`; 0 leaves the slot empty.
     """
 
-    bare: Integers
-    """Of the bare network, in the order of `MEASURES`."""
+    plain: Integers
+    """Of the plain backbone, in the order of `MEASURES`."""
     added: tuple[Integers, ...]
     """For each slot, (fillings, measures)."""
 
@@ -43,7 +43,7 @@ class SpacePrices:
         """How many networks there are."""
         return math.prod(self.fillings)
 
-    def totals(self, answers: Integers) -> dict[str, Integers]:
+    def totals(self, answers: ArrayLike) -> dict[str, Integers]:
         """Each measure of the networks whose filling numbers are given, (networks, slots), as an array.
 
         Raises `InputError` for an array of another shape or type, and a filling that a slot does not have.
@@ -55,17 +55,14 @@ class SpacePrices:
             )
         if answers.size and ((answers < 0) | (answers >= sizes)).any():
             raise InputError(f"answers: filling numbers must be at least 0 and below {', '.join(map(str, sizes))}")
-        totals = {
-            name: np.full(len(answers), start, dtype=np.int64) for name, start in zip(MEASURES, self.bare, strict=True)
-        }
-        for slot, added in enumerate(self.added):
-            for column, total in enumerate(totals.values()):
-                total += added[:, column][answers[:, slot]]
-        return totals
+        totals = np.tile(self.plain.astype(np.int64), (len(answers), 1))
+        for added, filling in zip(self.added, answers.T, strict=True):
+            totals += added[filling]
+        return dict(zip(MEASURES, totals.T, strict=True))
 
     def listed(self) -> Integers:
         """The filling numbers of every network, in the order of `SearchSpace.architectures`."""
-        return np.array(list(product(*map(range, self.fillings))), dtype=np.int64)
+        return np.indices(self.fillings).reshape(len(self.fillings), self.networks).T
 
     def drawn(self, number: int, seed: int) -> Integers:
         """The filling numbers of so many different networks, each as likely to be drawn as any other.
@@ -81,41 +78,43 @@ class SpacePrices:
             found = pd.concat([found, pd.DataFrame(more)]).drop_duplicates()
         return found.to_numpy()[:number]
 
-    def extreme(self, measure: str, *, dearest: bool) -> tuple[int, ...]:
-        """The filling numbers of the cheapest or the dearest network; of equals, the first."""
+    def extreme(self, measure: str, *, highest: bool) -> tuple[int, ...]:
+        """The filling numbers of the network with the least or the most of a measure; of equals, the first."""
         column = MEASURES.index(measure)
-        return tuple(int((added[:, column] * (-1 if dearest else 1)).argmin()) for added in self.added)
+        return tuple(int((added[:, column] * (-1 if highest else 1)).argmin()) for added in self.added)
 
     def distribution(self, measure: str) -> Distribution:
-        """How this measure is distributed: exact, but for a space with too many different sums, which is sampled."""
-        ends = np.array([self.extreme(measure, dearest=dearest) for dearest in (False, True)])
-        lowest, highest = self.totals(ends)[measure].tolist()
-        column, whole = MEASURES.index(measure), self.networks < 2**63
-        ways = partial(np.ones, dtype=np.int64 if whole else np.float64)
-        slots: Sequence[Sums] = [Sums(added[:, column], ways(len(added))) for added in self.added]
-        sums, slots = add_up(Sums(self.bare[column : column + 1], ways(1)), slots, _MOST_SUMS)
-        others, slots = add_up(Sums(np.zeros(1, dtype=np.int64), ways(1)), slots, _MOST_OTHERS)
-        if not slots:
-            return Distribution(lowest, highest, sums, others)
-        drawn = np.unique(self.totals(self.drawn(_MOST_LISTED, 0))[measure], return_counts=True)
-        nothing = Sums(np.zeros(1, dtype=np.int64), np.ones(1, dtype=np.int64))
-        return Distribution(lowest, highest, Sums(*drawn), nothing, sampled=True)
+        """The distribution of a measure: of all networks, or of a sample of a space that is too large to list."""
+        answers, sampled = self._evaluated
+        return Distribution(self.totals(answers)[measure], *self._range(measure), sampled)
+
+    def fits(self, answers: Integers, limits: Mapping[str, float]) -> NDArray[np.bool_]:
+        """Whether each of these networks, (networks, slots), keeps within all limits."""
+        totals, fits = self.totals(answers), np.ones(len(answers), dtype=np.bool_)
+        for measure, limit in limits.items():
+            fits &= totals[measure] <= limit
+        return fits
 
     def within(self, limits: Mapping[str, float]) -> Share:
-        """How many networks keep within all of these limits.
+        """How many networks keep within all of these limits: exact where the space can be listed, or all or none do."""
+        ranges = {measure: self._range(measure) for measure in limits}
+        if any(limit < ranges[measure][0] for measure, limit in limits.items()):
+            return Share(0, self.networks)
+        if all(limit >= ranges[measure][1] for measure, limit in limits.items()):
+            return Share(self.networks, self.networks)
+        answers, sampled = self._evaluated
+        return Share(int(self.fits(answers, limits).sum()), len(answers), sampled)
 
-        Exact where the distribution is and one limit decides, and for several where the networks can be listed.
-        """
-        known = {measure: self.distribution(measure) for measure in limits}
-        unmet = [measure for measure, limit in limits.items() if limit < known[measure].lowest]
-        deciding = unmet[:1] or [measure for measure, limit in limits.items() if limit < known[measure].highest]
-        if len(deciding) < 2:
-            measure = next(iter((*deciding, *limits)))
-            return known[measure].at_most(limits[measure])
+    def _range(self, measure: str) -> tuple[int, int]:
+        """The least and the most of a measure, exactly."""
+        lowest, highest = self.totals([self.extreme(measure, highest=highest) for highest in (False, True)])[measure]
+        return int(lowest), int(highest)
+
+    @cached_property
+    def _evaluated(self) -> tuple[Integers, bool]:
+        """All networks, or a random sample of them, and whether it is one."""
         sampled = self.networks > _MOST_LISTED
-        totals = self.totals(self.drawn(_MOST_LISTED, 0) if sampled else self.listed())
-        fits = np.all([totals[measure] <= limit for measure, limit in limits.items()], axis=0)
-        return Share(int(fits.sum()), len(fits), sampled)
+        return self.drawn(_SAMPLE, 0) if sampled else self.listed(), sampled
 
 
 def filled(space: SearchSpace, answers: Integers) -> list[Architecture]:

@@ -1,9 +1,8 @@
 """`KnownCostSampler`: Bayesian optimisation where one objective is learnt and the costs are known."""
 
-from .candidates import Cost, Fits, Priced, Scored, Within
+from .candidates import Cost, Fits, Priced, Within
 from .history import EVALUATIONS
 from .known_cost import KnownCostSampler
-from .proposer import STARTUP
 
 __all__ = [
     "Cost",
@@ -11,7 +10,5 @@ __all__ = [
     "Fits",
     "KnownCostSampler",
     "Priced",
-    "STARTUP",
-    "Scored",
     "Within",
 ]

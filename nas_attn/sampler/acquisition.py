@@ -1,24 +1,23 @@
-"""What a candidate's expected improvement of the front depends on, as things stand."""
+"""Acquisition function: the expected improvement of the front by each candidate."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from .features import Floats
-from .history import History
-from .improvement import Terrain, excess, on_front, terrain
-from .pool import Looked, Pools
-from .posterior import Belief, Code
-from .spent import Spent
+from .features import Code, Floats
+from .history import Excluded
+from .improvement import HypervolumeCells, expected_improvement, hypervolume_cells, on_front
+from .pool import Encoded
+from .surrogate import Surrogate
 
 _MARGIN = 0.05  # how far the reference lies beyond the worst cost, as a share of the range
 _LOW = 0.02  # share of candidates whose values the reference leaves below it
 
 
 @dataclass(frozen=True)
-class Goal:
-    """What a study asks for."""
+class Objectives:
+    """Directions of a study's objectives, and which of them are known."""
 
     signs: Sequence[float]
     """For each objective, 1 where more is better, and -1 where less is."""
@@ -31,61 +30,48 @@ class Goal:
 
 
 @dataclass(frozen=True, eq=False)
-class Ground:
-    """The front as it is believed to be, and what is believed of candidates."""
+class AcquisitionState:
+    """Expected front of a study, above which candidates are scored."""
 
-    goal: Goal
-    pool: Looked
-    believed: Mapping[int, Belief]
+    objectives: Objectives
+    surrogates: Mapping[int, Surrogate]
     """Of every objective that is not known."""
-    terrain: Terrain
+    cells: HypervolumeCells
     front: list[Code]
 
     @classmethod
-    def of(cls, pools: Pools, believed: Mapping[int, Belief], history: History, goal: Goal) -> "Ground":
-        """The front of what is expected of all that was evaluated within limits, and of what is on its way."""
-        looked = pools.of(
-            [code for code in dict.fromkeys([*history.seen, *history.pending]) if code not in history.refused]
-        )
-        main, *others = goal.learnt
-        belief = believed[main]
-        values, costs = _value(belief, pools.pool, pools.pool), _costs(goal, pools.pool, pools.pool, believed)
+    def of(
+        cls, objectives: Objectives, surrogates: Mapping[int, Surrogate], pool: Encoded, candidates: Encoded
+    ) -> "AcquisitionState":
+        """The front of these candidates, as predicted; the pool gives the range of all."""
+        main, *others = objectives.learnt
+        values, costs = surrogates[main].expected(pool.features), _costs(objectives, surrogates, pool)
         low, high = costs.min(axis=0), costs.max(axis=0)
-        reach = np.where(high > low, high - low, 1.0)
-        worst, least = high + _MARGIN * reach, float(np.quantile(values, _LOW))
-        for column, number in enumerate((*goal.known, *others)):
-            worst[column] = -goal.signs[number] * goal.reference.get(number, -goal.signs[number] * worst[column])
-        least = goal.signs[main] * goal.reference.get(main, goal.signs[main] * least)
-        found, paid = _value(belief, looked, pools.pool), _costs(goal, looked, pools.pool, believed)
-        best = on_front(paid, found)
-        front = [code for code, kept in zip(looked.tuples, best, strict=True) if kept]
-        above = terrain(paid, found, np.minimum(low, worst) - reach, (worst, least))
-        return cls(goal, pools.pool, believed, above, front)
+        span = np.where(high > low, high - low, 1.0)
+        worst, least = high + _MARGIN * span, float(np.quantile(values, _LOW))
+        for column, number in enumerate((*objectives.known, *others)):
+            sign = -objectives.signs[number]
+            worst[column] = sign * objectives.reference.get(number, sign * worst[column])
+        least = objectives.signs[main] * objectives.reference.get(main, objectives.signs[main] * least)
+        values, costs = surrogates[main].expected(candidates.features), _costs(objectives, surrogates, candidates)
+        cells = hypervolume_cells(costs, values, np.minimum(low, worst) - span, (worst, least))
+        front = [code for code, kept in zip(candidates.tuples, on_front(costs, values), strict=True) if kept]
+        return cls(objectives, surrogates, cells, front)
 
-    def scores(self, looked: Looked, spent: Spent) -> dict[Code, float]:
-        """By how much each candidate that is not spent is expected to improve the front."""
-        belief = self.believed[self.goal.learnt[0]]
-        mean, variance = belief.posterior.moments if looked is self.pool else belief.posterior.at(looked.features)
-        far = excess(mean, variance, belief.inside(self.terrain.levels), belief.bend)
-        gain = self.terrain.improvement(_costs(self.goal, looked, self.pool, self.believed), far)
-        free = spent.leaves(looked.codes)
+    def scores(self, candidates: Encoded, excluded: Excluded) -> dict[Code, float]:
+        """The expected improvement of the front by each candidate that is not excluded."""
+        surrogate = self.surrogates[self.objectives.learnt[0]]
+        mean, variance = surrogate.posterior.at(candidates.features)
+        improvements = expected_improvement(mean, variance, surrogate.latent(self.cells.levels), surrogate.warp)
+        gain = self.cells.improvement(_costs(self.objectives, self.surrogates, candidates), improvements)
+        free = excluded.leaves(candidates.codes)
         gain = gain if gain[free].any() else variance
-        return dict(
-            zip(
-                (code for code, left in zip(looked.tuples, free, strict=True) if left), gain[free].tolist(), strict=True
-            )
-        )
+        return {code: score for code, score, left in zip(candidates.tuples, gain.tolist(), free, strict=True) if left}
 
 
-def _value(belief: Belief, looked: Looked, pool: Looked) -> Floats:
-    """What an objective is expected to be, with the sign that makes more better."""
-    posterior = belief.posterior
-    return belief.value((posterior.moments if looked is pool else posterior.at(looked.features))[0])
-
-
-def _costs(goal: Goal, looked: Looked, pool: Looked, believed: Mapping[int, Belief]) -> Floats:
+def _costs(objectives: Objectives, surrogates: Mapping[int, Surrogate], candidates: Encoded) -> Floats:
     """All costs, known ones first, of which less is better; without any, one that is the same for all."""
-    known = looked.costs[:, : len(goal.known)] * [-goal.signs[number] for number in goal.known]
-    predicted = [-_value(believed[number], looked, pool) for number in goal.learnt[1:]]
-    costs = np.column_stack([known, *predicted])
+    signs = [-objectives.signs[number] for number in objectives.known]
+    predicted = [-surrogates[number].expected(candidates.features) for number in objectives.learnt[1:]]
+    costs = np.column_stack([candidates.costs[:, : len(signs)] * signs, *predicted])
     return costs if costs.shape[1] else np.zeros((len(costs), 1))

@@ -1,28 +1,26 @@
-"""What a sampler may propose: the answers to every question, as numbers, and what they cost."""
+"""Candidate architectures as integer codes, with their known costs."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import product
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from optuna.distributions import CategoricalDistribution
 
-from nas_attn.pricing import SpacePrices
+from nas_attn.pricing import Integers, SpacePrices
 from nas_attn.space import NONE, Architecture, InputError, SearchSpace, Slot, Value
 
-from .features import Floats, Integers
-from .posterior import Code
+from .features import Code, Floats
 
-NOT_ASKED = -1
-"""The filling number of a place that was not asked for."""
+UNANSWERED = -1
+"""The filling number of a place without an answer."""
 Answers = Mapping[str, Any]
 """An answer to each question, by its name: what Optuna calls a trial's `params`."""
 Choices = Mapping[str, Sequence[Value | None]] | SearchSpace
-"""The questions with what may be answered; in a search space, some questions are asked only after some answers."""
+"""The questions with what may be answered; in a search space, some questions come only after some answers."""
 
 
 @dataclass(frozen=True)
@@ -32,58 +30,18 @@ class Priced:
     prices: SpacePrices
     measure: str
 
-    def totals(self, codes: Integers) -> Floats:
-        """The measure of each of these networks, (networks, slots)."""
-        return self.prices.totals(codes)[self.measure].astype(np.float64)
-
 
 @dataclass(frozen=True)
 class Within:
-    """Whether networks keep within limits of measures that are known."""
+    """Limits of measures that are known of every network of a space."""
 
     prices: SpacePrices
     limits: Mapping[str, float]
 
-    def holds(self, codes: Integers) -> NDArray[np.bool_]:
-        """Of each of these networks, (networks, slots)."""
-        totals = self.prices.totals(codes)
-        held = np.ones(len(codes), dtype=np.bool_)
-        for measure, limit in self.limits.items():
-            held &= totals[measure] <= limit
-        return held
 
-
-@dataclass(frozen=True, eq=False)
-class Scored:
-    """A number that is known of some candidates, which alone may be proposed; any other is taken as the median."""
-
-    numbers: Mapping[Code, float]
-
-    @classmethod
-    def of(cls, space: SearchSpace, scores: Mapping[Architecture, float]) -> "Scored":
-        """Of a space's networks."""
-        candidates = Candidates(space)
-        coded = ((candidates.code(space.answers(architecture)), score) for architecture, score in scores.items())
-        return cls({code: score for code, score in coded if code is not None})
-
-    @property
-    def codes(self) -> Integers:
-        """Those candidates, (candidates, slots)."""
-        return np.array([*self.numbers], dtype=np.int64)
-
-    def totals(self, codes: Integers) -> Floats:
-        """The number of each of these."""
-        median = float(np.median([*self.numbers.values()]))
-        return np.array([self.numbers.get(tuple(code), median) for code in codes.tolist()])
-
-    def holds(self, codes: Integers) -> NDArray[np.bool_]:
-        """Which of these may be proposed."""
-        return np.array([tuple(code) in self.numbers for code in codes.tolist()], dtype=np.bool_)
-
-
-Cost = Callable[[dict[str, Any]], float] | Priced | Scored
+Cost = Callable[[dict[str, Any]], float] | Priced
 """From answers to a number."""
-Fits = Callable[[dict[str, Any]], bool] | Within | Scored
+Fits = Callable[[dict[str, Any]], bool] | Within
 """Whether answers may be proposed."""
 
 
@@ -98,6 +56,21 @@ class _Place:
     number: Callable[[Answers], int]
     """Which filling these answers lead to; raises `KeyError` where one is missing, `ValueError` for what is none."""
 
+    def code(self, answers: Answers) -> int:
+        """Which filling these answers lead to, `UNANSWERED` where one is missing; raises `ValueError` as `number`."""
+        try:
+            return self.number(answers)
+        except KeyError:
+            return UNANSWERED
+
+    def compatible(self, answers: Answers) -> list[int]:
+        """The fillings that go with some answers."""
+        return [
+            number
+            for number, filling in enumerate(self.fillings)
+            if all(question not in answers or answers[question] == answer for question, answer in filling.items())
+        ]
+
 
 @dataclass
 class Candidates:
@@ -111,11 +84,11 @@ class Candidates:
     def __post_init__(self) -> None:
         if isinstance(self.choices, SearchSpace):
             self.places = tuple(map(_slot, self.choices.slots))
-            asked = dict(_questions(self.choices))
+            questions = dict(_questions(self.choices))
         else:
-            asked = _checked(self.choices)
-            self.places = tuple(_question(name, values) for name, values in asked.items())
-        self.distributions = {name: CategoricalDistribution(values) for name, values in asked.items()}
+            questions = _checked(self.choices)
+            self.places = tuple(_question(name, values) for name, values in questions.items())
+        self.distributions = {name: CategoricalDistribution(values) for name, values in questions.items()}
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -134,7 +107,7 @@ class Candidates:
 
     def listed(self) -> Integers:
         """Every candidate, (candidates, places)."""
-        return np.array([*product(*map(range, self.sizes))], dtype=np.int64).reshape(-1, len(self.sizes))
+        return np.indices(self.sizes).reshape(len(self.sizes), self.number).T
 
     def drawn(self, number: int, rng: np.random.Generator) -> Integers:
         """Different candidates, each as likely as any other; fewer where some were drawn twice."""
@@ -156,29 +129,16 @@ class Candidates:
         return {name: v for place, n in zip(self.places, code, strict=True) for name, v in place.fillings[n].items()}
 
     def code(self, answers: Answers) -> Code | None:
-        """The candidate that answers lead to, or nothing where some are missing or were not offered."""
-        code = self.asked(answers)
-        return None if code is None or NOT_ASKED in code else code
-
-    def asked(self, answers: Answers) -> Code | None:
-        """What answers lead to, `NOT_ASKED` where some are missing, or nothing where some were not offered."""
+        """The candidate that answers lead to, `UNANSWERED` where some are missing; None where some are none."""
         try:
-            return tuple(_asked(place, answers) for place in self.places)
+            return tuple(place.code(answers) for place in self.places)
         except ValueError:
             return None
 
-    def holding(self, answers: Answers) -> dict[int, list[int]]:
+    def compatible(self, answers: Answers) -> dict[int, list[int]]:
         """The fillings that go with some answers, by place, of the places where not all do."""
-        found: dict[int, list[int]] = {}
-        for number, place in enumerate(self.places):
-            fits = [
-                n
-                for n, one in enumerate(place.fillings)
-                if all(q not in answers or answers[q] == v for q, v in one.items())
-            ]
-            if 0 < len(fits) < len(place.fillings):
-                found[number] = fits
-        return found
+        found = {number: place.compatible(answers) for number, place in enumerate(self.places)}
+        return {number: fillings for number, fillings in found.items() if 0 < len(fillings) < self.sizes[number]}
 
     def offers(self, code: object) -> bool:
         """Whether this is the code of a candidate, as a list."""
@@ -189,24 +149,25 @@ class Candidates:
         )
 
     def costs(self, known: Sequence[Cost], codes: Integers) -> Floats:
-        """What is known of these candidates, (candidates, costs). Raises `InputError` for what is no number."""
+        """The known costs of these candidates, (candidates, costs). Raises `InputError` for what is no number."""
         found = np.empty((len(codes), len(known)))
-        answers = None
         for column, cost in enumerate(known):
-            if isinstance(cost, Priced | Scored):
-                found[:, column] = cost.totals(codes)
-                continue
-            answers = [self.answers(code) for code in codes.tolist()] if answers is None else answers
-            found[:, column] = [_number(cost(dict(one)), one) for one in answers]
+            if isinstance(cost, Priced):
+                found[:, column] = cost.prices.totals(codes)[cost.measure]
+            else:
+                found[:, column] = [_number(cost(dict(answers)), answers) for answers in self._all_answers(codes)]
         return found
 
     def fitting(self, fits: Fits | None, codes: Integers) -> NDArray[np.bool_]:
         """Which of these may be proposed."""
         if fits is None:
             return np.ones(len(codes), dtype=np.bool_)
-        if isinstance(fits, Within | Scored):
-            return fits.holds(codes)
-        return np.array([bool(fits(self.answers(code))) for code in codes.tolist()], dtype=np.bool_)
+        if isinstance(fits, Within):
+            return fits.prices.fits(codes, fits.limits)
+        return np.array([bool(fits(answers)) for answers in self._all_answers(codes)], dtype=np.bool_)
+
+    def _all_answers(self, codes: Integers) -> Iterable[dict[str, Any]]:
+        return map(self.answers, codes.tolist())
 
 
 def _number(found: Any, answers: Answers) -> float:
@@ -228,13 +189,6 @@ def _checked(choices: Any) -> dict[str, tuple[Value, ...]]:
     return {name: tuple(values) for name, values in choices.items()}
 
 
-def _asked(place: _Place, answers: Answers) -> int:
-    try:
-        return place.number(answers)
-    except KeyError:
-        return NOT_ASKED
-
-
 def _question(name: str, values: tuple[Any, ...]) -> _Place:
     number = partial(_answered, name, CategoricalDistribution(values))
     return _Place(tuple({name: value} for value in values), tuple(map(str, values)), number)
@@ -245,31 +199,18 @@ def _answered(name: str, offered: CategoricalDistribution, answers: Answers) -> 
 
 
 def _slot(slot: Slot) -> _Place:
-    fillings = _Fillings(SearchSpace((slot,)), {Architecture(some): n for n, some in enumerate(slot.fillings())})
-    return _Place(
-        tuple(map(fillings.alone.answers, fillings.numbers)),
-        tuple(one.placements[0].attention.kind if one.placements else "none" for one in fillings.numbers),
-        fillings,
-    )
+    alone, numbers = SearchSpace((slot,)), {Architecture(filling): n for n, filling in enumerate(slot.fillings())}
+    labels = tuple(one.placements[0].attention.kind if one.placements else NONE for one in numbers)
+    return _Place(tuple(map(alone.answers, numbers)), labels, partial(_filling, alone, numbers))
 
 
-@dataclass(frozen=True, eq=False)
-class _Fillings:
-    """Numbers what may stand in a slot by the answers that lead there, and remembers them."""
-
-    alone: SearchSpace
-    numbers: dict[Architecture, int]
-    known: dict[tuple[Any, ...], int] = field(default_factory=dict)
-
-    def __call__(self, answers: Answers) -> int:
-        given = tuple(answers.get(name) for name, _ in _questions(self.alone))
-        if given not in self.known:
-            self.known[given] = self.numbers[self.alone.decide(lambda question, _: answers[question])]
-        return self.known[given]
+def _filling(alone: SearchSpace, numbers: Mapping[Architecture, int], answers: Answers) -> int:
+    return numbers[alone.decide(lambda question, _: answers[question])]
 
 
 def _questions(space: SearchSpace) -> Iterable[tuple[str, tuple[Value, ...]]]:
+    """Each question of a space with its answers, of those with more than one."""
     for slot in space.slots:
-        asked: list[tuple[str, tuple[Value, ...]]] = [(slot.name, (NONE, *(kind.name for kind in slot.kinds)))]
-        asked += [(f"{slot.name}.{kind.name}.{name}", values) for kind in slot.kinds for name, values in kind.questions]
-        yield from (question for question in asked if len(question[1]) > 1)
+        every: list[tuple[str, tuple[Value, ...]]] = [(slot.name, (NONE, *(kind.name for kind in slot.kinds)))]
+        every += [(f"{slot.name}.{kind.name}.{name}", values) for kind in slot.kinds for name, values in kind.questions]
+        yield from (question for question in every if len(question[1]) > 1)

@@ -1,16 +1,19 @@
-"""What the trials of an Optuna study say of candidates."""
+"""History of an Optuna study, by candidate, and which candidates it excludes."""
 
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from .candidates import NOT_ASKED, Answers, Candidates
-from .posterior import Code
-from .spent import Spent
+from nas_attn.pricing import Integers
+
+from .candidates import UNANSWERED, Answers, Candidates
+from .features import Code
 
 CHOSEN = "nas_attn:chosen"
 """The attribute of a trial that says what was proposed, before its parameters do, and where they never do."""
@@ -20,13 +23,38 @@ _FIXED = "fixed_params"
 
 
 @dataclass(frozen=True)
-class History:
-    """What became of candidates.
+class Excluded:
+    """Candidates that are not to be proposed."""
 
-    A trial that was not asked every question stands for one candidate, the one that was proposed for it.
+    codes: Collection[Code]
+    shared: Collection[Code]
+    """Codes that stand for all candidates that agree with them wherever they are not `UNANSWERED`."""
+    only: Mapping[int, Sequence[int]]
+    """The fillings that some places may have."""
+
+    def leaves(self, codes: Integers) -> NDArray[np.bool_]:
+        """Which of these candidates, (candidates, places), are left."""
+        left = np.array([code not in self.codes for code in map(tuple, codes.tolist())], dtype=np.bool_)
+        for place, numbers in self.only.items():
+            left &= np.isin(codes[:, place], numbers)
+        by_places: dict[tuple[int, ...], set[Code]] = {}
+        for code in self.shared:
+            places = tuple(place for place, number in enumerate(code) if number != UNANSWERED)
+            by_places.setdefault(places, set()).add(tuple(code[place] for place in places))
+        for places, known in by_places.items():
+            rows = np.flatnonzero(left)
+            left[rows] = [code not in known for code in map(tuple, codes[rows][:, places].tolist())]
+        return left
+
+
+@dataclass(frozen=True)
+class History:
+    """Outcomes of candidates.
+
+    A trial that did not answer every question stands for one candidate, the one that was proposed for it.
     """
 
-    seen: dict[Code, list[list[float]]] = field(default_factory=dict)
+    evaluated: dict[Code, list[list[float]]] = field(default_factory=dict)
     """The objectives' values, an item an evaluation, in the order of trials."""
     refused: set[Code] = field(default_factory=set)
     """What was evaluated and exceeds a limit, and what was pruned."""
@@ -35,68 +63,71 @@ class History:
     """What has failed more than once."""
     pending: set[Code] = field(default_factory=set)
     """What is running or waits for it."""
-    rivals: dict[int, Code] = field(default_factory=dict)
-    """What is running in other trials, or is being proposed for them, by their numbers."""
-    alike: dict[Code, Code] = field(default_factory=dict)
-    """What was asked by trials that were not asked everything, with the candidate that stands for all that share it."""
+    shared: dict[Code, Code] = field(default_factory=dict)
+    """The answers of trials that did not answer everything, with the candidate that stands for all that share them."""
     broken: set[Code] = field(default_factory=set)
     """The same of trials that ended before they had a value."""
 
     @classmethod
-    def of(cls, study: Study, asking: FrozenTrial, candidates: Candidates) -> "History":
-        """All that the study's trials say, but for the one that asks."""
+    def of(cls, study: Study, current: FrozenTrial, candidates: Candidates) -> "History":
+        """The outcomes of all trials but the current one."""
         history = cls()
         for trial in study.get_trials(deepcopy=False):
-            if trial.number != asking.number:
+            if trial.number != current.number:
                 history._take(trial, candidates)
-        return replace(history, rivals=rivals(study, asking, candidates))
+        return history
 
     def _take(self, trial: FrozenTrial, candidates: Candidates) -> None:
-        asked, code = candidates.asked(trial.params), _code(trial, candidates)
-        if asked is None or code is None:
+        answered, code = candidates.code(trial.params), _code(trial, candidates)
+        if answered is None or code is None:
             return
-        partly = NOT_ASKED in asked and {*asked} != {NOT_ASKED}
+        partly = UNANSWERED in answered and {*answered} != {UNANSWERED}
         if trial.state in (TrialState.RUNNING, TrialState.WAITING):
             self.pending.add(code)
         elif trial.state == TrialState.FAIL:
             (self.lost if code in self.failed else self.failed).add(code)
         elif trial.state == TrialState.COMPLETE and all(map(math.isfinite, trial.values)):
-            code = self.alike.setdefault(asked, code) if partly else code
+            code = self.shared.setdefault(answered, code) if partly else code
             every = trial.user_attrs.get(EVALUATIONS)
-            self.seen[code] = every or [*self.seen.get(code, []), trial.values]
+            self.evaluated[code] = every or [*self.evaluated.get(code, []), trial.values]
         else:
             self.refused.add(code)
         if partly and trial.state in (TrialState.PRUNED, TrialState.FAIL):
-            self.broken.add(asked)
+            self.broken.add(answered)
         if any(value > 0 for value in trial.constraints.values()):
             self.refused.add(code)
 
     @property
     def spent(self) -> set[Code]:
         """What was evaluated, refused, or is on its way."""
-        return {*self.seen} | self.refused | self.pending
+        return {*self.evaluated} | self.refused | self.pending
 
-    def spending(self, only: Mapping[int, Sequence[int]]) -> Iterator[Spent]:
+    @property
+    def within_limits(self) -> list[Code]:
+        """What was evaluated or is on its way, and was not refused."""
+        return [code for code in dict.fromkeys([*self.evaluated, *self.pending]) if code not in self.refused]
+
+    def exclusions(self, only: Mapping[int, Sequence[int]]) -> Iterator[Excluded]:
         """What is not to be proposed, ever less of it, where only these fillings of some places may be."""
         done, hopeless = self.spent | self.failed, self.refused | self.lost | self.pending
-        yield Spent(done, self.alike.keys() | self.broken, only)
-        yield Spent(done, self.alike.keys(), only)
-        yield Spent(self.spent | self.lost, self.alike.keys(), only)
-        yield Spent(hopeless, (), only)
-        yield Spent(self.pending, (), only)
-        yield Spent((), (), only)
+        yield Excluded(done, self.shared.keys() | self.broken, only)
+        yield Excluded(done, self.shared.keys(), only)
+        yield Excluded(self.spent | self.lost, self.shared.keys(), only)
+        yield Excluded(hopeless, (), only)
+        yield Excluded(self.pending, (), only)
+        yield Excluded((), (), only)
 
 
-def rivals(study: Study, asking: FrozenTrial, candidates: Candidates) -> dict[int, Code]:
-    """What is running in other trials, or is being proposed for them, by the trials' numbers."""
-    running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-    codes = {trial.number: _code(trial, candidates) for trial in running if trial.number != asking.number}
+def running(study: Study, current: FrozenTrial, candidates: Candidates) -> dict[int, Code]:
+    """What runs in other trials, or is being proposed for them, by the trials' numbers."""
+    trials = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+    codes = {trial.number: _code(trial, candidates) for trial in trials if trial.number != current.number}
     return {number: code for number, code in codes.items() if code is not None}
 
 
-def given(study: Study, asking: FrozenTrial, others: Collection[str]) -> Answers:
+def given(study: Study, current: FrozenTrial, others: Collection[str]) -> Answers:
     """The answers that others give in this trial: what is enqueued, and to questions of `others` what came last."""
-    enqueued, answers = asking.system_attrs.get(_FIXED, {}), {}
+    enqueued, answers = current.system_attrs.get(_FIXED, {}), {}
     if others:
         for trial in study.get_trials(deepcopy=False):
             fixed = trial.system_attrs.get(_FIXED, {})
@@ -105,13 +136,13 @@ def given(study: Study, asking: FrozenTrial, others: Collection[str]) -> Answers
 
 
 def _code(trial: FrozenTrial, candidates: Candidates) -> Code | None:
-    """The candidate that a trial stands for: what was asked, is enqueued, and was proposed."""
-    known = candidates.asked({**trial.system_attrs.get(_FIXED, {}), **trial.params})
+    """The candidate that a trial stands for: what was answered, is enqueued, and was proposed."""
+    known = candidates.code({**trial.system_attrs.get(_FIXED, {}), **trial.params})
     chosen: Any = trial.system_attrs.get(CHOSEN)
-    if known is None or NOT_ASKED not in known:
+    if known is None or UNANSWERED not in known:
         return known
     if not candidates.offers(chosen):
-        if {*known} == {NOT_ASKED} or not trial.state.is_finished():
+        if {*known} == {UNANSWERED} or not trial.state.is_finished():
             return None
         chosen = [0] * len(known)
-    return tuple(other if one == NOT_ASKED else one for one, other in zip(known, chosen, strict=True))
+    return tuple(other if one == UNANSWERED else one for one, other in zip(known, chosen, strict=True))

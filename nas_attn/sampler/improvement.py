@@ -1,8 +1,8 @@
-"""How much volume a network is expected to add to a front, where its costs are known and its value is believed.
+"""Expected hypervolume improvement of a front by networks of known costs and an uncertain value.
 
 The volume that a network of costs c and value y adds is the integral, over all costs z from c to the reference, of how
 far y exceeds the best value that the front has for costs up to z. That best value is constant on the cells of a grid,
-so the expectation is a finite sum of volumes times expected excesses, in closed form for any number of costs.
+so the expectation is a finite sum of volumes times expected improvements, in closed form for any number of costs.
 """
 
 from dataclasses import dataclass
@@ -19,26 +19,28 @@ _MOST_CELLS = 2_000_000  # times levels; a front of more is thinned
 
 
 @dataclass(frozen=True, eq=False)
-class Terrain:
-    """What volume lies above each level of a front, from any costs to the reference; less of every cost is better."""
+class HypervolumeCells:
+    """Volume above each level of a front, from any costs to the reference; less of every cost is better."""
 
     levels: Floats
     """The front's values, from the reference value upwards."""
     volumes: RegularGridInterpolator
     """From costs, (networks, costs), to the volume where the front stands at each level, (networks, levels)."""
 
-    def improvement(self, costs: Floats, excess: Floats) -> Floats:
-        """The expected volume that each network adds, given how far it is expected to exceed each level."""
+    def improvement(self, costs: Floats, improvements: Floats) -> Floats:
+        """The expected volume that each network adds, given its expected improvement of each level."""
         edges = self.volumes.grid
         inside = np.clip(costs, [edge[0] for edge in edges], [edge[-1] for edge in edges])
-        gained: Floats = (self.volumes(inside) * excess).sum(axis=1)
+        gained: Floats = (self.volumes(inside) * improvements).sum(axis=1)
         return gained
 
 
-def terrain(costs: Floats, values: Floats, lowest: Floats, reference: tuple[Floats, float]) -> Terrain:
-    """The terrain of networks with these costs, (networks, costs), and values, of which more is better.
+def hypervolume_cells(
+    costs: Floats, values: Floats, lowest: Floats, reference: tuple[Floats, float]
+) -> HypervolumeCells:
+    """The cells of networks with these costs, (networks, costs), and values, of which more is better.
 
-    `lowest` is the least of each cost that is asked for; `reference` gives the worst costs and the worst value.
+    `lowest` is the least of each cost that counts; `reference` gives the worst costs and the worst value.
     """
     worst, least = reference
     inside = (costs < worst).all(axis=1) & (values > least)
@@ -56,31 +58,29 @@ def terrain(costs: Floats, values: Floats, lowest: Floats, reference: tuple[Floa
         height = np.maximum.accumulate(height, axis=axis)
     levels = np.unique([least, *values])
     volumes = np.zeros([*(len(edge) for edge in edges), len(levels)])
-    sizes = np.ones(height.shape)
-    for axis, edge in enumerate(edges):
-        sizes = sizes * np.diff(edge).reshape([-1 if axis == other else 1 for other in range(height.ndim)])
     cells = np.indices(height.shape).reshape(height.ndim, -1)
+    sizes = np.prod(np.meshgrid(*map(np.diff, edges), indexing="ij"), axis=0)
     volumes[(*cells, np.searchsorted(levels, height.ravel()))] = sizes.ravel()
     for axis in range(height.ndim):
         volumes = np.flip(np.cumsum(np.flip(volumes, axis), axis), axis)
-    return Terrain(levels, RegularGridInterpolator(edges, volumes))
+    return HypervolumeCells(levels, RegularGridInterpolator(edges, volumes))
 
 
 def on_front(costs: Floats, values: Floats) -> NDArray[np.bool_]:
-    """Which networks are on the front: no other is at least as good in everything and better in something."""
+    """Whether each network is on the front: no other is at least as good in everything and better in something."""
     points = np.column_stack([costs, -values])
     kept: NDArray[np.bool_] = moocore.is_nondominated(points) if len(points) else np.zeros(0, dtype=np.bool_)
     return kept
 
 
-def excess(mean: Floats, variance: Floats, levels: Floats, bend: float) -> Floats:
+def expected_improvement(mean: Floats, variance: Floats, levels: Floats, warp: float) -> Floats:
     """How far values are expected to exceed each level, (networks, levels): the mean of their positive part.
 
-    A value is `bend * (1 - exp(-u / bend))` of a normal u of this mean and variance; levels are given as u too. So what
+    A value is `warp * (1 - exp(-u / warp))` of a normal u of this mean and variance; levels are given as u too. So what
     is left to the curve's end is lognormal, and this is a put option's price (Black and Scholes, 1973).
     """
     deviation = np.sqrt(variance)[:, None]
     above = (mean[:, None] - levels) / deviation
-    left = np.exp(-mean / bend + variance / (2 * bend**2))
-    far: Floats = np.exp(-levels / bend) * ndtr(above) - left[:, None] * ndtr(above - deviation / bend)
-    return np.maximum(bend * far, 0.0)
+    left = np.exp(-mean / warp + variance / (2 * warp**2))
+    far: Floats = np.exp(-levels / warp) * ndtr(above) - left[:, None] * ndtr(above - deviation / warp)
+    return np.maximum(warp * far, 0.0)

@@ -1,4 +1,4 @@
-"""A sampler for Optuna that learns one objective, and is told what every candidate costs."""
+"""Bayesian optimisation with Optuna where one objective is learnt and the costs of every candidate are known."""
 
 import math
 import threading
@@ -15,9 +15,9 @@ from optuna.trial import FrozenTrial
 
 from nas_attn.space import InputError, allowed
 
-from .acquisition import Goal
-from .candidates import Candidates, Choices, Cost, Fits, Priced, Scored, Within
-from .history import CHOSEN, History, given, rivals
+from .acquisition import Objectives
+from .candidates import Candidates, Choices, Cost, Fits, Priced, Within
+from .history import CHOSEN, History, given, running
 from .pool import Pools
 from .proposer import Proposer
 
@@ -26,7 +26,7 @@ _TURN = threading.Lock()  # one proposal at a time, so that the next knows of it
 
 
 class KnownCostSampler(BaseSampler):
-    """Proposes the candidate that is expected to add most volume to the front.
+    """Sampler that proposes the candidate with the largest expected hypervolume improvement of the front.
 
     One objective is learnt, the first that is not in `known_costs` unless another is called the leading one. What
     `known_costs` says of the objectives that it names is exact; any further one is taken to be as it is predicted.
@@ -34,9 +34,9 @@ class KnownCostSampler(BaseSampler):
         sampler = KnownCostSampler({"l0": ["0", "1", "2"], "l1": ["0", "1", "2"]}, {1: lambda params: flops_of(params)})
         study = optuna.create_study(directions=["maximize", "minimize"], sampler=sampler)
 
-    A space of up to 20,000 candidates is looked at as a whole, a larger one through a sample and local search. What was
+    A space of up to 20,000 candidates is scored as a whole, a larger one through a sample and local search. What was
     evaluated, pruned or is running is not proposed again as long as there is anything else; what failed is, once, at
-    last. Candidates that differ only in questions that are not asked, because of other answers, are one.
+    last. Candidates that differ only in questions that do not come, because of other answers, are one.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class KnownCostSampler(BaseSampler):
         """Say what may be answered and what that costs.
 
         `known_costs`: by an objective's index, from answers (`params`) to its value. `fits`: which answers may be
-        proposed at all. `facts`: what else is known of answers, and may tell something of what is not. `leading`: the
+        proposed at all. `facts`: what else is known of answers, and may help to predict what is not. `leading`: the
         index of the objective that is learnt with its uncertainty. `reference`: by an objective's index, the worst
         value that counts; without it, a little beyond the most expensive candidate, and what 98 % of the candidates
         are expected to exceed.
@@ -68,7 +68,7 @@ class KnownCostSampler(BaseSampler):
         self._facts, self._fits, self._leading = tuple(facts), fits, leading
         for fact in self._facts:
             _require("facts", fact, _is_cost(fact), "functions from answers to a number")
-        may_fit = fits is None or isinstance(fits, Within | Scored) or callable(fits)
+        may_fit = fits is None or isinstance(fits, Within) or callable(fits)
         _require("fits", fits, may_fit, "a function from answers")
         _require("leading", leading, leading is None or _is_index(leading), "an objective's index, from 0")
         self._rng = np.random.default_rng(seed)
@@ -80,7 +80,7 @@ class KnownCostSampler(BaseSampler):
         self._random.reseed_rng()
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """Every question that may be asked."""
+        """Every question with more than one answer."""
         return dict(self._candidates.distributions)
 
     def sample_independent(
@@ -96,15 +96,16 @@ class KnownCostSampler(BaseSampler):
 
         Raises `InputError` where the study has no objective of an index that was named.
         """
-        goal = self._goal(study)
+        objectives = self._objectives(study)
         others = self._candidates.distributions.keys() - search_space.keys()
         with _TURN:
             for tries in count():
                 history = History.of(study, trial, self._candidates)
-                only = self._candidates.holding(given(study, trial, others))
-                code = self._proposer.propose(history, goal, only)
+                before = running(study, trial, self._candidates).items()
+                only = self._candidates.compatible(given(study, trial, others))
+                code = self._proposer.propose(history, objectives, only)
                 study._storage.set_trial_system_attr(trial._trial_id, CHOSEN, list(code))
-                new = rivals(study, trial, self._candidates).items() - history.rivals.items()
+                new = running(study, trial, self._candidates).items() - before
                 if not any(code == one and (number < trial.number or tries < _POLITE) for number, one in new):
                     break
         answers = self._candidates.answers(code)
@@ -115,7 +116,7 @@ class KnownCostSampler(BaseSampler):
         costs = (*self._known.values(), *self._facts)
         return Proposer(Pools(self._candidates, costs, self._fits, self._rng), self._rng)
 
-    def _goal(self, study: Study) -> Goal:
+    def _objectives(self, study: Study) -> Objectives:
         signs = [1.0 if direction == StudyDirection.MAXIMIZE else -1.0 for direction in study.directions]
         leading = [] if self._leading is None else [self._leading]
         for what, named in (("known_costs", self._known), ("leading", leading), ("reference", self._reference)):
@@ -131,15 +132,15 @@ class KnownCostSampler(BaseSampler):
             raise InputError(
                 f"leading: found objective {self._leading}, which known_costs names; nothing is left to learn"
             )
-        return Goal(signs, [*self._known], learnt, self._reference)
+        return Objectives(signs, [*self._known], learnt, self._reference)
 
 
-def _by_objective(what: str, said: Any, right: Callable[[Any], bool], meant: str) -> dict[int, Any]:
-    _require(what, said, isinstance(said, Mapping), f"{meant} by objective, as in {{1: ...}}")
-    for number, value in said.items():
+def _by_objective(what: str, named: Any, right: Callable[[Any], bool], meant: str) -> dict[int, Any]:
+    _require(what, named, isinstance(named, Mapping), f"{meant} by objective, as in {{1: ...}}")
+    for number, value in named.items():
         _require(what, number, _is_index(number), "an objective's index, from 0")
         _require(f"{what}: {number}", value, right(value), meant)
-    return dict(said)
+    return dict(named)
 
 
 def _require(what: str, found: object, right: bool, meant: str) -> None:
@@ -152,7 +153,7 @@ def _is_index(value: object) -> bool:
 
 
 def _is_cost(value: object) -> bool:
-    return isinstance(value, Priced | Scored) or callable(value)
+    return isinstance(value, Priced) or callable(value)
 
 
 def _is_finite(value: object) -> bool:

@@ -1,7 +1,7 @@
 """The search: Optuna asks, prices are paid before training, and nothing is trained twice."""
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -21,7 +21,6 @@ from nas_attn.study import ARCHITECTURE, over_budget, read_objectives, read_rows
 from .extra_seeds import Race, untrained
 from .outcome import answer
 from .progress import Known
-from .promotion import Lead
 from .proposals import Proposals
 from .samplers import Asked
 
@@ -54,19 +53,6 @@ class Evaluator(Protocol):
         """The row, some time, with its accuracy and losses for its `seed`, or with the reason why there are none."""
 
 
-class Following(Protocol):
-    """What trains with jobs that a search has no more use for, while its last trainings run."""
-
-    def fill(self, jobs: int) -> Collection[Future[Evaluation]]:
-        """Begin trainings, as long as fewer than so many run; all that run."""
-
-    def collect(self, done: Collection[Future[Evaluation]]) -> None:
-        """Write down what these have found, as far as they are its own."""
-
-    def abandon(self) -> None:
-        """Write down what is finished, and tell the trials of all else that they have failed."""
-
-
 @dataclass
 class _Training:
     """A network that is in training, and all that wait for it."""
@@ -91,11 +77,8 @@ class Search:
     on_row: OnRow
     given: Sequence[Architecture] | None = None
     """What is trained, these and no others; without it, baselines and then what the sampler proposes."""
-    lead: Lead | None = None
-    """What an earlier step says of the networks that the sampler may propose; without it, it may propose any."""
     check_hold: Callable[[], None] = lambda: None
     """Called before a trial is asked for and before a row is written; raises where the study is not ours any more."""
-    _begun: bool = field(init=False, default=False)
     _known: Known = field(init=False)
     _proposals: Proposals = field(init=False)
     _race: Race = field(init=False)
@@ -109,70 +92,51 @@ class Search:
         self._objectives = read_objectives(self.study)
         self._race = Race(self._known, self._objectives, self.step.extra_trainings)
 
-    def run(self, trials: int | None = None, following: Following | None = None) -> str:
+    def run(self, trials: int | None = None) -> str:
         """Train until this many networks of the step are trained, and say in a sentence why the search stopped.
 
         Without a number, as many as the step says; what is `given` is trained whole. Each network is trained for every
         seed of the step, up to `evaluator.jobs` at once; then, where the step has more trainings to spend, with further
-        seeds, as `Race.next` says. Jobs for which nothing is left are lent to what is `following`. At last, in the
-        study's last step, networks on the front whose latency is predicted are measured, until those of the front all
-        are.
+        seeds, as `Race.next` says. At last, in the study's last step, networks on the front whose latency is predicted
+        are measured, until those of the front all are.
 
-        Raises `InputError` where even the bare network is over budget. Whatever else is raised, `KeyboardInterrupt`
+        Raises `InputError` where even the plain backbone is over budget. Whatever else is raised, `KeyboardInterrupt`
         among it, what is finished is written down and the running trials are told first.
         """
-        self.begin(trials)
+        self._begin(trials)
         try:
-            while running := self.fill(self.evaluator.jobs):
-                lent = following.fill(self.evaluator.jobs - len(running)) if following else ()
-                done = wait([*running, *lent], return_when=FIRST_COMPLETED).done
-                self.collect(done)
-                if following:
-                    following.collect(done)
+            while self._fill():
+                done = wait(self._futures, return_when=FIRST_COMPLETED).done
+                for future in [one for one in self._futures if one in done]:
+                    self._take(future)
         except BaseException:
-            self.abandon()
-            if following:
-                following.abandon()
+            self._abandon()
             raise
         if self.step.name == self.file.steps[-1].name:
             self._measure_front()
         return self._proposals.said() + self._race.said()
 
-    def begin(self, trials: int | None = None) -> None:
-        """Read what is known, once; `run` does so by itself."""
-        if self._begun:
-            return
+    def _begin(self, trials: int | None) -> None:
+        """Read what is known, and finish what a killed process has left."""
         self._known.add(read_rows(self.study).values())
         self._mend()
         wanted = self.step.networks if trials is None else trials
-        if self.lead and self.lead.scores:
-            wanted = min(wanted or 0, len(self.lead.scores))
-        asked = Asked(self.space, self.file, partial(self.evaluator.prices, self.space), self.lead)
+        asked = Asked(self.space, self.file, partial(self.evaluator.prices, self.space))
         self._proposals = Proposals(self.study, asked, self._known, wanted or 0, self.given)
-        self._begun = True
 
-    def offer(self, given: Sequence[Architecture]) -> None:
-        """Let these be what is `given`, once the search has begun; what is in training goes on."""
-        self._proposals.offer(given, self._trainings.keys())
-
-    @property
-    def looked_at(self) -> set[str]:
-        """The keys of all networks that have a row or are in training."""
-        return self._known.rows.keys() | self._trainings.keys()
-
-    def fill(self, jobs: int, *, racing: bool = True) -> Collection[Future[Evaluation]]:
-        """Begin trainings, with further seeds too if `racing`, as long as fewer than so many run; all that run."""
-        while len(self._futures) < jobs:
+    def _fill(self) -> bool:
+        """Begin trainings while there are jobs for them; whether any runs."""
+        while len(self._futures) < self.evaluator.jobs:
             if training := next((one for one in self._trainings.values() if one.seeds), None):
                 row = replace(training.row, seed=training.seeds.popleft())
                 self._futures[self.evaluator.train(row)] = row.key
             elif self._proposals.prepare(self._trainings.keys()):
                 self._try()
-            elif racing and (undecided := self._race.next(self._trainings.keys())):
+            elif undecided := self._race.next(self._trainings.keys()):
                 self._begin_again(*undecided)
             else:
                 break
-        return self._futures.keys()
+        return bool(self._futures)
 
     def _try(self) -> None:
         """Ask for a network, and pay its price; what needs no training is answered."""
@@ -213,11 +177,6 @@ class Search:
         row = self.evaluator.time(row)
         return row if row.state == "failed" else over_budget(row, self.file.budget) or row
 
-    def collect(self, done: Collection[Future[Evaluation]]) -> None:
-        """Write down what these have found, as far as they are of this search."""
-        for future in [future for future in self._futures if future in done]:
-            self._take(future)
-
     def _take(self, future: Future[Evaluation]) -> None:
         row, training = future.result(), self._trainings[self._futures[future]]
         self._write(training.trials[0], row)
@@ -228,7 +187,7 @@ class Search:
             del self._trainings[row.key]
         self.on_row(row, len(self._known.trained))
 
-    def abandon(self) -> None:
+    def _abandon(self) -> None:
         """Write down what is finished, and tell the trials of all else that they have failed."""
         for future in [*self._futures]:
             if not future.cancel() and future.done() and future.exception() is None:

@@ -1,16 +1,13 @@
 """Which networks go on from one step of a chain to the next."""
 
 import heapq
-import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 
 import moocore
 import numpy as np
 from numpy.typing import NDArray
 
 from nas_attn.results import Evaluation, across_seeds, losses, table
-from nas_attn.sampler import STARTUP
 from nas_attn.settings import StudyFile, measure
 from nas_attn.space import Architecture, parse
 from nas_attn.statistics import costs_among, posterior
@@ -18,17 +15,6 @@ from nas_attn.study import over_budget
 
 _BEYOND = 0.1  # how far the point that bounds the volume lies beyond the worst, as a share of the range
 _DRAWS = 64  # how often the front is drawn from what is known of networks
-_PROMOTED = 3  # of so many networks that a sampler chooses the first is promoted; measured in benchmarks/samplers.py
-
-
-@dataclass(frozen=True)
-class Lead:
-    """What an earlier step says of networks."""
-
-    first: Sequence[Architecture]
-    """Those that are looked at before a sampler is asked."""
-    scores: Mapping[Architecture, float]
-    """The mean score of each that the sampler may propose."""
 
 
 def promoted(rows: Iterable[Evaluation], file: StudyFile, networks: int, score: str) -> list[Architecture]:
@@ -64,17 +50,6 @@ def promoted(rows: Iterable[Evaluation], file: StudyFile, networks: int, score: 
         chosen += new
     spelt = {row.key: row.architecture for row in every}
     return [parse(spelt[key]) for key in chosen[:networks]]
-
-
-def lead(rows: Iterable[Evaluation], file: StudyFile, networks: int, score: str) -> Lead:
-    """What a step's rows say to a sampler that chooses this many networks.
-
-    First come those `promoted`, a third and no fewer than it learns from at first. What is over budget, or has failed
-    for a seed, may not be proposed.
-    """
-    every = list(rows)
-    scores = {parse(row.architecture): float(row[score]) for row in _fit(every, file, score)}
-    return Lead(promoted(every, file, min(networks, max(STARTUP, math.ceil(networks / _PROMOTED))), score), scores)
 
 
 def _fit(rows: Sequence[Evaluation], file: StudyFile, score: str) -> list[Evaluation]:

@@ -44,11 +44,6 @@ class Proposals:
         owed = self._owed() if self.given is None else dict.fromkeys(self.given)
         self._waiting = deque(a for a in owed if self.known.missing(a.key))
 
-    def offer(self, given: Sequence[Architecture], training: Collection[str]) -> None:
-        """Let these be what shall be trained, beside the networks in training."""
-        self.given = given
-        self._waiting = deque(a for a in given if self.known.missing(a.key) and a.key not in training)
-
     def prepare(self, training: Collection[str]) -> bool:
         """Whether another trial is to be asked for, beside the networks in training; it may be set beforehand."""
         if self.given is None and len(self.known.trained) + len(training) >= self.wanted:
@@ -93,8 +88,8 @@ class Proposals:
         self.study.enqueue_trial(self.space.answers(architecture))
 
     def _owed(self) -> dict[Architecture, None]:
-        """Baselines or what an earlier step leads to, what lacks some seeds, and what was asked for and has no row."""
-        first = self.space.baselines() if self.asked.lead is None else self.asked.lead.first
+        """Baselines, what lacks some seeds, and what was asked for and has no row."""
+        first = self.space.baselines()
         rows = self.known.rows
         begun = (parse(next(iter(rows[key].values())).architecture) for key in rows if self.known.begun(key))
         asked = [t.user_attrs.get(ARCHITECTURE) for t in self.study.get_trials(deepcopy=False)]

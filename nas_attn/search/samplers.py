@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
 
 from nas_attn.pricing import MEASURES, SpacePrices
-from nas_attn.sampler import Cost, Fits, KnownCostSampler, Priced, Scored, Within
+from nas_attn.sampler import Cost, Fits, KnownCostSampler, Priced, Within
 from nas_attn.settings import StudyFile
 from nas_attn.space import SearchSpace
-
-from .promotion import Lead
 
 
 @dataclass(frozen=True)
@@ -21,8 +19,6 @@ class Asked:
     file: StudyFile
     prices: Callable[[], SpacePrices]
     """What every network of the space costs."""
-    lead: Lead | None = None
-    """What an earlier step says of the networks that may be proposed; without it, any may be."""
 
 
 def _known_cost(asked: Asked, seed: int) -> BaseSampler:
@@ -33,9 +29,6 @@ def _known_cost(asked: Asked, seed: int) -> BaseSampler:
     prices = asked.prices()
     fits: Fits = Within(prices, {name: limit for name, limit in limits.items() if name in MEASURES})
     facts: list[Cost] = [Priced(prices, name) for name in MEASURES if name not in objectives]
-    if asked.lead and asked.lead.scores:
-        fits = Scored.of(asked.space, asked.lead.scores)
-        facts.append(fits)
     leading = objectives.index(asked.file.leading.name)
     return KnownCostSampler(
         asked.space,

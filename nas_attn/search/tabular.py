@@ -1,11 +1,10 @@
 """Published tables: every network of a space, trained with several seeds, handed out without any training."""
 
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from pathlib import Path
 from typing import Any
 
 import moocore
@@ -14,48 +13,26 @@ import optuna
 import pandas as pd
 
 from nas_attn.pricing import MEASURES, SpacePrices
-from nas_attn.results import Evaluation, Latency, across_seeds, directions, evaluations, front, losses, read_csv, table
-from nas_attn.settings import FINAL
-from nas_attn.space import Architecture, InputError, Placement, SearchSpace, allowed, parse
-from nas_attn.space.spanned import spanned
+from nas_attn.results import Evaluation, Latency, across_seeds, directions, front, losses, table
+from nas_attn.space import Architecture, InputError, Placement, SearchSpace, allowed
 
 from .extra_seeds import untrained
 
 COSTS = ("params", "macs", "flops", "latency_ms")
 """The objectives that are known before a network is trained."""
 
-_ROWS = "rows.csv"
-_PACKAGE = Path(__file__).parents[1]
-_PUBLISHED = (_PACKAGE / "published", _PACKAGE.parent / "studies")
-"""Where tables lie: in an installed package, and in a checkout."""
-
-
-def load_table(name: Path | str, objectives: Sequence[str] = ("accuracy", "flops")) -> "Table":
-    """A published table by its name, such as `digits-table`, or one of your own by the folder of its `rows.csv`.
-
-    Rows of other steps than `final` are passed over. Raises `InputError` where there is no such table, an objective is
-    not known, or its rows are not every network of a space, each trained with the same seeds.
-    """
-    folders = {path.parent.name: path.parent for place in _PUBLISHED for path in sorted(place.glob(f"*/{_ROWS}"))}
-    folder = folders.get(str(name), Path(name))
-    if not (folder / _ROWS).is_file():
-        raise InputError(f"table: found {str(name)!r}; {allowed(name, folders)}, or a folder that holds a {_ROWS}")
-    try:
-        rows = [row for row in evaluations(read_csv(folder / _ROWS)) if row.step == FINAL]
-        return Table(folder.absolute().name, tuple(rows), tuple(objectives))
-    except InputError as error:
-        where = "" if str(error).startswith(str(folder)) else f"{folder / _ROWS}: "
-        raise InputError(f"{where}{error}") from None
 
 
 @dataclass(frozen=True)
 class Table:
-    """Every network of a space with every seed: an `Evaluator`, and a plain Optuna objective.
+    """Results of every network of a space with each of several seeds: an `Evaluator`, and a plain Optuna objective.
 
-    Raises `InputError` as `load_table` does.
+    Raises `InputError` where the rows are not every network of the space, each trained with the same seeds, or an
+    objective is not known.
     """
 
     name: str
+    space: SearchSpace
     rows: tuple[Evaluation, ...]
     """One for each network and seed."""
     objectives: tuple[str, ...] = ("accuracy", "flops")
@@ -72,17 +49,16 @@ class Table:
                 raise InputError(f"{key}: has no row with seed {min(missing)}, which another network has")
         if len(self.rows) != len(self._by_seed) * len(self.seeds):
             raise InputError("found two rows of one network with one seed")
-        _ = self.space, front(self.true, self.objectives)
+        if len(self._by_seed) != self.space.size:
+            raise InputError(f"found {len(self._by_seed)} networks; the space has {self.space.size:,}")
+        if unknown := next((each for each in self.space.architectures() if each.key not in self._by_seed), None):
+            raise InputError(f"has no row of {unknown}, which is of the space")
+        _ = front(self.true, self.objectives)
 
     @cached_property
     def seeds(self) -> tuple[int, ...]:
         """The seeds that every network was trained with."""
         return tuple(sorted({row.seed for row in self.rows}))
-
-    @cached_property
-    def space(self) -> SearchSpace:
-        """What may be chosen, found from the spellings of the rows."""
-        return spanned(parse(row.architecture) for row in self.rows)
 
     @cached_property
     def choices(self) -> Mapping[str, tuple[str, ...]]:

@@ -17,7 +17,6 @@ Start = Literal["scratch", "inherit"]
 _ONLY_FOR: dict[str, tuple[str, ...]] = {
     "sandwich": ("supernet",),
     "calibration": ("supernet",),
-    "chosen_by": ("inherit", "scratch", "final"),
     "extra_trainings": ("inherit", "scratch", "final"),
     "weights": ("inherit",),
     "resolution": ("scratch",),
@@ -40,9 +39,6 @@ class Step(Settings):
     networks: int | None = Field(None, ge=1, strict=True)
     """How many networks it looks at. Of a first step that trains: the `trials` of the search; of a first `supernet`:
     2,000; of a later step: a quarter of those of the step before."""
-    chosen_by: Literal["promotion", "sampler"] = "promotion"
-    """Who chooses them in a later step, of those of the step before. `promotion` takes what does best there; the
-    study's `sampler` asks for one after the other, and learns from each how much those scores are worth."""
     seeds: int = Field(1, ge=1, strict=True)
     """How many times each is trained, with one seed after the other; of a `supernet`, how many are trained."""
     extra_trainings: int = Field(0, ge=0, strict=True)

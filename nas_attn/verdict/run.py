@@ -45,7 +45,7 @@ def run_verdict(chain: Chain, seeds: int | None = None, minutes: float | None = 
     up to 3 times. Where none is promising, the one that loses least and the plain backbone get these seeds, so that
     noise is known, and no width-matched baseline is trained. `minutes` is what `conclude` says of that many more.
 
-    Raises `InputError` where no network was trained as the winner will be, and as `Chain.look` does.
+    Raises `InputError` where no network was trained as the winner will be, and as `Chain.run_step` does.
     """
     compared: set[str] = set()
     unmatched: list[str] = []
@@ -165,7 +165,7 @@ def _train(chain: Chain, found: _Found, networks: Sequence[Architecture], seeds:
     wanted = range(file.seed, file.seed + seeds)
     missing = [each for each in networks if any((each.key, seed) not in known for seed in wanted)]
     if missing:
-        chain.look(file.final_step(len(missing), seeds), missing)
+        chain.run_step(file.final_step(len(missing), seeds), missing)
     return bool(missing)
 
 

@@ -1,4 +1,4 @@
-"""From step to step the best go on, and jobs that are left over begin with them early."""
+"""From step to step the best go on."""
 
 import random
 from concurrent.futures import Future
@@ -9,7 +9,7 @@ import pytest
 from fakes import FACTS, FakeEvaluator, space, study_file
 
 from nas_attn.chain import run_chain
-from nas_attn.search import Lead, Search, promoted
+from nas_attn.search import Search, promoted
 from nas_attn.study import StudyFolder, begin_study, find_study, write_asked
 
 
@@ -60,12 +60,11 @@ class FakeChain:
         self.begun.append((step.name, len(self.work.log)))
         study = find_study(path, None, step.name) or begin_study(path, None, file.objectives, step.name)
         write_asked(study, {"objectives": file.objectives, "seed": file.seed}, space(), FACTS)
-        given, led = (None, chosen) if isinstance(chosen, Lead) else (chosen, None)
-        yield Search(study, space(), file, step, Evaluator(self.work), lambda row, trained: None, given, led)
+        yield Search(study, space(), file, step, Evaluator(self.work), lambda row, trained: None, chosen)
 
-    def look(self, step, chosen=None, following=None):
+    def run_step(self, step, chosen=None):
         with self.search(step, chosen) as search:
-            return search.run(following=following)
+            return search.run()
 
 
 @pytest.fixture
@@ -101,63 +100,34 @@ def keys(folder, step):
     return {row.key for row in folder.seed_rows(step)}
 
 
-def test_with_one_job_a_step_begins_when_the_one_before_has_ended(tmp_path, jobs):
-    chain = FakeChain(tmp_path, FILE, jobs(1, slow_last))
-    assert run_chain(chain).startswith("4 of 4 networks are trained; 3 of 3 more trainings were spent")
-    assert chain.begun == [("scratch", 0), ("final", 10)]
-    assert [step for step, _, _ in chain.work.log] == ["scratch"] * 10 + ["final"] * (4 * 2 + 3)
-
-
-def test_jobs_that_are_left_over_begin_with_the_best_so_far(tmp_path, jobs):
-    chain = FakeChain(tmp_path, FILE, jobs(3, slow_last))
+@pytest.mark.parametrize("number", [1, 3])
+def test_a_step_begins_with_the_best_when_the_one_before_has_ended(tmp_path, jobs, number):
+    chain = FakeChain(tmp_path, FILE, jobs(number, slow_last))
     assert run_chain(chain).startswith("4 of 4 networks are trained; 3 of 3 more trainings were spent")
     log = chain.work.log
-    steps = [step for step, _, _ in log]
+    assert chain.work.most == number
     assert chain.begun == [("scratch", 0), ("final", 10)]
-    assert chain.work.most == 3
+    assert [step for step, _, _ in log] == ["scratch"] * 10 + ["final"] * (4 * 2 + 3)
     assert len(set(log)) == len(log)
-    assert steps.count("scratch") == 10
     best = promoted(chain.folder.seed_rows("scratch"), FILE, 4, "accuracy")
-    assert {one.key for one in best} <= keys(chain.folder, "final")
-    early = len([one for one in log if one[0] == "final"]) - (4 * 2 + 3)
-    assert early <= 2 * 2
+    assert {one.key for one in best} == keys(chain.folder, "final")
 
 
-def test_early_trainings_run_beside_the_last_ones_of_the_step_before(tmp_path, jobs):
-    work = jobs(3, lambda row: 20 if row.step == "scratch" else 1)
-    ended = []
-    begin = work.begin
-
-    def watched(row, result):
-        ended.append((row.step, len([one for one in work.running if one[3].step == "scratch"])))
-        return begin(row, result)
-
-    work.begin = watched
-    run_chain(FakeChain(tmp_path, FILE, work))
-    assert ("final", 1) in ended
-    assert ("final", 3) not in ended
+def test_no_further_seed_is_trained_before_all_networks_have_those_of_the_step(tmp_path, jobs):
+    chain = FakeChain(tmp_path, FILE, jobs(3, slow_last))
+    run_chain(chain)
+    seeds = [seed for step, _, seed in chain.work.log if step == "final"]
+    assert max(seeds[:8]) == 1
+    assert min(seeds[8:]) == 2
 
 
-def test_no_seed_is_raced_for_while_the_step_before_still_runs(tmp_path, jobs):
+@pytest.mark.parametrize("after", [5, 12])
+def test_what_stops_in_any_step_goes_on_and_trains_nothing_twice(tmp_path, jobs, after):
     work = jobs(3, slow_last)
-    raced = []
     begin = work.begin
-    work.begin = lambda row, result: (
-        raced.append(any(one[3].step == "scratch" for one in work.running)) if row.seed > 1 else None,
-        begin(row, result),
-    )[1]
-    run_chain(FakeChain(tmp_path, FILE, work))
-    assert raced
-    assert not any(raced)
-
-
-def test_what_stops_while_two_steps_run_goes_on_and_trains_nothing_twice(tmp_path, jobs):
-    work = jobs(3, slow_last)
-    begin, first = work.begin, []
 
     def stopping(row, result):
-        if row.step == "final" and not first:
-            first.append(row.key)
+        if len(work.log) == after:
             raise KeyboardInterrupt
         return begin(row, result)
 
@@ -171,13 +141,3 @@ def test_what_stops_while_two_steps_run_goes_on_and_trains_nothing_twice(tmp_pat
     assert run_chain(FakeChain(tmp_path, FILE, again)).startswith("4 of 4 networks are trained")
     assert not before & {*again.log}
     assert len(keys(folder, "scratch")) == 10
-
-
-def test_a_step_that_the_sampler_chooses_waits_for_all_scores(tmp_path, jobs):
-    chain = [CHAIN[0], {**CHAIN[1], "chosen_by": "sampler"}]
-    file = study_file(objectives=["accuracy", "flops"], chain=chain)
-    fake = FakeChain(tmp_path, file, jobs(3, slow_last))
-    run_chain(fake)
-    assert fake.begun == [("scratch", 0), ("final", 10)]
-    steps = [step for step, _, _ in fake.work.log]
-    assert steps == sorted(steps, reverse=True)

@@ -3,29 +3,31 @@ import pytest
 from scipy.optimize import approx_fprime
 from scipy.stats import multivariate_normal
 
+from nas_attn.sampler.evidence import Evidence, Observations, warped
 from nas_attn.sampler.features import Encoding
-from nas_attn.sampler.improvement import excess, terrain
-from nas_attn.sampler.kernel import Evidence, Kernel, Layout, Observations, bent
-from nas_attn.sampler.posterior import Belief, Posterior
+from nas_attn.sampler.improvement import expected_improvement, hypervolume_cells
+from nas_attn.sampler.kernel import Kernel, Layout
+from nas_attn.sampler.posterior import Posterior
+from nas_attn.sampler.surrogate import Surrogate
 
 LABELS = [["a", "b", "c"], ["a", "b", "c"], ["x", "y", "y"]]
 
 
-def made_up(networks, costs=2, groups=2, draws=3, seed=0):
+def made_up(networks, costs=2, draws=3, seed=0):
     rng = np.random.default_rng(seed)
     codes = np.unique(rng.integers(0, 3, (3 * networks, 3)), axis=0)[:networks]
     prices = rng.gamma(2, 1, (len(codes), costs))
     encoding = Encoding(LABELS, prices)
     features = encoding(codes, prices)
-    layout = Layout(3, features.counts.shape[1], costs, groups)
-    pair = np.repeat(np.arange(len(codes)), draws)
-    seen = Observations(features, rng.integers(0, groups, len(codes)), pair, rng.normal(size=len(pair)))
+    layout = Layout(3, features.counts.shape[1], costs)
+    candidate = np.repeat(np.arange(len(codes)), draws)
+    seen = Observations(features, candidate, rng.normal(size=len(candidate)))
     theta = layout.prior[0] + 0.3 * rng.normal(size=len(layout.prior[0]))
     return codes, prices, encoding, layout, seen, theta
 
 
 def test_the_covariance_is_the_sum_that_it_says():
-    codes, prices, encoding, layout, seen, theta = made_up(7, groups=1)
+    codes, prices, encoding, layout, seen, theta = made_up(7)
     of = {name: np.exp(theta[part]) for name, part in layout.slices.items()}
     logs = np.log(prices)
     scaled = (logs - logs.mean(axis=0)) / logs.std(axis=0)
@@ -39,7 +41,7 @@ def test_the_covariance_is_the_sum_that_it_says():
             expected[i, j] = (
                 1
                 + of["additive"] @ alike
-                + of["interaction"][0] * np.prod(np.exp(-of["reach"] * (1 - alike)))
+                + of["interaction"][0] * np.prod(np.exp(-of["inverse_length"] * (1 - alike)))
                 + of["count"][0] * np.exp(-(((held[i] - held[j]) / of["count_length"]) ** 2).sum() / 2)
                 + of["smooth"][0] * np.exp(-(((scaled[i] - scaled[j]) / of["smooth_length"]) ** 2).sum() / 2)
                 + (of["linear"] * scaled[i] * scaled[j]).sum()
@@ -52,12 +54,12 @@ def test_the_covariance_is_the_sum_that_it_says():
 def test_the_evidence_is_the_density_of_all_draws_and_of_the_hyper_parameters():
     _, _, encoding, layout, seen, theta = made_up(6)
     kernel = Kernel(layout, encoding.places, theta)
-    each = seen.features[seen.pair]
-    noise = np.exp(theta[layout.slices["noise"]])[seen.group][seen.pair]
-    bend, top = np.exp(theta[layout.slices["bend"]][0]), seen.values.max()
-    inside = -bend * np.log(1 + (top - seen.values) / bend)
+    each = seen.features[seen.candidate]
+    noise = np.full(len(seen.values), np.exp(theta[layout.slices["noise"]][0]))
+    warp, top = np.exp(theta[layout.slices["warp"]][0]), seen.values.max()
+    inside = -warp * np.log(1 + (top - seen.values) / warp)
     density = multivariate_normal(cov=kernel(each, each) + np.diag(noise)).logpdf(inside)
-    density -= np.log(1 + (top - seen.values) / bend).sum()
+    density -= np.log(1 + (top - seen.values) / warp).sum()
     prior = -(((theta - layout.prior[0]) / layout.prior[1]) ** 2).sum() / 2
     other = theta + 0.2
     found, _ = Evidence(layout, encoding.places, seen)(theta)
@@ -86,24 +88,25 @@ def test_a_posterior_that_is_given_more_is_that_of_the_textbook():
         posterior = posterior.given(features[part], values[part], noise[part])
     inverse = np.linalg.inv(kernel(features[:9], features[:9]) + np.diag(noise))
     across = kernel(features, features[:9])
-    mean, variance = posterior.moments
+    mean, variance = posterior.at(features)
     assert mean == pytest.approx(across @ inverse @ values, abs=1e-6)
     assert variance == pytest.approx(np.diag(kernel(features, features) - across @ inverse @ across.T), abs=1e-6)
-    assert posterior.at(features)[0] == pytest.approx(mean)
-    assert posterior.at(features)[1] == pytest.approx(variance)
+    assert posterior.at(features[:])[0] == pytest.approx(mean)
+    assert posterior.at(features[:])[1] == pytest.approx(variance)
 
 
 def test_what_is_expected_to_come_out_changes_no_mean_and_takes_uncertainty_away():
     codes, _, encoding, _, seen, _ = made_up(20, draws=1)
     evaluated = {tuple(code): [float(value)] for code, value in zip(codes[:12].tolist(), seen.values, strict=False)}
-    belief = Belief.of(encoding, seen.features, seen.features[:12], evaluated, None)
-    after = belief.expecting(seen.features[15:17])
-    assert after.posterior.moments[0] == pytest.approx(belief.posterior.moments[0], abs=1e-8)
-    assert (after.posterior.moments[1][15:17] < belief.posterior.moments[1][15:17]).all()
+    surrogate = Surrogate.of(encoding, seen.features, seen.features[:12], evaluated, None)
+    after = surrogate.expecting(seen.features[15:17])
+    (mean, variance), (mean_after, variance_after) = (one.posterior.at(seen.features) for one in (surrogate, after))
+    assert mean_after == pytest.approx(mean, abs=1e-8)
+    assert (variance_after[15:17] < variance[15:17]).all()
 
 
 @pytest.mark.parametrize("rows", [5, 1200])
-def test_a_belief_follows_an_additive_truth_from_few_rows_and_from_many(rows):
+def test_a_surrogate_follows_an_additive_truth_from_few_rows_and_from_many(rows):
     rng = np.random.default_rng(1)
     codes = np.unique(rng.integers(0, 3, (4000, 8)), axis=0)[: max(rows, 400)]
     rng.shuffle(codes)
@@ -111,8 +114,8 @@ def test_a_belief_follows_an_additive_truth_from_few_rows_and_from_many(rows):
     encoding = Encoding([["0", "1", "2"]] * 8, np.ones((len(codes), 1)))
     features = encoding(codes, np.ones((len(codes), 1)))
     seen = {tuple(code): [truth[n] + 0.1 * rng.normal()] for n, code in enumerate(codes[:rows].tolist())}
-    belief = Belief.of(encoding, features, features[:rows], seen, None)
-    expected = belief.value(belief.posterior.moments[0])
+    surrogate = Surrogate.of(encoding, features, features[:rows], seen, None)
+    expected = surrogate.expected(features)
     assert np.isfinite(expected).all()
     if rows > 5:
         assert np.corrcoef(expected, truth)[0, 1] > 0.99
@@ -122,14 +125,14 @@ def test_a_belief_follows_an_additive_truth_from_few_rows_and_from_many(rows):
 def test_the_expected_improvement_is_what_draws_gain_on_average(dimensions):
     rng = np.random.default_rng(dimensions)
     costs, values = rng.uniform(0, 1, (12, dimensions)), rng.uniform(-2, 1, 12)
-    worst, least, bend = np.full(dimensions, 1.1), -0.5, 2.0
+    worst, least, warp = np.full(dimensions, 1.1), -0.5, 2.0
     at = rng.uniform(0, 1, (4, dimensions))
     mean, variance = rng.normal(0.3, 0.5, 4), rng.uniform(0.1, 0.5, 4)
-    above = terrain(costs, values, np.zeros(dimensions), (worst, least))
-    levels = -bend * np.log(1 - above.levels / bend)
-    found = above.improvement(at, excess(mean, variance, levels, bend))
+    above = hypervolume_cells(costs, values, np.zeros(dimensions), (worst, least))
+    levels = -warp * np.log(1 - above.levels / warp)
+    found = above.improvement(at, expected_improvement(mean, variance, levels, warp))
     points = rng.uniform(0, 1.1, (40_000, dimensions))
-    draws = bend * (1 - np.exp(-(mean[:, None] + np.sqrt(variance)[:, None] * rng.normal(size=(4, 40_000))) / bend))
+    draws = warp * (1 - np.exp(-(mean[:, None] + np.sqrt(variance)[:, None] * rng.normal(size=(4, 40_000))) / warp))
     held = np.array([max([least, *values[(costs <= point).all(axis=1)]]) for point in points])
     gains = np.where((at[:, None] <= points).all(axis=2), np.maximum(draws - held, 0), 0) * 1.1**dimensions
     error = gains.std(axis=1) / np.sqrt(gains.shape[1])
@@ -137,6 +140,6 @@ def test_the_expected_improvement_is_what_draws_gain_on_average(dimensions):
     assert (found > 0).all()
 
 
-def test_the_curve_that_bends_little_is_a_straight_line():
+def test_the_curve_that_is_warped_little_is_a_straight_line():
     values = np.linspace(-2, 1, 7)
-    assert bent(values, 1.0, 1e6) == pytest.approx(values - 1, abs=1e-5)
+    assert warped(values, 1.0, 1e6) == pytest.approx(values - 1, abs=1e-5)

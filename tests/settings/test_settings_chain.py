@@ -77,17 +77,9 @@ def test_a_step_changes_what_it_says_of_the_recipe_and_nothing_else():
         ),
         ("chain = [{proxy = 'scratch', sandwich = true}]", "it is of use to supernet only"),
         ("chain = [{proxy = 'scratch', epoch = 1}]", "chain.0.epoch: unknown name; did you mean 'epochs'?"),
+        ("chain = ['supernet', {proxy = 'final', chosen_by = 'sampler'}]", "2: chain.1.chosen_by: unknown name"),
         ("trainer = 3", "trainer: found 3; allowed: a table"),
     ],
 )
 def test_a_fault_of_the_chain_is_told_with_its_place(faults_of, chain, fault):
     assert fault in " ".join(faults_of(f"space = 's'\n{chain}"))
-
-
-def test_a_later_step_may_be_chosen_by_the_sampler():
-    file = StudyFile.model_validate(
-        {"space": "s", "chain": ["supernet", {"proxy": "final", "chosen_by": "sampler"}, "inherit"]}
-    )
-    assert [step.chosen_by for step in file.steps] == ["promotion", "sampler", "promotion"]
-    with pytest.raises(ValueError, match=r"found 'sampler' for 'supernet'; it is of use to inherit, scratch, final"):
-        StudyFile.model_validate({"space": "s", "chain": [{"proxy": "supernet", "chosen_by": "sampler"}]})

@@ -5,8 +5,9 @@ from pathlib import Path
 from nas_attn.assembly import load_space
 from nas_attn.space import Kind, SearchSpace, Site, Slot
 
-FILES = sorted(Path(__file__).parents[2].joinpath("search_spaces").glob("*.toml"))
-SPACES = {path.stem: load_space(path)[1] for path in FILES}
+ROOT = Path(__file__).parents[2]
+FILES = [*sorted(ROOT.glob("search_spaces/*.toml")), *sorted(ROOT.glob("studies/*/space.toml"))]
+SPACES = {path.stem if path.parent.name == "search_spaces" else path.parent.name: load_space(path)[1] for path in FILES}
 
 
 def slot(name, *kinds, blocks=2):
