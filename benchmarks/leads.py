@@ -20,7 +20,7 @@ from nas_attn.results import Evaluation
 from nas_attn.search import Lead, Search, lead, promoted
 from nas_attn.search.tabular import Table
 from nas_attn.settings import ImageFacts, StudyFile
-from nas_attn.study import write_asked
+from nas_attn.study import write_question
 
 NETWORKS = (8, 12, 16, 24, 36)
 CORRELATIONS = (0.0, 0.5, 0.8, 0.95)
@@ -44,7 +44,7 @@ def searched(table: Table, seed: int, networks: int, led: Lead | None) -> list[s
     served = Table(table.name, rows, table.objectives)
     study = optuna.create_study(directions=served.directions)
     facts = ImageFacts(1, 8, 8, ("zero", "one"), (0.5,), (0.25,))
-    write_asked(study, {"objectives": served.objectives}, served.space, facts)
+    write_question(study, {"objectives": served.objectives}, served.space, facts)
     found: list[str] = []
     Search(study, served.space, file, file.steps[-1], served, lambda row, _: found.append(row.key), lead=led).run(
         networks

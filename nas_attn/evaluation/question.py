@@ -18,11 +18,11 @@ _AS_BEFORE = {("background", "white")}
 """What data were asked for before it could be said."""
 
 
-def asked_by(file: StudyFile, step: Step, backbone: Backbone, timed_on: torch.device) -> dict[str, Any]:
+def question_of(file: StudyFile, step: Step, backbone: Backbone, timed_on: torch.device) -> dict[str, Any]:
     """What a row of this step answers; where files stand, and what the target is called, are no part."""
     asked = file.model_dump(include={"objectives", "seed", "latency"})
     asked["trainer"] = {name: str(value) for name, value in deciding(file.trainer).items()}
-    asked["data"] = asked_data(file)
+    asked["data"] = data_question(file)
     asked["backbone"] = backbone.identity()
     asked["recipe"] = step.recipe(file.base_recipe if step.proxy == "supernet" else file.recipe).model_dump()
     if step.proxy == "inherit":
@@ -35,7 +35,7 @@ def asked_by(file: StudyFile, step: Step, backbone: Backbone, timed_on: torch.de
     return asked
 
 
-def asked_data(file: StudyFile) -> dict[str, Any]:
+def data_question(file: StudyFile) -> dict[str, Any]:
     """Which images a study asks for; where their files stand is no part, nor what older studies could not ask."""
     asked = file.data.model_dump(exclude={"path", "test_path"})
     return {name: value for name, value in asked.items() if (name, str(value)) not in _AS_BEFORE}

@@ -18,7 +18,7 @@ from nas_attn.results import Agreement, Evaluation, Faults, read_row
 from nas_attn.settings import Fingerprint, ImageFacts, Objective, meaning
 from nas_attn.space import Architecture, InputError, SearchSpace, parse, quoted, without_passwords
 
-from .fingerprints import told_changes
+from .fingerprints import image_changes
 
 RIVALS = "final-rivals"
 """What keeps the rows of plain networks of other widths beside the steps; no step can be called so."""
@@ -40,7 +40,7 @@ _IMAGES, _AGREEMENT, _QUESTION = TypeAdapter(ImageFacts), TypeAdapter(Agreement)
 T = TypeVar("T")
 
 
-def write_asked(
+def write_question(
     study: optuna.Study,
     asked: Mapping[str, Any],
     space: SearchSpace,
@@ -91,7 +91,7 @@ def _changed_images(study: optuna.Study, facts: ImageFacts, now: Fingerprint | N
     if now is None or told is None:
         return []
     before = TypeAdapter(Fingerprint).validate_python(told)
-    return told_changes(before, now, read_facts(study).class_names, facts.class_names)
+    return image_changes(before, now, read_facts(study).class_names, facts.class_names)
 
 
 def _refuse_changes(
