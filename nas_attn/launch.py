@@ -18,7 +18,7 @@ from nas_attn.export.standalone.folder import claimed
 from nas_attn.results import Evaluation
 from nas_attn.settings import FINAL, Backbone, ImageFacts
 from nas_attn.space import Architecture, InputError, parse, without_secrets
-from nas_attn.study import StudyFolder, check_images, hold, read_facts, storage_faults_reported, terminable
+from nas_attn.study import StudyFolder, check_images, hold, read_facts, storage_faults, terminable
 from nas_attn.training import score, training_device
 from nas_attn.verdict.run import Verdict, read_verdict, run_verdict
 
@@ -146,7 +146,7 @@ class Study:
     def _held(self, jobs: int, watch: Watch | None) -> Iterator[Chain]:
         """The chain of a study that is this process's alone, and whatever stops the work is told."""
         path, storage, watch = self.folder.path, self.folder.file.search.storage, watch or Watch()
-        with storage_faults_reported(path, storage), terminable(), hold(path, storage, watch.on_waiting) as check_hold:
+        with storage_faults(path, storage), terminable(), hold(path, storage, watch.on_waiting) as check_hold:
             yield replace(Chain.open(self.folder, jobs, watch), check_hold=check_hold)
 
 

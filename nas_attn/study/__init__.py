@@ -18,7 +18,7 @@ from .record import (
     write_row,
     write_rows,
 )
-from .storage import OptunaStudy, begin_study, find_study, hold, storage_faults_reported, storage_url
+from .storage import OptunaStudy, begin_study, find_study, hold, storage_faults, storage_url
 
 __all__ = [
     "ARCHITECTURE",
@@ -36,7 +36,7 @@ __all__ = [
     "read_prediction",
     "read_rows",
     "read_slots",
-    "storage_faults_reported",
+    "storage_faults",
     "storage_url",
     "terminable",
     "write_question",

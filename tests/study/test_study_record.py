@@ -17,7 +17,7 @@ from nas_attn.study import (
     read_prediction,
     read_rows,
     read_slots,
-    storage_faults_reported,
+    storage_faults,
     storage_url,
     write_prediction,
     write_question,
@@ -132,7 +132,7 @@ def test_a_database_that_fails_in_the_middle_is_told(tmp_path):
     (tmp_path / "study.db").write_bytes(b"overwritten " * 1000)
     with (
         pytest.raises(InputError, match="cannot be used as an Optuna database"),
-        storage_faults_reported(tmp_path, None),
+        storage_faults(tmp_path, None),
     ):
         going_on.run(2)
 
