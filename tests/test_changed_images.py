@@ -13,7 +13,7 @@ from PIL import Image
 
 from nas_attn.data import ImageData, Part, fingerprint, load_data
 from nas_attn.evaluation import data_question
-from nas_attn.settings import DataModule, Digits, Fingerprint, ImageFolder, Planted, StudyFile
+from nas_attn.settings import DataModule, Digits, Fingerprint, ImageFolder, Planted, StudyFile, changes
 from nas_attn.space import InputError, Kind, SearchSpace, Site, Slot
 from nas_attn.study import begin_study, check_images, find_study, write_question
 
@@ -319,13 +319,14 @@ def test_a_data_module_that_fails_beyond_its_first_batch_is_told_before_anything
         fingerprint(data)
 
 
-def test_what_earlier_versions_could_not_ask_is_no_part_of_the_question_as_it_is_by_default():
-    def asked(**settings):
+def test_a_study_from_before_there_was_a_background_goes_on_with_the_default():
+    def question(**settings):
         data = {"kind": "folder", "path": "here", **settings}
-        return data_question(StudyFile.model_validate({"space": "space.toml", "data": data}))
+        return {"data": data_question(StudyFile.model_validate({"space": "space.toml", "data": data}))}
 
-    assert "background" not in asked()
-    assert asked(background="black") == {**asked(), "background": "black"}
+    earlier = {"data": {name: value for name, value in question()["data"].items() if name != "background"}}
+    assert changes(earlier, question()) == []
+    assert changes(earlier, question(background="black")) == ["data.background: was white, is black"]
 
 
 def test_a_fingerprint_comes_back_as_it_was_written(tmp_path):

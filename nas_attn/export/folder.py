@@ -13,7 +13,7 @@ from torch import nn
 from torch.fx.experimental import _config as shape_settings
 
 from nas_attn.results import Evaluation, spell
-from nas_attn.settings import Backbone, ImageFacts
+from nas_attn.settings import Backbone, ImageFacts, with_null
 from nas_attn.space import Architecture, parse
 
 from .model_source import TEMPLATES, model_source, needed_packages
@@ -147,11 +147,12 @@ def _files(winner: Winner, network: nn.Module, program: _Program) -> dict[str, b
 
 
 def _config(winner: Winner) -> dict[str, Any]:
-    row, own = _with_null(asdict(winner.row)), _with_null(asdict(winner.own or winner.row))
-    named = ("key", "architecture", "seed", "weights_sha256", "device", "versions")
-    tested = _with_null({"test_accuracy": winner.test_accuracy, "test_images": winner.test_images})
+    row, own = with_null(asdict(winner.row)), with_null(asdict(winner.own or winner.row))
+    first = ("key", "architecture", "seed", "weights_sha256", "device", "versions")
+    tested = with_null({"test_accuracy": winner.test_accuracy, "test_images": winner.test_images})
     return {
-        **{name: row.pop(name) for name in named},
+        "format_version": 1,
+        **{name: row.pop(name) for name in first},
         "backbone": winner.backbone.name,
         "backbone_settings": winner.backbone.model_dump(mode="json", exclude={"name"}, exclude_defaults=True),
         "placements": {placement.site: str(placement.attention) for placement in winner.architecture.placements},
@@ -162,11 +163,6 @@ def _config(winner: Winner) -> dict[str, Any]:
         "metrics": {**row, **tested},
         "study": dict(winner.study),
     }
-
-
-def _with_null(values: Mapping[str, Any]) -> dict[str, Any]:
-    """NaN, which JSON does not know, as null."""
-    return {name: None if value != value else value for name, value in values.items()}
 
 
 def _said_of_seeds(winner: Winner) -> str:
