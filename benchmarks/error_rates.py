@@ -16,7 +16,7 @@ import typer
 from scipy.stats import binomtest
 
 from nas_attn.results import Evaluation
-from nas_attn.statistics import believed
+from nas_attn.statistics import posterior
 from nas_attn.verdict.comparison import comparison
 from nas_attn.verdict.conclusion import Finding, found, nothing_gained
 
@@ -74,7 +74,7 @@ def main(runs: Annotated[int, typer.Option(help="simulated studies of each kind"
 def _judged(rows: Rows) -> tuple[Finding, bool]:
     """What is concluded, and whether the most promising network has what is worth something."""
     told = comparison(rows, [], "accuracy")
-    finding = found(told, nothing_gained(told, believed(rows, "accuracy"), "accuracy"))
+    finding = found(told, nothing_gained(told, posterior(rows, "accuracy"), "accuracy"))
     return finding, told.leader is not None and PLANTED in told.parts[told.leader]
 
 

@@ -16,6 +16,7 @@ from typing import Annotated, get_args
 
 import torch
 import typer
+from pairing import paired_factor
 from stock import stock_seconds
 
 import nas_attn
@@ -24,7 +25,6 @@ from nas_attn.audit.ranking import Ranking, Score, step_ranking
 from nas_attn.chain import Chain, Watch
 from nas_attn.results import Evaluation
 from nas_attn.settings import FINAL, Step
-from nas_attn.statistics.pairing import paired_factor
 from nas_attn.study import StudyFolder
 
 SPACE = """

@@ -19,17 +19,17 @@ from scipy import stats
 
 import nas_attn
 from nas_attn.results.pictures import DOMINATED, FRONT, INK, KNEE, dressed, write_picture
-from nas_attn.statistics import believed, ceiling, components, membership, resamples
+from nas_attn.statistics import ceiling, components, membership, posterior, resamples
 
 Numbers = NDArray[np.float64]
 
 LIKELY = 0.2  # a network is listed from this probability on
-STANDINGS = {"surely in": KNEE, "perhaps": FRONT, "surely out": DOMINATED}
+STANDINGS = {"in": KNEE, "undecided": FRONT, "out": DOMINATED}
 
 
 def accuracies(table: nas_attn.Table) -> Numbers:
     """Accuracy of every network with every seed, in percent: an axis a slot, then the seeds."""
-    found = {(row.key, row.seed): 100 * row.accuracy for row in table.rows}
+    found = {(row.key, row.seed): 100 * row["accuracy"] for row in table.rows}
     keys = [table.key(dict(zip(table.choices, answers, strict=True))) for answers in product(*table.choices.values())]
     values = np.array([[found[key, seed] for seed in table.seeds] for key in keys])
     return values.reshape(*map(len, table.choices.values()), len(table.seeds))
@@ -78,9 +78,11 @@ def scatter(table: nas_attn.Table) -> alt.LayerChart:
     values = []
     for number, network in enumerate(front.networks):
         row = table.true.loc[network.key]
-        error = row.accuracy_std / math.sqrt(len(table.seeds))
-        ends = {"low": 100 * (row.accuracy - error), "high": 100 * (row.accuracy + error)}
-        values.append({"flops": row.flops / 1000, "mean": 100 * row.accuracy, **ends, "is": front.standing(number)})
+        error = row["accuracy_std"] / math.sqrt(len(table.seeds))
+        ends = {"low": 100 * (row["accuracy"] - error), "high": 100 * (row["accuracy"] + error)}
+        values.append(
+            {"flops": row["flops"] / 1000, "mean": 100 * row["accuracy"], **ends, "is": front.standing(number)}
+        )
     values.sort(key=lambda value: [*STANDINGS][::-1].index(value["is"]))
     scale = alt.Scale(domain=[*STANDINGS], range=[*STANDINGS.values()])
     color = alt.Color("is:N", title="On the front:", scale=scale)
@@ -132,7 +134,7 @@ def told(table: nas_attn.Table) -> None:
     )
     for one in effects(table):
         print(f"  {one['slot']:14} {one['what']:34} {one['mean']:+.2f} ({one['low']:+.2f} to {one['high']:+.2f})")
-    front, known = membership(table.rows, table.objectives), believed(table.rows, "accuracy")
+    front, known = membership(table.rows, table.objectives), posterior(table.rows, "accuracy")
     standings = Counter(front.standing(number) for number in range(len(front.networks)))
     print("on the front: " + ", ".join(f"{standings[name]} {name}" for name in STANDINGS))
     bare = known.keys.index(nas_attn.Architecture().key)
@@ -141,8 +143,8 @@ def told(table: nas_attn.Table) -> None:
             network, more = front.networks[number], 100 * (known.draws[:, number] - known.draws[:, bare])
             low, high = np.quantile(more, (0.025, 0.975))
             told = f"{more.mean():+.2f} ({low:+.2f} to {high:+.2f}) points against bare"
-            print(f"  {front.probability[number]:.2f}  {network.flops:,} FLOPs  {told}  {network.architecture}")
-    seconds, threads = sum(row.train_seconds for row in table.rows), table.rows[0].latency_threads
+            print(f"  {front.probability[number]:.2f}  {network['flops']:,} FLOPs  {told}  {network.architecture}")
+    seconds, threads = sum(row.train_seconds for row in table.rows), table.rows[0]["latency_threads"]
     print(
         f"{seconds / 3600:.2f} hours of training on {table.rows[0].device}, {threads} thread; {table.rows[0].versions}"
     )

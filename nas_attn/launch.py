@@ -75,7 +75,7 @@ class Study:
 
     def front(self) -> pd.DataFrame:
         """The rows that no other beats in the study's objectives, within its budget."""
-        return self.folder.front()
+        return self.folder.front().best
 
     def architecture(self, key: str) -> Architecture:
         """What stands where in the trained network with this key, or in the `knee` or `best` of the study."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from nas_attn.pricing import SpacePrices
-from nas_attn.results import Evaluation
+from nas_attn.results import evaluation
 from nas_attn.search import Search
 from nas_attn.settings import ImageFacts, StudyFile
 from nas_attn.space import Kind, SearchSpace, Site, Slot, parse
@@ -45,32 +45,25 @@ class FakeEvaluator:
     def count(self, architecture):
         self.counted.append(str(architecture))
         extra = 100 * len(architecture.placements)
-        return Evaluation(
+        return evaluation(
             key=architecture.key,
             architecture=str(architecture),
             params=1000 + extra,
             macs=5000 + extra,
             flops=10_000 + 2 * extra,
-            latency_ms=float("nan"),
-            latency_iqr_ms=float("nan"),
-            latency_calls=0,
-            latency_device="",
-            latency_threads=1,
-            latency_batch=1,
-            latency_dtype="",
         )
 
     def time(self, row):
         self.timed.append(row.architecture)
         latency_ms = 1.0 + 0.1 * len(parse(row.architecture).placements)
-        timed = replace(row, latency_ms=latency_ms, latency_iqr_ms=0.01, latency_calls=300, latency_device="fake")
-        return replace(timed, latency_source="predicted") if self.predicts else timed
+        timed = row.but(latency_ms=latency_ms, latency_iqr_ms=0.01, latency_calls=300, latency_device="fake")
+        return timed.but(latency_source="predicted") if self.predicts else timed
 
     def measure(self, row):
         """Half a millisecond more than was predicted, for everything with a gate."""
         self.measured.append(row.architecture)
         more = 0.5 * ("gate" in row.architecture)
-        return replace(row, latency_ms=row.latency_ms + more, latency_source="measured")
+        return row.but(latency_ms=row["latency_ms"] + more, latency_source="measured")
 
     def train(self, row):
         if self.stops_at == len(self.trained):
@@ -86,7 +79,7 @@ class FakeEvaluator:
         if any(part in row.architecture for part in self.fails):
             return replace(row, state="failed", reason="the loss is not finite")
         accuracy = 0.5 + int(row.key, 16) % 1000 / 2500 + row.seed / 1000
-        return replace(row, state="complete", accuracy=accuracy, loss=1.0, train_loss=0.5, train_seconds=2.0)
+        return row.but(state="complete", accuracy=accuracy, loss=1.0, train_loss=0.5, train_seconds=2.0)
 
 
 def study_file(**tables):

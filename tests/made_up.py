@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from nas_attn.results import Evaluation, table
+from nas_attn.results import evaluation as row_of
+from nas_attn.results import table
 from nas_attn.space import parse
 
 
@@ -25,7 +26,7 @@ def evaluation(spelling="none", **known):
         "latency_dtype": "float32",
         "latency_target": "a desk",
     }
-    return Evaluation(**{**made_up, **known})
+    return row_of(**{**made_up, **known})
 
 
 _BRANCH = "stage{}.block0-1.branch={}"
@@ -64,7 +65,7 @@ def study_table():
     return table(
         [
             *trained,
-            row("stage2.block1.branch=se(reduction=4)", nan, 200, 3.0, state="over_budget", reason="too dear"),
+            row("stage2.block1.branch=se(reduction=4)", nan, 200, 3.0, state="over_budget", reason="too expensive"),
             row("stage2.block1.branch=se(reduction=2)", nan, 110, 1.5, state="failed", reason="loss <is> NaN"),
         ]
     )

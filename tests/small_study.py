@@ -47,6 +47,13 @@ calls = 50
 def told(rows):
     """What must be the same in two runs: all but the times."""
     return {
-        (row.step, row.key, row.seed): (row.architecture, row.accuracy, row.loss, row.train_loss, row.params, row.state)
+        (row.step, row.key, row.seed): (
+            row.architecture,
+            row["accuracy"],
+            row["loss"],
+            row["train_loss"],
+            row["params"],
+            row.state,
+        )
         for row in rows
     }

@@ -2,7 +2,7 @@
 
 from nas_attn.data import load_data
 from nas_attn.evaluation import Treatment
-from nas_attn.results import Evaluation
+from nas_attn.results import evaluation
 from nas_attn.settings import Backbone, Digits, Recipe
 from nas_attn.space import parse
 
@@ -31,4 +31,4 @@ def keeping(folder):
 def row(spelt="none", seed=0, **said):
     """What is known of a network before it is trained."""
     architecture = parse(spelt)
-    return Evaluation(architecture.key, spelt, 1, 1, 1, NAN, NAN, 0, "", 1, 1, "", seed=seed, **said)
+    return evaluation(key=architecture.key, architecture=spelt, params=1, macs=1, flops=1, seed=seed, **said)

@@ -67,8 +67,8 @@ def test_a_network_comes_back_with_its_trained_weights(searched):
     data = load_data(searched.folder.file.data, searched.folder.path)
     network = searched.network(row.key)
     accuracy, loss = score(network, data.validation, data, 128)
-    assert accuracy == pytest.approx(row.accuracy)
-    assert loss == pytest.approx(row.loss, rel=1e-4)
+    assert accuracy == pytest.approx(row["accuracy"])
+    assert loss == pytest.approx(row["loss"], rel=1e-4)
     assert str(searched.architecture(row.key)) == row.architecture
     assert not network.training
 

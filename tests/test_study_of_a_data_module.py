@@ -84,7 +84,7 @@ def test_every_batch_of_a_search_an_audit_and_an_export_goes_through_the_hooks(f
     study.audit(networks=2, seeds=1)
     assert looked_at() == {"training", "validating", "testing"}
     best, _ = study.export(folder / "out", "best")
-    assert best.accuracy > 0
+    assert best["accuracy"] > 0
     mine.LABELS["val"] = mine.LABELS["val"][::-1]
     with pytest.raises(InputError, match="the labels of validation are others, or come in another order"):
         study.run()

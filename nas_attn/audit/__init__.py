@@ -5,7 +5,7 @@
 
 from .ranking import Audit
 from .rankings import audited, read_rankings
-from .table import told_table, write_frame
+from .table import readable_audit, write_frame
 from .words import sentences
 
 __all__ = [
@@ -13,6 +13,6 @@ __all__ = [
     "audited",
     "read_rankings",
     "sentences",
-    "told_table",
+    "readable_audit",
     "write_frame",
 ]

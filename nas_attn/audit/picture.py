@@ -7,16 +7,16 @@ from collections.abc import Sequence
 import altair as alt
 import numpy as np
 
-from nas_attn.results import Record, head, measure, spell
-from nas_attn.results.pictures import FRONT, KNEE, TELLING, dressed
+from nas_attn.results import Record
+from nas_attn.results.pictures import FRONT, KNEE, TOOLTIP, dressed
 from nas_attn.space import NONE, InputError
 
 from .ranking import Audit, Ranked
 from .words import sentences
 
 _WIDTH, _HEIGHT, _COLUMNS = 310, 240, 3
-_BARE, _OTHER = "bare network", "with attention"
-_ROLES = alt.Scale(domain=[_BARE, _OTHER], range=[KNEE, FRONT])
+_PLAIN, _OTHER = "plain backbone", "with attention"
+_ROLES = alt.Scale(domain=[_PLAIN, _OTHER], range=[KNEE, FRONT])
 _POWERS = 100
 """How many times the lowest score the highest is where an axis counts in powers of ten."""
 
@@ -24,7 +24,7 @@ _POWERS = 100
 def audit_chart(audit: Audit, title: str | None = None) -> alt.ConcatChart:
     """Score against the mean over seeds, with bars of one standard error of it; further up and right is better.
 
-    The bare network has a colour and a line of its own. Each panel says its rank correlation with the interval, and
+    The plain backbone has a colour and a line of its own. Each panel says its rank correlation with the interval, and
     what share of the ceiling that is. A ranking that ranks none of the networks is left out.
 
     Raises `InputError` where no network was trained in full.
@@ -43,24 +43,30 @@ def audit_chart(audit: Audit, title: str | None = None) -> alt.ConcatChart:
 def _panel(audit: Audit, ranked: Ranked, first: bool) -> alt.LayerChart:
     values = _records(audit, ranked)
     x, color = _x([record["score"] for record in values]), alt.Color("role:N", title=None, scale=_ROLES)
-    data = alt.Chart(alt.InlineData(values=values)).encode(color=color, tooltip=TELLING)
-    scale = alt.Scale(zero=False, padding=14, reverse=audit.metric == "loss")
-    upwards = f"{head(audit.metric).removesuffix(' (%)')}{', less is up' if audit.metric == 'loss' else ''}"
-    axis = alt.Axis(format=measure(audit.metric).ticks, tickCount=5)
+    data = alt.Chart(alt.InlineData(values=values)).encode(color=color, tooltip=TOOLTIP)
+    less = audit.measure.better == "min"
+    scale = alt.Scale(zero=False, padding=14, reverse=less)
+    upwards = f"{audit.measure.head.removesuffix(' (%)')}{', less is up' if less else ''}"
+    axis = alt.Axis(format=audit.measure.ticks, tickCount=5)
     y = alt.Y("low:Q", title=upwards if first else None, scale=scale, axis=axis)
     bars = data.mark_rule(opacity=0.45, strokeWidth=1.4).encode(x=x, y=y, y2="high:Q")
-    level = data.transform_filter(f"datum.role == '{_BARE}'").mark_rule(strokeDash=[4, 4], opacity=0.6)
+    level = data.transform_filter(f"datum.role == '{_PLAIN}'").mark_rule(strokeDash=[4, 4], opacity=0.6)
     dots = data.mark_point(filled=True, size=70, stroke="white", strokeWidth=0.8, opacity=1)
     title = alt.TitleParams(
-        ranked.ranking.name, subtitle=_told(audit, ranked), anchor="start", fontSize=14, subtitleFontSize=12, offset=10
+        ranked.ranking.name,
+        subtitle=_subtitle(audit, ranked),
+        anchor="start",
+        fontSize=14,
+        subtitleFontSize=12,
+        offset=10,
     )
     layers = [bars, level.encode(y=alt.Y("mean:Q")), dots.encode(x=x, y=alt.Y("mean:Q"))]
     return alt.LayerChart(layer=layers).properties(width=_WIDTH, height=_HEIGHT, title=title)
 
 
 def _records(audit: Audit, ranked: Ranked) -> list[Record]:
-    """A record a network that is ranked, the bare one last, so that it is drawn above the others."""
-    values = audit.truth.values[audit.metric]
+    """A record a network that is ranked, the plain backbone last, so that it is drawn above the others."""
+    values = audit.truth.values[audit.measure.name]
     seeds = values.shape[1]
     errors = values.std(axis=1, ddof=1) / math.sqrt(seeds) if seeds > 1 else np.zeros(len(values))
     found: list[Record] = [
@@ -69,18 +75,18 @@ def _records(audit: Audit, ranked: Ranked) -> list[Record]:
             "mean": float(mean),
             "low": float(mean - error),
             "high": float(mean + error),
-            "told": {
+            "tooltip": {
                 "Key": network.key,
                 "Architecture": network.architecture,
                 "Score": f"{ranked.ranking.scores[network.key]:.4g}".replace("-", "\N{MINUS SIGN}"),
-                measure(audit.metric).title: spell(audit.metric, float(mean)),
+                audit.measure.title: audit.measure.spell(float(mean)),
             },
-            "role": _BARE if network.architecture == NONE else _OTHER,
+            "role": _PLAIN if network.architecture == NONE else _OTHER,
         }
         for network, mean, error in zip(audit.truth.networks, values.mean(axis=1), errors, strict=True)
         if math.isfinite(ranked.ranking.scores.get(network.key, math.nan))
     ]
-    return sorted(found, key=lambda record: record["role"] == _BARE)
+    return sorted(found, key=lambda record: record["role"] == _PLAIN)
 
 
 def _x(scores: Sequence[float]) -> alt.X:
@@ -90,7 +96,7 @@ def _x(scores: Sequence[float]) -> alt.X:
     return alt.X("score:Q", title="Score, more is better", scale=scale, axis=axis)
 
 
-def _told(audit: Audit, ranked: Ranked) -> list[str]:
+def _subtitle(audit: Audit, ranked: Ranked) -> list[str]:
     share, reachable = ranked.share.value, audit.ceiling.reachable.value
     ceiling = "No ceiling is known" if math.isnan(share) else f"{share:.2f} of the ceiling, {reachable:.2f}"
     return [f"Rank correlation {ranked.spearman}", ceiling.replace("-", "\N{MINUS SIGN}")]

@@ -8,14 +8,13 @@ from typing import Literal
 import numpy as np
 
 from nas_attn.results import Evaluation, across_seeds
+from nas_attn.settings import Measure, measure
 from nas_attn.space import InputError
 from nas_attn.statistics import (
-    METRICS,
     UNKNOWN,
     Ceiling,
     Components,
     Estimate,
-    Metric,
     Numbers,
     Truth,
     ceiling,
@@ -27,12 +26,9 @@ from nas_attn.statistics import (
     truth,
 )
 
-Score = Literal["loss", "accuracy", "train_loss"]
-"""What of its rows a step ranks by."""
-
 _TOP = 0.1
 _TOP_AT_LEAST = 3
-_COUNTED = {"more FLOPs": "flops", "more parameters": "params"}
+_COUNTED = ("flops", "params")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +48,11 @@ class Ranking:
     """How many networks share it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Regret:
-    """What is lost by taking the first of a ranking in place of the best; each by the mean over seeds.
+Regret = Mapping[str, float]
+"""What is lost by taking the first of a ranking in place of the best: by each learnt measure, of means over seeds.
 
-    The best mean owes something to luck, so that a perfect ranking has some regret too where seeds are noisy.
-    """
-
-    accuracy_points: float
-    loss_nats: float
+The best mean owes something to luck, so that a perfect ranking has some regret too where seeds are noisy.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +83,11 @@ class Ranked:
 class Audit:
     """What full training says of rankings."""
 
-    metric: Metric
+    measure: Measure
     """What the truth is measured by."""
     truth: Truth
     ceiling: Ceiling
-    components: Mapping[Metric, Components]
+    components: Mapping[str, Components]
     """How networks differ, against noise; candidates of one seed are paired."""
     ranked: tuple[Ranked, ...]
     """In the order given, then the counts."""
@@ -103,47 +95,47 @@ class Audit:
     """The count that does best: the trivial ranking with the highest correlation, taken with its sign."""
 
 
-def audit(rows: Iterable[Evaluation], rankings: Iterable[Ranking], metric: Metric = "loss", seed: int = 0) -> Audit:
-    """Hold rankings against the rows of full training.
+def audit(rows: Iterable[Evaluation], rankings: Iterable[Ranking], name: str = "loss", seed: int = 0) -> Audit:
+    """Compare rankings with the rows of full training, by a learnt measure.
 
-    "More FLOPs" and "more parameters" are held against them too, with the sign that their names say. Every interval is
+    "More FLOPs" and "more parameters" are compared with them too, with the sign that their names say. Every interval is
     of 2,000 bootstrap resamples of the networks, the same for all rankings, so that differences are paired.
 
     Raises `InputError` for two rankings of one name, and as `truth` does.
     """
     known, given = truth(rows), list(rankings)
-    given += [_count(name, field, known.networks) for name, field in _COUNTED.items()]
+    given += [_count(count, known.networks) for count in _COUNTED]
     names = [ranking.name for ranking in given]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
+    if twice := sorted({each for each in names if names.count(each) > 1}):
         raise InputError(f"rankings: found {', '.join(twice)} twice; each needs a name of its own")
     rng = np.random.default_rng(seed)
     drawn = resamples(len(known.networks), rng)
-    limit, reachable = ceiling(known.values[metric], drawn, rng)
+    limit, reachable = ceiling(known.values[name], drawn, rng)
     reachable = np.where((reachable > 0) & limit.agreement.positive, reachable, math.nan)
     trivial = [(ranking.name, _scores(ranking, known.keys)) for ranking in given if ranking.kind == "trivial"]
-    worth = known.worth(metric)
-    counting, counted = max(trivial, key=lambda named: float(_order(named[1], worth, drawn[:1])[0]))
-    judge = _Judge(known, worth, drawn, reachable, counted)
+    means = known.means(name)
+    counting, counted = max(trivial, key=lambda named: float(_order(named[1], means, drawn[:1])[0]))
+    judge = _Judge(known, means, drawn, reachable, counted)
     ranked = tuple(judge.ranked(ranking) for ranking in given)
-    return Audit(metric, known, limit, {name: components(known.values[name]) for name in METRICS}, ranked, counting)
+    parts = {each: components(values) for each, values in known.values.items()}
+    return Audit(measure(name), known, limit, parts, ranked, counting)
 
 
 def step_ranking(
-    rows: Iterable[Evaluation], step: str, score: Score = "loss", shared_seconds: float = 0.0, shared_by: int = 1
+    rows: Iterable[Evaluation], step: str, score: str = "loss", shared_seconds: float = 0.0, shared_by: int = 1
 ) -> Ranking:
     """The order in which a step of the chain puts networks, by their mean over its seeds; it costs all of them."""
     trained = [row for row in rows if row.step == step and row.state == "complete"]
-    sign = 1 if score == "accuracy" else -1
     networks = across_seeds(trained)
     seconds = math.fsum(row.train_seconds for row in trained) / len(networks) if networks else math.nan
-    scores = {row.key: sign * float(getattr(row, score)) for row in networks}
+    scores = {row.key: measure(score).sign * row[score] for row in networks}
     return Ranking(step, scores, "proxy", seconds, shared_seconds, shared_by)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Judge:
     truth: Truth
-    worth: Numbers
+    means: Numbers
     drawn: Numbers
     """How often each network stands in each resample."""
     reachable: Numbers
@@ -155,16 +147,16 @@ class _Judge:
         scores = _scores(ranking, self.truth.keys)
         scored = np.isfinite(scores)
         drawn, number = self.drawn * scored, int(scored.sum())
-        correlation = spearman(np.where(scored, scores, 0), self.worth, drawn)
+        correlation = spearman(np.where(scored, scores, 0), self.means, drawn)
         seconds = np.mean([network.train_seconds for network in self.truth.networks]) if number else math.nan
         whole = ranking.seconds + ranking.shared_seconds / ranking.shared_by
         return Ranked(
             ranking,
             number,
             estimate(correlation),
-            estimate(kendall(np.where(scored, scores, 0), self.worth, drawn)),
+            estimate(kendall(np.where(scored, scores, 0), self.means, drawn)),
             estimate(correlation / self.reachable),
-            UNKNOWN if ranking.kind == "trivial" else estimate(correlation - _order(self.counted, self.worth, drawn)),
+            UNKNOWN if ranking.kind == "trivial" else estimate(correlation - _order(self.counted, self.means, drawn)),
             self._regret(scores, 1),
             self._regret(scores, max(_TOP_AT_LEAST, math.ceil(_TOP * number))),
             ranking.seconds / float(seconds),
@@ -173,12 +165,12 @@ class _Judge:
 
     def _regret(self, scores: Numbers, number: int) -> Regret:
         scored = np.isfinite(scores)
-        points, nats = (_lost(self.truth.worth(metric)[scored], scores[scored], number) for metric in METRICS)
-        return Regret(100 * points, nats)
+        return {name: _lost(self.truth.means(name)[scored], scores[scored], number) for name in self.truth.values}
 
 
-def _count(name: str, field: str, networks: Sequence[Evaluation]) -> Ranking:
-    return Ranking(name, {network.key: float(getattr(network, field)) for network in networks}, "trivial", 0.0)
+def _count(name: str, networks: Sequence[Evaluation]) -> Ranking:
+    counts = {network.key: float(network[name]) for network in networks}
+    return Ranking(f"more {measure(name).word}", counts, "trivial", 0.0)
 
 
 def _scores(ranking: Ranking, keys: Sequence[str]) -> Numbers:
@@ -187,20 +179,20 @@ def _scores(ranking: Ranking, keys: Sequence[str]) -> Numbers:
     return np.where(np.isfinite(scores), scores, math.nan)
 
 
-def _order(scores: Numbers, worth: Numbers, counts: Numbers) -> Numbers:
+def _order(scores: Numbers, means: Numbers, counts: Numbers) -> Numbers:
     """Spearman's correlation in every resample; 0 where all scores are the same, which is no order."""
     scored = np.isfinite(scores)
-    return np.nan_to_num(spearman(np.where(scored, scores, 0), worth, counts * scored))
+    return np.nan_to_num(spearman(np.where(scored, scores, 0), means, counts * scored))
 
 
-def _lost(worth: Numbers, scores: Numbers, number: int) -> float:
+def _lost(means: Numbers, scores: Numbers, number: int) -> float:
     """How far the best of the first so many is from the best of all; where scores tie, on average over the ties."""
     if not len(scores):
         return math.nan
     number = min(number, len(scores))
     last = np.sort(scores)[-number]
-    sure, tied = worth[scores > last], np.sort(worth[scores == last])[::-1]
+    sure, tied = means[scores > last], np.sort(means[scores == last])[::-1]
     drawn = number - len(sure)
     ways = [math.comb(len(tied) - 1 - place, drawn - 1) for place in range(len(tied))]
     best = np.maximum(tied, sure.max(initial=-math.inf))
-    return float(worth.max() - np.average(best, weights=ways))
+    return float(means.max() - np.average(best, weights=ways))

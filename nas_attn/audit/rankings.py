@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from nas_attn.results import Evaluation
-from nas_attn.settings import check_format, with_nan, with_null
+from nas_attn.settings import FINAL, Measure, check_format, with_nan, with_null
 from nas_attn.space import InputError, write_whole
 
 from .ranking import Audit, Ranking, audit
@@ -38,7 +38,8 @@ def read_rankings(path: Path) -> list[Ranking]:
         raise InputError(f"{path}: holds no rankings: {str(error).splitlines()[0]}; audit the study again") from None
 
 
-def audited(rows: Iterable[Evaluation], rankings: Sequence[Ranking]) -> Audit:
-    """The audit of the networks that the rankings speak of, by the rows of the step `final`."""
+def audited(rows: Iterable[Evaluation], rankings: Sequence[Ranking], judged: Measure) -> Audit:
+    """The audit of the networks in the rankings by the rows of the step `final`; `judged` is the leading objective."""
     keys = {key for ranking in rankings for key in ranking.scores}
-    return audit([row for row in rows if row.step == "final" and row.key in keys], rankings)
+    full = [row for row in rows if row.step == FINAL and row.key in keys]
+    return audit(full, rankings, judged.ranked_by or judged.name)

@@ -1,4 +1,4 @@
-"""Joint of chain, training and results: the proxies of a study, held against training as the winner will be trained."""
+"""Audit of a study: each proxy step of its chain, compared with full training."""
 
 import logging
 import math
@@ -60,7 +60,7 @@ def run_audit(chain: Chain, networks: int, seeds: int) -> Audited:
     ]
     rankings += _untrained(chain, full, chosen)
     write_rankings(rankings, chain.folder.path / "audit.json")
-    return _written(chain.folder.path, audited(rows, rankings))
+    return _written(chain.folder.path, audited(rows, rankings, file.leading))
 
 
 def _written(folder: Path, found: Audit) -> Audited:

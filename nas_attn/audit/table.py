@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from nas_attn.settings import learnt, measure
 from nas_attn.space import write_whole
 from nas_attn.statistics import Estimate
 
@@ -14,7 +15,7 @@ from .words import verdict
 
 
 def audit_table(*audits: Audit) -> pd.DataFrame:
-    """A row for each ranking and each metric that the truth is measured by; an unknown number is NaN.
+    """A row for each ranking and each measure of the truth; an unknown number is NaN.
 
     Correlations and shares with the ends of their 95 % intervals; regrets in points of accuracy and in nats; costs as
     fractions of one full training.
@@ -22,7 +23,7 @@ def audit_table(*audits: Audit) -> pd.DataFrame:
     return pd.DataFrame([_line(audit, ranked) for audit in audits for ranked in audit.ranked])
 
 
-def told_table(audit: Audit) -> pd.DataFrame:
+def readable_audit(audit: Audit) -> pd.DataFrame:
     """A row for each ranking, as texts for readers."""
     return pd.DataFrame(
         [
@@ -34,10 +35,12 @@ def told_table(audit: Audit) -> pd.DataFrame:
                 "Kendall": str(ranked.kendall),
                 "Share of the ceiling": str(ranked.share),
                 "Above the best count": str(ranked.above_counting),
-                "Regret (points)": _spell(ranked.regret.accuracy_points, 2),
-                "Regret (nats)": _spell(ranked.regret.loss_nats, 4),
-                "Regret of the best of its first tenth (points)": _spell(ranked.top_regret.accuracy_points, 2),
-                "Cost of a network": _spell(ranked.whole_cost, 4),
+                **{f"Regret ({_points(name)})": _regret(name, lost) for name, lost in ranked.regret.items()},
+                **{
+                    f"Regret of the best of its first tenth ({_points(name)})": _regret(name, lost)
+                    for name, lost in list(ranked.top_regret.items())[:1]
+                },
+                "Cost of a network": "-" if math.isnan(ranked.whole_cost) else f"{ranked.whole_cost:.4f}",
             }
             for ranked in audit.ranked
         ]
@@ -48,8 +51,8 @@ def network_table(audit: Audit) -> pd.DataFrame:
     """A row for each network that was trained in full: what it costs, how it does, and each ranking's score."""
     lines = [
         {
-            **{name: getattr(row, name) for name in ("key", "architecture", "params", "macs", "flops", "latency_ms")},
-            **{name: getattr(row, name) for name in ("seeds", "accuracy", "accuracy_std", "loss", "loss_std")},
+            **{name: row[name] for name in ("key", "architecture", "params", "macs", "flops", "latency_ms", "seeds")},
+            **{name: row[name] for one in learnt() for name in (one.name, f"{one.name}_std")},
             **{ranked.ranking.name: ranked.ranking.scores.get(row.key) for ranked in audit.ranked},
         }
         for row in audit.truth.networks
@@ -69,7 +72,7 @@ def _line(audit: Audit, ranked: Ranked) -> dict[str, Any]:
     return {
         "ranking": ranked.ranking.name,
         "kind": ranked.ranking.kind,
-        "metric": audit.metric,
+        "metric": audit.measure.name,
         "networks": ranked.networks,
         "seeds": audit.ceiling.seeds,
         "verdict": verdict(audit, ranked),
@@ -79,17 +82,23 @@ def _line(audit: Audit, ranked: Ranked) -> dict[str, Any]:
         **_ends("share_of_ceiling", ranked.share),
         "counting": audit.counting,
         **_ends("above_counting", ranked.above_counting),
-        "regret_accuracy_points": ranked.regret.accuracy_points,
-        "regret_loss_nats": ranked.regret.loss_nats,
-        "top_regret_accuracy_points": ranked.top_regret.accuracy_points,
-        "top_regret_loss_nats": ranked.top_regret.loss_nats,
+        **{f"regret_{name}_{_points(name)}": _scaled(name, lost) for name, lost in ranked.regret.items()},
+        **{f"top_regret_{name}_{_points(name)}": _scaled(name, lost) for name, lost in ranked.top_regret.items()},
         "cost": ranked.cost,
         "whole_cost": ranked.whole_cost,
     }
 
 
-def _spell(value: float, decimals: int) -> str:
-    return "-" if math.isnan(value) else f"{value:.{decimals}f}"
+def _points(name: str) -> str:
+    return measure(name).points or name
+
+
+def _scaled(name: str, lost: float) -> float:
+    return 100 * lost if measure(name).unit == "%" else lost
+
+
+def _regret(name: str, lost: float) -> str:
+    return "-" if math.isnan(lost) else measure(name).difference(lost, signed=False)
 
 
 def _ends(name: str, known: Estimate) -> dict[str, float]:

@@ -3,7 +3,7 @@
 import math
 from typing import Literal
 
-from nas_attn.results import listed
+from nas_attn.settings import listed, measure
 from nas_attn.statistics import Components
 
 from .ranking import Audit, Ranked
@@ -32,7 +32,7 @@ def verdict(audit: Audit, ranked: Ranked) -> Verdict:
     """What may be said of a ranking; the first of these rules that holds.
 
     - `too few networks`: it ranks fewer than 8 of those that were trained in full.
-    - `count`: it is a trivial ranking, which others are held against.
+    - `count`: it is a trivial ranking, which others are compared with.
     - `no order to rank`: full training does not rank; the interval of the agreement of seeds includes 0.
     - `no order of its own`: it gives every network the same score.
     - `misleading`: the interval of its Spearman correlation is below 0.
@@ -61,15 +61,15 @@ def verdict(audit: Audit, ranked: Ranked) -> Verdict:
 
 def sentences(audit: Audit) -> list[str]:
     """The finding first; then what seeds agree on, how networks differ, and what may be said of each ranking."""
-    told = [_order(audit)]
+    said = [_order(audit)]
     if len(audit.truth.networks) < ENOUGH:
-        return told
+        return said
     if audit.ceiling.agreement.positive:
-        told.insert(0, _finding(audit))
+        said.insert(0, _finding(audit))
     if audit.ceiling.seeds > 1:
-        told.append(_differences(audit))
+        said.append(_differences(audit))
     others = [ranked for ranked in audit.ranked if ranked.ranking.kind != "trivial"]
-    return [*told, *(sentence(audit, ranked) for ranked in others), _counts(audit)]
+    return [*said, *(sentence(audit, ranked) for ranked in others), _counts(audit)]
 
 
 def sentence(audit: Audit, ranked: Ranked) -> str:
@@ -79,27 +79,27 @@ def sentence(audit: Audit, ranked: Ranked) -> str:
     better = f"is above that of {counting} by {above}"
     match verdict(audit, ranked):
         case "too few networks":
-            told = f"{name}: too few networks to tell; it ranks {ranked.networks}, and {ENOUGH} are needed"
+            said = f"{name}: too few networks to tell; it ranks {ranked.networks}, and {ENOUGH} are needed"
         case "count":
-            told = f"{name}: {r}"
+            said = f"{name}: {r}"
         case "no order to rank":
-            told = f"{name} cannot be judged, as seeds agree on no order that it could have; {r}"
+            said = f"{name} cannot be judged, as seeds agree on no order that it could have; {r}"
         case "no order of its own":
-            told = f"{name} gives every network the same score"
+            said = f"{name} gives every network the same score"
         case "misleading":
-            told = f"{name} misleads here: {r}"
+            said = f"{name} misleads here: {r}"
         case "no better than counting":
             worse = "worse than" if above.negative else "no better than"
-            told = f"{name} does {worse} {counting}: its {r} differs from that one's by {above}"
+            said = f"{name} does {worse} {counting}: its {r} differs from that one's by {above}"
         case "not shown":
-            told = f"{name} is not shown to rank: its {r} {better}, but may be 0"
+            said = f"{name} is not shown to rank: its {r} {better}, but may be 0"
         case "trusted":
-            told = f"{name} may be trusted here: its {r} reaches {ranked.share} of what seed noise allows, and {better}"
+            said = f"{name} may be trusted here: its {r} reaches {ranked.share} of what seed noise allows, and {better}"
         case "in part" if math.isnan(ranked.share.value):
-            told = f"{name} ranks: its {r} {better}; whether that is all that seed noise allows, one seed cannot tell"
+            said = f"{name} ranks: its {r} {better}; whether that is all that seed noise allows, one seed cannot tell"
         case _:
-            told = f"{name} ranks in part: its {r} {better}, but reaches {ranked.share} of what seed noise allows"
-    return f"{told}.{_cost(ranked)}"
+            said = f"{name} ranks in part: its {r} {better}, but reaches {ranked.share} of what seed noise allows"
+    return f"{said}.{_cost(ranked)}"
 
 
 def _finding(audit: Audit) -> str:
@@ -120,21 +120,24 @@ def _order(audit: Audit) -> str:
         return f"{trained} with one seed, so that how far seeds agree, and what can be reached, is not known."
     if not known.agreement.positive:
         return (
-            f"Independent seeds of full training do not agree on an order by {audit.metric} {agreement}: placement "
-            f"does not matter here, or the differences are too small for {networks} networks with {known.seeds} seeds."
+            f"Independent seeds of full training do not agree on an order by {audit.measure.word} {agreement}: "
+            f"placement does not matter here, or the differences are too small for {networks} networks with "
+            f"{known.seeds} seeds."
         )
     return (
-        f"Independent seeds of full training agree on an order by {audit.metric} {agreement}: a perfect ranking of the "
-        f"{networks} networks would reach {known.reachable} against the mean of {known.seeds} seeds."
+        f"Independent seeds of full training agree on an order by {audit.measure.word} {agreement}: a perfect ranking "
+        f"of the {networks} networks would reach {known.reachable} against the mean of {known.seeds} seeds."
     )
 
 
 def _differences(audit: Audit) -> str:
-    accuracy, loss = audit.components["accuracy"], audit.components["loss"]
+    parts = {measure(name): part for name, part in audit.components.items()}
+    between = [f"{one.difference(part.between, signed=False)} {one.points or one.word}" for one, part in parts.items()]
+    noise = [f"{one.difference(part.noise, signed=False)} {one.points or one.word}" for one, part in parts.items()]
+    tests = [f"{_probability(part)} for {one.word}" for one, part in parts.items()]
     return (
-        f"Networks differ by {100 * accuracy.between:.2f} points of accuracy and {loss.between:.4f} nats, noise taken "
-        f"off; one seed differs from the next by {100 * accuracy.noise:.2f} points and {loss.noise:.4f} nats (standard "
-        f"deviations; F test: {_probability(accuracy)} for accuracy, {_probability(loss)} for loss)."
+        f"Networks differ by {listed(between)}, noise taken off; one seed differs from the next by {listed(noise)} "
+        f"(standard deviations; F test: {', '.join(tests)})."
     )
 
 
@@ -144,8 +147,8 @@ def _probability(known: Components) -> str:
 
 def _counts(audit: Audit) -> str:
     counts = [ranked for ranked in audit.ranked if ranked.ranking.kind == "trivial"]
-    told = [f"{ranked.ranking.name}: {ranked.spearman}" for ranked in counts]
-    return f"Rank correlations of what needs no network at all: {'; '.join(told)}."
+    spelt = "; ".join(f"{ranked.ranking.name}: {ranked.spearman}" for ranked in counts)
+    return f"Rank correlations of what needs no network at all: {spelt}."
 
 
 def _cost(ranked: Ranked) -> str:

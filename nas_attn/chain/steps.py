@@ -206,7 +206,7 @@ class Chain:
 
     def _screen(self, study: OptunaStudy, step: Step, architectures: Sequence[Architecture]) -> str:
         file = self.folder.file
-        timed = "latency_ms" in file.objectives or file.budget.max_latency_ms is not None
+        timed = "latency_ms" in file.objectives or "latency_ms" in file.budget.limits
         costs = Costs(self.timing, self._predictor if timed else None)
         for seed in range(file.seed, file.seed + step.seeds):
             score = partial(self._screened, step, costs, seed)

@@ -2,22 +2,24 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import typer
 
-from .showing import latency, spelt
+from .showing import spelt
 
 
 @contextmanager
-def watched(screen: Any, command: str, steps: bool) -> Iterator[Any]:
+def watched(screen: Any, study: Path, command: str, steps: bool = True) -> Iterator[Any]:
     """A line for each network, and on a terminal a bar for what is going on; an interrupt says how to go on.
 
-    With `steps` each step of a chain is announced.
+    A line shows the leading objective. With `steps` each step of a chain is announced.
     """
     from nas_attn.chain import Watch
+    from nas_attn.study import StudyFolder
 
-    with _Progress(screen, steps) as progress:
+    with _Progress(screen, StudyFolder.open(study).file.leading.name, steps) as progress:
         try:
             yield Watch(
                 on_step=progress.on_step,
@@ -26,20 +28,22 @@ def watched(screen: Any, command: str, steps: bool) -> Iterator[Any]:
                 on_timed=lambda done, total: progress.on_part("timed for the prediction of latencies", done, total),
                 on_screened=lambda done, total: progress.on_part("screened", done, total),
                 on_pretrained=lambda what, done, total: progress.on_part(f"epochs of the {what}", done, total),
-                on_waiting=lambda told: screen.print(told, soft_wrap=True),
+                on_waiting=lambda text: screen.print(text, soft_wrap=True),
             )
         except KeyboardInterrupt:
-            screen.print(f"Interrupted; what is finished is kept. Go on with: {command}", soft_wrap=True)
+            screen.print(
+                f"Interrupted; what is finished is kept. Go on with: nas-attn {command} {study}", soft_wrap=True
+            )
             raise typer.Exit(130) from None
 
 
 class _Progress:
     """A bar for the networks of a step, and one for what is being done with a part of it."""
 
-    def __init__(self, screen: Any, steps: bool) -> None:
+    def __init__(self, screen: Any, leading: str, steps: bool) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-        self.screen, self.steps = screen, steps
+        self.screen, self.leading, self.steps = screen, leading, steps
         self.known: dict[str, Any] = {}  # the steps that have begun, by name
         self.last: Any = None  # of them
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -63,10 +67,10 @@ class _Progress:
             self.screen.print(f"step {step.name}: up to {step.networks} {noun}{seeds}", soft_wrap=True)
 
     def on_row(self, row: Any, trained: int) -> None:
-        step = self.last if row.role == "rival" else self.known.get(row.step, self.last)
+        step = self.last if row.role == "width-matched" else self.known.get(row.step, self.last)
         self.bars.update(self.networks, description=step.name, completed=trained, total=step.networks)
         seed = f"seed {row.seed}  " if step.seeds > 1 else ""
-        self.screen.print(_row_line(row, seed, trained, step.networks), soft_wrap=True)
+        self.screen.print(_row_line(row, self.leading, seed, trained, step.networks), soft_wrap=True)
 
     def on_part(self, what: str, done: int, total: int) -> None:
         self.bars.update(self.part, description=what, completed=done, total=total, visible=done < total)
@@ -74,10 +78,10 @@ class _Progress:
             self.screen.print(f"{total} {what}", soft_wrap=True)
 
 
-def _row_line(row: Any, seed: str, trained: int, total: int) -> str:
+def _row_line(row: Any, leading: str, seed: str, trained: int, total: int) -> str:
     if row.state == "over_budget":
         return f"   -     {row.key}  over budget: {row.reason}  {row.architecture}"
-    found, flops = spelt(row, ("accuracy", "flops"))
+    found, flops, latency = spelt(row, (leading, "flops", "latency_ms"))
     found = found if row.state == "complete" else f"failed: {row.reason}"
     count = f"{trained:>4}/{max(total, trained):<4}"
-    return f"{count}{row.key}  {seed}{found:>8}  {flops}FLOPs  {latency(row)}  {row.architecture}"
+    return f"{count}{row.key}  {seed}{found:>8}  {flops}FLOPs  {latency}  {row.architecture}"

@@ -33,22 +33,13 @@ def show(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 def spelt(row: Any, measures: Iterable[str]) -> list[str]:
     """These measures of a row, as they are written."""
-    from nas_attn.results import spell
+    from nas_attn.results import spell_cell
 
-    return [spell(measure, getattr(row, measure)) for measure in measures]
-
-
-def latency(row: Any) -> str:
-    """The latency of a row with its interval."""
-    from dataclasses import asdict
-
-    from nas_attn.results import spell_latency
-
-    return spell_latency(asdict(row))
+    return [spell_cell(name, row) for name in measures]
 
 
 def names(objectives: Sequence[str]) -> str:
     """What objectives are called, in a sentence."""
-    from nas_attn.results import measure
+    from nas_attn.settings import measure
 
     return ", ".join(measure(name).title.lower() for name in objectives)

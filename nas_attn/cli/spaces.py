@@ -126,7 +126,7 @@ def _draw(prices: "SpacePrices", title: str, subtitle: str, picture: Path) -> No
     from nas_attn.pricing.pictures import space_chart
     from nas_attn.results.pictures import write_picture
 
-    known = {measure: prices.distribution(measure) for measure in _MEASURES}
+    known = {name: prices.distribution(name) for name in _MEASURES}
     write_picture(space_chart(prices, known, title, subtitle), picture)
     typer.echo(f"Written: {picture}")
 
@@ -184,13 +184,13 @@ def _tell_prices(space: "SearchSpace", prices: "SpacePrices", what: str) -> None
 
     from nas_attn.pricing import filled
     from nas_attn.pricing.pictures import bars
-    from nas_attn.results import spell
+    from nas_attn.settings import measure
 
-    def row(measure: str, bare: int) -> Iterator[str]:
-        known = prices.distribution(measure)
+    def row(name: str, bare: int) -> Iterator[str]:
+        known = prices.distribution(name)
         quartiles = [known.quantile(share) for share in (0.25, 0.5, 0.75)]
-        yield _TITLES[measure] + (" (sampled)" if known.sampled else "")
-        yield from (spell(measure, value) for value in (bare, known.lowest, *quartiles, known.highest))
+        yield _TITLES[name] + (" (sampled)" if known.sampled else "")
+        yield from (measure(name).spell(value) for value in (bare, known.lowest, *quartiles, known.highest))
         yield bars([share for _, _, share in known.histogram(30)])
 
     typer.echo(f"\nWhat they cost, {what}:\n")
@@ -206,7 +206,7 @@ def _tell_share(prices: "SpacePrices", limits: dict[str, int]) -> None:
     if not limits:
         return
     share = prices.within(limits)
-    said = " and ".join(f"{limit:,} {_TITLES[measure]}" for measure, limit in limits.items())
+    said = " and ".join(f"{limit:,} {_TITLES[name]}" for name, limit in limits.items())
     found = f"{share.holds:,} of {share.of:,}" + (f" drawn, standard error {share.error:.2%}" if share.sampled else "")
     typer.echo(f"\nAt most {said}: {share.share:.2%} of the networks ({found})")
 

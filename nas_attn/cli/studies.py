@@ -8,7 +8,7 @@ import typer
 from nas_attn.space import InputError
 
 from .progress import watched
-from .showing import console, latency, names, show, spelt
+from .showing import console, names, show, spelt
 
 StudyPath = Annotated[Path, typer.Argument(help="A study's folder; it holds a study.toml.", metavar="STUDY")]
 
@@ -46,7 +46,7 @@ def search(
 
     from nas_attn.launch import open_study  # takes seconds, so something is said before
 
-    with watched(screen, f"nas-attn search {study}", len(steps) > 1) as watch:
+    with watched(screen, study, "search", steps=len(steps) > 1) as watch:
         said = open_study(study).run(trials, jobs=jobs, watch=watch)
     screen.print(f"{study}: {said}. See them with: nas-attn front {study}", soft_wrap=True)
 
@@ -61,7 +61,7 @@ def audit(
 
     So many networks, spread over the range of prices and over the first proxy's own ranking, are trained as the winner
     will be, with several seeds; so the order that full training gives is known, and how much of it is seed noise. Each
-    step of the chain, counting parameters or FLOPs, and scores of untrained networks are held against it. Writes
+    step of the chain, counting parameters or FLOPs, and scores of untrained networks are compared with it. Writes
     audit.csv, audit-networks.csv and audit.svg into the study's folder. Rows that are there are reused, and what is
     interrupted goes on with the same command.
     """
@@ -70,7 +70,7 @@ def audit(
 
     from nas_attn.launch import open_study
 
-    with watched(screen, f"nas-attn audit {study}", steps=True) as watch:
+    with watched(screen, study, "audit") as watch:
         found = open_study(study).audit(networks, seeds, jobs=jobs, watch=watch)
     for sentence in found.verdict:
         screen.print(sentence, soft_wrap=True)
@@ -92,21 +92,20 @@ def verdict(
 ) -> None:
     """Say in words and numbers whether any attention pays in a study, and how sure that is.
 
-    The most promising network is held against the bare one, against itself without one of its placements at a time,
-    and against plain networks at its price, which are a little wider; all are trained as the winner will be, with the
-    same seeds. Where no network is likely to gain anything, none is promising, and that is said. Writes verdict.csv and
-    verdict.svg into the study's folder. Rows that are there are reused, and what is interrupted goes on with the same
-    command.
+    The most promising network is compared with the plain backbone, with itself without one of its placements at a time,
+    and with the backbone a little wider, at the same price; all are trained as the winner will be, with the same seeds.
+    Where no network is likely to gain anything, none is promising, and that is said. Writes verdict.csv and verdict.svg
+    into the study's folder. Rows that are there are reused, and what is interrupted goes on with the same command.
     """
     screen = console()
     if not no_train:
         screen.print(
-            f"{study}: its most promising network, if any is, is held against others at its price", soft_wrap=True
+            f"{study}: its most promising network, if any is, is compared with others at its price", soft_wrap=True
         )
 
     from nas_attn.launch import open_study
 
-    with watched(screen, f"nas-attn verdict {study}", steps=True) as watch:
+    with watched(screen, study, "verdict") as watch:
         found = open_study(study).verdict(seeds, minutes=minutes, train=not no_train, jobs=jobs, watch=watch)
     for sentence in found.sentences:
         screen.print(sentence, soft_wrap=True)
@@ -124,32 +123,32 @@ def front(
     objective comes first; a star marks the knee, the most balanced of them.
     """
     from nas_attn.report import trust
-    from nas_attn.results import evaluations, knee, write_csv
+    from nas_attn.results import evaluations, write_csv
+    from nas_attn.settings import learnt
     from nas_attn.study import StudyFolder
 
     folder = StudyFolder.open(study)
-    rows, table = folder.front(), folder.table()
-    if rows.empty:
+    found = folder.front()
+    if found.best.empty:
         raise InputError(f"{study}: no network is trained within the budget yet")
-    balanced = knee(table, folder.file.objectives)
-    trained = (table["state"] == "complete").sum()
-    typer.echo(
-        f"{study}: {len(rows)} of {trained} trained networks are on the front of {names(folder.file.objectives)}\n"
-    )
-    measures = ("accuracy", "loss", "params", "flops")
+    trained, objectives = (folder.table()["state"] == "complete").sum(), names(folder.file.objectives)
+    typer.echo(f"{study}: {len(found.best)} of {trained} trained networks are on the front of {objectives}\n")
+    rows = evaluations(found.best)
+    measures = [*dict.fromkeys((folder.file.leading.name, *(one.name for one in learnt()))), "params", "flops"]
     lines = (
-        ("*" if row.key == balanced else "", row.key, *spelt(row, measures), latency(row), row.architecture)
-        for row in evaluations(rows)
+        ("*" if row.key == found.knee else "", row.key, *spelt(row, [*measures, "latency_ms"]), row.architecture)
+        for row in rows
     )
     show(("", "key", *measures, "latency", "architecture"), lines)
-    first = evaluations(rows)[0]
-    threads = f"{first.latency_threads} thread{'s' if first.latency_threads > 1 else ''}"
-    timed = f"{first.latency_target}: {first.latency_device}, {threads}, batch {first.latency_batch}"
-    typer.echo(f"\n* the knee, the most balanced of them. Latency with its 95 % interval, on {timed}.\n{trust(rows)}")
+    first = rows[0].latency
+    threads = f"{first.threads} thread{'s' if first.threads > 1 else ''}"
+    timed = f"{first.target}: {first.device}, {threads}, batch {first.batch}"
+    typer.echo(f"\n* the knee, the most balanced of them. Latency with its 95 % interval, on {timed}.")
+    typer.echo(trust(found.rows, folder.file.leading))
     if prediction := folder.prediction():
         typer.echo(f"How well latencies were predicted: {prediction}.")
     if csv is not None:
-        write_csv(rows, csv)
+        write_csv(found.best, csv)
         typer.echo(f"Written: {csv}")
 
 
@@ -181,7 +180,10 @@ def export(
     ],
     pick: Annotated[
         str,
-        typer.Option(help="knee: the most balanced of the front; best: the most accurate; or a KEY.", metavar="WHICH"),
+        typer.Option(
+            help="knee: the most balanced of the front; best: in the leading objective; or a KEY.",
+            metavar="WHICH",
+        ),
     ] = "knee",
 ) -> None:
     """Write a trained network into a folder that needs torch alone, and prove that it works there.
@@ -192,7 +194,7 @@ def export(
     unchanged is replaced. Ctrl-C and SIGTERM leave what is there.
     """
     from nas_attn.launch import open_study
-    from nas_attn.results import spell
+    from nas_attn.study import StudyFolder
 
     try:
         row, notes = open_study(study).export(out, pick)
@@ -201,6 +203,8 @@ def export(
         raise typer.Exit(130) from None
     for note in notes:
         typer.echo(f"note: {note}")
-    found = f"accuracy {spell('accuracy', row.accuracy)}{f', the mean of {row.seeds} seeds' if row.seeds > 1 else ''}"
+    judged = StudyFolder.open(study).file.leading
+    found = f"{judged.word} {judged.spell(row[judged.name])}"
+    found += f", the mean of {row.seeds} seeds" if row.seeds > 1 else ""
     typer.echo(f"Written: {out}  ({row.key}, {found}: {row.architecture})")
     typer.echo(f"Loaded without nas_attn in a fresh process, with the same outputs. How to use it: {out / 'README.md'}")

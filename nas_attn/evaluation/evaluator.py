@@ -6,14 +6,13 @@ from concurrent.futures import Future
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from importlib.metadata import version
-from typing import Any
 
 import torch
 
 from nas_attn.cost import Unrunnable, device_name
 from nas_attn.pricing import SpacePrices
-from nas_attn.results import Evaluation
-from nas_attn.settings import Latency
+from nas_attn.results import Evaluation, Latency
+from nas_attn.settings import Latency as LatencyTarget
 from nas_attn.space import Architecture, InputError, SearchSpace, parse
 from nas_attn.training import Judged, TrainingFailed, faults_told, training_device
 
@@ -44,16 +43,8 @@ class Costs:
         return Evaluation(
             key=architecture.key,
             architecture=str(architecture),
-            params=cost.params,
-            macs=cost.macs,
-            flops=cost.flops,
-            latency_ms=math.nan,
-            latency_iqr_ms=math.nan,
-            latency_calls=0,
-            latency_device="",
-            latency_threads=self.timing.target.threads,
-            latency_batch=self.timing.target.batch,
-            latency_dtype="",
+            measures={"params": cost.params, "macs": cost.macs, "flops": cost.flops},
+            latency=Latency(threads=self.timing.target.threads, batch=self.timing.target.batch),
             versions=versions(),
         )
 
@@ -72,14 +63,8 @@ class Costs:
         if self.predictor is None:
             return row
         forecast = self.predictor.of(parse(row.architecture))
-        return replace(
-            row,
-            **self._target,
-            latency_ms=forecast.latency_ms,
-            latency_ms_low=forecast.low_ms,
-            latency_ms_high=forecast.high_ms,
-            latency_source="predicted",
-        )
+        latency = self._latency(forecast.latency_ms, forecast.low_ms, forecast.high_ms)
+        return replace(row, latency=replace(latency, source="predicted"))
 
     def measure(self, row: Evaluation) -> Evaluation:
         """The row with its latency measured, beside what was predicted; or with the reason why there is none.
@@ -91,39 +76,34 @@ class Costs:
             with faults_told():
                 reading = self.timing.measure(architecture)
         except (TrainingFailed, Unrunnable) as failure:
-            if not architecture.placements and row.role != "rival":
+            if not architecture.placements and row.role != "width-matched":
                 raise InputError(f"the plain backbone cannot be timed: {failure}") from failure
             return replace(row, state="failed", reason=str(failure))
-        return replace(
-            row,
-            **self._target,
-            latency_ms=reading.median_ms,
-            latency_ms_low=reading.low_ms,
-            latency_ms_high=reading.high_ms,
-            latency_iqr_ms=reading.iqr_ms,
-            latency_calls=reading.calls,
-            latency_source="measured",
-            latency_predicted_ms=row.latency_ms if row.latency_source == "predicted" else row.latency_predicted_ms,
-        )
+        latency = self._latency(reading.median_ms, reading.low_ms, reading.high_ms)
+        predicted_ms = row.latency.ms if row.latency.source == "predicted" else row.latency.predicted_ms
+        timed = replace(latency, iqr_ms=reading.iqr_ms, calls=reading.calls, predicted_ms=predicted_ms)
+        return replace(row, latency=timed)
 
     @property
     def _ledger(self) -> Ledger:
         return open_ledger(self.timing.backbone, self.timing.image, self.timing.classes)
 
-    @property
-    def _target(self) -> dict[str, Any]:
-        """What a latency is the latency of."""
+    def _latency(self, ms: float, low_ms: float, high_ms: float) -> Latency:
+        """A latency on the target."""
         target, device = self.timing.target, self.timing.device
-        return {
-            "latency_target": target.name or target.described,
-            "latency_device": device_name(device),
-            "latency_host": host(device),
-            "latency_threads": target.threads,
-            "latency_batch": target.batch,
-            "latency_dtype": target.dtype,
-            "latency_runtime": target.runtime,
-            "latency_layout": "channels_last" if target.channels_last else "contiguous",
-        }
+        return Latency(
+            ms=ms,
+            ms_low=low_ms,
+            ms_high=high_ms,
+            target=target.name or target.described,
+            device=device_name(device),
+            host=host(device),
+            threads=target.threads,
+            batch=target.batch,
+            dtype=target.dtype,
+            runtime=target.runtime,
+            layout="channels_last" if target.channels_last else "contiguous",
+        )
 
 
 @dataclass(frozen=True)
@@ -167,7 +147,7 @@ class Evaluator:
         return 1 if self.workers is None else self.workers.jobs
 
 
-def timing_device(latency: Latency) -> torch.device:
+def timing_device(latency: LatencyTarget) -> torch.device:
     """The device that a study names for its latency.
 
     Raises `InputError` where this machine does not have it.
@@ -182,7 +162,7 @@ def screened_row(row: Evaluation, found: Judged | TrainingFailed) -> Evaluation:
     """A row with what screening has found."""
     if isinstance(found, TrainingFailed):
         return replace(row, state="failed", reason=str(found))
-    known = replace(row, state="complete", **asdict(found))
+    known = row.but(state="complete", **asdict(found))
     if math.isfinite(found.loss):
         return known
     return replace(known, state="failed", reason=f"the supernet's loss as this network is {found.loss}")

@@ -66,8 +66,7 @@ class Treatment:
         except TrainingFailed as failure:
             self._check_blame(row, failure)
             return replace(row, state="failed", reason=str(failure))
-        return replace(
-            row,
+        return row.but(
             state="complete",
             accuracy=score.accuracy,
             loss=score.loss,
@@ -80,7 +79,7 @@ class Treatment:
     def _check_blame(self, row: Evaluation, failure: TrainingFailed) -> None:
         """Raise `InputError` where the fault is not this network's, because the plain backbone has it too."""
         plain = Architecture()
-        if row.role == "rival" or isinstance(failure, Diverged):
+        if row.role == "width-matched" or isinstance(failure, Diverged):
             return
         if row.key != plain.key:
             if not isinstance(failure, Raised):

@@ -19,7 +19,7 @@ _OF_RECIPE = {"epochs", "learning_rate", "batch_size"}
 def question_of(file: StudyFile, step: Step, backbone: Backbone, timed_on: torch.device) -> dict[str, Any]:
     """Settings that decide the rows of a step; where files stand, and what the latency target is called, do not."""
     latency = file.latency.model_dump(exclude={"name", "source"})
-    if "latency_ms" in file.objectives or file.budget.max_latency_ms:
+    if "latency_ms" in file.objectives or "latency_ms" in file.budget.limits:
         latency["measured_on"] = f"{device_name(timed_on)}, host {host(timed_on)}"
     return {
         "objectives": file.objectives,

@@ -2,9 +2,10 @@
 
 import io
 import json
+import math
 import warnings
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,8 @@ import torch
 from torch import nn
 from torch.fx.experimental import _config as shape_settings
 
-from nas_attn.results import Evaluation, spell
-from nas_attn.settings import Backbone, ImageFacts, with_null
+from nas_attn.results import Evaluation, known_columns
+from nas_attn.settings import MEASURES, Backbone, ImageFacts, Measure, learnt, listed, with_null
 from nas_attn.space import Architecture, parse
 
 from .model_source import TEMPLATES, model_source, needed_packages
@@ -136,18 +137,19 @@ def _files(winner: Winner, network: nn.Module, program: _Program) -> dict[str, b
         winner.architecture, winner.backbone, in_channels=facts.in_channels, classes=len(facts.class_names)
     )
     config = _config(winner)
-    said = {**config, "needs": " and ".join(needed_packages(source)), "program_takes": program.takes}
+    needs = " and ".join(needed_packages(source))
+    card = {**config, "validation": _validation(winner), "needs": needs, "program_takes": program.takes}
     return {
         "model.safetensors": packed(network),
         **({"model.pt2": program.content} if program.shapes else {}),
         "model.py": source.encode(),
         "config.json": (json.dumps(config, indent=2) + "\n").encode(),
-        "README.md": TEMPLATES.get_template("card.md.jinja").render(said).encode(),
+        "README.md": TEMPLATES.get_template("card.md.jinja").render(card).encode(),
     }
 
 
 def _config(winner: Winner) -> dict[str, Any]:
-    row, own = with_null(asdict(winner.row)), with_null(asdict(winner.own or winner.row))
+    row, own = (with_null(known_columns(one)) for one in (winner.row, winner.own or winner.row))
     first = ("key", "architecture", "seed", "weights_sha256", "device", "versions")
     tested = with_null({"test_accuracy": winner.test_accuracy, "test_images": winner.test_images})
     return {
@@ -159,7 +161,7 @@ def _config(winner: Winner) -> dict[str, Any]:
         "image": {"channels": winner.facts.in_channels, "height": winner.facts.height, "width": winner.facts.width},
         "normalisation": {"mean": list(winner.facts.mean), "std": list(winner.facts.std), "unit": "black 0, white 1"},
         "class_names": list(winner.facts.class_names),
-        "weights": {**{name: own[name] for name in ("seed", "accuracy", "loss", "train_loss")}, **tested},
+        "weights": {**{name: own[name] for name in ("seed", *_learnt(winner.row))}, **tested},
         "metrics": {**row, **tested},
         "study": dict(winner.study),
     }
@@ -170,9 +172,34 @@ def _said_of_seeds(winner: Winner) -> str:
     row, own = winner.row, winner.own or winner.row
     if row.seeds == 1:
         return ""
+    judging = [one for one in learnt() if one.name in _learnt(row)]
+    these = listed([f"{one.word} {one.spell(own[one.name])}" for one in judging])
+    means = [f"{one.word} {one.spell(row[one.name])} (standard deviation {_deviation(row, one)})" for one in judging]
     return (
         f"the weights are those of seed {own.seed}, the first of the {row.seeds} that were trained to the end, not the "
-        f"best: accuracy {spell('accuracy', own.accuracy)}, loss {own.loss:.4f}; the mean of the {row.seeds} is "
-        f"{spell('accuracy', row.accuracy)} (standard deviation {100 * row.accuracy_std:.2f} points), loss "
-        f"{row.loss:.4f} ({row.loss_std:.4f})"
+        f"best: {these}; the mean of the {row.seeds} is {listed(means)}"
     )
+
+
+def _deviation(row: Evaluation, one: Measure) -> str:
+    return f"{one.difference(row[f'{one.name}_std'], signed=False)} {one.points}".strip()
+
+
+def _learnt(row: Evaluation) -> list[str]:
+    """The learnt measures that a row has."""
+    return [name for name, one in MEASURES.items() if one.source == "learnt" and not math.isnan(row[name])]
+
+
+def _validation(winner: Winner) -> list[dict[str, str]]:
+    """What the card says of each measure of the validation part."""
+    row, own = winner.row, winner.own or winner.row
+    return [
+        {
+            "word": one.word,
+            "own": one.spell(own[one.name]),
+            "mean": one.spell(row[one.name]),
+            "deviation": _deviation(row, one),
+        }
+        for one in learnt()
+        if one.name in _learnt(row)
+    ]

@@ -6,8 +6,8 @@ from typing import Literal
 
 import altair as alt
 
-from nas_attn.results import measure, spell
-from nas_attn.results.pictures import FRONT, INK, KNEE, TELLING, dressed
+from nas_attn.results.pictures import FRONT, INK, KNEE, TOOLTIP, dressed
+from nas_attn.settings import measure
 
 from .distribution import Distribution
 from .totals import MEASURES, SpacePrices
@@ -37,7 +37,7 @@ def bars(shares: Sequence[float]) -> str:
 def _panel(name: str, bare: int, known: Distribution) -> alt.LayerChart:
     bins = known.histogram(_BINS)
     values = [
-        {"start": start, "end": end, "share": share, "told": _told(name, start, end - 1, share)}
+        {"start": start, "end": end, "share": share, "tooltip": _tooltip(name, start, end - 1, share)}
         for start, end, share in bins
     ]
     scale = alt.Scale(zero=False, nice=False, domain=[bins[0][0], bins[-1][1]])
@@ -50,20 +50,20 @@ def _panel(name: str, bare: int, known: Distribution) -> alt.LayerChart:
         x2="end:Q",
         y=alt.Y("share:Q", title="Share of the networks", axis=alt.Axis(format="~%", tickCount=5)),
         y2=alt.Y2Datum(0),
-        tooltip=TELLING,
+        tooltip=TOOLTIP,
     )
     marks = [("bare network", bare, KNEE), ("median", known.quantile(0.5), INK)]
     share = [(value - known.lowest) / ((known.highest - known.lowest) or 1) for _, value, _ in marks]
     lines = [
         layer
         for row, ((text, value, color), place) in enumerate(zip(marks, share, strict=True))
-        for layer in _mark(f"{text}: {spell(name, value)}", value, color, row, side=-1 if place > 0.5 else 1)
+        for layer in _mark(f"{text}: {measure(name).spell(value)}", value, color, row, side=-1 if place > 0.5 else 1)
     ]
     return alt.LayerChart(layer=[histogram, *lines]).properties(width=_WIDTH, height=_HEIGHT)
 
 
-def _told(name: str, first: int, last: int, share: float) -> dict[str, str]:
-    ends = dict.fromkeys((spell(name, first), spell(name, last)))
+def _tooltip(name: str, first: int, last: int, share: float) -> dict[str, str]:
+    ends = dict.fromkeys((measure(name).spell(first), measure(name).spell(last)))
     return {
         measure(name).title: " to ".join(ends),
         "Share of the networks": f"{100 * share:.2f} %" if share >= 1e-4 else "less than 0.01 %",

@@ -7,11 +7,12 @@ from typing import Any
 
 import pandas as pd
 
-from nas_attn.audit import Audit, sentences, told_table
+from nas_attn.audit import Audit, readable_audit, sentences
 from nas_attn.audit.picture import audit_chart
-from nas_attn.results import Objectives, Slots, candidates, cell, directions, front, head, knee
+from nas_attn.results import Objectives, Slots, cell, pareto_front
 from nas_attn.results.pages import page, specification
 from nas_attn.results.pictures import front_chart
+from nas_attn.settings import MEASURES, measure
 from nas_attn.space import write_whole
 from nas_attn.verdict import Conclusion
 
@@ -19,7 +20,6 @@ from .headline import headline
 from .placements import matrix
 from .steps import judged, steps
 
-_MEASURES = ("accuracy", "loss", "params", "macs", "flops", "latency_ms")
 _WORDS = {"role": "Role", "seed": "Seed", "step": "Step", "state": "State"}
 _TIMED = (
     *("latency_source", "latency_batch", "latency_threads", "latency_dtype", "latency_layout", "latency_runtime"),
@@ -29,7 +29,7 @@ _TIMED = (
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a page tells."""
+    """Contents of a page."""
 
     title: str
     table: pd.DataFrame
@@ -42,9 +42,9 @@ class Report:
     facts: Mapping[str, str]
     """What else is known: budget, data, devices, versions."""
     conclusion: Conclusion | None = None
-    """Whether attention pays, where that was asked."""
+    """Whether attention pays, where a verdict was requested."""
     audit: Audit | None = None
-    """Whether the proxies of the study rank as full training does, where that was looked at."""
+    """Whether the proxies of the study rank as full training does, where that was audited."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,20 +69,19 @@ def write_report(report: Report, path: Path) -> None:
 
 def _contents(report: Report) -> dict[str, Any]:
     chain, compared = steps(report.table), judged(report.table)
-    rows = candidates(compared, report.objectives)
-    best = front(rows, report.objectives)
-    extra = [name for name in directions(report.objectives) if name not in _MEASURES]
-    measures = [*(name for name in _MEASURES if name in report.table.columns), *extra]
+    front = pareto_front(compared, report.objectives)
+    shown = dict.fromkeys([*(one.name for one in MEASURES.values() if one.objective), *front.objectives])
+    measures = [name for name in shown if name in report.table.columns]
     words = [name for name in _WORDS if name in report.table.columns and (name != "step" or not chain.empty)]
-    networks = [(key, architecture) for key, architecture, _, _ in _listing(best, [], []).lines]
+    networks = [(key, architecture) for key, architecture, _, _ in _listing(front.best, [], []).lines]
     return {
         "title": report.title,
-        "sentences": headline(compared, report.objectives),
-        "figure": None if rows.empty else specification(front_chart(compared, report.objectives)),
-        "front": _listing(best, measures, []),
-        "knee": None if rows.empty else knee(rows, report.objectives),
-        "knee_word": "best" if len(directions(report.objectives)) == 1 else "knee",
-        "timed": _timed(best),
+        "sentences": headline(compared, front),
+        "figure": None if front.rows.empty else specification(front_chart(front)),
+        "front": _listing(front.best, measures, []),
+        "knee": front.knee,
+        "knee_word": "best" if len(front.objectives) == 1 else "knee",
+        "timed": _timed(front.best),
         "matrix": matrix(networks, report.slots),
         "chain": None if chain.empty else chain,
         "conclusion": None if report.conclusion is None else _conclusion(report.conclusion),
@@ -95,12 +94,12 @@ def _contents(report: Report) -> dict[str, Any]:
 
 def _conclusion(said: Conclusion) -> dict[str, Any]:
     figure = {**specification(said.picture()), "columns": 1} if said.drawn else None  # as wide as the page
-    return {"sentences": said.sentences, "table": said.told, "figure": figure}
+    return {"sentences": said.sentences, "table": said.readable, "figure": figure}
 
 
 def _audit(audit: Audit) -> dict[str, Any]:
     figure = specification(audit_chart(audit)) if audit.truth.networks else None
-    return {"sentences": sentences(audit), "table": told_table(audit), "figure": figure}
+    return {"sentences": sentences(audit), "table": readable_audit(audit), "figure": figure}
 
 
 def _listing(rows: pd.DataFrame, measures: Sequence[str], words: Sequence[str]) -> _Listing:
@@ -109,14 +108,14 @@ def _listing(rows: pd.DataFrame, measures: Sequence[str], words: Sequence[str]) 
         row = {str(name): value for name, value in values.items()}
         numbers = tuple(cell(name, row) for name in measures)
         lines.append((str(key), str(row.get("architecture", "")), numbers, tuple(_word(name, row) for name in words)))
-    return _Listing(tuple(map(head, measures)), tuple(lines), tuple(_WORDS[name] for name in words))
+    return _Listing(tuple(measure(name).head for name in measures), tuple(lines), tuple(_WORDS[name] for name in words))
 
 
 def _word(name: str, row: Mapping[str, Any]) -> str:
     """A cell of words; a state with its reason."""
     reason = row.get("reason") if name == "state" else None
-    told = str(row[name]).replace("_", " ")
-    return f"{told}: {reason}" if reason else told
+    word = str(row[name]).replace("_", " ")
+    return f"{word}: {reason}" if reason else word
 
 
 def _timed(rows: pd.DataFrame) -> list[str]:

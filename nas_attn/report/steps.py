@@ -1,8 +1,8 @@
-"""The steps of a chain, as rows tell of them: how many networks each has looked at, and what that took."""
+"""The steps of a chain, as rows tell of them: how many networks each has evaluated, and what that took."""
 
 import pandas as pd
 
-from nas_attn.results import spell
+from nas_attn.settings import measure
 
 _FINAL = "final"
 
@@ -32,7 +32,7 @@ def steps(table: pd.DataFrame) -> pd.DataFrame:
             "Networks": groups["key"].nunique(),
             "Complete": groups["state"].agg(lambda states: int((states == "complete").sum())),
             "Seeds": groups["seeds"].agg(_span),
-            "Training time": groups["spent"].sum().map(lambda seconds: spell("train_seconds", seconds)),
+            "Training time": groups["spent"].sum().map(lambda seconds: measure("train_seconds").spell(seconds)),
         }
     )
 

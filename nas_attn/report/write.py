@@ -1,4 +1,4 @@
-"""The report of a study: a page and a picture, beside what they tell about."""
+"""The report of a study: a page and a picture, in the study's folder."""
 
 import json
 from collections.abc import Mapping
@@ -29,14 +29,15 @@ def report_study(path: Path) -> list[Path]:
             slots=tuple(read_slots(folder.study()).items()),
             settings=_settings(folder),
             facts=_facts(folder, last),
-            audit=audited(rows, read_rankings(rankings)) if rankings.is_file() else None,
+            audit=audited(rows, read_rankings(rankings), folder.file.leading) if rankings.is_file() else None,
             conclusion=concluded(folder) if (path / VERDICT).is_file() and folder.full_rows() else None,
         ),
         page,
     )
-    if folder.front().empty:
+    front = folder.front()
+    if front.best.empty:
         return [page]
-    write_png(front_chart(last, folder.file.objectives), picture)
+    write_png(front_chart(front), picture)
     return [page, picture]
 
 

@@ -1,43 +1,40 @@
-"""Rows of what was found, the table of them, their measures, and their Pareto front."""
+"""Rows of what was found, the table of them, and their Pareto front."""
 
 from .agreement import Agreement, agreement, measured_later
-from .front import DIRECTIONS, Direction, Objectives, candidates, directions, front, hypervolume, knee, losses
-from .measures import cell, head, listed, measure, spell, spell_latency, word
+from .front import Front, Objectives, candidates, directions, front, hypervolume, knee, losses, pareto_front
 from .points import Record
-from .rows import Evaluation, Slots, State
-from .seeds import across_seeds
-from .table import evaluations, read_csv, table, write_csv
-from .written import Faults, read_row
+from .rows import Evaluation, Latency, Slots, State, cell, evaluation, known_columns, spell_cell
+from .table import across_seeds, evaluations, read_csv, table, write_csv
+from .written import Faults, read_row, written_row
 
 __all__ = [
-    "Agreement",
-    "DIRECTIONS",
-    "Direction",
     "Evaluation",
-    "Faults",
-    "Objectives",
-    "Record",
-    "Slots",
+    "Latency",
     "State",
-    "across_seeds",
-    "agreement",
-    "candidates",
+    "Slots",
+    "evaluation",
     "cell",
-    "directions",
-    "evaluations",
-    "front",
-    "head",
-    "hypervolume",
-    "knee",
-    "listed",
-    "losses",
-    "measure",
-    "measured_later",
-    "read_csv",
-    "read_row",
-    "spell",
-    "spell_latency",
+    "known_columns",
+    "spell_cell",
     "table",
-    "word",
+    "evaluations",
+    "across_seeds",
     "write_csv",
+    "read_csv",
+    "Faults",
+    "read_row",
+    "written_row",
+    "Objectives",
+    "directions",
+    "candidates",
+    "losses",
+    "Front",
+    "pareto_front",
+    "front",
+    "knee",
+    "hypervolume",
+    "Agreement",
+    "agreement",
+    "measured_later",
+    "Record",
 ]

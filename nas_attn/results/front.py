@@ -1,37 +1,20 @@
 """The networks that no other network beats: the Pareto front, its knee and the volume it dominates."""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from dataclasses import dataclass
 
 import moocore
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nas_attn.space import InputError, allowed
+from nas_attn.settings import MEASURES, Direction, known_measure
+from nas_attn.space import NONE, InputError, allowed
 
-Direction = Literal["max", "min"]
 Objectives = Sequence[str] | Mapping[str, Direction]
 """Columns to trade off, the leading one first; a mapping also says whether more (`max`) or less (`min`) is better."""
 
-DIRECTIONS: Mapping[str, Direction] = {
-    "accuracy": "max",
-    "loss": "min",
-    "params": "min",
-    "macs": "min",
-    "flops": "min",
-    "latency_ms": "min",
-    "latency_iqr_ms": "min",
-    "latency_ms_low": "min",
-    "latency_ms_high": "min",
-    "train_loss": "min",
-    "accuracy_std": "min",
-    "loss_std": "min",
-    "train_seconds": "min",
-}
-"""Whether more or less of a column is better; less of any other `*_ms` or `*_seconds` is better too."""
-
-_MEASURED_ON = (
+_TIMED_BY = (
     *("latency_device", "latency_threads", "latency_batch", "latency_dtype"),
     *("latency_runtime", "latency_layout", "latency_host"),
 )
@@ -74,9 +57,51 @@ def candidates(table: pd.DataFrame, objectives: Objectives) -> pd.DataFrame:
             raise InputError(f"objective {name!r}: the column holds no numbers; {allowed(name, numeric)}")
     rows: pd.DataFrame = table[table["state"] == "complete"] if "state" in table.columns else table
     rows = rows[np.isfinite(rows[names].to_numpy(dtype=np.float64, na_value=np.nan)).all(axis=1)]
-    if "latency_ms" in names:
+    if any(name.startswith("latency_") for name in names):
         _check_one_device(rows)
     return rows
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Front:
+    """Pareto front of a table, computed once."""
+
+    objectives: Mapping[str, Direction]
+    """The leading one first."""
+    rows: pd.DataFrame
+    """All rows that can be compared, as `candidates` says."""
+    best: pd.DataFrame
+    """Those on the front, sorted by the first objective, the best one first."""
+    knee: str | None
+    """The key of the most balanced one; None where the front is empty."""
+
+    @property
+    def plain(self) -> pd.Series | None:
+        """The row of the plain backbone; None where it was not trained."""
+        found = self.rows[self.rows["architecture"] == NONE] if "architecture" in self.rows.columns else self.rows[:0]
+        return None if found.empty else found.iloc[0]
+
+
+def pareto_front(table: pd.DataFrame, objectives: Objectives) -> Front:
+    """The front of a table in these objectives, with its knee.
+
+    A row is on the front unless another is at least as good in every objective and better in one; equal rows all stay.
+    For the knee each objective is scaled over the front, from 0 at its best to 1 at its worst value; it is the row with
+    the smallest Euclidean distance to the point that is best in everything. An objective with one value on the whole
+    front counts 0; of equally near rows the one that is better in the first objective is taken.
+
+    Any table with the objectives' columns will do. Raises `InputError` as `candidates` does.
+    """
+    rows = candidates(table, objectives)
+    points = losses(rows, objectives)
+    order = np.lexsort(points.T[::-1])
+    if len(rows):
+        order = order[moocore.is_nondominated(points, keep_weakly=True)[order]]
+    best = points[order]
+    span = np.ptp(best, axis=0) if len(best) else np.ones(best.shape[1])
+    distances = np.linalg.norm((best - best.min(axis=0, initial=np.inf)) / np.where(span > 0, span, 1), axis=1)
+    key = str(rows.index[order[int(np.argmin(distances))]]) if len(best) else None
+    return Front(directions(objectives), rows, rows.iloc[order], key)
 
 
 def front(table: pd.DataFrame, objectives: Objectives) -> pd.DataFrame:
@@ -89,29 +114,18 @@ def front(table: pd.DataFrame, objectives: Objectives) -> pd.DataFrame:
     >>> list(front(cars, {"power": "max", "price": "min"}).index)
     ['a', 'b']
     """
-    rows = candidates(table, objectives)
-    points = losses(rows, objectives)
-    order = np.lexsort(points.T[::-1])
-    kept = moocore.is_nondominated(points, keep_weakly=True)[order] if len(rows) else order
-    return rows.iloc[order[kept]]
+    return pareto_front(table, objectives).best
 
 
 def knee(table: pd.DataFrame, objectives: Objectives) -> str:
-    """The key of the front's most balanced row.
-
-    Each objective is scaled over the front, from 0 at its best to 1 at its worst value; the knee is the row with the
-    smallest Euclidean distance to the point that is best in everything. An objective with one value on the whole front
-    counts 0; of equally near rows the one that is better in the first objective is taken.
+    """The key of the front's most balanced row, as `pareto_front` says.
 
     Raises `InputError` where the front is empty, and as `candidates` does.
     """
-    rows = front(table, objectives)
-    if rows.empty:
+    found = pareto_front(table, objectives).knee
+    if found is None:
         raise InputError(f"the front of {', '.join(directions(objectives))} is empty: no complete row to choose from")
-    points = losses(rows, objectives)
-    span = np.ptp(points, axis=0)
-    scaled = (points - points.min(axis=0)) / np.where(span > 0, span, 1)
-    return str(rows.index[int(np.argmin(np.linalg.norm(scaled, axis=1)))])
+    return found
 
 
 def hypervolume(table: pd.DataFrame, objectives: Objectives, reference: Mapping[str, float] | None = None) -> float:
@@ -142,22 +156,20 @@ def losses(rows: pd.DataFrame, objectives: Objectives) -> NDArray[np.float64]:
 
 
 def _direction(name: str) -> Direction:
-    if name in DIRECTIONS:
-        return DIRECTIONS[name]
-    if name.endswith(("_ms", "_seconds")):
-        return "min"
+    if (known := known_measure(name)) is not None:
+        return known.better
     raise InputError(
-        f"objective {name!r}: whether more or less is better is not known; {allowed(name, DIRECTIONS)}; "
+        f"objective {name!r}: whether more or less is better is not known; {allowed(name, MEASURES)}; "
         f"of a column of your own say it: {{{name!r}: 'max'}} or {{{name!r}: 'min'}}"
     )
 
 
 def _check_one_device(rows: pd.DataFrame) -> None:
-    for name in _MEASURED_ON:
+    for name in _TIMED_BY:
         found = rows[name].value_counts(sort=False) if name in rows.columns else pd.Series(dtype="int64")
         if len(found) > 1:
-            listed = ", ".join(f"{value!r} ({count} rows)" for value, count in found.items())
+            timed = ", ".join(f"{value!r} ({count} rows)" for value, count in found.items())
             raise InputError(
-                f"latency_ms: rows that were timed in different ways never share a front: {name} is {listed}; "
+                f"latency_ms: rows that were timed in different ways never share a front: {name} is {timed}; "
                 f"keep one of them: table[table[{name!r}] == {found.index[0]!r}]"
             )

@@ -1,7 +1,7 @@
 """The figure of a study: every network by what it achieves and what it costs, with the front and its knee."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -9,48 +9,49 @@ import altair as alt
 import pandas as pd
 import vl_convert
 
+from nas_attn.settings import listed, measure
 from nas_attn.space import InputError, allowed, write_whole
 
-from .front import Objectives, candidates, directions, front, losses
-from .measures import listed, measure, word
+from .front import Front, Objectives, losses, pareto_front
 from .pages import page, specification
-from .points import PLACE, STANDINGS, Record, records, steps
+from .points import PLACE, STANDINGS, Record, records, staircase
 
 _ENDINGS = (".png", ".svg", ".html")
 
 FRONT, DOMINATED, KNEE, INK, PALE = "#0072B2", "#8A8F98", "#D55E00", "#22262B", "#555B64"
 """Blue, grey and vermilion, which colour-blind readers tell apart (Okabe and Ito), and two colours of words."""
 
-TELLING = alt.TooltipValue(alt.ExprRef("(datum.datum || datum).told"))
-"""What is told of a mark that is pointed at: the texts in `told` of its record, by what they are called.
+TOOLTIP = alt.TooltipValue(alt.ExprRef("(datum.datum || datum).tooltip"))
+"""The tooltip of a mark: the texts in `tooltip` of its record, by what they are called.
 
 Where the nearest mark is meant, a cell around it is pointed at, whose `datum` is the mark; Vega-Lite 6 looks for fields
 in the cell itself.
 """
 
 
-def front_chart(table: pd.DataFrame, objectives: Objectives, title: str | None = None) -> alt.ConcatChart:
+def front_chart(table: pd.DataFrame | Front, objectives: Objectives = (), title: str | None = None) -> alt.ConcatChart:
     """The first objective against each other one, a panel each; pointing at a network shows it in every panel.
 
     Networks on the front are strong and the others faint, baselines have a shape of their own, and the knee is ringed.
     The line of a panel is the front of its two objectives alone. One objective alone is drawn against the place that
     each network takes. The wheel with Ctrl zooms, dragging moves and a double click resets.
 
-    Raises `InputError` where no row is complete, and as `front` does.
+    `table` may be a front that is computed already. Raises `InputError` where no row is complete, and as `front` does.
     """
-    rows = candidates(table, objectives)
-    if rows.empty:
+    front = table if isinstance(table, Front) else pareto_front(table, objectives)
+    if front.rows.empty:
         raise InputError("nothing to draw: the table has no complete row")
-    first, *others = directions(objectives)
+    first, *others = front.objectives
     if not others:
-        rows = rows.assign(**{PLACE: pd.Series(losses(rows, objectives)[:, 0]).rank(method="first").to_numpy()})
+        places = pd.Series(losses(front.rows, front.objectives)[:, 0]).rank(method="first").to_numpy()
+        front = replace(front, rows=front.rows.assign(**{PLACE: places}))
     names = [first, *(others or [PLACE])]
-    found = records(rows, objectives, names)
+    found = records(front, names)
     hover = alt.selection_point(name="network", fields=["key"], on="pointerover", nearest=True)
-    panels = [_Panel(rows, objectives, found, names, number).draw(hover) for number in range(1, len(names))]
+    panels = [_Panel(front, found, names, number).draw(hover) for number in range(1, len(names))]
     chart = alt.concat(*panels, columns=_columns(names), spacing=30).resolve_scale(color="shared", shape="shared")
     _share(chart, hover)
-    return dressed(chart, title or _count(rows, objectives), _subtitle(first, others))
+    return dressed(chart, title or _count(front), _subtitle(first, others))
 
 
 def write_png(chart: alt.TopLevelMixin, path: Path) -> None:
@@ -78,8 +79,7 @@ def write_picture(chart: alt.TopLevelMixin, path: Path) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Panel:
-    rows: pd.DataFrame
-    objectives: Objectives
+    front: Front
     records: list[Record]
     names: Sequence[str]
     """What is drawn upwards, then what each panel draws to the right."""
@@ -95,7 +95,7 @@ class _Panel:
         return {1: 640, 2: 440, 4: 440}.get(len(self.names) - 1, 310)
 
     def draw(self, hover: alt.Parameter) -> alt.LayerChart:
-        """The line below, then the networks, then what is said of them; the first panel holds the shared selection."""
+        """The line below, then the networks, then words on them; the first panel holds the shared selection."""
         dots = alt.Chart(alt.InlineData(values=self.records)).encode(x=self._x(), y=self._y())
         zoom = alt.selection_interval(name=f"zoom{self.number}", bind="scales", zoom="wheel![event.ctrlKey]")
         marks = self._networks(dots, hover).add_params(zoom, *((hover,) if self.number == 1 else ()))
@@ -114,7 +114,7 @@ class _Panel:
             .then(alt.value(60))
             .otherwise(alt.value(130)),
             opacity=alt.when(dominated).then(alt.value(0.6)).otherwise(alt.value(1)),
-            tooltip=TELLING,
+            tooltip=TOOLTIP,
         )
         return marks
 
@@ -122,8 +122,8 @@ class _Panel:
         """The front of the two objectives alone: what each cost buys at best."""
         if self.across == PLACE:
             return []
-        values = steps(self.rows, self.objectives, (self.across, self.names[0]))
-        after = directions(self.objectives)[self.across] == "min"
+        values = staircase(self.front, self.across)
+        after = self.front.objectives[self.across] == "min"
         line = alt.Chart(alt.InlineData(values=values)).mark_line(
             interpolate="step-after" if after else "step-before", color=FRONT, strokeWidth=1.6, opacity=0.55
         )
@@ -131,11 +131,11 @@ class _Panel:
 
     def _words(self, dots: alt.Chart) -> list[alt.Chart]:
         """The knee's ring, and words on the sides where the fewest networks are: beyond the front, and behind it."""
-        known = directions(self.objectives)
+        known = self.front.objectives
         up = 1 if known[self.names[0]] == "max" else -1
         beyond = -1 if known.get(self.across, "max") == "min" else 1
         ring = dots.transform_filter("datum.knee != ''").mark_point(size=380, color=KNEE, strokeWidth=2, opacity=0.9)
-        return [ring, self._label(dots, "knee", beyond, up, KNEE), self._label(dots, "bare", -beyond, -up, PALE)]
+        return [ring, self._label(dots, "knee", beyond, up, KNEE), self._label(dots, "plain", -beyond, -up, PALE)]
 
     def _label(self, dots: alt.Chart, field: str, side: int, up: int, color: str) -> alt.Chart:
         """The words of a field, on this side of their network, or on the other where the panel ends too soon."""
@@ -153,17 +153,17 @@ class _Panel:
         axis = alt.Axis(
             format=measure(self.across).ticks, tickCount=self.width // 70, tickMinStep=step, titleLimit=self.width
         )
-        title = _axis_title(self.across, self.rows)
+        title = _axis_title(self.across, self.front.rows)
         return alt.X(f"value{self.number}:Q", title=title, scale=self._scale(self.across), axis=axis)
 
     def _y(self) -> alt.Y:
         name = self.names[0]
-        title = _axis_title(name, self.rows) if (self.number - 1) % _columns(self.names) == 0 else None
+        title = _axis_title(name, self.front.rows) if (self.number - 1) % _columns(self.names) == 0 else None
         axis = alt.Axis(format=measure(name).ticks, tickCount=6)
         return alt.Y("value0:Q", title=title, scale=self._scale(name), axis=axis)
 
     def _scale(self, name: str) -> alt.Scale:
-        lowest, highest = float(self.rows[name].min()), float(self.rows[name].max())
+        lowest, highest = float(self.front.rows[name].min()), float(self.front.rows[name].max())
         if lowest == highest:  # one value has no extent that ticks could be set in
             around = 0.02 * abs(lowest) or 1.0
             return alt.Scale(zero=False, nice=False, domain=[lowest - around, highest + around])
@@ -200,17 +200,18 @@ def _shape(records: list[Record]) -> alt.Shape:
     return alt.Shape("role:N", title=None, scale=scale, legend=legend)
 
 
-def _count(rows: pd.DataFrame, objectives: Objectives) -> str:
-    on_front = len(front(rows, objectives))
-    networks = "network" if len(rows) == 1 else "networks"
-    return f"{on_front} of {len(rows)} trained {networks} {'is' if on_front == 1 else 'are'} on the front"
+def _count(front: Front) -> str:
+    rows, best = len(front.rows), len(front.best)
+    return (
+        f"{best} of {rows} trained {'network' if rows == 1 else 'networks'} {'is' if best == 1 else 'are'} on the front"
+    )
 
 
 def _subtitle(first: str, others: Sequence[str]) -> str:
     if not others:
         return f"{measure(first).title} of every trained network, the best one first"
-    told = listed([word(name) for name in (first, *others)])
-    return f"No trained network beats a blue one in {told} at once; each line is the front of its panel alone"
+    names = listed([measure(name).word for name in (first, *others)])
+    return f"No trained network beats a blue one in {names} at once; each line is the front of its panel alone"
 
 
 def dressed(chart: alt.ConcatChart, title: str, subtitle: str | list[str]) -> alt.ConcatChart:

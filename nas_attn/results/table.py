@@ -3,37 +3,63 @@
 import csv
 import io
 import math
+import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import MISSING, astuple, fields
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args, get_origin
 
 import pandas as pd
 
+from nas_attn.settings import MEASURES
 from nas_attn.space import InputError, allowed, quoted, write_whole
 
-from .rows import Evaluation
-from .written import Faults, read_row
-
-_HINTS = get_type_hints(Evaluation)
-_NAMES = tuple(field.name for field in fields(Evaluation))
-_NEEDED = {field.name for field in fields(Evaluation) if field.default is MISSING}
-_DTYPES = {name: {int: "int64", float: "float64"}.get(_HINTS[name], "str") for name in _NAMES}
+from .rows import Evaluation, evaluation, row_columns
+from .written import Faults, read_row, written_row
 
 
 def table(evaluations: Iterable[Evaluation]) -> pd.DataFrame:
-    """A row an architecture, indexed by `key`, with a column for every other field of `Evaluation`.
+    """A row an architecture, indexed by `key`, with a column for all else that is known of one.
 
     Whole numbers are `int64`, real numbers `float64` and texts `str`, in an empty table too.
 
     >>> table([]).index.name, table([]).dtypes["params"]
     ('key', dtype('int64'))
     """
-    rows = [astuple(evaluation) for evaluation in evaluations]
+    rows, dtypes = list(evaluations), {int: "int64", float: "float64"}
     columns = {
-        name: pd.Series([row[number] for row in rows], dtype=_DTYPES[name]) for number, name in enumerate(_NAMES)
+        name: pd.Series([row[name] for row in rows], dtype=dtypes.get(_plain(kind), "str"))
+        for name, (kind, _) in row_columns().items()
     }
     return pd.DataFrame(columns).set_index("key")
+
+
+def across_seeds(rows: Iterable[Evaluation]) -> list[Evaluation]:
+    """One row an architecture and step: means over its seeds, in the order in which the architectures come.
+
+    Only complete rows count where there is one; the row of the first seed says everything else.
+    """
+    groups: dict[tuple[str, str], list[Evaluation]] = {}
+    for row in rows:
+        groups.setdefault((row.step, row.key), []).append(row)
+    return [_mean(group) for group in groups.values()]
+
+
+def _mean(group: list[Evaluation]) -> Evaluation:
+    complete = sorted((row for row in group if row.state == "complete"), key=lambda row: row.seed)
+    if len(complete) < 2:
+        return complete[0] if complete else group[-1]
+    learnt = [name for name, one in MEASURES.items() if one.source == "learnt"]
+    found = {name: [row[name] for row in complete] for name in learnt}
+    return complete[0].but(
+        **{name: statistics.fmean(values) for name, values in found.items()},
+        **{f"{name}_std": statistics.stdev(values) if _known(values) else math.nan for name, values in found.items()},
+        train_seconds=statistics.fmean(row.train_seconds for row in complete),
+        seeds=len(complete),
+    )
+
+
+def _known(values: Sequence[float]) -> bool:
+    return all(map(math.isfinite, values))
 
 
 def evaluations(table: pd.DataFrame) -> list[Evaluation]:
@@ -47,7 +73,7 @@ def evaluations(table: pd.DataFrame) -> list[Evaluation]:
     _check_names(names, "the table")
     rows = zip(*(flat[name] for name in names), strict=True)
     return [
-        _evaluation(dict(zip(names, row, strict=True)), f"the table: row {number}")
+        evaluation(**_values(dict(zip(names, row, strict=True)), f"the table: row {number}"))
         for number, row in enumerate(rows, start=1)
     ]
 
@@ -55,13 +81,13 @@ def evaluations(table: pd.DataFrame) -> list[Evaluation]:
 def write_csv(table: pd.DataFrame, path: Path) -> None:
     """Write a table of evaluations as a UTF-8 file of comma-separated values; a NaN is an empty cell.
 
-    The file appears whole or not at all. Raises `InputError` as `evaluations` does, and where nothing can be
-    written there.
+    The column `format` says the form of the rows. The file appears whole or not at all. Raises `InputError` as
+    `evaluations` does, and where nothing can be written there.
     """
     text = io.StringIO(newline="")
     writer = csv.writer(text)
-    writer.writerow(_NAMES)
-    writer.writerows([_spell(value) for value in astuple(row)] for row in evaluations(table))
+    writer.writerow([*row_columns(), "format"])
+    writer.writerows(map(_spell, written_row(row).values()) for row in evaluations(table))
     write_whole(path, text.getvalue().encode())
 
 
@@ -69,7 +95,8 @@ def read_csv(path: Path) -> pd.DataFrame:
     """Read back what `write_csv` has written: the same values, and texts as texts, whatever they look like.
 
     A column that an earlier version did not write has its usual value. Raises `InputError` where there is no such file,
-    a column that has none is missing, one is unknown, or a value cannot be read or be true, as `read_row` says.
+    a column that has none is missing, one is unknown, a newer version wrote it, or a value cannot be read or be true,
+    as `read_row` says.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -89,35 +116,42 @@ def read_csv(path: Path) -> pd.DataFrame:
     for number, row in enumerate(rows, start=1):
         where = f"{path}: row {number}"
         try:
-            told = _evaluation(dict(zip(names, row, strict=True)), where)
-            found.append(read_row(dict(zip(_NAMES, astuple(told), strict=True)), where))
+            found.append(read_row(_values(dict(zip(names, row, strict=True)), where), where))
         except InputError as error:
             faults.add(error)
-    faults.tell()
+    faults.report()
     return table(found)
 
 
 def _check_names(names: Sequence[str], where: str) -> None:
-    missing = [name for name in _NAMES if name not in names]
-    faults = [f"{where}: the column {name!r} is missing" for name in missing if not _NEEDED.isdisjoint(missing)]
-    faults += [f"{where}: unknown column {name!r}; {allowed(name, _NAMES)}" for name in names if name not in _NAMES]
-    faults += [f"{where}: the column {name!r} stands there twice" for name in _NAMES if list(names).count(name) > 1]
+    known = row_columns()
+    missing = [name for name, (_, usual) in known.items() if usual is ... and name not in names]
+    faults = [f"{where}: the column {name!r} is missing" for name in missing]
+    faults += [
+        f"{where}: unknown column {name!r}; {allowed(name, known)}" for name in names if name not in (*known, "format")
+    ]
+    faults += [f"{where}: the column {name!r} stands there twice" for name in known if list(names).count(name) > 1]
     if faults:
         raise InputError("\n".join(faults))
 
 
-def _evaluation(cells: Mapping[str, Any], where: str) -> Evaluation:
-    values: dict[str, Any] = {}
+def _values(cells: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Cells of a table or a file as the values that their columns hold."""
+    known, values = {**row_columns(), "format": (int, 1)}, {}
     for name, cell in cells.items():
         try:
-            values[name] = _value(cell, _HINTS[name])
+            values[name] = _value(cell, _plain(known[name][0]))
         except (ValueError, TypeError, OverflowError) as error:
             raise InputError(f"{where}: {name}: found {quoted(cell)}; {error}") from None
-    return Evaluation(**values)
+    return values
+
+
+def _plain(hint: Any) -> Any:
+    """The type that a field holds, without what limits it."""
+    return get_args(hint)[0] if hasattr(hint, "__metadata__") else hint
 
 
 def _value(cell: Any, hint: Any) -> Any:
-    """A cell of a table or a file as the type that a field asks for."""
     if hint is float:
         return math.nan if cell == "" else float(cell)
     if hint is int:
@@ -126,7 +160,7 @@ def _value(cell: Any, hint: Any) -> Any:
         return int(cell)
     if not isinstance(cell, str):
         raise TypeError("a text is expected")
-    if get_args(hint) and cell not in get_args(hint):
+    if get_origin(hint) and cell not in get_args(hint):
         raise ValueError(allowed(cell, get_args(hint)))
     return str(cell)
 

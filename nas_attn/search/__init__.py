@@ -2,7 +2,7 @@
 
 from .loop import Following, OnRow, Search
 from .promotion import Lead, lead, promoted
-from .references import read_held, train_rivals, write_held
+from .references import read_comparing, train_width_matched, write_comparing
 from .screen import screen
 from .tabular import Table, load_table
 
@@ -13,10 +13,10 @@ __all__ = [
     "Search",
     "lead",
     "promoted",
-    "read_held",
+    "read_comparing",
     "screen",
     "Table",
     "load_table",
-    "train_rivals",
-    "write_held",
+    "train_width_matched",
+    "write_comparing",
 ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from nas_attn.results import Evaluation, across_seeds, front, table
+from nas_attn.settings import measure
 from nas_attn.space import Architecture
 from nas_attn.statistics import Membership, membership
 
@@ -51,9 +52,9 @@ class Race:
             return ""
         found = membership(self._rows, self.objectives)
         standings = [found.standing(number) for number in range(len(found.networks))]
-        sure, open_ = standings.count("surely in"), standings.count("perhaps")
-        settled = f"{open_} perhaps" if open_ else "no other is in doubt"
-        return f"; {self.spent} of {self.trainings} more trainings were spent: {sure} surely on the front, {settled}"
+        sure, open_ = standings.count("in"), standings.count("undecided")
+        rest = f"{open_} undecided" if open_ else "no other is undecided"
+        return f"; {self.spent} of {self.trainings} more trainings were spent: {sure} on the front, {rest}"
 
     def _in_doubt(self, rows: Sequence[Evaluation]) -> Iterator[str]:
         """Keys, the one that a seed is best spent on first."""
@@ -86,21 +87,12 @@ class Race:
 
 def untrained(row: Evaluation, seed: int) -> Evaluation:
     """What is known of a row's network before it is trained with another seed."""
-    unknown = math.nan
-    return replace(
-        row,
-        seed=seed,
-        state="priced",
-        accuracy=unknown,
-        loss=unknown,
-        train_loss=unknown,
-        train_seconds=unknown,
-        weights_sha256="",
-    )
+    known = {name: value for name, value in row.measures.items() if measure(name).source == "counted"}
+    return replace(row, seed=seed, state="priced", measures=known, train_seconds=math.nan, weights_sha256="")
 
 
 def _value(found: Membership, number: int, seeds: int) -> float:
-    if found.standing(number) != "perhaps":
+    if found.standing(number) != "undecided":
         return 0.0
     probability = float(found.probability[number])
     return probability * (1 - probability) / (seeds * (seeds + 1))

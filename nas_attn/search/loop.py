@@ -252,7 +252,7 @@ class Search:
         settled = {key: self._known.verdict(key) for key in self._known.settled}
         rows = {key: row for key, row in settled.items() if over_budget(row, self.file.budget) is None}
         best = front(table(rows.values()), self.file.objectives).index
-        return [rows[key] for key in best if rows[key].latency_source == "predicted"]
+        return [rows[key] for key in best if rows[key].latency.source == "predicted"]
 
     def _write(self, trial: optuna.Trial, row: Evaluation) -> None:
         self.check_hold()
@@ -265,7 +265,7 @@ class Search:
             trial.set_constraint(name, value)
         if told.values is not None:
             rows = self._known.rows[row.key].values()
-            trial.set_user_attr(EVALUATIONS, [[getattr(one, name) for name in self._objectives] for one in rows])
+            trial.set_user_attr(EVALUATIONS, [[one[name] for name in self._objectives] for one in rows])
         self.study.tell(trial, told.values, state=told.state)
 
     @contextmanager

@@ -24,11 +24,11 @@ class Answer:
 
 def answer(row: Evaluation, objectives: Sequence[str], budget: Budget) -> Answer:
     """The answer that a row gives; an objective that is not known leaves nothing to compare."""
-    excess = {measure: getattr(row, measure) - limit for measure, limit in budget.limits.items()}
+    excess = {measure: row[measure] - limit for measure, limit in budget.limits.items()}
     constraints = {measure: value for measure, value in excess.items() if not math.isnan(value)}
     if row.state == "failed":
         constraints["failed"] = 1.0
-    values = [float(getattr(row, objective)) for objective in objectives]
+    values = [float(row[objective]) for objective in objectives]
     if row.state == "complete" and not any(map(math.isnan, values)):
         return Answer(TrialState.COMPLETE, values, constraints)
     return Answer(TrialState.PRUNED, None, constraints)

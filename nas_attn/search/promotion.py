@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from nas_attn.results import Evaluation, across_seeds, losses, table
 from nas_attn.sampler import STARTUP
-from nas_attn.settings import StudyFile
+from nas_attn.settings import StudyFile, measure
 from nas_attn.space import Architecture, parse
-from nas_attn.statistics import METRICS, believed
+from nas_attn.statistics import costs_among, posterior
 from nas_attn.study import over_budget
 
 _BEYOND = 0.1  # how far the point that bounds the volume lies beyond the worst, as a share of the range
@@ -34,9 +34,9 @@ class Lead:
 def promoted(rows: Iterable[Evaluation], file: StudyFile, networks: int, score: str) -> list[Architecture]:
     """At most this many networks of a step's rows, the bare one first, then those that are worth most to the front.
 
-    Where several seeds tell how sure `score` is (`loss` or `accuracy`), those come first that one after the other are
+    Where several seeds show how sure `score` is, those come first that one after the other are
     expected to add most hypervolume to what is chosen, over draws of what is known. The others go on by layers: a layer
-    is what no other beats in `score` (or `train_loss`) and in the costs among the study's objectives, once the layers
+    is what no other beats in `score` and in the costs among the study's objectives, once the layers
     before are taken away. Of a layer that does not fit whole go on those that add most hypervolume to what is chosen of
     it; of those that add equally much the best by `score`. What is over budget, or has failed for a seed, stays
     behind, and a cost that is not known of all is left out.
@@ -73,7 +73,7 @@ def lead(rows: Iterable[Evaluation], file: StudyFile, networks: int, score: str)
     for a seed, may not be proposed.
     """
     every = list(rows)
-    scores = {parse(row.architecture): float(getattr(row, score)) for row in _fit(every, file, score)}
+    scores = {parse(row.architecture): float(row[score]) for row in _fit(every, file, score)}
     return Lead(promoted(every, file, min(networks, max(STARTUP, math.ceil(networks / _PROMOTED))), score), scores)
 
 
@@ -81,29 +81,28 @@ def _fit(rows: Sequence[Evaluation], file: StudyFile, score: str) -> list[Evalua
     """One row of each network that may go on."""
     out = {row.key for row in rows if row.state != "complete" or over_budget(row, file.budget)}
     complete = across_seeds(row for row in rows if row.key not in out)
-    return [row for row in complete if np.isfinite(getattr(row, score))]
+    return [row for row in complete if np.isfinite(row[score])]
 
 
 def _measures(rows: Sequence[Evaluation], file: StudyFile, score: str) -> list[str]:
-    costs = [name for name in file.objectives if name not in ("accuracy", "loss")]
-    return [score, *(name for name in costs if all(np.isfinite(getattr(row, name)) for row in rows))]
+    costs = costs_among(file.objectives)
+    return [score, *(name for name in costs if all(np.isfinite(row[name]) for row in rows))]
 
 
 def _drawn(
     every: Sequence[Evaluation], fit: Sequence[Evaluation], points: NDArray[np.float64], score: str
 ) -> NDArray[np.float64] | None:
     """The points as they may be for all that is known, (draws, networks, measures); nothing where noise is unknown."""
-    metric = next((metric for metric in METRICS if metric == score), None)
-    if metric is None:
+    if measure(score).source != "learnt" or not measure(score).objective:
         return None
     fits = {row.key for row in fit}
-    belief = believed((row for row in every if row.key in fits), metric)
-    if not np.isfinite(belief.draws).all():
+    known = posterior((row for row in every if row.key in fits), score)
+    if not np.isfinite(known.draws).all():
         return None
-    order = [belief.keys.index(row.key) for row in fit]
-    some = belief.draws[:: len(belief.draws) // _DRAWS][:_DRAWS, order]
+    order = [known.keys.index(row.key) for row in fit]
+    some = known.draws[:: len(known.draws) // _DRAWS][:_DRAWS, order]
     drawn = np.repeat(points[None], len(some), axis=0)
-    drawn[:, :, 0] = some if metric == "loss" else -some
+    drawn[:, :, 0] = -measure(score).sign * some
     return drawn
 
 

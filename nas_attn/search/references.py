@@ -1,4 +1,4 @@
-"""Plain networks that are no part of a space, but trained to hold its networks against: their rows stand apart."""
+"""Width-matched baselines: the plain backbone at other widths, trained beside the space; their rows stand apart."""
 
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -13,15 +13,15 @@ from .loop import Evaluator
 
 _HELD = "held"
 
-OnRival = Callable[[Evaluation], None]
+OnTrained = Callable[[Evaluation], None]
 """Called with each row that was trained."""
 
 
-def train_rivals(
+def train_width_matched(
     study: optuna.Study,
     rows: Iterable[Evaluation],
     evaluator: Evaluator,
-    on_row: OnRival = lambda _row: None,
+    on_row: OnTrained = lambda _row: None,
     check_hold: Callable[[], None] = lambda: None,
 ) -> None:
     """Train these rows, each for its seed, and write each down once it is known.
@@ -50,11 +50,11 @@ def train_rivals(
         raise
 
 
-def write_held(study: optuna.Study, key: str) -> None:
-    """Write down which network's rivals are being trained, so that they come first after a stop; empty for none."""
+def write_comparing(study: optuna.Study, key: str) -> None:
+    """Write down which network is being compared, so that it comes first after a stop; empty for none."""
     study.set_user_attr(_HELD, key)
 
 
-def read_held(study: optuna.Study) -> str:
-    """The key of the network whose rivals were being trained when all stopped; empty where there is none."""
+def read_comparing(study: optuna.Study) -> str:
+    """The key of the network that was being compared when all stopped; empty where there is none."""
     return str(study.user_attrs.get(_HELD, ""))

@@ -26,7 +26,7 @@ class Asked:
 
 
 def _known_cost(asked: Asked, seed: int) -> BaseSampler:
-    """What adds up over slots is known; accuracy, else loss, is learnt; latency is predicted from rows."""
+    """What adds up over slots is known; the leading objective is learnt; latency is predicted from rows."""
     objectives, limits = asked.file.objectives, asked.file.budget.limits
     if set(objectives) <= set(MEASURES):
         return _tpe(asked, seed)
@@ -36,7 +36,7 @@ def _known_cost(asked: Asked, seed: int) -> BaseSampler:
     if asked.lead and asked.lead.scores:
         fits = Scored.of(asked.space, asked.lead.scores)
         facts.append(fits)
-    leading = next((objectives.index(name) for name in ("accuracy", "loss") if name in objectives), None)
+    leading = objectives.index(asked.file.leading.name)
     return KnownCostSampler(
         asked.space,
         {number: Priced(prices, name) for number, name in enumerate(objectives) if name in MEASURES},

@@ -1,6 +1,5 @@
 """Published tables: every network of a space, trained with several seeds, handed out without any training."""
 
-import math
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
@@ -15,10 +14,12 @@ import optuna
 import pandas as pd
 
 from nas_attn.pricing import MEASURES, SpacePrices
-from nas_attn.results import Evaluation, across_seeds, directions, evaluations, front, losses, read_csv, table
+from nas_attn.results import Evaluation, Latency, across_seeds, directions, evaluations, front, losses, read_csv, table
 from nas_attn.settings import FINAL
 from nas_attn.space import Architecture, InputError, Placement, SearchSpace, allowed, parse
 from nas_attn.space.spanned import spanned
+
+from .extra_seeds import untrained
 
 COSTS = ("params", "macs", "flops", "latency_ms")
 """The objectives that are known before a network is trained."""
@@ -27,18 +28,6 @@ _ROWS = "rows.csv"
 _PACKAGE = Path(__file__).parents[1]
 _PUBLISHED = (_PACKAGE / "published", _PACKAGE.parent / "studies")
 """Where tables lie: in an installed package, and in a checkout."""
-
-_NOT_TIMED: Mapping[str, Any] = {
-    "latency_ms": math.nan,
-    "latency_ms_low": math.nan,
-    "latency_ms_high": math.nan,
-    "latency_source": "measured",
-}
-_UNTRAINED: Mapping[str, Any] = {
-    **dict.fromkeys(("accuracy", "loss", "train_loss", "train_seconds"), math.nan),
-    "state": "priced",
-    "device": "",
-}
 
 
 def load_table(name: Path | str, objectives: Sequence[str] = ("accuracy", "flops")) -> "Table":
@@ -155,7 +144,7 @@ class Table:
         def evaluate(trial: optuna.Trial) -> tuple[float, ...]:
             key = self.key({slot: trial.suggest_categorical(slot, answers) for slot, answers in self.choices.items()})
             drawn = random.Random(f"{seed} {trial.number}").choice(self.seeds) if trained is None else trained
-            return tuple(float(getattr(self._by_seed[key][drawn], name)) for name in self.objectives)
+            return tuple(float(self._by_seed[key][drawn][name]) for name in self.objectives)
 
         return evaluate
 
@@ -174,15 +163,15 @@ class Table:
         if architecture.key not in self._any_seed:
             raise InputError(f"{self.name}: has no network {architecture}")
         row = self._any_seed[architecture.key]
-        timed = {} if row.latency_source == "measured" else _NOT_TIMED
-        return replace(row, **_UNTRAINED, **timed)
+        timed = row.latency if row.latency.source == "measured" else Latency()
+        return replace(untrained(row, row.seed), latency=timed, device="")
 
     def prices(self, space: SearchSpace) -> SpacePrices:
         """What every network of the space costs, by the networks with one slot filled."""
 
         def measured(filling: tuple[Placement, ...]) -> list[int]:
             row = self._any_seed[Architecture(filling).key]
-            return [getattr(row, measure) for measure in MEASURES]
+            return [row[name] for name in MEASURES]
 
         bare = np.array(measured(()))
         return SpacePrices(bare, tuple(np.array([*map(measured, slot.fillings())]) - bare for slot in space.slots))
@@ -203,11 +192,13 @@ class Table:
             future.set_result(replace(row, state="failed", reason=reason))
         else:
             found = self._by_seed[row.key][row.seed]
-            future.set_result(replace(row, **{name: getattr(found, name) for name in _UNTRAINED}))
+            measures = {**found.measures, **row.measures}
+            trained = {name: found[name] for name in ("state", "train_seconds", "device")}
+            future.set_result(replace(row, measures=measures, **trained))
         return future
 
     def _cost(self, measure: str, answers: Mapping[str, Any]) -> float:
-        return float(getattr(self._any_seed[self.key(answers)], measure))
+        return float(self._any_seed[self.key(answers)][measure])
 
     @cached_property
     def _by_seed(self) -> dict[str, dict[int, Evaluation]]:

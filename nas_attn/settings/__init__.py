@@ -5,13 +5,38 @@ from .chain import FINAL, Start, Step
 from .check import check, meaning
 from .data import DataModule, DataSource, Digits, Fingerprint, ImageFacts, ImageFolder, Parquet, Planted, Torchvision
 from .document import Document, KeyPath, read_document
+from .measures import (
+    MEASURES,
+    Direction,
+    Measure,
+    Objective,
+    Score,
+    digits,
+    known_measure,
+    leading,
+    learnt,
+    listed,
+    measure,
+    short,
+)
 from .objects import is_named_object, library, named_object
 from .questions import changes, complete, flat, lasting
 from .recipe import Recipe, Settings
-from .studyfile import Budget, Latency, Objective, Search, StudyFile, read_study_file
-from .written import Count, Share, check_format, read_written, with_nan, with_null
+from .studyfile import Budget, Latency, Search, StudyFile, read_study_file
+from .written import Count, bounded, check_format, read_written, with_nan, with_null
 
 __all__ = [
+    "Score",
+    "digits",
+    "short",
+    "measure",
+    "listed",
+    "learnt",
+    "leading",
+    "known_measure",
+    "Measure",
+    "Direction",
+    "MEASURES",
     "FINAL",
     "Backbone",
     "Budget",
@@ -31,7 +56,7 @@ __all__ = [
     "Recipe",
     "Search",
     "Settings",
-    "Share",
+    "bounded",
     "Start",
     "Step",
     "StudyFile",

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from .measures import Score
 from .recipe import Recipe, Settings
 
 FINAL = "final"
@@ -47,8 +48,9 @@ class Step(Settings):
     extra_trainings: int = Field(0, ge=0, strict=True)
     """Trainings beyond these, each with one seed more, of networks that it is not settled of whether they are on the
     front."""
-    score: Literal["loss", "accuracy", "train_loss"] = "loss"
-    """What ranks them for the next step, beside their costs: a measure of the validation part, or the training loss."""
+    score: Score = ""
+    """What ranks them for the next step, beside their costs: a learnt measure. Without it, the leading objective, or
+    what tells networks apart with less noise: `loss` for `accuracy`."""
     weights: Literal["base", "supernet"] = "base"
     """Where an `inherit` takes its weights: from the trained backbone, or from the supernet of an earlier step."""
     sandwich: bool = Field(False, strict=True)
@@ -89,13 +91,16 @@ class Step(Settings):
         return self.data_share == self.resolution == self.width == 1
 
 
-def resolve(chain: tuple[Step, ...], final: Start, recipe: Recipe, base: Recipe, trials: int) -> tuple[Step, ...]:
-    """The steps with everything said: names, networks, epochs; a step that trains as the winner will is `final`."""
+def resolve(
+    chain: tuple[Step, ...], final: Start, recipe: Recipe, base: Recipe, trials: int, score: str
+) -> tuple[Step, ...]:
+    """The steps with everything stated; a step that trains as the winner will is `final`."""
     steps: list[Step] = []
     for step in chain or (Step(proxy=FINAL),):
         said: dict[str, Any] = {
             "epochs": _epochs(step, final, recipe, base),
             "networks": _networks(step, steps, trials),
+            "score": step.score or score,
         }
         if step.proxy == FINAL:
             said["proxy"] = final

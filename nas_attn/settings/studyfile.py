@@ -4,9 +4,9 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, create_model, field_validator
 
 from nas_attn.space import InputError
 
@@ -14,9 +14,8 @@ from .chain import Start, Step, resolve
 from .check import check
 from .data import DataModule, DataSource, Digits, refuse_what_a_module_decides
 from .document import read_document
+from .measures import MEASURES, Measure, Objective, leading
 from .recipe import Recipe, Settings
-
-Objective = Literal["accuracy", "loss", "params", "macs", "flops", "latency_ms"]
 
 _DEVICE = re.compile(r"auto|cpu|cuda(:(0|[1-9]\d*))?", re.ASCII)
 _ONNX_NEEDS = {"device": "cpu", "dtype": "float32", "channels_last": False}
@@ -73,19 +72,31 @@ class Latency(Settings):
         return "-".join([self.device, f"{self.threads}thread", f"batch{self.batch}", self.dtype, *layout, self.runtime])
 
 
-class Budget(Settings):
+class _Limits(Settings):
     """What a network may cost at most: the `[budget]` of a study. What costs more is not trained."""
-
-    max_params: int | None = Field(None, ge=1, strict=True)
-    max_macs: int | None = Field(None, ge=1, strict=True)
-    max_flops: int | None = Field(None, ge=1, strict=True)
-    max_latency_ms: float | None = Field(None, gt=0, strict=True)
 
     @property
     def limits(self) -> dict[str, float]:
         """The measures that are limited, with their limits: `{"flops": 2000000.0}`."""
         named = ((name.removeprefix("max_"), value) for name, value in self)
         return {name: float(value) for name, value in named if value is not None}
+
+
+if TYPE_CHECKING:
+    Budget = _Limits
+else:
+    Budget = create_model(
+        "Budget",
+        __base__=_Limits,
+        __doc__=_Limits.__doc__,
+        **{
+            f"max_{one.name}": (int | None, Field(None, ge=1, strict=True))
+            if one.whole
+            else (float | None, Field(None, gt=0, strict=True))
+            for one in MEASURES.values()
+            if one.source != "learnt"
+        },
+    )
 
 
 class Search(Settings):
@@ -152,6 +163,11 @@ class StudyFile(Settings):
         return value
 
     @property
+    def leading(self) -> Measure:
+        """What is learnt, ranked and judged."""
+        return leading(self.objectives)
+
+    @property
     def base_recipe(self) -> Recipe:
         """How the bare backbone is trained from which networks inherit."""
         return self.base or self.recipe
@@ -159,12 +175,26 @@ class StudyFile(Settings):
     @property
     def steps(self) -> tuple[Step, ...]:
         """The chain with everything said: one step, `final`, where the file names none."""
-        return resolve(self.chain, self.final, self.recipe, self.base_recipe, self.search.trials)
+        return resolve(
+            self.chain,
+            self.final,
+            self.recipe,
+            self.base_recipe,
+            self.search.trials,
+            self.leading.ranked_by or self.leading.name,
+        )
 
     def final_step(self, networks: int, seeds: int) -> Step:
         """The step that trains so many networks as the winner will be trained, whatever the chain says."""
         full = Step(proxy="final", seeds=seeds, networks=networks)
-        return resolve((full,), self.final, self.recipe, self.base_recipe, self.search.trials)[0]
+        return resolve(
+            (full,),
+            self.final,
+            self.recipe,
+            self.base_recipe,
+            self.search.trials,
+            self.leading.ranked_by or self.leading.name,
+        )[0]
 
 
 def _toml(value: Any) -> str:

@@ -19,26 +19,22 @@ LARGEST = 2**63 - 1
 """The largest whole number that tables and databases hold."""
 
 
-def _amount(value: float) -> float:
-    if value < 0 or math.isinf(value):
-        raise ValueError("allowed: a finite number of 0 or more, or none")
-    return value
+def bounded(largest: float = math.inf) -> Any:
+    """The type of a number from 0 to the largest, or NaN."""
+    limits = "a finite number of 0 or more" if math.isinf(largest) else f"a number from 0 to {largest:g}"
 
+    def check(value: float) -> float:
+        if value < 0 or value > largest or math.isinf(value):
+            raise ValueError(f"allowed: {limits}, or none")
+        return value
 
-def _share(value: float) -> float:
-    if value < 0 or value > 1:
-        raise ValueError("allowed: a number from 0 to 1, or none")
-    return value
+    return Annotated[float, Strict(), AfterValidator(check)]
 
 
 Count = Annotated[int, Field(ge=0, le=LARGEST, strict=True)]
 """A whole number of 0 or more: what an `int` is taken for."""
-Amount = Annotated[float, Strict(), AfterValidator(_amount)]
-"""A finite number of 0 or more, or NaN: what a `float` is taken for."""
-Share = Annotated[float, Strict(), AfterValidator(_share)]
-"""A number from 0 to 1, or NaN."""
 
-_BY_TYPE: Mapping[Any, Any] = {int: Count, float: Amount, str: Annotated[str, Strict()]}
+_BY_TYPE: Mapping[Any, Any] = {int: Count, float: bounded(), str: Annotated[str, Strict()]}
 
 
 def check_format(found: object, newest: int, where: str) -> None:

@@ -1,51 +1,50 @@
 """Estimates from noisy trainings: effects, ranks, posteriors, and the probability to be on the front."""
 
-from .balanced import METRICS, Metric, Truth, truth
-from .front_probability import Membership, Standing, leading, membership
-from .least_squares import Trainings, Worth, trainings, worth
-from .lookahead import Settling, settling
+from .balanced import Truth, truth
+from .front_probability import SURE, Membership, Standing, costs_among, membership
+from .least_squares import AdjustedMeans, Trainings, adjusted_means, trainings
+from .lookahead import Lookahead, lookahead
 from .main_effects import Additive, Level, additive, cells, fillings, interactions, removals
 from .noise_ceiling import Ceiling, Components, ceiling, components
-from .posterior import Belief, believed
+from .posterior import Posterior, posterior
 from .rank_correlation import UNKNOWN, Estimate, Numbers, estimate, kendall, resamples, spearman
 from .simultaneous import Compared, Family, compared
 
 __all__ = [
+    "SURE",
+    "UNKNOWN",
     "Additive",
-    "Belief",
+    "AdjustedMeans",
     "Ceiling",
     "Compared",
     "Components",
     "Estimate",
     "Family",
     "Level",
-    "METRICS",
+    "Lookahead",
     "Membership",
-    "Metric",
     "Numbers",
-    "Settling",
+    "Posterior",
     "Standing",
     "Trainings",
     "Truth",
-    "UNKNOWN",
-    "Worth",
     "additive",
-    "believed",
+    "adjusted_means",
     "ceiling",
     "cells",
     "compared",
     "components",
+    "costs_among",
     "estimate",
     "fillings",
     "interactions",
     "kendall",
-    "leading",
+    "lookahead",
     "membership",
+    "posterior",
     "removals",
     "resamples",
-    "settling",
     "spearman",
     "trainings",
     "truth",
-    "worth",
 ]

@@ -3,19 +3,14 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Literal
 
 import numpy as np
 
 from nas_attn.results import Evaluation, across_seeds
+from nas_attn.settings import learnt, measure
 from nas_attn.space import NONE, InputError
 
 from .rank_correlation import Numbers
-
-Metric = Literal["accuracy", "loss"]
-"""What a truth may be measured by."""
-
-METRICS: tuple[Metric, ...] = ("accuracy", "loss")
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -26,8 +21,8 @@ class Truth:
     """A row an architecture: means over the seeds, in the order in which architectures come."""
     seeds: tuple[int, ...]
     """The seeds with which every one of them was trained."""
-    values: Mapping[Metric, Numbers]
-    """Accuracy and loss, each of shape (networks, seeds)."""
+    values: Mapping[str, Numbers]
+    """Each learnt measure that all of them have, shape (networks, seeds)."""
 
     @property
     def keys(self) -> list[str]:
@@ -35,34 +30,37 @@ class Truth:
         return [network.key for network in self.networks]
 
     @property
-    def bare(self) -> int | None:
-        """Where the bare network stands among them; None where it is lacking."""
+    def plain(self) -> int | None:
+        """Where the plain backbone stands among them; None where it is lacking."""
         spellings = [network.architecture for network in self.networks]
         return spellings.index(NONE) if NONE in spellings else None
 
-    def worth(self, metric: Metric) -> Numbers:
-        """The mean over the seeds, with the sign that makes more better; shape (networks,)."""
-        means: Numbers = self.values[metric].sum(axis=1) / len(self.seeds)
-        return -means if metric == "loss" else means
+    def means(self, name: str) -> Numbers:
+        """The mean of a measure over the seeds, with the sign that makes more better; shape (networks,)."""
+        means: Numbers = measure(name).sign * self.values[name].sum(axis=1) / len(self.seeds)
+        return means
 
 
 def truth(rows: Iterable[Evaluation]) -> Truth:
     """The largest block of architectures by seeds that is complete; what would leave a gap is left out.
 
-    Rows count that are complete with a finite accuracy and loss; the last of one architecture and seed. A block has
-    several seeds where at least 3 architectures do. Raises `InputError` where rows come from several steps.
+    Rows count that are complete, with finite values of the learnt measures that any of them has; the last of one
+    architecture and seed. A block has several seeds where at least 3 architectures do. Raises `InputError` where rows
+    come from several steps.
     """
-    trained = [row for row in rows if row.state == "complete" and np.isfinite([row.accuracy, row.loss]).all()]
+    complete = [row for row in rows if row.state == "complete"]
+    names = [one.name for one in learnt() if not complete or np.isfinite([row[one.name] for row in complete]).any()]
+    trained = [row for row in complete if np.isfinite([row[name] for name in names]).all()]
     if len(steps := {row.step for row in trained}) > 1:
         raise InputError(f"truth: found rows of the steps {', '.join(sorted(steps))}; one step can be the truth")
     known = {(row.key, row.seed): row for row in trained}
     keys, seeds = _block(known)
     kept = [[known[key, seed] for seed in seeds] for key in keys]
-    values: dict[Metric, Numbers] = {
-        name: np.array([[getattr(row, name) for row in group] for group in kept], dtype=np.float64).reshape(
+    values = {
+        name: np.array([[row[name] for row in group] for group in kept], dtype=np.float64).reshape(
             len(keys), len(seeds)
         )
-        for name in METRICS
+        for name in names
     }
     return Truth(tuple(across_seeds(row for group in kept for row in group)), tuple(seeds), values)
 

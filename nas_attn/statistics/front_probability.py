@@ -9,27 +9,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas_attn.results import Evaluation, candidates, losses, table
+from nas_attn.settings import Measure, leading, measure
 
-from .balanced import METRICS, Metric
-from .posterior import Belief, believed
+from .posterior import Posterior, posterior
 from .rank_correlation import UNKNOWN, Estimate, Numbers, estimate
 
 SURE = 0.95
-"""The probability from which something counts as sure."""
+"""The probability from which a network counts as in."""
 
-Standing = Literal["surely in", "perhaps", "surely out"]
-"""Whether a network is on the front."""
+Standing = Literal["in", "undecided", "out"]
+"""Whether a network is on the front: in with a probability of at least 0.95, out with one of at most 0.05."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Membership:
     """A front as a set that is known with some probability."""
 
-    metric: Metric
-    """What networks are judged by."""
-    belief: Belief
-    accuracy: tuple[Estimate, ...]
-    """What is known of each one's accuracy or loss, whichever the study trades off; unknown with one seed each."""
+    measure: Measure
+    """The leading objective, by which networks are judged."""
+    posterior: Posterior
+    estimates: tuple[Estimate, ...]
+    """What is known of its value for each network; unknown with one seed each."""
     probability: Numbers
     """That each belongs to the front, shape (networks,); NaN with one seed each."""
     hypervolume: Estimate
@@ -38,50 +38,49 @@ class Membership:
     @property
     def networks(self) -> tuple[Evaluation, ...]:
         """A row an architecture."""
-        return self.belief.networks
+        return self.posterior.networks
 
     def standing(self, number: int) -> Standing:
-        """Whether this network is on the front; `perhaps` where nothing is known."""
+        """Whether this network is on the front; `undecided` where nothing is known."""
         if self.probability[number] >= SURE:
-            return "surely in"
-        return "surely out" if self.probability[number] <= 1 - SURE else "perhaps"
+            return "in"
+        return "out" if self.probability[number] <= 1 - SURE else "undecided"
 
 
 def membership(rows: Iterable[Evaluation], objectives: Sequence[str], seed: int = 0) -> Membership:
     """Which networks of one step are on the front of these objectives, by its rows of all seeds.
 
-    Of accuracy and loss the one that comes first counts; costs count as known, as the row of the first seed has them.
+    Of several learnt objectives the leading one counts; costs count as known, as the row of the first seed has them.
     Raises `InputError` as `front` does, and where rows come from several steps.
     """
-    metric = leading(objectives)
-    named = [name for name in objectives if name == metric or name not in METRICS]
-    every = [row for row in rows if row.state == "complete"]
-    told = candidates(table(every), named) if every else table([])
-    fit = set(zip(told.index, told["seed"], strict=True))
-    belief = believed((row for row in every if (row.key, row.seed) in fit), metric, seed)
-    points = losses(table(belief.networks), named)
-    if not np.isfinite(belief.draws).all() or not len(points):
+    judged, costs = leading(objectives), costs_among(objectives)
+    named = [name for name in objectives if name == judged.name or name in costs]
+    complete = [row for row in rows if row.state == "complete"]
+    comparable = candidates(table(complete), named) if complete else table([])
+    fit = set(zip(comparable.index, comparable["seed"], strict=True))
+    known = posterior((row for row in complete if (row.key, row.seed) in fit), judged.name, seed)
+    points = losses(table(known.networks), named)
+    if not np.isfinite(known.draws).all() or not len(points):
         nothing = (UNKNOWN,) * len(points)
-        return Membership(metric, belief, nothing, np.full(len(points), np.nan), UNKNOWN)
-    sign = -1.0 if metric == "accuracy" else 1.0
-    column = named.index(metric) if metric in named else None
-    drawn = sign * belief.draws if column is not None else np.zeros_like(belief.draws[:1])
-    fronts = on_front(costs_of(belief.networks, objectives), drawn)
+        return Membership(judged, known, nothing, np.full(len(points), np.nan), UNKNOWN)
+    column = named.index(judged.name) if judged.name in named else None
+    drawn = -judged.sign * known.draws if column is not None else np.zeros_like(known.draws[:1])
+    fronts = on_front(costs_of(known.networks, objectives), drawn)
     volumes = _volumes(points, column, drawn)
-    means = np.concatenate([belief.draws.mean(axis=0, keepdims=True), belief.draws])
+    means = np.concatenate([known.draws.mean(axis=0, keepdims=True), known.draws])
     estimates = tuple(estimate(means[:, number]) for number in range(len(points)))
-    return Membership(metric, belief, estimates, fronts.mean(axis=0), estimate(np.append(volumes.mean(), volumes)))
+    return Membership(judged, known, estimates, fronts.mean(axis=0), estimate(np.append(volumes.mean(), volumes)))
 
 
-def leading(objectives: Iterable[str]) -> Metric:
-    """Accuracy or loss, whichever comes first; accuracy where neither does."""
-    return next((metric for name in objectives for metric in METRICS if name == metric), METRICS[0])
+def costs_among(objectives: Iterable[str]) -> list[str]:
+    """The objectives that are known for certain: neither the leading one nor any that is learnt."""
+    named = list(objectives)
+    return [name for name in named if measure(name).source != "learnt" and name != leading(named).name]
 
 
 def costs_of(networks: Iterable[Evaluation], objectives: Sequence[str]) -> Numbers:
-    """What is traded off against accuracy or loss, shape (networks, costs), with the sign that makes less better."""
-    named = [name for name in objectives if name not in METRICS]
-    found = table(networks)
+    """What is traded off against the leading objective, shape (networks, costs); less of each is better."""
+    named, found = costs_among(objectives), table(networks)
     return losses(found, named) if named else np.zeros((len(found), 0))
 
 

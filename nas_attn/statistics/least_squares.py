@@ -1,4 +1,4 @@
-"""Trainings of networks with seeds that need not match, and every network's worth with seed effects removed."""
+"""Least-squares means of networks over seeds that need not match, with seed effects removed."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from nas_attn.results import Evaluation
 from nas_attn.space import InputError
 
-from .balanced import Metric
 from .rank_correlation import Numbers
 
 
@@ -20,7 +19,7 @@ class Trainings:
     networks: tuple[Evaluation, ...]
     """A row an architecture, that of its first seed, in the order in which architectures come."""
     values: Numbers
-    """Accuracy or loss, shape (trainings,)."""
+    """Of the measure, shape (trainings,)."""
     who: NDArray[np.intp]
     """Which network each training is of."""
     when: NDArray[np.intp]
@@ -39,12 +38,12 @@ class Trainings:
         return block
 
 
-def trainings(rows: Iterable[Evaluation], metric: Metric) -> Trainings:
+def trainings(rows: Iterable[Evaluation], name: str) -> Trainings:
     """The complete rows with a finite value; the last one of an architecture and seed.
 
     Raises `InputError` where rows come from several steps.
     """
-    trained = [row for row in rows if row.state == "complete" and np.isfinite(getattr(row, metric))]
+    trained = [row for row in rows if row.state == "complete" and np.isfinite(row[name])]
     if len(steps := {row.step for row in trained}) > 1:
         raise InputError(f"found rows of the steps {', '.join(sorted(steps))}; what one says is no seed of another")
     kept = {(row.key, row.seed): row for row in trained}
@@ -55,15 +54,15 @@ def trainings(rows: Iterable[Evaluation], metric: Metric) -> Trainings:
     seeds = sorted({seed for _, seed in kept})
     return Trainings(
         tuple(first[key] for key in numbers),
-        np.array([getattr(row, metric) for row in kept.values()], dtype=np.float64),
+        np.array([row[name] for row in kept.values()], dtype=np.float64),
         np.array([numbers[key] for key, _ in kept], dtype=np.intp),
         np.array([seeds.index(seed) for _, seed in kept], dtype=np.intp),
     )
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Worth:
-    """Every network's worth by least squares: a network's own, plus what a seed does to all, plus noise."""
+class AdjustedMeans:
+    """Adjusted means of networks: a network's own value, plus what a seed does to all, plus noise."""
 
     means: Numbers
     """Each network's, averaged over the seeds, shape (networks,); only differences have the covariance below."""
@@ -78,13 +77,11 @@ class Worth:
 
     def comparable(self, contrasts: Numbers) -> NDArray[np.bool_]:
         """Which contrasts of networks, shape (contrasts, networks), the seeds that networks share can tell."""
-        told: NDArray[np.bool_] = (
-            np.abs(contrasts - contrasts @ self.covariance @ self.information).max(axis=1, initial=0.0) < 1e-6
-        )
-        return told
+        left = np.abs(contrasts - contrasts @ self.covariance @ self.information).max(axis=1, initial=0.0)
+        return np.asarray(left < 1e-6, dtype=np.bool_)
 
 
-def worth(known: Trainings, sign: float = 1.0) -> Worth:
+def adjusted_means(known: Trainings, sign: float = 1.0) -> AdjustedMeans:
     """Networks and seeds fitted by least squares to the values times a sign, which makes more better.
 
     Searle, Linear Models for Unbalanced Data, chapter 4.
@@ -101,4 +98,4 @@ def worth(known: Trainings, sign: float = 1.0) -> Worth:
     residuals = values - means[known.who] - effects[known.when]
     freedom = len(values) - met.shape[1] - int(np.linalg.matrix_rank(information, tol=1e-8))
     variance = float(residuals @ residuals / freedom) if freedom > 0 else np.nan
-    return Worth(means + effects.mean() if len(effects) else means, covariance, information, variance, freedom)
+    return AdjustedMeans(means + effects.mean() if len(effects) else means, covariance, information, variance, freedom)

@@ -1,4 +1,4 @@
-"""What more trainings would most likely settle: a look ahead from what is known now."""
+"""Value of further trainings: how many networks they would most likely decide to be on or off the front."""
 
 import math
 from collections.abc import Sequence
@@ -17,46 +17,45 @@ _DRAWS = 400
 
 
 @dataclass(frozen=True, slots=True)
-class Settling:
-    """What further seeds of the networks that are perhaps on the front would settle."""
+class Lookahead:
+    """What further seeds of undecided networks would most likely decide."""
 
     undecided: tuple[str, ...]
     """Their keys, the least decided first."""
     seeds: int
     """Further seeds of each one that is trained."""
     trained: tuple[str, ...]
-    """The keys that they are spent on, first those surely on the front, which the others are held against."""
+    """The keys that they are spent on, first those on the front, which the others are compared with."""
     minutes: float
     """What that takes; NaN where rows do not tell how long they trained."""
     probability: tuple[float, ...]
-    """That each undecided one is surely in or surely out afterwards."""
+    """That each undecided one is in or out afterwards."""
 
     @property
-    def settled(self) -> float:
-        """How many of them are expected to be settled."""
+    def decided(self) -> float:
+        """How many of them are expected to be decided."""
         return math.fsum(self.probability)
 
 
-def settling(member: Membership, objectives: Sequence[str], minutes: float | None = None, seed: int = 0) -> Settling:
-    """What these minutes of training would settle; without a number, what a second round of the seeds would.
+def lookahead(member: Membership, objectives: Sequence[str], minutes: float | None = None, seed: int = 0) -> Lookahead:
+    """What these minutes of training would decide; without a number, what a second round of the seeds would.
 
-    They are spent on networks that are perhaps on the front, and on those that are surely on it, which the others are
-    held against: one seed each after the other; where they do not reach once around, on the least decided. The truth of
-    each future is a draw of what is believed now; its trainings share seeds, and what is believed afterwards is the
-    normal distribution that follows.
+    They are spent on undecided networks and on those on the front, which the others are compared with: one seed each
+    after the other; where they do not reach once around, on the least decided. The truth of each future is a draw of
+    the posterior; its trainings share seeds, and the posterior afterwards is the normal distribution that follows.
     """
-    belief, chance = member.belief, member.probability
-    undecided = np.flatnonzero((chance > 1 - SURE) & (chance < SURE))
-    order = undecided[np.argsort(np.abs(chance[undecided] - 0.5), kind="stable")]
-    whole = np.concatenate([np.flatnonzero(chance >= SURE), order])
-    each = np.array([network.train_seconds for network in belief.networks])[whole] / 60
-    seeds, taken = _bought(each, minutes, float(np.median(belief.trainings[whole])) if len(whole) else 0.0)
-    keys, trained = [belief.keys[number] for number in order], whole[:taken].tolist()
+    known, probability = member.posterior, member.probability
+    undecided = np.flatnonzero((probability > 1 - SURE) & (probability < SURE))
+    order = undecided[np.argsort(np.abs(probability[undecided] - 0.5), kind="stable")]
+    whole = np.concatenate([np.flatnonzero(probability >= SURE), order])
+    each = np.array([network.train_seconds for network in known.networks])[whole] / 60
+    seeds, taken = _bought(each, minutes, float(np.median(known.trainings[whole])) if len(whole) else 0.0)
+    keys, trained = [known.keys[number] for number in order], whole[:taken].tolist()
     if not set(trained) & set(order.tolist()) or not seeds or taken < 2:
-        return Settling(tuple(keys), 0, (), 0.0, (0.0,) * len(keys))
-    later = _settled(member, objectives, trained, seeds, np.random.default_rng(seed))[order]
-    told = tuple(belief.keys[number] for number in trained)
-    return Settling(tuple(keys), seeds, told, float(seeds * each[:taken].sum()), tuple(later.tolist()))
+        return Lookahead(tuple(keys), 0, (), 0.0, (0.0,) * len(keys))
+    later = _decided(member, objectives, trained, seeds, np.random.default_rng(seed))[order]
+    spent_on = tuple(known.keys[number] for number in trained)
+    return Lookahead(tuple(keys), seeds, spent_on, float(seeds * each[:taken].sum()), tuple(later.tolist()))
 
 
 def _bought(each: Numbers, minutes: float | None, before: float) -> tuple[int, int]:
@@ -68,26 +67,26 @@ def _bought(each: Numbers, minutes: float | None, before: float) -> tuple[int, i
     return 1, int(np.searchsorted(np.cumsum(each), minutes, side="right"))
 
 
-def _settled(
+def _decided(
     member: Membership, objectives: Sequence[str], trained: Sequence[int], seeds: int, rng: np.random.Generator
 ) -> Numbers:
-    """How often each network is surely in or surely out after these networks had so many more seeds."""
-    draws = member.belief.draws
+    """How often each network is in or out after these networks had so many more seeds."""
+    draws = member.posterior.draws
     mean, covariance = draws.mean(axis=0), np.cov(draws, rowvar=False)
     seen = np.eye(len(mean))[list(trained)]
     seen -= seen.mean(axis=0)
-    noise = member.belief.noise**2 / seeds * (np.eye(len(seen)) - 1 / len(seen))
+    noise = member.posterior.noise**2 / seeds * (np.eye(len(seen)) - 1 / len(seen))
     gain = covariance @ seen.T @ np.linalg.pinv(seen @ covariance @ seen.T + noise, rcond=1e-9, hermitian=True)
     values, vectors = np.linalg.eigh(covariance - gain @ seen @ covariance)
     root = vectors * np.sqrt(np.maximum(values, 0.0))
-    costs, sign = costs_of(member.networks, objectives), -1.0 if member.metric == "accuracy" else 1.0
-    after = np.zeros(len(mean))
+    costs, sign = costs_of(member.networks, objectives), -member.measure.sign
+    decided = np.zeros(len(mean))
     for truth in draws[rng.integers(len(draws), size=_FUTURES)]:
-        told = seen @ truth + member.belief.noise / math.sqrt(seeds) * _centred(rng.standard_normal(len(seen)))
-        believed = mean + gain @ (told - seen @ mean) + rng.standard_normal((_DRAWS, len(mean))) @ root.T
-        chance = on_front(costs, sign * believed).mean(axis=0)
-        after += (chance >= SURE) | (chance <= 1 - SURE)
-    return after / _FUTURES
+        found = seen @ truth + member.posterior.noise / math.sqrt(seeds) * _centred(rng.standard_normal(len(seen)))
+        later = mean + gain @ (found - seen @ mean) + rng.standard_normal((_DRAWS, len(mean))) @ root.T
+        probability = on_front(costs, sign * later).mean(axis=0)
+        decided += (probability >= SURE) | (probability <= 1 - SURE)
+    return decided / _FUTURES
 
 
 def _centred(values: Numbers) -> Numbers:

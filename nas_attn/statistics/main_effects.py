@@ -9,7 +9,7 @@ import numpy as np
 from nas_attn.results import Evaluation, Slots
 from nas_attn.space import Placement, parse
 
-from .least_squares import Worth
+from .least_squares import AdjustedMeans
 from .rank_correlation import Numbers
 
 Level = tuple[str, str]
@@ -18,8 +18,8 @@ Level = tuple[str, str]
 Cells = Mapping[str, str]
 """The kind in each slot of a network where anything stands."""
 
-_SPREADS = 61
-"""How many values of the spread of effects are weighed."""
+_SDS = 61
+"""How many standard deviations of effects are weighed."""
 
 
 def fillings(network: Evaluation, slots: Slots | None = None) -> Mapping[str, frozenset[Placement]]:
@@ -37,7 +37,7 @@ def fillings(network: Evaluation, slots: Slots | None = None) -> Mapping[str, fr
 
 def cells(filled: Mapping[str, frozenset[Placement]]) -> Cells:
     """The kind in each slot."""
-    kinds = {slot: {placement.attention.kind for placement in held} for slot, held in filled.items()}
+    kinds = {slot: {placement.attention.kind for placement in placements} for slot, placements in filled.items()}
     return {slot: "+".join(sorted(names)) for slot, names in sorted(kinds.items())}
 
 
@@ -51,16 +51,16 @@ class Additive:
     """1 where a network has a level, shape (networks, levels)."""
     effects: Numbers
     """Weights that give what a level adds where nothing stood, shape (levels, networks)."""
-    doubt: Numbers
+    nuisance_sd: Numbers
     """Standard deviation of what the effect of each other level leaves in that of a level, shape (levels, levels)."""
     left: Numbers
     """The quadratic form of what the sums leave over, shape (networks, networks)."""
     freedom: int
     """How many degrees of freedom are left over."""
-    spread: float
+    remainder: float
     """The variance of networks about their sums, noise taken off."""
 
-    def spreads(self, means: Numbers, variances: Numbers) -> Numbers:
+    def remainders(self, means: Numbers, variances: Numbers) -> Numbers:
         """That variance by the method of moments; 0 where noise explains all, or nothing is left over.
 
         `means` of shape (draws, networks), `variances` of the noise of shape (draws,).
@@ -72,11 +72,11 @@ class Additive:
         return found
 
 
-def additive(found: Sequence[Cells], alone: Sequence[bool], known: Worth) -> Additive:
+def additive(found: Sequence[Cells], alone: Sequence[bool], known: AdjustedMeans) -> Additive:
     """The fit by weighted least squares, in which networks that stand alone, plain ones of another width, are no sums.
 
-    An effect is judged with the others taken to be drawn about 0, with a spread that the others themselves tell: what
-    does nothing elsewhere helps to tell what nothing is (a mixed model with one fixed effect at a time).
+    An effect is judged with the others taken to be drawn about 0, with a standard deviation that the others themselves
+    show: what does nothing elsewhere helps to know what nothing is (a mixed model with one fixed effect at a time).
     """
     levels = sorted({level for network in found for level in network.items()})
     design = np.array([[float(network.get(slot) == kind) for slot, kind in levels] for network in found])
@@ -85,27 +85,27 @@ def additive(found: Sequence[Cells], alone: Sequence[bool], known: Worth) -> Add
     whole = np.concatenate([design, own], axis=1)
     normal = whole.T @ known.information @ whole
     inverse = np.linalg.pinv(normal, rcond=1e-9, hermitian=True)
-    told = np.abs(normal @ inverse - np.eye(len(normal)))[:, : len(levels)].max(axis=0, initial=0.0) < 1e-6
+    clear = np.abs(normal @ inverse - np.eye(len(normal)))[:, : len(levels)].max(axis=0, initial=0.0) < 1e-6
     left = known.information - known.information @ whole @ inverse @ whole.T @ known.information
     freedom = _rank(known.information) - _rank(normal)
-    kept = tuple(level for level, clear in zip(levels, told, strict=True) if clear)
-    plain = (inverse @ whole.T @ known.information)[: len(levels)][told]
-    fit = Additive(kept, design[:, told], plain, np.zeros((len(kept), len(kept))), left, freedom, 0.0)
+    kept = tuple(level for level, one in zip(levels, clear, strict=True) if one)
+    plain = (inverse @ whole.T @ known.information)[: len(levels)][clear]
+    fit = Additive(kept, design[:, clear], plain, np.zeros((len(kept), len(kept))), left, freedom, 0.0)
     if np.isnan(known.variance):
         return fit
-    spread = float(fit.spreads(known.means[None], np.array([known.variance]))[0])
-    effects, doubt = _judged(plain, whole, np.flatnonzero(told).tolist(), known, spread)
-    return replace(fit, effects=effects, doubt=doubt, spread=spread)
+    remainder = float(fit.remainders(known.means[None], np.array([known.variance]))[0])
+    effects, nuisance_sd = _judged(plain, whole, np.flatnonzero(clear).tolist(), known, remainder)
+    return replace(fit, effects=effects, nuisance_sd=nuisance_sd, remainder=remainder)
 
 
 def _judged(
-    plain: Numbers, whole: Numbers, places: Sequence[int], known: Worth, spread: float
+    plain: Numbers, whole: Numbers, places: Sequence[int], known: AdjustedMeans, remainder: float
 ) -> tuple[Numbers, Numbers]:
     """Weights of each effect, the others drawn about 0, and what those leave in it."""
     values = plain @ known.means
-    covariance = plain @ (known.variance * known.covariance + spread * np.eye(len(known.means))) @ plain.T
+    covariance = plain @ (known.variance * known.covariance + remainder * np.eye(len(known.means))) @ plain.T
     normal, weighed = whole.T @ known.information @ whole, whole.T @ known.information
-    effects, doubt = np.empty_like(plain), np.zeros((len(plain), len(plain)))
+    effects, nuisance_sd = np.empty_like(plain), np.zeros((len(plain), len(plain)))
     for number, place in enumerate(places):
         others = np.arange(len(plain)) != number
         between = _variance_about_0(values[others], covariance[np.ix_(others, others)])
@@ -114,8 +114,8 @@ def _judged(
         inverse = np.linalg.pinv(normal + np.diag(precisions), rcond=1e-9, hermitian=True)
         effects[number] = inverse[place] @ weighed
         taken = effects[number] @ whole[:, places]
-        doubt[number] = np.where(others & np.isfinite(between), taken * np.sqrt(min(between, 1e300)), 0.0)
-    return effects, doubt
+        nuisance_sd[number] = np.where(others & np.isfinite(between), taken * np.sqrt(min(between, 1e300)), 0.0)
+    return effects, nuisance_sd
 
 
 def _variance_about_0(values: Numbers, covariance: Numbers) -> float:
@@ -124,7 +124,7 @@ def _variance_about_0(values: Numbers, covariance: Numbers) -> float:
         return np.inf
     variances, directions = np.linalg.eigh(covariance)
     squares, variances = (directions.T @ values) ** 2, np.maximum(variances, 1e-300)
-    grid = np.linspace(0, 3 * np.sqrt(max(squares.max(), variances.max())), _SPREADS)[1:, None] ** 2
+    grid = np.linspace(0, 3 * np.sqrt(max(squares.max(), variances.max())), _SDS)[1:, None] ** 2
     logs = -0.5 * (np.log(variances + grid) + squares / (variances + grid)).sum(axis=1)
     weights = np.exp(logs - logs.max())
     return float(weights @ grid[:, 0] / weights.sum())
@@ -138,9 +138,9 @@ def interactions(fit: Additive, fewest: int = 2) -> tuple[list[tuple[Level, Leve
     pairs, weights = [], []
     for one, other in combinations(range(len(fit.levels)), 2):
         both = fit.design[:, one] * fit.design[:, other]
-        if (both.sum() >= fewest) and (told := float(both @ fit.left @ both)) > 1e-6:
+        if (both.sum() >= fewest) and (square := float(both @ fit.left @ both)) > 1e-6:
             pairs.append((fit.levels[one], fit.levels[other]))
-            weights.append(both @ fit.left / told)
+            weights.append(both @ fit.left / square)
     return pairs, np.array(weights).reshape(len(pairs), len(fit.left))
 
 
@@ -150,8 +150,8 @@ def removals(found: Sequence[Mapping[str, frozenset[Placement]]]) -> list[tuple[
     return [
         (number, filled[less], (slot, cells(network)[slot]))
         for number, network in enumerate(found)
-        for slot, held in network.items()
-        if (less := frozenset(network.items()) - {(slot, held)}) in filled
+        for slot, placements in network.items()
+        if (less := frozenset(network.items()) - {(slot, placements)}) in filled
     ]
 
 

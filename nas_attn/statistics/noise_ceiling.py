@@ -31,7 +31,7 @@ class Ceiling:
 
 @dataclass(frozen=True, slots=True)
 class Components:
-    """How much networks differ and how much chance does, as standard deviations."""
+    """How much networks differ and how much seeds do, as standard deviations."""
 
     between: float
     """Of networks, with the noise taken off; 0 where noise explains all."""
@@ -85,10 +85,10 @@ def components(values: Numbers, paired: bool = True) -> Components:
     means = values.mean(axis=1, keepdims=True)
     freedom, others = networks - 1, (networks - 1) * (seeds - 1) if paired else networks * (seeds - 1)
     rest = values - means - (values.mean(axis=0) - values.mean() if paired else 0.0)
-    noise, spread = float((rest**2).sum() / others), float(seeds * means.var(ddof=1))
-    ratio = spread / noise if noise else math.inf * spread
-    between = math.sqrt(max(0.0, (spread - noise) / seeds))
-    return Components(between, math.sqrt(noise), float(stats.f.sf(ratio, freedom, others)))
+    noise, between = float((rest**2).sum() / others), float(seeds * means.var(ddof=1))
+    ratio = between / noise if noise else math.inf * between
+    sd = math.sqrt(max(0.0, (between - noise) / seeds))
+    return Components(sd, math.sqrt(noise), float(stats.f.sf(ratio, freedom, others)))
 
 
 def _lengthened(agreement: Numbers, seeds: float) -> Numbers:

@@ -1,4 +1,4 @@
-"""What is known of each network's accuracy or loss, once seed noise is taken off: a posterior, drawn from."""
+"""Posterior of a learnt measure of each network, given its noisy trainings."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,28 +9,27 @@ from scipy.special import softmax
 
 from nas_attn.results import Evaluation
 
-from .balanced import Metric
 from .least_squares import trainings
 from .rank_correlation import Numbers
 
 DRAWS = 2000
 """How many times the posterior is drawn from."""
 
-_SPREADS = np.concatenate([np.linspace(0, 3, 61), np.geomspace(3.1, 1000, 60)])
-"""How far networks lie apart, in standard deviations of the noise: the values that are weighed."""
+_SDS = np.concatenate([np.linspace(0, 3, 61), np.geomspace(3.1, 1000, 60)])
+"""Standard deviations between networks, in those of the noise: the grid that is weighed."""
 
-_WEIGHTS = np.gradient(_SPREADS)
-"""What each value weighs beforehand: all spreads are as likely (Gelman, Bayesian Analysis 1 (3), 2006)."""
+_WEIGHTS = np.gradient(_SDS)
+"""What each value weighs beforehand: all are as likely (Gelman, Bayesian Analysis 1 (3), 2006)."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Belief:
-    """What is known of networks after some trainings of each, with some seeds or others."""
+class Posterior:
+    """Posterior of a measure of each network, drawn from; networks may have different seeds."""
 
     networks: tuple[Evaluation, ...]
     """A row an architecture, that of its first seed, in the order in which architectures come."""
     draws: Numbers
-    """Each network's accuracy or loss over all seeds, shape (draws, networks), drawn together.
+    """Each network's value over all seeds, shape (draws, networks), drawn together.
 
     Differences of two columns are what is known of a difference. NaN where no network has two seeds.
     """
@@ -45,17 +44,19 @@ class Belief:
         return [network.key for network in self.networks]
 
 
-def believed(rows: Iterable[Evaluation], metric: Metric, seed: int = 0) -> Belief:
+def posterior(rows: Iterable[Evaluation], name: str, seed: int = 0) -> Posterior:
     """What the complete rows of one step say of each architecture; they need not all have the same seeds.
 
     A value is the network's, plus what its seed does to every network, plus noise. Networks are taken to be drawn from
-    one normal distribution, of unknown spread, so that few trainings are trusted less than many; seed effects are free
-    (Gelman et al., Bayesian Data Analysis, section 5.4). Raises `InputError` where rows come from several steps.
+    one normal distribution, of unknown standard deviation, so that few trainings are trusted less than many; seed
+    effects are free (Gelman et al., Bayesian Data Analysis, section 5.4).
+
+    Raises `InputError` where rows come from several steps.
     """
-    known = trainings(rows, metric)
+    known = trainings(rows, name)
     seeds = np.eye(known.met.shape[1])[known.when]
     draws, noise = _posterior(known.values, known.who, seeds, np.random.default_rng(seed))
-    return Belief(known.networks, draws, noise, known.counts.astype(np.float64))
+    return Posterior(known.networks, draws, noise, known.counts.astype(np.float64))
 
 
 def _posterior(
@@ -63,8 +64,8 @@ def _posterior(
 ) -> tuple[Numbers, float]:
     """Draws of the networks' values, shape (draws, networks), and the standard deviation of the noise.
 
-    `seeds` has a column for each seed, 1 where a training had it. The spread of networks is drawn from its marginal
-    posterior over a grid; then the noise, seed effects and networks, given what was drawn.
+    `seeds` has a column for each seed, 1 where a training had it. The standard deviation between networks is drawn from
+    its marginal posterior over a grid; then the noise, seed effects and networks, given what was drawn.
     """
     counts = np.bincount(who)
     freedom = len(values) - len(counts) - seeds.shape[1] + 1
@@ -72,7 +73,7 @@ def _posterior(
         return np.full((DRAWS, len(counts)), np.nan), np.nan
     networks: Numbers = np.eye(len(counts))[who]
     sums, both = networks.T @ values, networks.T @ seeds
-    fits = [_Fit.of(values, seeds, sums, both, counts, spread) for spread in _SPREADS.tolist()]
+    fits = [_Fit.of(values, seeds, sums, both, counts, sd) for sd in _SDS.tolist()]
     weights = softmax([fit.evidence for fit in fits] + np.log(_WEIGHTS))
     draws = np.empty((DRAWS, len(counts)))
     variances = np.empty(DRAWS)
@@ -85,9 +86,9 @@ def _posterior(
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Fit:
-    """Seed effects by generalised least squares, for one spread of networks."""
+    """Seed effects by generalised least squares, for one standard deviation between networks."""
 
-    spread: float
+    sd: float
     evidence: float
     """Logarithm of the marginal likelihood, but for a constant."""
     effects: Numbers
@@ -104,9 +105,9 @@ class _Fit:
         sums: Numbers,
         both: Numbers,
         counts: NDArray[np.intp],
-        spread: float,
+        sd: float,
     ) -> "_Fit":
-        shrink = spread**2 / (1 + counts * spread**2)
+        shrink = sd**2 / (1 + counts * sd**2)
         precision = seeds.T @ seeds - both.T @ (shrink[:, None] * both)
         moment = seeds.T @ values - both.T @ (shrink * sums)
         effects = np.linalg.solve(precision, moment)
@@ -114,9 +115,9 @@ class _Fit:
         freedom = len(values) - len(effects)
         _, volume = np.linalg.slogdet(precision)
         scaled = max(squares, 1e-300)
-        evidence = -0.5 * (np.log1p(counts * spread**2).sum() + volume + freedom * np.log(scaled))
+        evidence = -0.5 * (np.log1p(counts * sd**2).sum() + volume + freedom * np.log(scaled))
         root = np.linalg.cholesky(np.linalg.inv(precision))
-        return cls(spread, float(evidence), np.asarray(effects, dtype=np.float64), root, squares, freedom)
+        return cls(sd, float(evidence), np.asarray(effects, dtype=np.float64), root, squares, freedom)
 
     def drawn(
         self,
@@ -130,7 +131,7 @@ class _Fit:
         variances = self.squares / rng.chisquare(self.freedom, number)
         noise = np.sqrt(variances)[:, None]
         effects = self.effects + noise * (rng.standard_normal((number, len(self.effects))) @ self.root.T)
-        shrink = self.spread**2 / (1 + counts * self.spread**2)
+        shrink = self.sd**2 / (1 + counts * self.sd**2)
         means = shrink * (sums - effects @ both.T)
         networks = means + noise * np.sqrt(shrink) * rng.standard_normal((number, len(counts)))
         return networks + effects.mean(axis=1, keepdims=True), variances

@@ -23,12 +23,12 @@ class Estimate:
     def __str__(self) -> str:
         if math.isnan(self.value):
             return "-"
-        told = f"{self.value:.2f} ({self.low:.2f} to {self.high:.2f})"
-        return told.replace("-", "\N{MINUS SIGN}")
+        spelt = f"{self.value:.2f} ({self.low:.2f} to {self.high:.2f})"
+        return spelt.replace("-", "\N{MINUS SIGN}")
 
     @property
     def inline(self) -> str:
-        """As it is told within brackets: `0.81, 0.62 to 0.90`."""
+        """As it is spelt within brackets: `0.81, 0.62 to 0.90`."""
         return str(self).replace(" (", ", ").removesuffix(")")
 
     @property
@@ -43,7 +43,7 @@ class Estimate:
 
 
 UNKNOWN = Estimate(math.nan, math.nan, math.nan)
-"""What there is no number for."""
+"""An estimate that is not known."""
 
 
 def resamples(networks: int, rng: np.random.Generator) -> Numbers:
@@ -70,8 +70,8 @@ def spearman(first: Numbers, second: Numbers, counts: Numbers) -> Numbers:
     """Spearman's rank correlation in every resample; ties share their mean rank; NaN where one side has no order."""
     one, other = _deviations(first, counts), _deviations(second, counts)
     with np.errstate(invalid="ignore", divide="ignore"):
-        spread = np.sqrt((counts * one**2).sum(axis=1) * (counts * other**2).sum(axis=1))
-        correlations: Numbers = (counts * one * other).sum(axis=1) / spread
+        scale = np.sqrt((counts * one**2).sum(axis=1) * (counts * other**2).sum(axis=1))
+        correlations: Numbers = (counts * one * other).sum(axis=1) / scale
     return correlations
 
 

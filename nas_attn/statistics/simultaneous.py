@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .least_squares import Worth
+from .least_squares import AdjustedMeans
 from .main_effects import Additive
 from .rank_correlation import Numbers
 
@@ -24,11 +24,11 @@ _STRETCH = 1.15
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Family:
-    """Combinations of networks' means that are looked at together."""
+    """Combinations of networks' means that are judged together."""
 
     weights: Numbers
     """Shape (contrasts, networks); each row sums to 0."""
-    doubt: Numbers
+    nuisance_sd: Numbers
     """What effects that are taken to be drawn leave in each, as standard deviations, shape (contrasts, effects)."""
     pooled: NDArray[np.bool_]
     """Which rest on the additive fit, so that what it leaves over is noise to them; shape (contrasts,)."""
@@ -39,10 +39,12 @@ class Family:
         return cls(weights, np.zeros((len(weights), 0)), np.full(len(weights), pooled))
 
     def __add__(self, other: "Family") -> "Family":
-        """Both families, looked at together; what is drawn for one is not drawn for the other."""
-        wide = np.zeros((len(self.doubt) + len(other.doubt), max(self.doubt.shape[1], other.doubt.shape[1])))
-        wide[: len(self.doubt), : self.doubt.shape[1]] = self.doubt
-        wide[len(self.doubt) :, : other.doubt.shape[1]] = other.doubt
+        """Both families, judged together; what is drawn for one is not drawn for the other."""
+        wide = np.zeros(
+            (len(self.nuisance_sd) + len(other.nuisance_sd), max(self.nuisance_sd.shape[1], other.nuisance_sd.shape[1]))
+        )
+        wide[: len(self.nuisance_sd), : self.nuisance_sd.shape[1]] = self.nuisance_sd
+        wide[len(self.nuisance_sd) :, : other.nuisance_sd.shape[1]] = other.nuisance_sd
         return Family(np.concatenate([self.weights, other.weights]), wide, np.concatenate([self.pooled, other.pooled]))
 
 
@@ -63,42 +65,42 @@ class Compared:
         return Compared(self.values[part], self.low[part], self.high[part], self.p[part], self.missing[part])
 
 
-def compared(known: Worth, fit: Additive, family: Family, seed: int = 0) -> Compared:
+def compared(known: AdjustedMeans, fit: Additive, family: Family, seed: int = 0) -> Compared:
     """The family's differences, judged by the largest of their t statistics where nothing differs (Dunnett, 1955).
 
     Noise and what the additive fit leaves over are drawn as the trainings show them and estimated anew in each draw,
     so that few degrees of freedom and unequal seeds are paid for (Westfall and Young, Resampling-Based Multiple
     Testing, 1993).
     """
-    told = known.comparable(family.weights)
-    values = np.where(told, (family.weights @ known.means).round(_DECIMALS) + 0.0, np.nan)
-    if known.freedom < 1 or not told.any():
+    clear = known.comparable(family.weights)
+    values = np.where(clear, (family.weights @ known.means).round(_DECIMALS) + 0.0, np.nan)
+    if known.freedom < 1 or not clear.any():
         nothing = np.full(len(values), np.nan)
         return Compared(values, nothing, nothing, nothing, nothing)
     stretch = np.where(family.pooled, 1.0, _STRETCH)
-    errors = stretch * _errors(known, family, np.array([known.variance]), np.array([fit.spread]))[0]
-    largest = _largest(known, fit, family, told, stretch, np.random.default_rng(seed))
+    errors = stretch * _errors(known, family, np.array([known.variance]), np.array([fit.remainder]))[0]
+    largest = _largest(known, fit, family, clear, stretch, np.random.default_rng(seed))
     reach = float(np.quantile(largest, CONFIDENCE)) * errors
     with np.errstate(invalid="ignore", divide="ignore"):
         p = (largest[:, None] >= np.abs(values / errors)).mean(axis=0)
         missing = (reach / values) ** 2
-    return Compared(values, values - reach, values + reach, np.where(told, p, np.nan), missing)
+    return Compared(values, values - reach, values + reach, np.where(clear, p, np.nan), missing)
 
 
-def _errors(known: Worth, family: Family, variances: Numbers, spreads: Numbers) -> Numbers:
-    """Standard errors, shape (draws, contrasts), where noise and spread have these variances, shape (draws,)."""
+def _errors(known: AdjustedMeans, family: Family, variances: Numbers, remainder: Numbers) -> Numbers:
+    """Standard errors, shape (draws, contrasts), where noise and the remainder have these variances, shape (draws,)."""
     noise = ((family.weights @ known.covariance) * family.weights).sum(axis=1)
     between = np.where(family.pooled, (family.weights**2).sum(axis=1), 0.0)
-    left = (family.doubt**2).sum(axis=1)
-    errors: Numbers = np.sqrt(np.multiply.outer(variances, noise) + np.multiply.outer(spreads, between) + left)
+    left = (family.nuisance_sd**2).sum(axis=1)
+    errors: Numbers = np.sqrt(np.multiply.outer(variances, noise) + np.multiply.outer(remainder, between) + left)
     return errors
 
 
 def _largest(
-    known: Worth,
+    known: AdjustedMeans,
     fit: Additive,
     family: Family,
-    told: NDArray[np.bool_],
+    clear: NDArray[np.bool_],
     stretch: Numbers,
     rng: np.random.Generator,
 ) -> Numbers:
@@ -107,14 +109,16 @@ def _largest(
     root = vectors * np.sqrt(np.maximum(values, 0.0) * known.variance)
     noise = rng.standard_normal((_DRAWS, len(values))) @ root.T
     variances = known.variance * rng.chisquare(known.freedom, _DRAWS) / known.freedom
-    single, pooled = told & ~family.pooled, told & family.pooled
+    single, pooled = clear & ~family.pooled, clear & family.pooled
     weights = (family.weights / (stretch * _errors(known, family, np.ones(1), np.zeros(1)).T[:, 0])[:, None])[single]
     with np.errstate(invalid="ignore", divide="ignore"):
         largest: Numbers = np.abs(noise @ weights.T).max(axis=1, initial=0.0) / np.sqrt(variances)
         if pooled.any():
-            strays = noise + np.sqrt(fit.spread) * rng.standard_normal(noise.shape)
-            part = Family(family.weights[pooled], family.doubt[pooled], family.pooled[pooled])
-            drawn = strays @ part.weights.T + rng.standard_normal((_DRAWS, part.doubt.shape[1])) @ part.doubt.T
-            errors = stretch[pooled] * _errors(known, part, variances, fit.spreads(strays, variances))
+            strays = noise + np.sqrt(fit.remainder) * rng.standard_normal(noise.shape)
+            part = Family(family.weights[pooled], family.nuisance_sd[pooled], family.pooled[pooled])
+            drawn = (
+                strays @ part.weights.T + rng.standard_normal((_DRAWS, part.nuisance_sd.shape[1])) @ part.nuisance_sd.T
+            )
+            errors = stretch[pooled] * _errors(known, part, variances, fit.remainders(strays, variances))
             largest = np.maximum(largest, np.nan_to_num(np.abs(drawn / errors), nan=0.0).max(axis=1))
     return np.nan_to_num(largest, nan=0.0)

@@ -6,7 +6,7 @@ from .interrupts import terminable
 from .lease import OnWaiting
 from .record import (
     ARCHITECTURE,
-    RIVALS,
+    WIDTH_MATCHED,
     check_images,
     read_facts,
     read_objectives,
@@ -24,7 +24,7 @@ __all__ = [
     "ARCHITECTURE",
     "OnWaiting",
     "OptunaStudy",
-    "RIVALS",
+    "WIDTH_MATCHED",
     "StudyFolder",
     "begin_study",
     "check_images",

@@ -8,7 +8,7 @@ from nas_attn.settings import Budget
 
 def over_budget(row: Evaluation, budget: Budget) -> Evaluation | None:
     """The row with what it exceeds, if it exceeds anything; what is not known exceeds nothing."""
-    for measure, limit in budget.limits.items():
-        if (value := getattr(row, measure)) > limit:
-            return replace(row, state="over_budget", reason=f"{measure} {value:,.6g} > {limit:,.6g}")
+    for name, limit in budget.limits.items():
+        if (value := row[name]) > limit:
+            return replace(row, state="over_budget", reason=f"{name} {value:,.6g} > {limit:,.6g}")
     return None

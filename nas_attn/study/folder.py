@@ -3,15 +3,16 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import optuna
 import pandas as pd
 
-from nas_attn.results import Evaluation, across_seeds, front, knee, measured_later, table
-from nas_attn.settings import FINAL, StudyFile, read_study_file
+from nas_attn.results import Evaluation, Front, across_seeds, measured_later, pareto_front, table
+from nas_attn.settings import FINAL, StudyFile, learnt, measure, read_study_file
 from nas_attn.space import InputError, allowed
 
 from .budget import over_budget
-from .record import RIVALS, is_begun, read_prediction, read_rows
+from .record import WIDTH_MATCHED, is_begun, read_prediction, read_rows
 from .storage import find_study
 
 
@@ -60,18 +61,18 @@ class StudyFolder:
         """Every row of networks that were trained as the winner will be, seed by seed."""
         return [row for row in self.all_rows() if row.step == FINAL]
 
-    def rivals(self) -> list[Evaluation]:
-        """Every row of plain networks that are no part of the space, dear ones too, for none of them is chosen."""
-        study = self._begun(RIVALS)
+    def width_matched(self) -> list[Evaluation]:
+        """Every row of width-matched baselines, whatever they cost, for none of them is chosen."""
+        study = self._begun(WIDTH_MATCHED)
         return [] if study is None else [*read_rows(study).values()]
 
     def table(self, step: str | None = None) -> pd.DataFrame:
         """One row an architecture, over its seeds, in the order of first trial."""
         return table(self.rows(step).values())
 
-    def front(self, step: str | None = None) -> pd.DataFrame:
-        """The rows that no other beats in the study's objectives, within its budget."""
-        return front(self.table(step), self.file.objectives)
+    def front(self, step: str | None = None) -> Front:
+        """The Pareto front in the study's objectives, within its budget."""
+        return pareto_front(self.table(step), self.file.objectives)
 
     def prediction(self) -> str | None:
         """How well latencies were predicted, in words; nothing where they were not."""
@@ -85,19 +86,21 @@ class StudyFolder:
         )
 
     def pick(self, which: str) -> Evaluation:
-        """A trained row: the knee of the front (`knee`), the most accurate (`best`), or the one with this key.
+        """A trained row: the knee of the front (`knee`), the best in the leading objective (`best`), or one by its key.
 
-        It is of the last begun step in which a network is trained. Of equally accurate ones the one with the smallest
-        loss is best. Raises `InputError` where there is no such row.
+        It is of the last begun step in which a network is trained. Of equally good ones another learnt measure decides.
+        Raises `InputError` where there is no such row.
         """
         step = self._told
         trained = {key: row for key, row in self.rows(step).items() if row.state == "complete"}
         if not trained:
             raise InputError(f"{self.path}: no network is trained within the budget yet")
         if which == "knee":
-            which = knee(self.table(step), self.file.objectives)
+            which = self.front(step).knee or which
         elif which == "best":
-            which = max(trained, key=lambda key: (trained[key].accuracy, -trained[key].loss))
+            judging = dict.fromkeys((self.file.leading.name, *(one.name for one in learnt())))
+            signed = {key: [measure(name).sign * row[name] for name in judging] for key, row in trained.items()}
+            which = max(trained, key=lambda key: np.nan_to_num(signed[key], nan=-np.inf).tolist())
         if which not in trained:
             raise InputError(f"pick: found {which!r}; {allowed(which, ['knee', 'best', *trained])}")
         return trained[which]

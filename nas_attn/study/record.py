@@ -13,7 +13,7 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FrozenTrial
 from pydantic import TypeAdapter, ValidationError
 
-from nas_attn.results import Agreement, Evaluation, Faults, read_row
+from nas_attn.results import Agreement, Evaluation, Faults, read_row, written_row
 from nas_attn.settings import (
     Fingerprint,
     ImageFacts,
@@ -29,8 +29,8 @@ from nas_attn.space import Architecture, InputError, SearchSpace, parse, quoted
 
 from .fingerprints import image_changes
 
-RIVALS = "final-rivals"
-"""What keeps the rows of plain networks of other widths beside the steps; no step can be called so."""
+WIDTH_MATCHED = "final-rivals"
+"""The name, since version 0.1.0, of what keeps the rows of width-matched baselines; no step can be called so."""
 
 ARCHITECTURE = "architecture"
 _ROW, _ROWS = "evaluation:", "evaluations:"
@@ -167,7 +167,7 @@ def read_rows(study: optuna.Study) -> dict[tuple[str, int], Evaluation]:
             architecture_of(trial, study)
         except InputError as error:
             faults.add(error)
-    faults.tell()
+    faults.report()
     return found
 
 
@@ -197,13 +197,13 @@ def _written(study: optuna.Study, said: Mapping[str, Any]) -> Iterator[tuple[str
 
 def write_row(trial: optuna.Trial, row: Evaluation) -> None:
     """Write a row down with its trial, beside those of other seeds."""
-    trial.set_user_attr(f"{_ROW}{row.seed}", with_null(asdict(row)))
+    trial.set_user_attr(f"{_ROW}{row.seed}", with_null(written_row(row)))
 
 
 def write_rows(study: optuna.Study, rows: Sequence[Evaluation], before: int) -> None:
     """Write down rows that no trial stands for, in one go, after as many as there are before."""
     if rows:
-        study.set_user_attr(f"{_ROWS}{before:09}", [with_null(asdict(row)) for row in rows])
+        study.set_user_attr(f"{_ROWS}{before:09}", [with_null(written_row(row)) for row in rows])
 
 
 def attributes(study: optuna.Study) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from optuna.storages import BaseStorage, RDBStorage
 from optuna.study import StudyDirection
 from sqlalchemy.exc import SQLAlchemyError
 
-from nas_attn.results import DIRECTIONS
+from nas_attn.settings import measure
 from nas_attn.space import InputError, without_password, without_passwords
 
 from .identity import new_study_id, refuse_copy, settle, study_id
@@ -57,7 +57,7 @@ def begin_study(folder: Path, storage: str | None, objectives: Sequence[str], st
     Raises `InputError` where the storage cannot be written.
     """
     better = {"max": StudyDirection.MAXIMIZE, "min": StudyDirection.MINIMIZE}
-    directions = [better[DIRECTIONS[objective]] for objective in objectives]
+    directions = [better[measure(objective).better] for objective in objectives]
     with _opened(storage_url(folder, storage)) as database:
         name = f"{_lasting_prefix(folder, storage, database)}{step}"
         return optuna.create_study(study_name=name, storage=database, directions=directions)

@@ -1,4 +1,4 @@
-"""The honest rival of an attention: a plain network of another width, at the same price."""
+"""Width-matched baselines: the plain backbone at another width, at the price of a network with attention."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,33 +8,30 @@ import numpy as np
 from nas_attn.results import Evaluation
 from nas_attn.statistics import Numbers
 
-PRICES = ("flops", "latency_ms", "macs", "params")
-"""What a rival may be matched by."""
-
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Matched:
-    """What a plain network would do at a price, read between two plain networks that were trained."""
+    """The plain backbone at a price, interpolated between two widths that were trained."""
 
     price: str
     """What is matched: `flops`."""
     weights: Numbers
     """The share of each network in it, shape (networks,); they sum to 1."""
-    dearest: bool
-    """Whether it costs less than what it is matched to, as no plain network that was trained costs as much."""
+    cheaper: bool
+    """Whether it costs less than what it is matched to, as no width that was trained costs as much."""
 
     def names(self, networks: Sequence[Evaluation]) -> list[str]:
-        """The plain networks that it is read between."""
+        """The networks that it is interpolated between."""
         return [networks[number].key for number in np.flatnonzero(self.weights).tolist()]
 
 
 def matched(networks: Sequence[Evaluation], plain: Sequence[int], price: str, number: int) -> Matched | None:
-    """The rival of a network at its price; None where one of these prices is not known.
+    """The baseline of a network at its price; None where one of these prices is not known.
 
-    `plain` are the places of plain networks, the bare one among them. Between two of them what is learnt is taken to
-    follow the price in a straight line; below the cheapest and above the dearest one, it is that one itself.
+    `plain` are the places of networks without attention. Between two of them what is learnt is taken to follow the
+    price in a straight line; below the cheapest and above the most expensive one, it is that one itself.
     """
-    prices = np.array([float(getattr(network, price)) for network in networks])
+    prices = np.array([float(network[price]) for network in networks])
     order = sorted(plain, key=lambda place: float(prices[place]))
     known, wanted = prices[order], float(prices[number])
     if not np.isfinite([*known, wanted]).all():

@@ -1,4 +1,4 @@
-"""The figure of a conclusion: gains over the bare network, and what each kind adds in each slot."""
+"""Figure of a conclusion: gains over the plain backbone, and what each kind adds in each slot."""
 
 import json
 import math
@@ -9,11 +9,13 @@ from typing import Any
 
 import altair as alt
 
-from nas_attn.results.pictures import DOMINATED, FRONT, INK, KNEE, TELLING, dressed
+from nas_attn.results.pictures import DOMINATED, FRONT, INK, KNEE, TOOLTIP, dressed
+from nas_attn.settings import Measure
 from nas_attn.space import InputError
-from nas_attn.statistics import Membership, Metric
+from nas_attn.statistics import Membership, Standing
 
-from .comparison import Comparison, Difference
+from .comparison import Comparison
+from .difference import Difference
 from .words import interval
 
 _SHOWN = 30
@@ -22,97 +24,90 @@ _SHOWN = 30
 _STEP = 19
 """Pixels from one line to the next."""
 
+_FRONTS: dict[Standing, str] = {
+    "in": "on the front",
+    "undecided": "undecided",
+    "out": "not on the front",
+}
+_WIDTH, _SURE, _UNSURE = "width-matched baseline", "surely adds or costs something", "not distinguished from nothing"
 _COLORS = {
-    "surely on the front": FRONT,
-    "perhaps on the front": "#56B4E9",
-    "surely not on the front": DOMINATED,
-    "plain network of another width": "#009E73",
-    "surely adds or costs something": KNEE,
-    "not told apart from nothing": DOMINATED,
-}
-_FRONTS = {
-    "surely in": "surely on the front",
-    "perhaps": "perhaps on the front",
-    "surely out": "surely not on the front",
+    **dict(zip(_FRONTS.values(), (FRONT, "#56B4E9", DOMINATED), strict=True)),
+    _WIDTH: "#009E73",
+    _SURE: KNEE,
+    _UNSURE: DOMINATED,
 }
 
 
-def conclusion_chart(metric: Metric, compared: Comparison, member: Membership, finding: str) -> alt.ConcatChart:
+def conclusion_chart(found: Comparison, member: Membership, finding: str) -> alt.ConcatChart:
     """Differences with intervals that hold together; right is better.
 
     Networks are coloured by whether they are on the front, kinds at slots by whether they surely do anything. Of many
     networks the most promising are drawn. Raises `InputError` where there is no difference to draw.
     """
-    networks = _networks(metric, compared, member)
-    effects = [_effect(metric, held) for held in sorted(compared.effects, key=_value, reverse=True)]
+    networks = _networks(found, member)
+    effects = [_effect(found.measure, one) for one in sorted(found.effects, key=lambda one: -one.gain.value)]
     if not any(math.isfinite(record["low"]) for record in networks):
-        raise InputError("nothing to draw: no network is held against the bare one with a known noise")
-    more = len(compared.networks) + len(compared.widths) - len(networks)
-    over = "Gain over the bare network" + (f" (the {_SHOWN} likeliest to gain; {more} more)" if more > 0 else "")
-    panels = [_panel(metric, networks, over, _ringed(compared))]
+        raise InputError("nothing to draw: no network is compared with the plain backbone with a known noise")
+    more = len(found.networks) + len(found.widths) - len(networks)
+    over = "Gain over the plain backbone" + (f" (the {_SHOWN} likeliest to gain; {more} more)" if more > 0 else "")
+    panels = [_panel(found.measure, networks, over, _ringed(found))]
     if effects:
-        across = "Over all networks, if effects add up; narrower, as many trainings tell of each"
-        panels.append(_panel(metric, effects, "What a kind adds in a slot where nothing stood", across))
+        across = "Over all networks, if effects add up; narrower, as many trainings inform each"
+        panels.append(_panel(found.measure, effects, "What a kind adds in a slot where nothing stood", across))
     chart = alt.concat(*panels, columns=2, spacing=40).resolve_scale(color="independent")
     return dressed(chart, f"{finding.partition(':')[0]}:", textwrap.wrap(finding.partition(": ")[2], 150))
 
 
-def _ringed(compared: Comparison) -> str:
-    if compared.leader is None:
-        return "No network is promising: none is likely to beat the bare one"
-    surely = "surely beats the bare one" if compared.leader in compared.beating else "is not sure to beat the bare one"
+def _ringed(found: Comparison) -> str:
+    if found.leader is None:
+        return "No network is promising: none is likely to beat the plain backbone"
+    surely = "surely beats the plain backbone" if found.leader in found.beating else "is not sure to beat it"
     return f"The ring is round the most promising network, which {surely}"
 
 
-def _networks(metric: Metric, compared: Comparison, member: Membership) -> list[dict[str, Any]]:
-    """The networks that are likeliest to gain, the largest gain first, and among them the rivals."""
-    places = {row.key: number for number, row in enumerate(compared.trainings.networks)}
-    standings = {key: _FRONTS[member.standing(number)] for number, key in enumerate(member.belief.keys)}
-    chosen = sorted(compared.networks, key=lambda held: compared.order.index(places[held.what]))[:_SHOWN]
-    alike = Counter(compared.parts)
+def _networks(found: Comparison, member: Membership) -> list[dict[str, Any]]:
+    """The networks that are likeliest to gain, the largest gain first, and among them the width-matched baselines."""
+    places = {row.key: number for number, row in enumerate(found.trainings.networks)}
+    standings = {key: _FRONTS[member.standing(number)] for number, key in enumerate(member.posterior.keys)}
+    chosen = sorted(found.networks, key=lambda one: found.order.index(places[one.what]))[:_SHOWN]
+    alike = Counter(found.parts)
     records = []
-    for held in chosen:
-        number = places[held.what]
-        standing = standings.get(held.what, _FRONTS["perhaps"])
-        named = {"Key": held.what, "Architecture": compared.trainings.networks[number].architecture}
-        record = _record(metric, held, _label(compared, number, alike), standing, named)
-        records.append(record | {"leader": number == compared.leader})
-    width = "plain network of another width"
-    plain = [_record(metric, held, held.what, width, {"Key": held.what}) for held in compared.widths]
-    return sorted([*records, *plain], key=lambda record: -record["gain"])
+    for one in chosen:
+        number = places[one.what]
+        standing = standings.get(one.what, _FRONTS["undecided"])
+        named = {"Key": one.what, "Architecture": found.trainings.networks[number].architecture}
+        record = _record(found.measure, one, _label(found, number, alike), standing, named)
+        records.append(record | {"leader": number == found.leader})
+    widths = [_record(found.measure, one, one.what, _WIDTH, {"Key": one.what}) for one in found.widths]
+    return sorted([*records, *widths], key=lambda record: -record["gain"])
 
 
-def _effect(metric: Metric, held: Difference) -> dict[str, Any]:
-    sure = held.gain.positive or held.gain.negative
-    standing = "surely adds or costs something" if sure else "not told apart from nothing"
-    return _record(metric, held, held.what, standing, {"Kind": held.what})
+def _effect(judged: Measure, one: Difference) -> dict[str, Any]:
+    standing = _SURE if one.gain.positive or one.gain.negative else _UNSURE
+    return _record(judged, one, one.what, standing, {"Kind": one.what})
 
 
-def _label(compared: Comparison, number: int, alike: Counter[tuple[str, ...]]) -> str:
+def _label(found: Comparison, number: int, alike: Counter[tuple[str, ...]]) -> str:
     """What a network has, and its key where another has the same kinds."""
-    parts = compared.parts[number]
-    key = f"{compared.trainings.networks[number].key}: " if alike[parts] > 1 else ""
+    parts = found.parts[number]
+    key = f"{found.trainings.networks[number].key}: " if alike[parts] > 1 else ""
     return key + ", ".join(parts)
 
 
-def _record(metric: Metric, held: Difference, label: str, standing: str, named: dict[str, str]) -> dict[str, Any]:
+def _record(judged: Measure, one: Difference, label: str, standing: str, named: dict[str, str]) -> dict[str, Any]:
     return {
         "label": label,
-        "gain": held.gain.value,
-        "low": held.gain.low,
-        "high": held.gain.high,
+        "gain": one.gain.value,
+        "low": one.gain.low,
+        "high": one.gain.high,
         "standing": standing,
         "leader": False,
-        "told": {**named, "Gain": interval(metric, held.gain), "Verdict": standing},
+        "tooltip": {**named, "Gain": interval(judged, one.gain), "Verdict": standing},
     }
 
 
-def _value(held: Difference) -> float:
-    return held.gain.value
-
-
-def _panel(metric: Metric, records: Sequence[dict[str, Any]], title: str, subtitle: str) -> alt.LayerChart:
-    scale = 100 if metric == "accuracy" else 1
+def _panel(judged: Measure, records: Sequence[dict[str, Any]], title: str, subtitle: str) -> alt.LayerChart:
+    scale = 100 if judged.unit == "%" else 1
     values = [
         record | {name: scale * record[name] for name in ("gain", "low", "high")} | {"line": f"{number:03d}"}
         for number, record in enumerate(records)
@@ -123,12 +118,11 @@ def _panel(metric: Metric, records: Sequence[dict[str, Any]], title: str, subtit
         labelExpr=f"{json.dumps(labels)}[datum.value]", title=None, labelLimit=330, grid=True, ticks=False, domain=False
     )
     y = alt.Y("line:N", sort=None, axis=axis)
-    unit = "points of accuracy" if metric == "accuracy" else "nats less loss"
-    x = alt.X("low:Q", title=f"{unit}, with simultaneous 95 % intervals", scale=alt.Scale(zero=True))
+    x = alt.X("low:Q", title=f"{judged.gain}, with simultaneous 95 % intervals", scale=alt.Scale(zero=True))
     kinds = [name for name in _COLORS if any(record["standing"] == name for record in values)]
     colors = alt.Scale(domain=kinds, range=[_COLORS[name] for name in kinds])
     color = alt.Color("standing:N", title=None, scale=colors, legend=alt.Legend(labelLimit=300))
-    data = alt.Chart(alt.InlineData(values=values)).encode(y=y, color=color, tooltip=TELLING)
+    data = alt.Chart(alt.InlineData(values=values)).encode(y=y, color=color, tooltip=TOOLTIP)
     bars = data.mark_rule(strokeWidth=2, opacity=0.75).encode(x=x, x2="high:Q")
     dots = data.mark_point(filled=True, size=62, opacity=1).encode(x=alt.X("gain:Q"))
     ring = data.transform_filter("datum.leader").mark_point(size=190, strokeWidth=2, color=KNEE, opacity=1)

@@ -1,4 +1,4 @@
-"""Joint of chain, study and results: what a study concludes, once its most promising network is held to its rivals."""
+"""Verdict of a study, after training what its most promising network has to be compared with."""
 
 import math
 from bisect import bisect_left
@@ -15,13 +15,12 @@ from nas_attn.chain import Chain
 from nas_attn.evaluation import Costs, Evaluator, Workers
 from nas_attn.results import Evaluation
 from nas_attn.results.pictures import write_picture
-from nas_attn.search import read_held, train_rivals, write_held
-from nas_attn.settings import FINAL, Backbone, Step, StudyFile
+from nas_attn.search import read_comparing, train_width_matched, write_comparing
+from nas_attn.settings import FINAL, Backbone, Step, StudyFile, measure
 from nas_attn.space import Architecture, InputError, SearchSpace, parse
-from nas_attn.study import RIVALS, OptunaStudy, StudyFolder, read_rows
+from nas_attn.study import WIDTH_MATCHED, OptunaStudy, StudyFolder, read_rows
 
 from .conclusion import Conclusion
-from .matched import PRICES
 from .stored import VERDICT, concluded
 
 _SEEDS = 3  # at least, for noise to be known a little
@@ -38,44 +37,44 @@ class Verdict:
 
 
 def run_verdict(chain: Chain, seeds: int | None = None, minutes: float | None = None) -> Verdict:
-    """Train what the most promising network of a study has to be held against, and say what that tells.
+    """Train what the most promising network of a study has to be compared with, and conclude.
 
-    That is the bare network, itself without one of its placements at a time, and plain networks of the widths just
+    That is the plain backbone, itself without one of its placements at a time, and the backbone at the widths just
     below and just above its price, each with the same seeds: at least so many; without a number, as many as the final
     step of the chain has, and at least 3. Where another network is the most promising one afterwards, its turn comes,
-    up to 3 times. Where none is promising, the one that loses least and the bare one get these seeds, so that noise is
-    known, and no rival is trained. `minutes` is what `conclude` says of that many more.
+    up to 3 times. Where none is promising, the one that loses least and the plain backbone get these seeds, so that
+    noise is known, and no width-matched baseline is trained. `minutes` is what `conclude` says of that many more.
 
     Raises `InputError` where no network was trained as the winner will be, and as `Chain.look` does.
     """
-    held: set[str] = set()
+    compared: set[str] = set()
     unmatched: list[str] = []
     found = _found(chain.folder, minutes)
-    study = chain.study(chain.folder.file.final_step(1, 1).model_copy(update={"name": RIVALS}))
-    leader = found.first(read_held(study))
+    study = chain.study(chain.folder.file.final_step(1, 1).model_copy(update={"name": WIDTH_MATCHED}))
+    leader = found.first(read_comparing(study))
     for _ in range(_ROUNDS):
         if leader is None:
             found = _seeded(chain, found, seeds)
             leader = found.leader
-        if leader is None or leader.key in held:
+        if leader is None or leader.key in compared:
             break
-        held.add(leader.key)
-        write_held(study, leader.key)
-        unmatched = _hold(chain, study, found, leader, seeds)
-        write_held(study, "")
+        compared.add(leader.key)
+        write_comparing(study, leader.key)
+        unmatched = _compare(chain, study, found, leader, seeds)
+        write_comparing(study, "")
         found, leader = _found(chain.folder, minutes), None
     return _written(chain.folder, found.conclusion, unmatched)
 
 
 def read_verdict(folder: StudyFolder, minutes: float | None = None) -> Verdict:
-    """What is told by the rows that are there.
+    """Verdict from the rows that are there.
 
     Raises `InputError` where no network was trained as the winner will be, or each of them with one seed.
     """
     found = _found(folder, minutes).conclusion
     if max(found.comparison.trainings.counts) < 2:
         raise InputError(
-            f"{folder.path}: every network was trained with one seed, which tells nothing of noise; "
+            f"{folder.path}: every network was trained with one seed, which shows nothing of noise; "
             f"`nas-attn verdict {folder.path} --seeds {_SEEDS}` trains what is needed with more"
         )
     return _written(folder, found, [])
@@ -98,11 +97,11 @@ class _Found:
     @property
     def best(self) -> Evaluation | None:
         """The first training of the network with attention that is likely to gain most, be it less than nothing."""
-        told = self.conclusion.comparison
-        return self.first(told.trainings.networks[told.order[0]].key) if told.order else None
+        found = self.conclusion.comparison
+        return self.first(found.trainings.networks[found.order[0]].key) if found.order else None
 
     def pairs(self, seeds: int) -> bool:
-        """Whether the bare network and another have so many rows each."""
+        """Whether the plain backbone and another have so many rows each."""
         rows = Counter(row.key for row in self.rows)
         return min(rows.pop(Architecture().key, 0), max(rows.values(), default=0)) >= seeds
 
@@ -132,7 +131,7 @@ def _written(folder: StudyFolder, found: Conclusion, unmatched: Sequence[str]) -
 
 
 def _seeded(chain: Chain, found: _Found, asked: int | None) -> _Found:
-    """What is known once the bare network and the most promising one, or any where none is, have all their seeds."""
+    """What is known once the plain backbone and the most promising one, or any where none is, have all their seeds."""
     seen: set[str] = set()
     while (first := found.leader or found.best) is not None and first.key not in seen:
         seen.add(first.key)
@@ -144,15 +143,15 @@ def _seeded(chain: Chain, found: _Found, asked: int | None) -> _Found:
     return found
 
 
-def _hold(chain: Chain, study: OptunaStudy, found: _Found, leader: Evaluation, asked: int | None) -> list[str]:
-    """Train what a network has to be held against, and say why where some of it cannot be."""
+def _compare(chain: Chain, study: OptunaStudy, found: _Found, leader: Evaluation, asked: int | None) -> list[str]:
+    """Train what a network has to be compared with, and say why where some of it cannot be."""
     seeds = _seeds(chain, found, leader, asked)
     _train(chain, found, [*_without_one(chain.space, parse(leader.architecture))], seeds)
-    return _hold_to_rivals(chain, study, leader, seeds)
+    return _compare_widths(chain, study, leader, seeds)
 
 
 def _seeds(chain: Chain, found: _Found, leader: Evaluation, asked: int | None) -> int:
-    """How many seeds everything has that is held together: as many as the leader or the bare network has at least."""
+    """How many seeds everything has that is compared: at least as many as the leader or the plain backbone has."""
     file, keys = chain.folder.file, (leader.key, Architecture().key)
     had = [row.seed - file.seed + 1 for row in found.rows if row.key in keys]
     usual = max([_SEEDS, *(step.seeds for step in file.steps if step.name == FINAL)])
@@ -179,24 +178,24 @@ def _without_one(space: SearchSpace, architecture: Architecture) -> Iterable[Arc
             yield Architecture(left)
 
 
-def _hold_to_rivals(chain: Chain, study: OptunaStudy, leader: Evaluation, seeds: int) -> list[str]:
-    """Train plain networks at a network's prices, and say why where there are none."""
+def _compare_widths(chain: Chain, study: OptunaStudy, leader: Evaluation, seeds: int) -> list[str]:
+    """Train width-matched baselines at a network's prices, and say why where there are none."""
     name, widths = chain.backbone.name, wider(chain.backbone)
     if not widths:
-        return [f"It is held against no plain network at its price, as {name} takes no `width`."]
+        return [f"It is compared with no width-matched baseline, as {name} takes no `width`."]
     if chain.backbone.weights is not None:
-        return [f"It is held against no plain network at its price, as the weights of {name} are of one width."]
+        return [f"It is compared with no width-matched baseline, as the weights of {name} are of one width."]
     matching = _matching([_Plain(chain, share) for share in widths], leader, _prices(chain.folder.file))
     step = chain.folder.file.final_step(len(matching), seeds)
     if matching:
-        chain.watch.on_step(step.model_copy(update={"name": "rivals"}))
-    return [told for done, plain in enumerate(matching) if (told := plain.train(study, step, done))]
+        chain.watch.on_step(step.model_copy(update={"name": "width-matched baselines"}))
+    return [reason for done, plain in enumerate(matching) if (reason := plain.train(study, step, done))]
 
 
 def _prices(file: StudyFile) -> list[str]:
     """FLOPs, and what else of a network's costs the study trades off or limits."""
-    asked = {"flops", *file.objectives, *file.budget.limits}
-    return [price for price in PRICES if price in asked]
+    named = dict.fromkeys(("flops", *file.objectives, *file.budget.limits))
+    return [name for name in named if measure(name).source != "learnt"]
 
 
 @dataclass(frozen=True)
@@ -208,14 +207,14 @@ class _Plain:
     """Of the width that it has in the study."""
 
     def row(self, timed: bool = True) -> Evaluation:
-        """What it costs; its latency is measured in turn with that of the study's own bare network."""
+        """What it costs; its latency is measured in turn with that of the study's own plain backbone."""
         costs = self._costs
-        row = replace(costs.count(Architecture()), key=f"width={self.share:g}", role="rival", step=FINAL)
+        row = replace(costs.count(Architecture()), key=f"width={self.share:g}", role="width-matched", step=FINAL)
         return costs.measure(row) if timed else row
 
     def price(self, name: str) -> float:
         """What it costs by one measure; NaN where it is not known."""
-        return float(getattr(self.row(timed=name == "latency_ms"), name))
+        return float(self.row(timed=measure(name).source == "timed")[name])
 
     def train(self, study: OptunaStudy, step: Step, done: int) -> str:
         """Train it for the seeds that have no row yet, and say why it cannot be, where it cannot.
@@ -224,14 +223,14 @@ class _Plain:
         """
         row, seed, known = self.row(), self.chain.folder.file.seed, read_rows(study)
         if row.state == "failed":
-            return f"{row.key} is trained as no rival: {row.reason}."
+            return f"{row.key} is trained as no baseline: {row.reason}."
         missing = [each for each in range(seed, seed + step.seeds) if (row.key, each) not in known]
         if missing:
             watch, treatment = self.chain.watch, replace(self._chain.treatment(step), keeps=None)
             with Workers(treatment, self.chain.jobs) if self.chain.jobs > 1 else nullcontext() as workers:
                 evaluator = Evaluator(self._costs, treatment, workers, watch.on_epoch)
                 rows = [replace(row, seed=each) for each in missing]
-                train_rivals(study, rows, evaluator, lambda row: watch.on_row(row, done), self.chain.check_hold)
+                train_width_matched(study, rows, evaluator, lambda row: watch.on_row(row, done), self.chain.check_hold)
         return ""
 
     @property
@@ -250,13 +249,10 @@ class _Plain:
 
 
 def _matching(plain: Sequence[_Plain], leader: Evaluation, prices: Iterable[str]) -> list[_Plain]:
-    """By each price the dearest that costs less than the leader, and the cheapest that does not, by their width.
-
-    None stands for the bare network, which every study has.
-    """
+    """By each price the most expensive that costs less than the leader, and the cheapest that does not, by width."""
     found: set[int] = set()
     for price in prices:
-        wanted = float(getattr(leader, price))
+        wanted = float(leader[price])
         if math.isfinite(wanted):
             above = bisect_left(plain, wanted, key=methodcaller("price", price))
             found |= {above - 1, above} & {*range(len(plain))}

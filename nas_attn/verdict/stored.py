@@ -10,6 +10,6 @@ VERDICT = "verdict.csv"
 
 
 def concluded(folder: StudyFolder, minutes: float | None = None) -> Conclusion:
-    """What the rows of full training and their rivals say, as `conclude` says."""
+    """What the rows of full training and the width-matched baselines say, as `conclude` says."""
     slots = tuple(read_slots(folder.study(FINAL)).items())
-    return conclude(folder.full_rows(), folder.rivals(), folder.file.objectives, minutes=minutes, slots=slots)
+    return conclude(folder.full_rows(), folder.width_matched(), folder.file.objectives, minutes=minutes, slots=slots)

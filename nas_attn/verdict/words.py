@@ -1,235 +1,208 @@
-"""What a study concludes, in plain words and numbers."""
+"""The sentences of a verdict."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from nas_attn.results import listed, word
-from nas_attn.statistics import Estimate, Membership, Metric, Settling, Standing
+from nas_attn.settings import Measure, listed, measure
+from nas_attn.statistics import Estimate, Lookahead, Membership
 
-from .comparison import Against, Comparison, Difference
+from .comparison import Comparison
+from .difference import Difference, Matching
 
 _NAMED = 6
 """How many networks or effects a sentence names at most."""
 
-_MINUS = "\N{MINUS SIGN}"
 
-
-def amount(metric: Metric, value: float, signed: bool = True) -> str:
-    """A gain as a number without its unit: points of accuracy, or nats by which a loss is lower.
-
-    >>> amount("accuracy", 0.0053), amount("loss", 0.0421, signed=False)
-    ('+0.53', '0.0421')
-    """
-    sign = "+" if signed else ""
-    told = f"{100 * value:{sign}.2f}" if metric == "accuracy" else f"{value:{sign}.4f}"
-    return told.replace("-", _MINUS)
-
-
-def unit(metric: Metric) -> str:
-    """What a gain is counted in."""
-    return "points of accuracy" if metric == "accuracy" else "nats less loss"
-
-
-def interval(metric: Metric, gain: Estimate) -> str:
+def interval(judged: Measure, gain: Estimate) -> str:
     """A gain with its interval and unit."""
-    low, high = (amount(metric, end) for end in (gain.low, gain.high))
-    return f"{amount(metric, gain.value)} {unit(metric)} ({low} to {high})"
+    low, high = (judged.difference(end) for end in (gain.low, gain.high))
+    return f"{judged.difference(gain.value)} {judged.gain} ({low} to {high})"
 
 
-def title(compared: Comparison, number: int) -> str:
-    """A network by its key and what it has."""
-    has = listed(compared.parts[number])
-    return f"{compared.trainings.networks[number].key} ({has or 'nothing anywhere'})"
-
-
-def reason(compared: Comparison) -> str:
+def unknown(found: Comparison) -> str:
     """Why nothing can be said at all; empty where something can."""
-    if compared.bare is None:
-        return "the bare network was not trained, so that there is nothing to hold the others against"
-    if not compared.networks:
+    if found.plain is None:
+        return "the plain backbone was not trained, so that there is nothing to compare the others with"
+    if not found.networks:
         return "no network with attention was trained"
-    if compared.freedom < 1:
+    if found.freedom < 1:
         return "no two networks share two seeds, so that noise is not known"
-    if not any(math.isfinite(held.gain.value) for held in compared.networks):
-        return "the bare network was trained with the seeds of no other, so that no difference is known"
+    if not any(math.isfinite(one.gain.value) for one in found.networks):
+        return "the plain backbone was trained with the seeds of no other, so that no difference is known"
     return ""
 
 
-def gained(metric: Metric, compared: Comparison) -> str:
-    """What it rests on that the leader beats the bare network."""
-    leader, looked = compared.leader, len(compared.networks) + len(compared.effects)
-    if leader is None:
+def gained(found: Comparison) -> str:
+    """What it rests on that the leader beats the plain backbone."""
+    if found.leader is None:
         return ""
-    own = _own(compared, leader)
-    many = f"after correction for the {looked} differences that were looked at"
+    own, title = _own(found, found.leader), _title(found, found.leader)
+    many = f"after correction for {len(found.networks) + len(found.effects)} comparisons"
     if own.gain.positive:
-        by_itself = f"{title(compared, leader)} beats the bare network by {interval(metric, own.gain)}"
-        return f"{by_itself}, {many} ({_confidence(own)})."
-    sure = [held for held in compared.effects if held.gain.positive and held.what in compared.parts[leader]]
-    effect = max(sure, key=lambda held: held.gain.low)
-    having = sum(effect.what in has for has in compared.parts)
+        return f"{title} beats the plain backbone by {interval(found.measure, own.gain)}, {many} ({_confidence(own)})."
+    sure = [one for one in found.effects if one.gain.positive and one.what in found.parts[found.leader]]
+    effect = max(sure, key=lambda one: one.gain.low)
+    having = sum(effect.what in has for has in found.parts)
     return (
-        f"{effect.what} adds {interval(metric, effect.gain)} where nothing stood, over the {having} networks that have "
-        f"it, {many} ({_confidence(effect)}). The most promising of these is {title(compared, leader)}: most likely "
-        f"{amount(metric, float(compared.likely[leader]))} against the bare network, if effects add up, as far as "
-        f"trainings can tell; held against it alone {interval(metric, own.gain)}."
+        f"{effect.what} adds {interval(found.measure, effect.gain)} where nothing stood, over the {having} networks "
+        f"that have it, {many} ({_confidence(effect)}). The most promising of these is {title}: most likely "
+        f"{found.measure.difference(float(found.likely[found.leader]))} against the plain backbone, if effects add up; "
+        f"compared with it alone {interval(found.measure, own.gain)}."
     )
 
 
-def nothing_pays(metric: Metric, compared: Comparison, nothing: float) -> str:
+def nothing_pays(found: Comparison, nothing: float) -> str:
     """What it rests on that nothing pays."""
+    probability = "over 99 %" if nothing > 0.99 else f"{100 * nothing:.0f} %"
     return (
-        f"with a probability of {_percent(nothing)} none of the {len(compared.networks)} networks beats the bare one "
-        f"by {amount(metric, compared.noise, signed=False)} {unit(metric)}, by which one seed differs from the next, "
-        f"and no kind adds as much in any slot."
+        f"with a probability of {probability} none of the {len(found.networks)} networks beats the plain backbone by "
+        f"{found.measure.difference(found.noise, signed=False)} {found.measure.gain}, by which one seed differs from "
+        "the next, and no kind adds as much in any slot."
     )
 
 
-def not_known(metric: Metric, compared: Comparison) -> str:
+def not_known(found: Comparison) -> str:
     """What is most promising where nothing is sure."""
-    if sure := [held for held in compared.effects if held.gain.positive]:
-        effect = max(sure, key=lambda held: held.gain.low)
+    if sure := [one for one in found.effects if one.gain.positive]:
+        effect = max(sure, key=lambda one: one.gain.low)
         return (
-            f"{effect.what} adds {interval(metric, effect.gain)} where nothing stood, but the bare network did better "
-            f"by {amount(metric, compared.surprise, signed=False)} than the others make expect, so that no network "
-            f"is shown to beat it. More seeds of the bare network would tell."
+            f"{effect.what} adds {interval(found.measure, effect.gain)} where nothing stood, but the plain backbone "
+            f"did better by {found.measure.difference(found.surprise, signed=False)} than the others make expect, so "
+            "that no network is shown to beat it. More seeds of the plain backbone would show more."
         )
-    looked = len(compared.networks) + len(compared.effects)
-    told = f"no difference that attention makes is sure among the {looked} that were looked at."
-    if compared.leader is None:
-        return f"{told} No network is promising: by all that was trained, none is likely to beat the bare one."
-    gain = interval(metric, _own(compared, compared.leader).gain)
-    return f"{told} The most promising network is {title(compared, compared.leader)}: {gain} against the bare one."
+    none = f"no difference that attention makes is sure in {len(found.networks) + len(found.effects)} comparisons."
+    if found.leader is None:
+        return f"{none} No network is promising: none is likely to beat the plain backbone."
+    gain = interval(found.measure, _own(found, found.leader).gain)
+    return f"{none} The most promising network is {_title(found, found.leader)}: {gain} against the plain backbone."
 
 
-def rival(metric: Metric, held: Against) -> str:
-    """The leader against a plain network at the same price."""
-    where = "between " + listed(held.rivals) if len(held.rivals) > 1 else f"that is {held.rivals[0]}"
-    limit = ", the dearest that was trained, though it costs less" if held.dearest else ""
-    gain = held.gain.gain
-    verb = "beats" if gain.positive else "does worse than" if gain.negative else "is not told apart from"
+def width_matched(judged: Measure, found: Matching) -> str:
+    """The leader against the plain backbone at the same price."""
+    where = "between " + listed(found.baselines) if len(found.baselines) > 1 else f"that is {found.baselines[0]}"
+    limit = ", the most expensive that was trained, though it costs less" if found.cheaper else ""
+    gain = found.difference.gain
+    verb = "beats" if gain.positive else "does worse than" if gain.negative else "is not distinguished from"
     return (
-        f"It {verb} a plain network with its {word(held.price)} ({where}{limit}): {interval(metric, gain)}, "
-        f"{_confidence(held.gain)}."
+        f"It {verb} a width-matched baseline with its {measure(found.price).word} ({where}{limit}): "
+        f"{interval(judged, gain)}, {_confidence(found.difference)}."
     )
 
 
-def widths(metric: Metric, compared: Comparison) -> Iterable[str]:
-    """The plain networks that surely beat the bare one."""
-    flops = {row.key: row.flops for row in compared.trainings.networks}
-    for held in compared.widths:
-        if held.gain.positive and compared.bare is not None:
-            times = flops[held.what] / compared.trainings.networks[compared.bare].flops
+def widths(found: Comparison) -> Iterator[str]:
+    """The width-matched baselines that surely beat the plain backbone."""
+    flops = {row.key: row["flops"] for row in found.trainings.networks}
+    for one in found.widths:
+        if one.gain.positive and found.plain is not None:
+            times = flops[one.what] / found.trainings.networks[found.plain]["flops"]
             yield (
-                f"A plain network that is {held.what}, with {times:.2f} times the FLOPs of the bare one, beats it by "
-                f"{interval(metric, held.gain)}, {_confidence(held)}."
+                f"The plain backbone at {one.what}, with {times:.2f} times the FLOPs, beats itself by "
+                f"{interval(found.measure, one.gain)}, {_confidence(one)}."
             )
 
 
-def carriers(metric: Metric, compared: Comparison) -> Iterable[str]:
+def carriers(found: Comparison) -> Iterator[str]:
     """Which slots and kinds carry the gain, or do harm, and the strongest interaction."""
-    for verb, some in (
-        ("adds", [held for held in compared.effects if held.gain.positive]),
-        ("costs", [held for held in compared.effects if held.gain.negative]),
-    ):
+    positive = [one for one in found.effects if one.gain.positive]
+    negative = [one for one in found.effects if one.gain.negative]
+    for verb, some in (("adds", positive), ("costs", negative)):
         if some:
-            first = sorted(some, key=lambda held: -abs(held.gain.value))[:_NAMED]
-            told = "; ".join(f"{held.what} {interval(metric, held.gain)}" for held in first)
-            yield f"Where nothing stood, this surely {verb}: {told}{_more(len(some))}."
-    unsure = [held for held in compared.effects if not held.gain.positive and not held.gain.negative]
-    if unsure and compared.freedom > 0:
-        widest = max(max(held.gain.high, -held.gain.low) for held in unsure)
+            first = sorted(some, key=lambda one: -abs(one.gain.value))[:_NAMED]
+            more = f"; and {len(some) - _NAMED} more" if len(some) > _NAMED else ""
+            yield f"Where nothing stood, this surely {verb}: {_each(found.measure, first)}{more}."
+    unsure = [one for one in found.effects if not one.gain.positive and not one.gain.negative]
+    if unsure and found.freedom > 0:
+        widest = max(max(one.gain.high, -one.gain.low) for one in unsure)
         yield (
-            f"{len(unsure)} of {len(compared.effects)} kinds at a slot are not told apart from nothing; none of them "
-            f"adds or costs more than {amount(metric, widest, signed=False)} {unit(metric)} (simultaneous intervals)."
+            f"{len(unsure)} of {len(found.effects)} kinds at a slot are not distinguished from nothing; none of them "
+            f"adds or costs more than {found.measure.difference(widest, signed=False)} {found.measure.gain} "
+            "(simultaneous intervals)."
         )
-    if compared.pairs:
-        pair = compared.pairs[0]
-        sure = pair.gain.positive or pair.gain.negative
+    if found.pairs:
+        pair = found.pairs[0]
+        sure = ", of" if pair.gain.positive or pair.gain.negative else " is not sure,"
         yield (
-            f"The strongest interaction{', of' if sure else ' is not sure,'} {pair.what}: "
-            f"{interval(metric, pair.gain)} beyond their sum ({len(compared.pairs)} pairs looked at)."
+            f"The strongest interaction{sure} {pair.what}: {interval(found.measure, pair.gain)} beyond their sum "
+            f"({len(found.pairs)} pairs compared)."
         )
 
 
-def without(metric: Metric, compared: Comparison) -> Iterable[str]:
+def without(found: Comparison) -> Iterator[str]:
     """What taking one placement out of the leader costs."""
-    if compared.without and compared.leader is not None:
-        told = "; ".join(f"{held.what} {interval(metric, held.gain)}" for held in compared.without)
-        yield f"{compared.trainings.networks[compared.leader].key} against itself without one of its parts: {told}."
+    if found.without and found.leader is not None:
+        key = found.trainings.networks[found.leader].key
+        yield f"{key} against itself without one of its parts: {_each(found.measure, found.without)}."
 
 
 def fronts(member: Membership, objectives: Sequence[str]) -> str:
     """The front as a set with confidence."""
-    sets: dict[Standing, list[str]] = {"surely in": [], "perhaps": [], "surely out": []}
-    for number, key in enumerate(member.belief.keys):
+    sets: dict[str, list[str]] = {"in": [], "undecided": [], "out": []}
+    for number, key in enumerate(member.posterior.keys):
         sets[member.standing(number)].append(key)
-    named = {standing: _listed_keys(keys) for standing, keys in sets.items()}
-    told = f"Surely on the front of {listed([word(name) for name in objectives])}: {named['surely in']}"
-    return f"{told}; perhaps: {named['perhaps']}; surely not: {len(sets['surely out'])} networks."
-
-
-def noise(metric: Metric, compared: Comparison) -> str:
-    """How noisy trainings are, and how many there were."""
-    counts = compared.trainings.counts
-    fewest, most = (int(number) for number in (counts.min(initial=99), counts.max(initial=0)))
-    seeds = f"{most}" if fewest == most else f"{fewest} to {most}"
-    what = "points of accuracy" if metric == "accuracy" else "nats"
+    names = listed([measure(name).word for name in objectives])
     return (
-        f"{len(counts)} networks were trained with {seeds} {'seed' if most == 1 else 'seeds'} each; what a seed does "
-        f"to one network and not to all has a standard deviation of {amount(metric, compared.noise, signed=False)} "
-        f"{what} ({compared.freedom} degrees of freedom)."
+        f"On the front of {names} with probability at least 0.95: {_keys(sets['in'])}; undecided: "
+        f"{_keys(sets['undecided'])}; out: {len(sets['out'])} networks."
     )
 
 
-def ahead(compared: Comparison, settled: Settling) -> Iterable[str]:
-    """What further minutes would settle."""
-    spent_on = [key for key in settled.undecided if key in settled.trained]
+def noise(found: Comparison) -> str:
+    """How noisy trainings are, and how many there were."""
+    counts, judged = found.trainings.counts, found.measure
+    fewest, most = (int(number) for number in (counts.min(initial=99), counts.max(initial=0)))
+    seeds = f"{most}" if fewest == most else f"{fewest} to {most}"
+    unit = f"points of {judged.word}" if judged.unit == "%" else judged.unit or judged.word
+    return (
+        f"{len(counts)} networks were trained with {seeds} {'seed' if most == 1 else 'seeds'} each; what a seed does "
+        f"to one network and not to all has a standard deviation of {judged.difference(found.noise, signed=False)} "
+        f"{unit} ({found.freedom} degrees of freedom)."
+    )
+
+
+def ahead(found: Comparison, later: Lookahead) -> Iterator[str]:
+    """What further minutes would decide."""
+    spent_on = [key for key in later.undecided if key in later.trained]
     if spent_on:
-        time = "" if math.isnan(settled.minutes) else f"{_time(settled.minutes)} of training: "
-        some = "" if len(spent_on) == len(settled.undecided) else f" {len(spent_on)} of"
-        seeds = f"{settled.seeds} more {'seed' if settled.seeds == 1 else 'seeds'}"
+        time = "" if math.isnan(later.minutes) else f"{_time(later.minutes)} of training: "
+        some = "" if len(spent_on) == len(later.undecided) else f" {len(spent_on)} of"
         yield (
-            f"{time}{seeds} of{some} the {len(settled.undecided)} networks that are perhaps on the front, and of those "
-            f"surely on it, would most likely settle {settled.settled:.0f} of the {len(settled.undecided)}."
+            f"{time}{later.seeds} more {'seed' if later.seeds == 1 else 'seeds'} of{some} the {len(later.undecided)} "
+            f"undecided networks, and of those on the front, would most likely decide {later.decided:.0f} of the "
+            f"{len(later.undecided)}."
         )
-    hopes = [held for held in (*compared.effects, *compared.networks) if held.gain.value > 0 and held.missing > 1]
-    if hopes and not compared.beating and not any(held.gain.positive for held in compared.effects):
-        first = min(hopes, key=lambda held: held.missing)
-        seconds = float(
-            np.nansum([row.train_seconds for row in compared.trainings.networks] * compared.trainings.counts)
-        )
+    hopes = [one for one in (*found.effects, *found.networks) if one.gain.value > 0 and one.missing > 1]
+    if hopes and not found.beating and not any(one.gain.positive for one in found.effects):
+        first, networks = min(hopes, key=lambda one: one.missing), found.trainings
+        seconds = float(np.nansum([row.train_seconds for row in networks.networks] * networks.counts))
         cost = (first.missing - 1) * seconds / 60
-        time = f" ({_time(cost)} more)" if cost > 0 else ""
         yield (
-            f"Were {first.what} worth what it seems, {first.missing:.1f} times as many trainings of all networks"
-            f"{time} would have even chances to show it."
+            f"If {first.what} gained what it seems to, {first.missing:.1f} times as many trainings of all networks"
+            f"{f' ({_time(cost)} more)' if cost > 0 else ''} would have even chances to show it."
         )
 
 
-def _own(compared: Comparison, number: int) -> Difference:
-    key = compared.trainings.networks[number].key
-    return next(held for held in compared.networks if held.what == key)
+def _own(found: Comparison, number: int) -> Difference:
+    key = found.trainings.networks[number].key
+    return next(one for one in found.networks if one.what == key)
 
 
-def _confidence(held: Difference) -> str:
-    return "p < 0.001" if held.p < 0.001 else f"p = {held.p:.3f}"
+def _title(found: Comparison, number: int) -> str:
+    """A network by its key and what it has."""
+    return f"{found.trainings.networks[number].key} ({listed(found.parts[number]) or 'nothing anywhere'})"
 
 
-def _percent(share: float) -> str:
-    return "over 99 %" if share > 0.99 else f"{100 * share:.0f} %"
+def _each(judged: Measure, some: Iterable[Difference]) -> str:
+    return "; ".join(f"{one.what} {interval(judged, one.gain)}" for one in some)
 
 
-def _more(count: int) -> str:
-    return f"; and {count - _NAMED} more" if count > _NAMED else ""
+def _confidence(one: Difference) -> str:
+    return "p < 0.001" if one.p < 0.001 else f"p = {one.p:.3f}"
 
 
-def _listed_keys(keys: Sequence[str]) -> str:
-    if not keys:
-        return "none"
-    return listed([*keys[:_NAMED], *([f"{len(keys) - _NAMED} more"] if len(keys) > _NAMED else [])])
+def _keys(keys: Sequence[str]) -> str:
+    return listed([*keys[:_NAMED], *([f"{len(keys) - _NAMED} more"] if len(keys) > _NAMED else [])]) or "none"
 
 
 def _time(minutes: float) -> str:

@@ -49,7 +49,7 @@ def test_the_table_is_that_of_the_last_step_with_means_over_seeds(searched):
     assert set(table["step"]) == {"final"}
     assert set(table["seeds"]) == {2}
     for key, row in table.iterrows():
-        losses = [one.loss for one in rows_of(searched, "final") if one.key == key]
+        losses = [one["loss"] for one in rows_of(searched, "final") if one.key == key]
         assert row["loss"] == pytest.approx(sum(losses) / 2)
 
 

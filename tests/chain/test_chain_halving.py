@@ -3,7 +3,6 @@
 import random
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -44,7 +43,7 @@ class Evaluator(FakeEvaluator):
 
     def train(self, row):
         accuracy = 0.9 + random.Random(f"{row.step} {row.key} {row.seed}").gauss(0, 0.02)
-        return self.work.begin(row, replace(self.result(row), accuracy=accuracy))
+        return self.work.begin(row, self.result(row).but(accuracy=accuracy))
 
 
 class FakeChain:

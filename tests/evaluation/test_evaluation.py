@@ -26,20 +26,24 @@ def evaluator(tmp_path):
 def test_knowledge_grows_step_by_step(evaluator):
     counted = evaluator.count(SE)
     assert (counted.key, counted.architecture, counted.state) == (SE.key, str(SE), "priced")
-    assert counted.params > 0
-    assert counted.latency_ms != counted.latency_ms
+    assert counted["params"] > 0
+    assert counted["latency_ms"] != counted["latency_ms"]
     timed = evaluator.time(counted)
-    assert timed.latency_ms > 0
-    assert timed.latency_device == device_name(torch.device("cpu"))
-    assert timed.latency_ms_low <= timed.latency_ms <= timed.latency_ms_high
-    assert (timed.latency_source, timed.latency_target) == ("measured", "auto-1thread-batch1-float32-eager")
-    assert (timed.latency_dtype, timed.latency_layout, timed.latency_runtime) == ("float32", "contiguous", "eager")
-    assert timed.latency_host == host(torch.device("cpu"))
+    assert timed["latency_ms"] > 0
+    assert timed["latency_device"] == device_name(torch.device("cpu"))
+    assert timed["latency_ms_low"] <= timed["latency_ms"] <= timed["latency_ms_high"]
+    assert (timed["latency_source"], timed["latency_target"]) == ("measured", "auto-1thread-batch1-float32-eager")
+    assert (timed["latency_dtype"], timed["latency_layout"], timed["latency_runtime"]) == (
+        "float32",
+        "contiguous",
+        "eager",
+    )
+    assert timed["latency_host"] == host(torch.device("cpu"))
     trained = evaluator.train(replace(timed, seed=3)).result()
     assert trained.state == "complete"
-    assert 0 < trained.accuracy <= 1
+    assert 0 < trained["accuracy"] <= 1
     assert (trained.seed, trained.device) == (3, device_name(training_device()))
-    assert trained.latency_ms == timed.latency_ms
+    assert trained["latency_ms"] == timed["latency_ms"]
     for package in ("nas-attn", "torch", "pytorch-lightning", "optuna", "fvcore"):
         assert package in trained.versions
 
@@ -74,13 +78,13 @@ def test_where_latencies_are_predicted_only_a_network_that_was_not_timed_is(eval
     )
     predicting = replace(evaluator.costs, predictor=Oracle())
     bare, other = (predicting.time(evaluator.count(architecture)) for architecture in (Architecture(), SE))
-    assert (bare.latency_ms, bare.latency_source, bare.latency_calls) == (1.0, "measured", 50)
-    assert (other.latency_ms, other.latency_source, other.latency_calls) == (5.0, "predicted", 0)
-    assert (other.latency_ms_low, other.latency_ms_high) == (4.0, 6.0)
-    assert other.latency_device == bare.latency_device
+    assert (bare["latency_ms"], bare["latency_source"], bare["latency_calls"]) == (1.0, "measured", 50)
+    assert (other["latency_ms"], other["latency_source"], other["latency_calls"]) == (5.0, "predicted", 0)
+    assert (other["latency_ms_low"], other["latency_ms_high"]) == (4.0, 6.0)
+    assert other["latency_device"] == bare["latency_device"]
     measured = predicting.measure(other)
-    assert (measured.latency_source, measured.latency_predicted_ms) == ("measured", 5.0)
-    assert measured.latency_ms != 5.0
+    assert (measured["latency_source"], measured["latency_predicted_ms"]) == ("measured", 5.0)
+    assert measured["latency_ms"] != 5.0
     assert predicting.measure(measured) == measured
 
 

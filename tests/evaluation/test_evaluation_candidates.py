@@ -263,7 +263,7 @@ def test_what_the_plain_backbone_raises_too_ends_the_search_without_a_row(treatm
     for spelt in ("none", SE):
         with pytest.raises(InputError, match=r"^the plain backbone cannot be trained: .*" + type(error).__name__):
             treatment.train(row(spelt))
-    assert treatment.train(row(role="rival")).state == "failed"
+    assert treatment.train(row(role="width-matched")).state == "failed"
 
 
 @pytest.mark.parametrize("left", [KeyboardInterrupt, SystemExit])

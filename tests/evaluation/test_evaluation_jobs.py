@@ -11,7 +11,7 @@ import pytest
 
 from nas_attn.data import load_data
 from nas_attn.evaluation import Treatment, Workers, weights_file
-from nas_attn.results import Evaluation
+from nas_attn.results import evaluation
 from nas_attn.settings import Backbone, Digits, Recipe
 from nas_attn.space import InputError, parse
 
@@ -28,7 +28,7 @@ def treatment(tmp_path):
 
 def row(spelling, seed):
     architecture = parse(spelling)
-    return Evaluation(architecture.key, spelling, 1, 1, 1, NAN, NAN, 0, "", 1, 1, "", seed=seed)
+    return evaluation(key=architecture.key, architecture=spelling, params=1, macs=1, flops=1, seed=seed)
 
 
 ROWS = [row("none", 0), row("stage2.block0.branch=se(reduction=4)", 1), row("none", 1)]
@@ -61,7 +61,7 @@ class Faulty:
 
 
 def found(row):
-    return row.accuracy, row.loss, row.train_loss
+    return row["accuracy"], row["loss"], row["train_loss"]
 
 
 def test_rows_are_those_of_one_job(treatment):

@@ -72,7 +72,7 @@ def has_it(row):
 def test_the_right_kind_at_the_right_place_is_surely_on_the_front(rows):
     known = membership([row for row in rows if row.step == "final"], ["accuracy", "flops"])
     number = [row.architecture for row in known.networks].index(PLANTED)
-    assert known.standing(number) == "surely in"
+    assert known.standing(number) == "in"
     assert known.accuracy[number].low > 0.9
 
 
@@ -80,15 +80,15 @@ def test_no_network_without_it_is_nearly_as_accurate(rows):
     """Of 240 images that are judged by luck, five standard deviations beyond the half are 0.66."""
     without = [row for row in rows if not has_it(row)]
     assert len({row.key for row in without}) >= 5
-    assert max(row.accuracy for row in without) < 0.66
+    assert max(row["accuracy"] for row in without) < 0.66
 
 
 def test_what_costs_more_than_it_is_not_surely_on_the_front(rows):
     known = membership([row for row in rows if row.step == "final"], ["accuracy", "flops"])
-    price = next(row.flops for row in rows if row.architecture == PLANTED)
-    standings = {known.standing(number) for number, row in enumerate(known.networks) if row.flops > price}
+    price = next(row["flops"] for row in rows if row.architecture == PLANTED)
+    standings = {known.standing(number) for number, row in enumerate(known.networks) if row["flops"] > price}
     assert standings
-    assert "surely in" not in standings
+    assert "in" not in standings
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import torch
 from nas_attn.data import load_data
 from nas_attn.evaluation import Treatment, read_weights, weights_file
 from nas_attn.evaluation.protocol import write_weights
-from nas_attn.results import Evaluation
+from nas_attn.results import evaluation
 from nas_attn.settings import Backbone, Digits, Recipe
 from nas_attn.space import Architecture, InputError, parse
 from nas_attn.training import train
@@ -25,7 +25,7 @@ def treatment(tmp_path):
 
 
 def row(architecture, seed=3):
-    return Evaluation(architecture.key, str(architecture), 1, 1, 1, NAN, NAN, 0, "", 1, 1, "", seed=seed)
+    return evaluation(key=architecture.key, architecture=str(architecture), params=1, macs=1, flops=1, seed=seed)
 
 
 def equal(first, second):

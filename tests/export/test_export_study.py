@@ -54,8 +54,8 @@ def test_the_card_of_a_mean_over_seeds_says_what_these_weights_do(study, exporte
     accuracy, loss = score(network, data.validation, data, 128)
     tested, _ = score(network, data.test, data, 128)
     rows = study.folder.all_rows()
-    mean, spread = (find([row.accuracy for row in rows]) for find in (statistics.mean, statistics.stdev))
-    losses = [row.loss for row in rows]
+    mean, spread = (find([row["accuracy"] for row in rows]) for find in (statistics.mean, statistics.stdev))
+    losses = [row["loss"] for row in rows]
 
     assert [row.seed for row in rows] == [4, 5, 6]
     assert abs(mean - accuracy) > 1e-3  # else this would tell nothing

@@ -12,7 +12,7 @@ from nas_attn.audit.ranking import audit
 from nas_attn.report.headline import headline
 from nas_attn.report.page import Report, write_report
 from nas_attn.report.placements import ELSEWHERE, Standing, matrix
-from nas_attn.results import evaluations, front, knee, table
+from nas_attn.results import evaluations, front, knee, pareto_front, table
 from nas_attn.space import InputError
 from nas_attn.verdict.conclusion import conclude
 
@@ -82,7 +82,7 @@ def test_a_page_shows_the_front_its_knee_and_every_row_with_its_reason(written, 
     assert f"{knee(rows, OBJECTIVES)} knee" in text
     for row in evaluations(rows):
         assert row.key in text
-    assert "too dear" in text
+    assert "too expensive" in text
     assert "loss <is> NaN" in text
     assert "flops < 150 M" in text
     assert SETTINGS.strip() in text
@@ -91,7 +91,7 @@ def test_a_page_shows_the_front_its_knee_and_every_row_with_its_reason(written, 
 
 def test_what_comes_from_the_table_is_escaped(tmp_path, rows, slots):
     hostile = "stage1=<script>alert(1)</script>&\"'"
-    some = [replace(row, architecture=hostile) if row.accuracy == 0.94 else row for row in evaluations(rows)]
+    some = [replace(row, architecture=hostile) if row["accuracy"] == 0.94 else row for row in evaluations(rows)]
     text = page(tmp_path, table(some), slots)
     assert "<script>alert" not in text
     assert html.escape("<script>alert(1)</script>") in text
@@ -103,7 +103,7 @@ def test_a_page_without_a_complete_row_says_so(tmp_path, rows, slots):
     found = Page(page(tmp_path, rows[rows["state"] != "complete"], slots))
     assert "No network has been trained to the end" in found.text
     assert "Of the rows, 1 is over budget and 1 is without a result." in found.text
-    assert "too dear" in found.text
+    assert "too expensive" in found.text
     assert "script" not in {tag for tag, _ in found.tags}
 
 
@@ -142,7 +142,7 @@ def test_a_page_tells_the_verdict_where_one_was_asked_for(tmp_path, rows, slots)
     write_report(Report("t", rows, OBJECTIVES, slots, SETTINGS, {}, conclusion=said), tmp_path / "report.html")
     found = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
     assert all(sentence in found.text for sentence in said.sentences)
-    first = said.told.iloc[0]
+    first = said.readable.iloc[0]
     assert first["Key"] == said.leader
     assert " ".join(map(str, first)) in found.text
     assert {"figure", "verdict"} <= {given.get("id") for _, given in found.tags}
@@ -166,7 +166,7 @@ def test_an_audit_of_nothing_can_be_written(tmp_path, rows, slots):
 
 
 def test_a_page_tells_the_chain_and_compares_rows_of_the_deciding_step_alone(tmp_path, rows, slots):
-    screened = [replace(row, step="supernet", accuracy=0.99, train_seconds=2.0) for row in evaluations(rows)]
+    screened = [row.but(step="supernet", accuracy=0.99, train_seconds=2.0) for row in evaluations(rows)]
     screened[1] = replace(screened[1], seeds=3)
     text = Page(page(tmp_path, table([*screened, *evaluations(rows)]), slots)).text
     assert "supernet 7 5 1 to 3 18.00 s" in text
@@ -174,6 +174,10 @@ def test_a_page_tells_the_chain_and_compares_rows_of_the_deciding_step_alone(tmp
     assert "5 networks were trained; 3 of them are on the front" in text
     assert "93.00 % accuracy" in text.replace("\N{NO-BREAK SPACE}", " ")
     assert "How networks were judged" not in Page(page(tmp_path, rows, slots)).text
+
+
+def headed(rows, objectives=OBJECTIVES):
+    return headline(rows, pareto_front(rows, objectives))
 
 
 def plain(sentences):
@@ -184,7 +188,7 @@ def plain(sentences):
 
 
 def test_the_headline_counts_and_holds_the_finding_against_the_bare_network(rows):
-    counted, balanced, leader, trust = plain(headline(rows, OBJECTIVES))
+    counted, balanced, leader, trust = plain(headed(rows))
     assert counted == (
         "5 networks were trained; 3 of them are on the front of accuracy, FLOPs and latency. "
         "Of the others, 1 is over budget and 1 is without a result."
@@ -199,28 +203,28 @@ def test_the_headline_counts_and_holds_the_finding_against_the_bare_network(rows
 
 def test_the_headline_can_say_that_no_attention_wins(rows):
     flat = rows.assign(accuracy=[0.95, 0.93, 0.94, 0.89, 0.92, float("nan"), float("nan")])
-    counted, balanced, _ = plain(headline(flat, OBJECTIVES))
+    counted, balanced, _ = plain(headed(flat))
     assert "1 of them is on the front" in counted
-    assert "is the bare network 140bedbf9c, without any attention" in balanced
+    assert "is the plain backbone 140bedbf9c, without any attention" in balanced
 
 
 def test_the_headline_says_where_there_is_nothing_to_hold_against(rows):
-    balanced = headline(rows.iloc[1:], OBJECTIVES)[1]
-    assert "the bare network was not trained" in balanced
+    balanced = headed(rows.iloc[1:])[1]
+    assert "the plain backbone was not trained" in balanced
 
 
 def test_the_headline_says_so_where_seeds_differ_or_an_objective_is_lacking(rows):
-    assert "different seeds (0, 1)" in headline(rows.assign(seed=[0, 1, 0, 0, 0, 0, 0]), OBJECTIVES)[-1]
+    assert "different seeds (0, 1)" in headed(rows.assign(seed=[0, 1, 0, 0, 0, 0, 0]))[-1]
     lacking = rows.assign(loss=[float("nan"), *rows["loss"].iloc[1:]])
-    assert "1 is trained but lacking an objective" in headline(lacking, ["loss", "flops"])[0]
+    assert "1 is trained but lacking an objective" in headed(lacking, ["loss", "flops"])[0]
 
 
 def test_the_headline_says_how_much_several_seeds_differ(rows):
     several = rows.assign(seeds=3, accuracy_std=[0.001, 0.004, 0.002, 0.003, 0.005, 0.0, 0.0])
-    trust = headline(several, OBJECTIVES)[-1]
+    trust = headed(several)[-1]
     assert "Every network was trained with 3 seeds" in trust
     assert "by 0.30 points" in trust
-    some = headline(several.assign(seeds=[3, 5, 1, 1, 1, 1, 1]), OBJECTIVES)[-1]
+    some = headed(several.assign(seeds=[3, 5, 1, 1, 1, 1, 1]))[-1]
     assert "2 of the 5 networks were trained with 3 to 5 seeds" in some
     assert "by 0.25 points" in some
 

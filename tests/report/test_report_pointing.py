@@ -32,7 +32,7 @@ def browser():
 def said():
     rows = trained(2, effect=4.0)
     rivals = [
-        replace(row, key="width=1.25", role="rival", flops=95_000_000) for row in rows if row.architecture == "none"
+        row.but(key="width=1.25", role="width-matched", flops=95_000_000) for row in rows if row.architecture == "none"
     ]
     return conclude(rows, rivals, ["accuracy", "flops"])
 
@@ -47,8 +47,8 @@ def audited():
 def report(request, browser, tmp_path_factory, said, audited):
     """The page of a study with a verdict and an audit; one network's latency is not known, another's is predicted."""
     rows, unknown = evaluations(study_table()), float("nan")
-    rows[3] = replace(rows[3], latency_ms=unknown, latency_ms_low=unknown, latency_ms_high=unknown)
-    rows[4] = replace(rows[4], latency_source="predicted")
+    rows[3] = rows[3].but(latency_ms=unknown, latency_ms_low=unknown, latency_ms_high=unknown)
+    rows[4] = rows[4].but(latency_source="predicted")
     path = tmp_path_factory.mktemp("page") / "report.html"
     known = table(rows)
     write_report(Report("digits", known, ["accuracy", "flops", "params"], (), "", {}, said, audited), path)
@@ -73,13 +73,13 @@ def test_who_points_at_a_network_of_the_front_reads_its_row(report):
     assert sorted(told["Key"] for _, told in found) == sorted([*rows] * 2), "in each of the two panels"
     for label, told in found:
         row = rows[told["Key"]]
-        assert f": {100 * row.accuracy:.0f}%;" in label, "what is told is told of what is pointed at"
+        assert f": {100 * row['accuracy']:.0f}%;" in label, "what is told is told of what is pointed at"
         assert told["Architecture"] == row.architecture
-        assert told["Accuracy"] == f"{100 * row.accuracy:.2f} %"
-        assert told["FLOPs"] == f"{row.flops / 1e6:.1f} M"
-        assert told["Parameters"] == f"{row.params / 1e3:.1f} k"
-        assert told["MACs"] == f"{row.macs / 1e6:.2f} M"
-        assert float(told["Loss"].removesuffix(" nats")) == pytest.approx(row.loss)
+        assert told["Accuracy"] == f"{100 * row['accuracy']:.2f} %"
+        assert told["FLOPs"] == f"{row['flops'] / 1e6:.1f} M"
+        assert told["Parameters"] == f"{row['params'] / 1e3:.1f} k"
+        assert told["MACs"] == f"{row['macs'] / 1e6:.2f} M"
+        assert float(told["Loss"].removesuffix(" nats")) == pytest.approx(row["loss"])
         assert list(told)[:2] == ["Key", "Architecture"]
     latencies = {told["Key"]: told["Latency"] for _, told in found}
     keys = [*rows]
@@ -92,7 +92,7 @@ def test_who_points_beside_a_network_reads_the_nearest_and_sees_it_in_every_pane
     opened, rows = report
     for mark in dots(opened)[: len(rows)]:
         told = opened.told(mark, aside=(14, 9))
-        assert f": {100 * rows[told['Key']].accuracy:.0f}%;" in mark.get_attribute("aria-label")
+        assert f": {100 * rows[told['Key']]['accuracy']:.0f}%;" in mark.get_attribute("aria-label")
         ringed = [other for other in dots(opened) if other.get_attribute("stroke") != "white"]
         assert len(ringed) == 2
         assert mark.get_attribute("stroke") == ringed[0].get_attribute("stroke") != "white"
@@ -188,7 +188,7 @@ def test_a_picture_of_one_objective_tells_the_place_of_each_network(browser, tmp
 
 
 def test_a_picture_of_a_space_tells_how_many_networks_cost_how_much(browser, tmp_path):
-    """Half of the networks have the bare one's 100 parameters, the others 110."""
+    """Half of the networks have the plain backbone's 100 parameters, the others 110."""
     added = (np.array([(0, 0, 0), (10, 20, 40)]),)
     prices = SpacePrices(np.array((100, 200, 400)), added)
     known = {measure: prices.distribution(measure) for measure in MEASURES}

@@ -2,9 +2,9 @@ import struct
 
 import pytest
 
-from nas_attn.results import front, knee
+from nas_attn.results import front, knee, pareto_front
 from nas_attn.results.pictures import front_chart, write_png
-from nas_attn.results.points import records, steps
+from nas_attn.results.points import records, staircase
 from nas_attn.space import InputError
 
 OBJECTIVES = ["accuracy", "flops", "latency_ms"]
@@ -22,25 +22,25 @@ def size(path):
 
 
 def test_a_record_says_what_the_table_says(rows):
-    found = {record["key"]: record for record in records(complete(rows), OBJECTIVES, OBJECTIVES)}
+    found = {record["key"]: record for record in records(pareto_front(rows, OBJECTIVES), OBJECTIVES)}
     best = set(front(rows, OBJECTIVES).index)
     assert set(found) == set(complete(rows).index)
     assert {key for key, record in found.items() if record["standing"] == "on the front"} == best
     assert [key for key, record in found.items() if record["knee"]] == [knee(rows, OBJECTIVES)]
     bare = found["140bedbf9c"]
-    assert (bare["role"], bare["bare"]) == ("baseline", "bare network")
+    assert (bare["role"], bare["plain"]) == ("baseline", "plain backbone")
     assert (bare["value0"], bare["value1"], bare["value2"]) == (0.90, 100_000_000.0, 1.0)
-    assert (bare["told"]["Accuracy"], bare["told"]["FLOPs"]) == ("90.00 %", "100.0 M")
-    assert bare["told"]["Latency"] == "1.000 (0.950 to 1.050) ms"
+    assert (bare["tooltip"]["Accuracy"], bare["tooltip"]["FLOPs"]) == ("90.00 %", "100.0 M")
+    assert bare["tooltip"]["Latency"] == "1.000 (0.950 to 1.050) ms"
 
 
 def test_the_front_is_drawn_above_the_others(rows):
-    standings = [record["standing"] for record in records(complete(rows), OBJECTIVES, OBJECTIVES)]
+    standings = [record["standing"] for record in records(pareto_front(rows, OBJECTIVES), OBJECTIVES)]
     assert standings == ["dominated"] * 2 + ["on the front"] * 3
 
 
 def test_the_steps_of_a_panel_rise_from_left_to_right(rows):
-    found = steps(complete(rows), OBJECTIVES, ("flops", "accuracy"))
+    found = staircase(pareto_front(rows, OBJECTIVES), "flops")
     assert found == [{"across": 1e8, "up": 0.90}, {"across": 1.04e8, "up": 0.93}, {"across": 1.2e8, "up": 0.94}]
 
 

@@ -190,7 +190,7 @@ def test_pick_finds_the_knee_the_best_and_a_key(tmp_path):
         folder.pick("knee")
     search(tmp_path, FakeEvaluator()).run(12)
     table = folder.table()
-    assert folder.pick("best").accuracy == table["accuracy"].max()
+    assert folder.pick("best")["accuracy"] == table["accuracy"].max()
     assert folder.pick("knee").key in folder.front().index
     assert folder.pick(table.index[5]).architecture == table["architecture"].iloc[5]
     with pytest.raises(InputError, match="did you mean 'knee'"):
@@ -209,7 +209,7 @@ def test_whoever_stands_on_the_front_is_measured_and_nobody_else(tmp_path):
     rows = read_rows(study)
     best = front(table(rows.values()), file.objectives)
     assert set(best["latency_source"]) == {"measured"}
-    assert {row.architecture for row in rows.values() if row.latency_source == "measured"} == set(evaluator.measured)
+    assert {row.architecture for row in rows.values() if row["latency_source"] == "measured"} == set(evaluator.measured)
     assert 0 < len(evaluator.measured) < len(rows)
 
 
@@ -218,7 +218,7 @@ def test_a_measured_row_takes_the_place_of_the_predicted_one(tmp_path):
     assert len(evaluator.trained) == len(read_rows(study)) == 12, "nothing is trained again"
     for row in read_rows(study).values():
         more = 0.5 * (row.architecture in evaluator.measured and "gate" in row.architecture)
-        assert row.latency_ms == pytest.approx(1.0 + 0.1 * len(parse(row.architecture).placements) + more)
+        assert row["latency_ms"] == pytest.approx(1.0 + 0.1 * len(parse(row.architecture).placements) + more)
         assert row.state == "complete"
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from nas_attn.search import promoted
 from nas_attn.space import Architecture
-from nas_attn.statistics import believed
+from nas_attn.statistics import posterior
 
 SOME = [*space().architectures()]
 FILE = study_file(objectives=("accuracy", "params", "latency_ms"))
@@ -90,7 +90,7 @@ def test_any_score_ranks_in_its_own_direction(score, first):
 def test_a_cost_that_is_not_known_of_all_is_left_out():
     rows = [row(1, 0.1, 5, latency_ms=9.0), row(2, 0.2, 6, latency_ms=1.0), row(3, 0.3, 4, latency_ms=5.0)]
     assert numbers(rows, 3) == [1, 2, 3]
-    assert numbers([*rows[:2], replace(rows[2], latency_ms=math.nan)], 3) == [1, 3, 2]
+    assert numbers([*rows[:2], rows[2].but(latency_ms=math.nan)], 3) == [1, 3, 2]
 
 
 def test_equal_points_go_on_by_their_keys():
@@ -163,7 +163,7 @@ def test_seeds_that_agree_promote_the_front_that_one_seed_shows():
 def test_with_seeds_that_disagree_the_expected_volume_decides():
     """Held against the area counted cell by cell, over the same draws."""
     rows = seeded([0.5, 0.48, 0.5, 0.47, 0.52, 0.46, 0.9], noise=0.05)
-    draws = believed(rows, "loss").draws
+    draws = posterior(rows, "loss").draws
     some = draws[:: len(draws) // 64][:64]
     xs, low, high = np.arange(1, 8) / 6 - 1 / 6, some.min(), some.max()
     expected = []

@@ -8,20 +8,24 @@ import pytest
 from fakes import FakeEvaluator, begun, search, study_file
 from small_study import told
 
-from nas_attn.search import train_rivals
+from nas_attn.search import train_width_matched
 from nas_attn.space import Architecture
-from nas_attn.study import RIVALS, StudyFolder
+from nas_attn.study import WIDTH_MATCHED, StudyFolder
 
 FILE = study_file()
 
 
 def rows(seeds=3):
     row = FakeEvaluator().count(Architecture())
-    return [replace(row, role="rival", key=f"width={share}", seed=seed) for share in (1.5, 2) for seed in range(seeds)]
+    return [
+        replace(row, role="width-matched", key=f"width={share}", seed=seed)
+        for share in (1.5, 2)
+        for seed in range(seeds)
+    ]
 
 
 def result(row):
-    return replace(row, state="complete", accuracy=0.5 + row.seed / 100, loss=1.0, train_loss=0.5)
+    return row.but(state="complete", accuracy=0.5 + row.seed / 100, loss=1.0, train_loss=0.5)
 
 
 class Single:
@@ -62,31 +66,31 @@ def test_rivals_are_kept_apart_from_the_networks_of_the_space(tmp_path):
     search(tmp_path, FakeEvaluator(), file=FILE).run(3)
     before = StudyFolder(tmp_path, FILE).table()
     heard = []
-    train_rivals(begun(tmp_path, FILE, step=RIVALS), rows(), Paired(), heard.append)
+    train_width_matched(begun(tmp_path, FILE, step=WIDTH_MATCHED), rows(), Paired(), heard.append)
     folder = StudyFolder(tmp_path, FILE)
-    assert told(folder.rivals()) == told(heard) == told(map(result, rows()))
+    assert told(folder.width_matched()) == told(heard) == told(map(result, rows()))
     assert folder.table().equals(before)
     assert {row.role for row in folder.all_rows()} == {"baseline"}
-    assert len(optuna.load_study(study_name=RIVALS, storage=f"sqlite:///{tmp_path}/study.db").trials) == 0
+    assert len(optuna.load_study(study_name=WIDTH_MATCHED, storage=f"sqlite:///{tmp_path}/study.db").trials) == 0
 
 
 def test_a_study_without_rivals_has_none(tmp_path):
-    assert StudyFolder(tmp_path, FILE).rivals() == []
+    assert StudyFolder(tmp_path, FILE).width_matched() == []
 
 
 def test_as_many_are_trained_at_once_as_the_evaluator_takes_on(tmp_path):
     evaluator = Paired()
-    train_rivals(begun(tmp_path, FILE, step=RIVALS), rows(), evaluator)
+    train_width_matched(begun(tmp_path, FILE, step=WIDTH_MATCHED), rows(), evaluator)
     assert evaluator.most == 2
     assert sorted(evaluator.begun) == [(row.key, row.seed) for row in rows()]
 
 
 @pytest.mark.parametrize("stop", [(row.key, row.seed) for row in rows()])
 def test_what_is_finished_when_a_training_is_stopped_is_written_down(tmp_path, stop):
-    study, evaluator = begun(tmp_path, FILE, step=RIVALS), Paired(fails=stop)
+    study, evaluator = begun(tmp_path, FILE, step=WIDTH_MATCHED), Paired(fails=stop)
     with pytest.raises(KeyboardInterrupt):
-        train_rivals(study, rows(), evaluator)
-    kept = {(row.key, row.seed) for row in StudyFolder(tmp_path, FILE).rivals()}
+        train_width_matched(study, rows(), evaluator)
+    kept = {(row.key, row.seed) for row in StudyFolder(tmp_path, FILE).width_matched()}
     assert kept == {*evaluator.begun} - {stop}
-    train_rivals(study, [row for row in rows() if (row.key, row.seed) not in kept], Single())
-    assert len(StudyFolder(tmp_path, FILE).rivals()) == len(rows())
+    train_width_matched(study, [row for row in rows() if (row.key, row.seed) not in kept], Single())
+    assert len(StudyFolder(tmp_path, FILE).width_matched()) == len(rows())

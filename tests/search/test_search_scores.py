@@ -54,7 +54,7 @@ def test_where_nothing_has_a_score_any_network_may_be_proposed(tmp_path):
 def test_a_score_is_the_mean_over_seeds_of_what_neither_failed_nor_is_over_budget():
     evaluator = FakeEvaluator()
     rows = [
-        replace(evaluator.result(replace(evaluator.count(one), seed=seed)), loss=float(number + seed))
+        evaluator.result(replace(evaluator.count(one), seed=seed)).but(loss=float(number + seed))
         for number, one in enumerate(NETWORKS[:4])
         for seed in (0, 2)
     ]
@@ -81,7 +81,7 @@ def test_each_seed_is_one_evaluation_however_often_a_network_was_asked_for(tmp_p
     rows = read_rows(study)
     assert {len(values) for values in history.seen.values()} == {3}
     assert sorted(values for every in history.seen.values() for values, *_ in every) == sorted(
-        row.accuracy for row in rows.values()
+        row["accuracy"] for row in rows.values()
     )
 
 

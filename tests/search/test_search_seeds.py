@@ -46,7 +46,7 @@ def test_optuna_is_told_the_mean_and_the_table_shows_it(tmp_path):
     folder = StudyFolder(tmp_path, seeded(3))
     accuracies = {}
     for row in folder.all_rows():
-        accuracies.setdefault(row.key, []).append(row.accuracy)
+        accuracies.setdefault(row.key, []).append(row["accuracy"])
     means = {key: sum(values) / 3 for key, values in accuracies.items()}
     assert [trial.values[0] for trial in folder.study().trials] == pytest.approx([*means.values()])
     table = folder.table()
@@ -117,5 +117,5 @@ def test_a_measured_front_is_measured_in_the_rows_of_every_seed(tmp_path):
     search(tmp_path, FakeEvaluator(predicts=True), file=file, over=space(stages=2)).run(12)
     folder = StudyFolder(tmp_path, file)
     best = set(folder.front().index)
-    assert all(row.latency_source == "measured" for row in folder.all_rows() if row.key in best)
-    assert {row.latency_source for row in folder.all_rows()} == {"measured", "predicted"}
+    assert all(row["latency_source"] == "measured" for row in folder.all_rows() if row.key in best)
+    assert {row["latency_source"] for row in folder.all_rows()} == {"measured", "predicted"}

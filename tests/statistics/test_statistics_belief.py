@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from made_up import evaluation
 
-from nas_attn.statistics import believed
+from nas_attn.statistics import posterior
 
 
 def rows_of(values, done=None):
@@ -24,7 +24,7 @@ def errors_of(spread, raced, studies=25, networks=16, seeds=4):
         if raced:
             done[:, 2:] = False
             done[np.argsort(-values[:, :2].mean(axis=1))[:5], 2:] = True
-        draws = believed(rows_of(values, done), "accuracy").draws
+        draws = posterior(rows_of(values, done), "accuracy").draws
         gains, true = draws - draws.mean(axis=1, keepdims=True), truth - truth.mean()
         low, high = np.quantile(gains, [0.025, 0.975], axis=0)
         held.append((low <= true) & (true <= high))
@@ -44,7 +44,7 @@ def test_intervals_hold_the_truth_as_often_as_they_say(spread, raced):
 def test_far_apart_networks_are_believed_as_they_were_measured():
     rng = np.random.default_rng(0)
     values = 100 * np.arange(8.0)[:, None] + rng.standard_normal((8, 5))
-    belief = believed(rows_of(values), "accuracy")
+    belief = posterior(rows_of(values), "accuracy")
     assert belief.draws.mean(axis=0) == pytest.approx(values.mean(axis=1), abs=0.1)
     pooled = (values - values.mean(axis=0) - values.mean(axis=1, keepdims=True) + values.mean()).var(ddof=0) * 40 / 28
     assert belief.noise == pytest.approx(np.sqrt(pooled), rel=0.1)
@@ -53,12 +53,12 @@ def test_far_apart_networks_are_believed_as_they_were_measured():
 def test_networks_that_do_not_differ_are_believed_alike():
     rng = np.random.default_rng(0)
     values = rng.standard_normal((30, 5))
-    belief = believed(rows_of(values), "accuracy")
+    belief = posterior(rows_of(values), "accuracy")
     assert belief.draws.mean(axis=0).std() < 0.5 * values.mean(axis=1).std()
 
 
 def test_one_seed_each_is_no_belief_and_two_of_two_networks_are():
     rng = np.random.default_rng(0)
-    assert np.isnan(believed(rows_of(rng.standard_normal((5, 1))), "accuracy").draws).all()
-    assert np.isfinite(believed(rows_of(rng.standard_normal((2, 2))), "accuracy").draws).all()
-    assert believed([], "accuracy").networks == ()
+    assert np.isnan(posterior(rows_of(rng.standard_normal((5, 1))), "accuracy").draws).all()
+    assert np.isfinite(posterior(rows_of(rng.standard_normal((2, 2))), "accuracy").draws).all()
+    assert posterior([], "accuracy").networks == ()

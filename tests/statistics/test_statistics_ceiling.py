@@ -4,11 +4,11 @@ from itertools import combinations
 import numpy as np
 import pytest
 from made_up_audit import simulated
+from pairing import paired_factor
 from scipy.stats import f_oneway, spearmanr
 
 from nas_attn.statistics import UNKNOWN, ceiling, components, resamples
 from nas_attn.statistics.noise_ceiling import spearman_brown
-from nas_attn.statistics.pairing import paired_factor
 
 
 def noisy(networks, seeds, between, noise, alike=0.0, seed=0):

@@ -2,14 +2,16 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_t, t
 
-from nas_attn.statistics import Family, Worth, additive, compared
+from nas_attn.statistics import AdjustedMeans, Family, additive, compared
 
 
 def against_first(means, seeds=4, variance=1.0, freedom=None):
     """Every network against the first, all of them with the same seeds."""
     networks = len(means)
     centred = np.eye(networks) - 1 / networks
-    known = Worth(np.array(means), centred / seeds, centred * seeds, variance, freedom or (networks - 1) * (seeds - 1))
+    known = AdjustedMeans(
+        np.array(means), centred / seeds, centred * seeds, variance, freedom or (networks - 1) * (seeds - 1)
+    )
     fit = additive([{} for _ in means], [False] * networks, known)
     one = np.eye(networks)
     return compared(known, fit, Family.single(one[1:] - one[0]))
@@ -41,7 +43,7 @@ def test_what_would_just_be_shown_is_told_by_the_square_of_the_interval():
 
 
 def test_nothing_is_known_without_a_degree_of_freedom_and_all_without_noise():
-    known = Worth(np.array([0.0, 1.0]), np.eye(2) - 0.5, np.eye(2) - 0.5, np.nan, 0)
+    known = AdjustedMeans(np.array([0.0, 1.0]), np.eye(2) - 0.5, np.eye(2) - 0.5, np.nan, 0)
     fit = additive([{}, {}], [False, False], known)
     told = compared(known, fit, Family.single(np.array([[-1.0, 1.0]])))
     assert told.values[0] == 1

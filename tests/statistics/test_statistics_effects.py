@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from made_up import evaluation
 
-from nas_attn.statistics import Worth, additive, cells, fillings, interactions, removals
+from nas_attn.statistics import AdjustedMeans, additive, cells, fillings, interactions, removals
 
 KINDS = ("", "se", "cbam")
 
@@ -13,7 +13,7 @@ def known(means, seeds=4, variance=1.0):
     """Networks that all had the same seeds."""
     networks = len(means)
     centred = np.eye(networks) - 1 / networks
-    return Worth(np.array(means), centred / seeds, centred * seeds, variance, (networks - 1) * (seeds - 1))
+    return AdjustedMeans(np.array(means), centred / seeds, centred * seeds, variance, (networks - 1) * (seeds - 1))
 
 
 def squares(slots):
@@ -47,7 +47,7 @@ def test_what_is_left_over_is_what_a_regression_leaves_over():
     left = np.linalg.lstsq(design, means)[1][0]
     fit = additive(found, [False] * 9, known(means.tolist()))
     assert means @ fit.left @ means == pytest.approx(4 * left)
-    assert fit.spread == pytest.approx(max(0.0, (4 * left - 4 * 1.0) / (4 * 4)))
+    assert fit.remainder == pytest.approx(max(0.0, (4 * left - 4 * 1.0) / (4 * 4)))
 
 
 def test_what_others_do_tells_what_nothing_is_only_where_they_do_nothing():

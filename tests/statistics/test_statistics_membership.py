@@ -1,11 +1,9 @@
-from dataclasses import replace
-
 import moocore
 import numpy as np
 import pytest
 from made_up import evaluation
 
-from nas_attn.statistics import membership, settling
+from nas_attn.statistics import lookahead, membership
 from nas_attn.statistics.front_probability import on_front
 
 
@@ -64,28 +62,28 @@ def test_a_clear_front_is_surely_known_and_its_volume_is_that_of_the_means():
     rows, worth = study(0, noise=0.001)
     found = membership(rows, ["accuracy", "flops"])
     standings = [found.standing(number) for number in range(12)]
-    assert standings == ["surely in" if on else "surely out" for on in true_front(worth)]
-    means = np.array([np.mean([row.accuracy for row in rows if row.flops == 1000 + n]) for n in range(12)])
+    assert standings == ["in" if on else "out" for on in true_front(worth)]
+    means = np.array([np.mean([row["accuracy"] for row in rows if row["flops"] == 1000 + n]) for n in range(12)])
     points = np.column_stack([-means, np.arange(1000, 1012)])
     drawn = -0.01 * worth
     worst = [np.quantile(np.repeat(-means, 100), 0.975), 1011]
     assert found.hypervolume.value == pytest.approx(moocore.hypervolume(points, ref=worst), rel=0.02)
     assert found.hypervolume.low <= found.hypervolume.value <= found.hypervolume.high
-    assert np.corrcoef(drawn, [known.value for known in found.accuracy])[0, 1] < -0.999
+    assert np.corrcoef(drawn, [known.value for known in found.estimates])[0, 1] < -0.999
 
 
 def test_the_measure_that_comes_first_counts_and_the_other_one_is_no_cost():
     rows, _ = study(0)
-    scrambled = [replace(row, accuracy=0.5 + 0.001 * (row.flops % 7)) for row in rows]
+    scrambled = [row.but(accuracy=0.5 + 0.001 * (row["flops"] % 7)) for row in rows]
     by_loss = membership(scrambled, ["loss", "flops"])
     assert membership(scrambled, ["loss", "accuracy", "flops"]).probability.tolist() == by_loss.probability.tolist()
-    assert by_loss.metric == "loss"
+    assert by_loss.measure.name == "loss"
     assert by_loss.probability == pytest.approx(membership(rows, ["accuracy", "flops"]).probability, abs=0.06)
 
 
 def test_one_failed_seed_does_not_drop_a_network():
     rows, _ = study(0)
-    failed = [*rows, replace(rows[-1], seed=9, state="failed", accuracy=float("nan"))]
+    failed = [*rows, rows[-1].but(seed=9, state="failed", accuracy=float("nan"))]
     assert len(membership(failed, ["accuracy", "flops"]).networks) == 12
 
 
@@ -93,26 +91,26 @@ def test_nothing_is_known_of_a_front_of_one_seed_or_of_no_rows():
     rows, _ = study(0, seeds=1)
     found = membership(rows, ["accuracy", "flops"])
     assert np.isnan(found.probability).all()
-    assert found.standing(0) == "perhaps"
-    assert settling(found, ["accuracy", "flops"]).undecided == ()
+    assert found.standing(0) == "undecided"
+    assert lookahead(found, ["accuracy", "flops"]).undecided == ()
     assert membership([], ["accuracy", "flops"]).networks == ()
 
 
 def test_more_minutes_settle_more_and_few_go_to_the_least_decided():
     rows, _ = study(7, networks=16)
     found, objectives = membership(rows, ["accuracy", "flops"]), ["accuracy", "flops"]
-    keys, chance = np.array(found.belief.keys), found.probability
+    keys, chance = np.array(found.posterior.keys), found.probability
     undecided, sure = keys[(chance > 0.05) & (chance < 0.95)], keys[chance >= 0.95].tolist()
     around = 0.5 * (len(undecided) + len(sure))
-    few, once, many = (settling(found, objectives, minutes) for minutes in (0.5 * len(sure) + 1.2, 2.5 * around, 2000))
+    few, once, many = (lookahead(found, objectives, minutes) for minutes in (0.5 * len(sure) + 1.2, 2.5 * around, 2000))
     assert len(undecided) > 3
     assert sorted(once.undecided) == sorted(undecided)
     assert few.trained == (*sure, *once.undecided[:2])
     assert (few.seeds, once.seeds) == (1, 2)
     assert few.minutes == pytest.approx(0.5 * len(sure) + 1.0)
-    assert few.settled < once.settled < many.settled
-    assert many.settled > 0.6 * len(undecided)
-    assert settling(found, objectives, 0.5 * len(sure)).settled == 0
+    assert few.decided < once.decided < many.decided
+    assert many.decided > 0.6 * len(undecided)
+    assert lookahead(found, objectives, 0.5 * len(sure)).decided == 0
 
 
 def test_what_is_foretold_is_what_more_seeds_then_settle():
@@ -120,13 +118,13 @@ def test_what_is_foretold_is_what_more_seeds_then_settle():
     for seed in range(12):
         rows, _ = study(seed, seeds=12, networks=10)
         before = membership([row for row in rows if row.seed < 3], ["accuracy", "flops"])
-        ahead = settling(before, ["accuracy", "flops"], minutes=None)
+        ahead = lookahead(before, ["accuracy", "flops"], minutes=None)
         keys, trained, seeds = set(ahead.undecided), set(ahead.trained), 3 + ahead.seeds
         after = membership(
             [row for row in rows if row.seed < (seeds if row.key in trained else 3)], ["accuracy", "flops"]
         )
-        standing = {key: after.standing(number) for number, key in enumerate(after.belief.keys)}
-        settled += sum(standing[key] != "perhaps" for key in keys)
-        foretold += ahead.settled
+        standing = {key: after.standing(number) for number, key in enumerate(after.posterior.keys)}
+        settled += sum(standing[key] != "undecided" for key in keys)
+        foretold += ahead.decided
         undecided += len(keys)
     assert foretold / undecided == pytest.approx(settled / undecided, abs=0.12)

@@ -3,7 +3,7 @@ import pytest
 from made_up import evaluation
 
 from nas_attn.space import InputError
-from nas_attn.statistics import trainings, worth
+from nas_attn.statistics import adjusted_means, trainings
 
 
 def rows_of(values):
@@ -30,7 +30,7 @@ def test_networks_and_seeds_are_fitted_as_a_regression_on_dummies_fits_them(gaps
     design = np.concatenate([np.eye(8)[who], np.eye(5)[when][:, 1:]], axis=1)
     y = gaps[who, when]
     solved, squares, rank, _ = np.linalg.lstsq(design, y)
-    found = worth(trainings(rows_of(gaps), "accuracy"))
+    found = adjusted_means(trainings(rows_of(gaps), "accuracy"))
     assert found.freedom == len(y) - rank
     assert found.variance == pytest.approx(squares[0] / found.freedom)
     assert found.means - found.means[0] == pytest.approx(solved[:8] - solved[0])
@@ -40,8 +40,11 @@ def test_networks_and_seeds_are_fitted_as_a_regression_on_dummies_fits_them(gaps
 
 
 def test_less_loss_is_more_worth_and_a_shift_of_a_seed_changes_no_difference(gaps):
-    found, less = worth(trainings(rows_of(gaps), "accuracy")), worth(trainings(rows_of(gaps), "accuracy"), -1.0)
-    moved = worth(trainings(rows_of(gaps + np.array([0, 5, -3, 1, 0])), "accuracy"))
+    found, less = (
+        adjusted_means(trainings(rows_of(gaps), "accuracy")),
+        adjusted_means(trainings(rows_of(gaps), "accuracy"), -1.0),
+    )
+    moved = adjusted_means(trainings(rows_of(gaps + np.array([0, 5, -3, 1, 0])), "accuracy"))
     assert less.means - less.means[0] == pytest.approx(found.means[0] - found.means)
     assert moved.means - moved.means[0] == pytest.approx(found.means - found.means[0])
     assert moved.variance == pytest.approx(found.variance)
@@ -50,7 +53,7 @@ def test_less_loss_is_more_worth_and_a_shift_of_a_seed_changes_no_difference(gap
 def test_networks_that_are_linked_by_no_seed_are_not_compared():
     values = np.full((4, 4), np.nan)
     values[:2, :2], values[2:, 2:] = [[1.0, 2.0], [3.0, 4.5]], [[1.0, 2.0], [3.0, 4.5]]
-    found = worth(trainings(rows_of(values), "accuracy"))
+    found = adjusted_means(trainings(rows_of(values), "accuracy"))
     one = np.eye(4)
     assert found.comparable(np.array([one[0] - one[1], one[2] - one[3], one[0] - one[2]])).tolist() == [
         True,
@@ -61,7 +64,7 @@ def test_networks_that_are_linked_by_no_seed_are_not_compared():
 
 
 def test_one_seed_each_tells_no_noise():
-    found = worth(trainings(rows_of([[1.0], [2.0], [4.0]]), "accuracy"))
+    found = adjusted_means(trainings(rows_of([[1.0], [2.0], [4.0]]), "accuracy"))
     assert found.freedom == 0
     assert np.isnan(found.variance)
     assert found.means - found.means[0] == pytest.approx([0, 1, 3])

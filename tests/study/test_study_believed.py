@@ -153,9 +153,9 @@ def test_a_cell_that_was_edited_in_a_file_is_told_with_its_row(tmp_path, name, v
 
 def test_a_plain_rival_is_called_by_its_width_and_by_nothing_else(tmp_path):
     path = tmp_path / "rows.csv"
-    write_csv(table([evaluation(role="rival", key=f"width={share:g}") for share in (1.5, 2, 0.25)]), path)
+    write_csv(table([evaluation(role="width-matched", key=f"width={share:g}") for share in (1.5, 2, 0.25)]), path)
     assert [*read_csv(path).index] == ["width=1.5", "width=2", "width=0.25"]
-    write_csv(table([evaluation(role="rival", key="wide"), evaluation(key="width=2")]), path)
+    write_csv(table([evaluation(role="width-matched", key="wide"), evaluation(key="width=2")]), path)
     with pytest.raises(
         InputError, match=r"row 1: key: found 'wide'; allowed: a width.*\n.*row 2: key: found 'width=2'"
     ):

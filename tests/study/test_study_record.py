@@ -68,7 +68,7 @@ def test_a_row_comes_back_as_it_was_written(tmp_path):
     row = read_rows(find_study(tmp_path, None, "final"))[Architecture().key, 0]
     expected = evaluator.result(evaluator.time(evaluator.count(Architecture())))
     assert repr(row) == repr(replace(expected, role="baseline"))
-    assert math.isnan(row.latency_predicted_ms)
+    assert math.isnan(row["latency_predicted_ms"])
 
 
 def test_a_study_outlives_a_new_name_of_its_folder(tmp_path):
@@ -164,5 +164,5 @@ def test_a_row_that_knows_nothing_of_intervals_is_read(tmp_path):
     trial = optuna.trial.create_trial(state=optuna.trial.TrialState.PRUNED, user_attrs={"evaluation:0": fields})
     study.add_trial(trial)
     (row,) = read_rows(study).values()
-    assert (row.latency_source, row.latency_runtime) == ("measured", "eager")
-    assert math.isnan(row.latency_ms_low)
+    assert (row["latency_source"], row["latency_runtime"]) == ("measured", "eager")
+    assert math.isnan(row["latency_ms_low"])

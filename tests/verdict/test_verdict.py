@@ -1,4 +1,4 @@
-"""What a study concludes, once its most promising network is held against the bare one and plain ones at its price.
+"""What a study concludes, once its most promising network is held against the plain backbone and plain ones at its price.
 
 Nothing is trained but in one test: elsewhere a network does the better, the more non-local blocks it has.
 """
@@ -38,7 +38,7 @@ NON_LOCAL = ATTENTIONS["non_local"]
 
 
 def cost(width):
-    """What the bare network of this many channels costs, by the ledger."""
+    """What the plain backbone of this many channels costs, by the ledger."""
     return open_ledger(Backbone(name="resnet8", arguments={"width": width}), (1, 8, 8), 10).bare
 
 
@@ -105,17 +105,17 @@ def by_key(rows):
 
 def rows_of(folder):
     """All rows, those of rivals last."""
-    return [*StudyFolder.open(folder).all_rows(), *StudyFolder.open(folder).rivals()]
+    return [*StudyFolder.open(folder).all_rows(), *StudyFolder.open(folder).width_matched()]
 
 
 def around(price, cost):
-    """The widths just below and just above a price, without the bare one's 16."""
+    """The widths just below and just above a price, without the plain backbone's 16."""
     above = next(width for width in range(17, 33) if cost(width) >= price)
     return {width for width in (above - 1, above) if width > 16}
 
 
 def widths_of(folder):
-    return {round(16 * float(row.key.removeprefix("width="))) for row in StudyFolder.open(folder).rivals()}
+    return {round(16 * float(row.key.removeprefix("width="))) for row in StudyFolder.open(folder).width_matched()}
 
 
 def leader_of(folder, found):
@@ -133,13 +133,13 @@ def test_attention_that_helps_is_said_to_pay(judged):
 
 def test_the_rivals_are_the_widths_just_below_and_just_above_the_price(judged):
     folder, found = judged
-    rivals = by_key(StudyFolder.open(folder).rivals())
-    widths = around(leader_of(folder, found).flops, lambda width: cost(width).flops)
+    rivals = by_key(StudyFolder.open(folder).width_matched())
+    widths = around(leader_of(folder, found)["flops"], lambda width: cost(width).flops)
     assert len(widths) == 2
     assert set(rivals) == {f"width={width / 16:g}" for width in widths}
     for width in widths:
         row = rivals[f"width={width / 16:g}"][0]
-        assert (row.params, row.macs, row.flops) == (cost(width).params, cost(width).macs, cost(width).flops)
+        assert (row["params"], row["macs"], row["flops"]) == (cost(width).params, cost(width).macs, cost(width).flops)
 
 
 def test_rivals_have_the_seeds_of_the_network_and_of_the_bare_one(judged):
@@ -147,7 +147,7 @@ def test_rivals_have_the_seeds_of_the_network_and_of_the_bare_one(judged):
     rows = by_key(StudyFolder.open(folder).all_rows())
     for key in (parse("none").key, found.conclusion.leader):
         assert set(rows[key]) == {0, 1, 2}
-    for seeds in by_key(StudyFolder.open(folder).rivals()).values():
+    for seeds in by_key(StudyFolder.open(folder).width_matched()).values():
         assert set(seeds) == {0, 1, 2}
         known = {(row.role, row.step, row.state, row.architecture) for row in seeds.values()}
         assert known == {("rival", "final", "complete", "none")}
@@ -171,7 +171,7 @@ def test_what_is_concluded_is_written_beside_the_study(judged):
     folder, found = judged
     table = pd.read_csv(folder / "verdict.csv", index_col="key")
     assert list(table.index) == list(found.conclusion.table.index)
-    assert set(table.index[table["role"] == "rival"]) == set(by_key(StudyFolder.open(folder).rivals()))
+    assert set(table.index[table["role"] == "width-matched"]) == set(by_key(StudyFolder.open(folder).width_matched()))
     assert (folder / "verdict.svg").read_text().startswith("<svg")
     assert found.files == (folder / "verdict.csv", folder / "verdict.svg")
 
@@ -211,12 +211,12 @@ def test_where_latency_counts_there_is_a_rival_of_the_same_latency_too(tmp_path)
     nas_attn.open_study(folder).run()
     found = nas_attn.open_study(folder).verdict()
     leader = leader_of(folder, found)
-    by_flops = around(leader.flops, lambda width: cost(width).flops)
-    by_latency = around(leader.latency_ms, lambda width: cost(width).params / 1e5)
+    by_flops = around(leader["flops"], lambda width: cost(width).flops)
+    by_latency = around(leader["latency_ms"], lambda width: cost(width).params / 1e5)
     assert by_flops != by_latency
     assert widths_of(folder) == by_flops | by_latency
-    for row in StudyFolder.open(folder).rivals():
-        assert row.latency_ms == pytest.approx(cost(round(16 * float(row.key[6:]))).params / 1e5)
+    for row in StudyFolder.open(folder).width_matched():
+        assert row["latency_ms"] == pytest.approx(cost(round(16 * float(row.key[6:]))).params / 1e5)
     assert any("a plain network with its latency" in sentence for sentence in found.sentences)
 
 
@@ -228,7 +228,7 @@ def test_a_winner_that_inherits_has_rivals_that_inherit_from_bases_of_their_own(
     folder = write(tmp_path / "study", f'final = "inherit"\n{COUNTED}')
     nas_attn.open_study(folder).run()
     nas_attn.open_study(folder).verdict()
-    assert {row.state for row in StudyFolder.open(folder).rivals()} == {"complete"}
+    assert {row.state for row in StudyFolder.open(folder).width_matched()} == {"complete"}
     sizes = [sum(parameter.numel() for parameter in given[0].parameters()) for given in asked]
     assert sizes == [cost(width).params for width in (16, *sorted(widths_of(folder)))]
     assert len([*(folder / "trained").glob("base-*.safetensors")]) == len(sizes)
@@ -247,7 +247,7 @@ def test_a_network_without_a_width_has_no_rival_and_that_is_said(tmp_path, monke
     nas_attn.open_study(folder).run(2)
     told = nas_attn.open_study(folder).verdict(2).sentences
     assert told[-1] == f"It is held against no plain network at its price, as {__name__}:plain takes no `width`."
-    assert StudyFolder.open(folder).rivals() == []
+    assert StudyFolder.open(folder).width_matched() == []
 
 
 def test_a_study_that_was_not_trained_in_full_is_told_what_to_do(tmp_path):
@@ -292,7 +292,7 @@ def test_a_report_tells_the_verdict_once_there_is_one(judged, tmp_path):
 
 
 def test_where_no_network_is_promising_that_is_said_and_no_rival_is_trained(tmp_path, monkeypatch):
-    """The bare network and the one that loses least get their seeds, once: then noise is known."""
+    """The plain backbone and the one that loses least get their seeds, once: then noise is known."""
     hindering = partial(trained, points=-5, kinds=(NON_LOCAL, ATTENTIONS["se"]))
     monkeypatch.setattr("nas_attn.evaluation.protocol.train", hindering)
     folder = write(tmp_path / "study")
@@ -302,9 +302,9 @@ def test_where_no_network_is_promising_that_is_said_and_no_rival_is_trained(tmp_
     assert not found.conclusion.pays
     assert found.sentences[0].startswith("No attention pays here")
     rows = by_key(StudyFolder.open(folder).all_rows())
-    least = max((key for key in rows if key != parse("none").key), key=lambda key: rows[key][0].accuracy)
+    least = max((key for key in rows if key != parse("none").key), key=lambda key: rows[key][0]["accuracy"])
     assert {key: len(seeds) for key, seeds in rows.items()} == dict.fromkeys(rows, 1) | {parse("none").key: 3, least: 3}
-    assert StudyFolder.open(folder).rivals() == []
+    assert StudyFolder.open(folder).width_matched() == []
     assert "No network is promising" in (folder / "verdict.svg").read_text()
     again = nas_attn.open_study(folder).verdict(watch=Watch(on_epoch=lambda *_: pytest.fail("something is trained")))
     assert again.sentences == found.sentences

@@ -6,9 +6,10 @@ from made_up import evaluation
 from made_up_trainings import PLANTED, UNIT, trained
 
 from nas_attn.space import InputError
-from nas_attn.statistics import believed
+from nas_attn.statistics import posterior
 from nas_attn.verdict.comparison import comparison
-from nas_attn.verdict.conclusion import found, nothing_gained
+from nas_attn.verdict.conclusion import finding as finding_of
+from nas_attn.verdict.conclusion import nothing_gained
 from nas_attn.verdict.matched import matched
 
 
@@ -19,13 +20,13 @@ def _fewer_draws(monkeypatch):
 
 def finding(rows):
     told = comparison(rows, [], "accuracy")
-    return found(told, nothing_gained(told, believed(rows, "accuracy"), "accuracy"))
+    return finding_of(told, nothing_gained(told, posterior(rows, "accuracy")))
 
 
 def plain(rows, flops, gain, width="1.25"):
-    """The bare network's rows as those of a plain network of another width, better by so many units."""
+    """The plain backbone's rows as those of a plain network of another width, better by so many units."""
     return [
-        replace(row, key=f"width={width}", role="rival", flops=flops, accuracy=row.accuracy + UNIT * gain)
+        row.but(key=f"width={width}", role="width-matched", flops=flops, accuracy=row["accuracy"] + UNIT * gain)
         for row in rows
         if row.architecture == "none"
     ]
@@ -54,16 +55,16 @@ def test_nothing_pays_is_said_where_many_seeds_show_it_and_not_where_something_d
 def test_a_network_against_the_bare_one_is_the_mean_of_paired_differences():
     rows = trained(0, networks=8)
     told = comparison(rows, [], "loss")
-    bare = np.array([row.loss for row in rows if row.architecture == "none"])
+    bare = np.array([row["loss"] for row in rows if row.architecture == "none"])
     for held in told.networks:
-        own = np.array([row.loss for row in rows if row.key == held.what])
+        own = np.array([row["loss"] for row in rows if row.key == held.what])
         assert held.gain.value == pytest.approx((bare - own).mean())
 
 
 def test_taking_a_placement_out_is_a_difference_of_two_networks():
     rows = trained(1, networks=64, effect=3.0)
     told = comparison(rows, [], "accuracy")
-    means = {key: np.mean([row.accuracy for row in rows if row.key == key]) for key in {row.key for row in rows}}
+    means = {key: np.mean([row["accuracy"] for row in rows if row.key == key]) for key in {row.key for row in rows}}
     leader = told.trainings.networks[told.leader]
     assert {held.what for held in told.without} == set(told.parts[told.leader])
     (planted,) = [held for held in told.without if held.what == PLANTED]
@@ -83,20 +84,20 @@ def test_a_rival_is_read_between_the_plain_networks_around_the_price():
     between = matched(networks, [0, 1], "flops", 2)
     assert between.weights.tolist() == pytest.approx([0.8, 0.2, 0, 0])
     assert between.names(networks) == ["100", "300"]
-    assert (matched(networks, [0, 1], "flops", 3).dearest, between.dearest) == (True, False)
-    assert matched([replace(row, latency_ms=float("nan")) for row in networks], [0, 1], "latency_ms", 2) is None
+    assert (matched(networks, [0, 1], "flops", 3).cheaper, between.cheaper) == (True, False)
+    assert matched([row.but(latency_ms=float("nan")) for row in networks], [0, 1], "latency_ms", 2) is None
 
 
 def test_a_winner_has_to_beat_a_plain_network_of_its_price():
     rows = trained(2, effect=4.0, networks=32)
     weak, strong = plain(rows, 95_000_000, 0.0), plain(rows, 81_000_000, 8.0)
     beaten, worse = (comparison(rows, rivals, "accuracy") for rivals in (weak, strong))
-    assert found(beaten, 0.0) == "pays"
-    assert found(worse, 0.0) == "pays no more than width"
-    assert [held.rivals for held in beaten.against] == [("140bedbf9c", "width=1.25")]
+    assert finding_of(beaten, 0.0) == "pays"
+    assert finding_of(worse, 0.0) == "pays no more than width"
+    assert [one.baselines for one in beaten.matched] == [("140bedbf9c", "width=1.25")]
     cheap = comparison(rows, plain(rows, 80_100_000, 0.0), "accuracy")
-    assert cheap.against[0].dearest
-    assert found(cheap, 0.0) == "not known yet"
+    assert cheap.matched[0].cheaper
+    assert finding_of(cheap, 0.0) == "not known yet"
     with pytest.raises(InputError, match="140bedbf9c"):
         comparison(rows, [replace(row, key="140bedbf9c") for row in weak], "accuracy")
 

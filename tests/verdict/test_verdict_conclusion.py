@@ -1,4 +1,3 @@
-from dataclasses import replace
 from itertools import chain
 
 import numpy as np
@@ -17,7 +16,7 @@ OBJECTIVES = ["accuracy", "flops"]
 def planted():
     rows = trained(2, effect=4.0)
     rivals = [
-        replace(row, key="width=1.25", role="rival", flops=95_000_000) for row in rows if row.architecture == "none"
+        row.but(key="width=1.25", role="width-matched", flops=95_000_000) for row in rows if row.architecture == "none"
     ]
     return conclude(rows, rivals, OBJECTIVES, minutes=30)
 
@@ -28,10 +27,12 @@ def test_what_pays_is_named_with_its_gain_its_rival_and_its_parts(planted):
     assert planted.winner == planted.leader
     assert told[0].startswith(f"Attention pays here: {planted.winner} (")
     assert "points of accuracy" in told[0]
-    assert "32 differences" in told[0]
-    assert told[1].startswith("It beats a plain network with its FLOPs (between 140bedbf9c and width=1.25)")
+    assert "32 comparisons" in told[0]
+    assert told[1].startswith("It beats a width-matched baseline with its FLOPs (between 140bedbf9c and width=1.25)")
     assert any(sentence.startswith(f"Where nothing stood, this surely adds: {PLANTED} +") for sentence in told)
-    assert sum("Surely on the front of accuracy and FLOPs: " in sentence for sentence in told) == 1
+    assert (
+        sum("On the front of accuracy and FLOPs with probability at least 0.95: " in sentence for sentence in told) == 1
+    )
 
 
 def test_the_table_has_a_row_a_network_and_its_numbers_are_those_of_the_parts(planted):
@@ -40,7 +41,7 @@ def test_the_table_has_a_row_a_network_and_its_numbers_are_those_of_the_parts(pl
     assert table.loc["width=1.25", "standing"] == ""
     assert table.loc["width=1.25", "gain"] == pytest.approx(0, abs=1e-9)
     assert set(table["seeds"]) == {5}
-    inside = table[table["role"] != "rival"]
+    inside = table[table["role"] != "width-matched"]
     assert (inside["accuracy_low"] < inside["accuracy"]).all()
     assert np.allclose(inside["front_probability"], planted.membership.probability)
     assert table.loc[planted.winner, "gain_low"] > 0
@@ -65,7 +66,7 @@ def test_that_nothing_pays_is_another_sentence_than_that_nothing_is_known():
     assert open_yet.sentences[0].startswith(
         "Whether attention pays here is not known yet: no difference that attention makes is sure"
     )
-    assert any("would most likely settle" in sentence for sentence in open_yet.sentences)
+    assert any("would most likely decide" in sentence for sentence in open_yet.sentences)
     assert not nothing.pays
     assert not open_yet.pays
 
@@ -74,9 +75,9 @@ def test_that_nothing_pays_is_another_sentence_than_that_nothing_is_known():
     ("rows", "why"),
     [
         (trained(0, seeds=1), "no two networks share two seeds"),
-        ([row for row in trained(0) if row.architecture != "none"], "the bare network was not trained"),
+        ([row for row in trained(0) if row.architecture != "none"], "the plain backbone was not trained"),
         ([row for row in trained(0) if row.architecture == "none"], "no network with attention was trained"),
-        ([], "the bare network was not trained"),
+        ([], "the plain backbone was not trained"),
     ],
 )
 def test_why_nothing_can_be_said_is_said(rows, why):
@@ -87,14 +88,16 @@ def test_why_nothing_can_be_said_is_said(rows, why):
 
 def test_loss_and_accuracy_that_disagree_are_told():
     rng = np.random.default_rng(0)
-    noisy = [replace(row, loss=0.4 + UNIT * float(rng.standard_normal())) for row in trained(2, effect=4.0)]
+    noisy = [row.but(loss=0.4 + UNIT * float(rng.standard_normal())) for row in trained(2, effect=4.0)]
     told = conclude(noisy, [], OBJECTIVES)
-    assert any(sentence.startswith("By loss, no network surely beats the bare one") for sentence in told.sentences)
+    assert any(
+        sentence.startswith("By loss, no network surely beats the plain backbone") for sentence in told.sentences
+    )
 
 
 def test_a_study_of_loss_speaks_of_nats():
     told = conclude(trained(2, effect=4.0), [], ["loss", "flops"])
-    assert told.metric == "loss"
+    assert told.comparison.measure.name == "loss"
     assert "nats less loss" in told.sentences[0]
     assert told.table["gain"].max() > 0
 
@@ -102,18 +105,18 @@ def test_a_study_of_loss_speaks_of_nats():
 def test_a_plain_network_that_surely_beats_the_bare_one_is_told():
     rows = trained(2, effect=0.0)
     wide = [
-        replace(row, key="width=2", role="rival", flops=4 * row.flops, accuracy=row.accuracy + better)
+        row.but(key="width=2", role="width-matched", flops=4 * row["flops"], accuracy=row["accuracy"] + better)
         for row in rows
         if row.architecture == "none"
         for better in [0.2]
     ]
-    told = [line for line in conclude(rows, wide, OBJECTIVES).sentences if line.startswith("A plain network that is")]
+    told = [line for line in conclude(rows, wide, OBJECTIVES).sentences if line.startswith("The plain backbone at")]
     assert len(told) == 1
-    assert told[0].startswith(
-        "A plain network that is width=2, with 4.00 times the FLOPs of the bare one, beats it by +20.00 points"
-    )
-    alike = [replace(row, accuracy=row.accuracy - 0.2) for row in wide]
-    assert not [line for line in conclude(rows, alike, OBJECTIVES).sentences if line.startswith("A plain network that")]
+    assert told[0].startswith("The plain backbone at width=2, with 4.00 times the FLOPs, beats itself by +20.00 points")
+    alike = [row.but(accuracy=row["accuracy"] - 0.2) for row in wide]
+    assert not [
+        line for line in conclude(rows, alike, OBJECTIVES).sentences if line.startswith("The plain backbone at")
+    ]
 
 
 STRONG, WEAK = (f"stage1.block0.branch=se(reduction={reduction})" for reduction in (4, 8))
@@ -150,7 +153,7 @@ def test_where_gains_and_losses_of_one_kind_cancel_nobody_is_called_promising(me
     worse, better = rows_of(WEAK, shifted(0.8948, 1), 90_000_000), rows_of(STRONG, shifted(0.9052, 2), 85_000_000)
     leader, sentence = leader_of(worse, better, objectives=[metric, "flops"])
     assert leader is None
-    assert "No network is promising: by all that was trained, none is likely to beat the bare one." in sentence
+    assert "No network is promising: none is likely to beat the plain backbone." in sentence
 
 
 def test_of_networks_that_are_as_likely_to_gain_the_one_that_did_better_is_the_most_promising():
@@ -201,6 +204,6 @@ def test_networks_whose_seeds_the_bare_one_lacks_are_not_told_to_gain():
     told = conclude(rows, [], OBJECTIVES)
     assert told.leader is None
     assert told.sentences[0].endswith(
-        "the bare network was trained with the seeds of no other, so that no difference is known."
+        "the plain backbone was trained with the seeds of no other, so that no difference is known."
     )
     assert not told.drawn
