@@ -1,4 +1,4 @@
-"""Joint of study, chain and export: a study's folder, opened to search, to be read and to hand out networks."""
+"""A study's folder, opened to search, to audit, to judge and to hand out networks."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,7 +39,7 @@ class Study:
         Raises `InputError` where the question has changed since the study was begun, nothing meets the budget, or a
         file has faults; `KeyboardInterrupt` on Ctrl-C and SIGTERM, with all rows kept.
         """
-        with self._held(jobs, watch) as chain:
+        with self._locked(jobs, watch) as chain:
             return run_chain(chain, trials)
 
     def audit(self, networks: int = 24, seeds: int = 3, *, jobs: int = 1, watch: Watch | None = None) -> Audited:
@@ -47,7 +47,7 @@ class Study:
 
         Rows that are there are reused, and what was interrupted goes on with the next call. Raises as `run` does.
         """
-        with self._held(jobs, watch) as chain:
+        with self._locked(jobs, watch) as chain:
             return run_audit(chain, networks, seeds)
 
     def verdict(
@@ -59,14 +59,14 @@ class Study:
         jobs: int = 1,
         watch: Watch | None = None,
     ) -> Verdict:
-        """Whether attention pays, after training what its best network has to be held against, as `run_verdict` says.
+        """Whether attention pays, after training what its best network has to be compared with, as `run_verdict` says.
 
         Rows that are there are reused, and what was interrupted goes on with the next call; without `train`, only they
         count. Raises as `run` does, and as `run_verdict` and `read_verdict`.
         """
         if not train:
             return read_verdict(self.folder, minutes)
-        with self._held(jobs, watch) as chain:
+        with self._locked(jobs, watch) as chain:
             return run_verdict(chain, seeds, minutes)
 
     def table(self) -> pd.DataFrame:
@@ -138,13 +138,13 @@ class Study:
                 f"the study with {FINAL!r}"
             )
         architecture, classes = parse(row.architecture), len(facts.class_names)
-        bare = self._backbone.untrained
-        network = build(architecture, bare, in_channels=facts.in_channels, classes=classes, seed=row.seed)
+        plain = self._backbone.untrained
+        network = build(architecture, plain, in_channels=facts.in_channels, classes=classes, seed=row.seed)
         return read_weights(network, weights_file(self.folder.path / "weights", row.key, row.seed), row.weights_sha256)
 
     @contextmanager
-    def _held(self, jobs: int, watch: Watch | None) -> Iterator[Chain]:
-        """The chain of a study that is this process's alone, and whatever stops the work is told."""
+    def _locked(self, jobs: int, watch: Watch | None) -> Iterator[Chain]:
+        """The chain of a study that is this process's alone, and whatever stops the work is reported."""
         path, storage, watch = self.folder.path, self.folder.file.search.storage, watch or Watch()
         with storage_faults(path, storage), terminable(), hold(path, storage, watch.on_waiting) as check_hold:
             yield replace(Chain.open(self.folder, jobs, watch), check_hold=check_hold)
