@@ -14,7 +14,7 @@ from optuna.trial import TrialState
 
 from nas_attn.study import read_rows
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parent.parent
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), *sys.path])}
 
 

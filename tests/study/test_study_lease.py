@@ -15,7 +15,7 @@ from nas_attn.search import Search, screen
 from nas_attn.space import InputError
 from nas_attn.study import StudyFolder, begin_study, find_study, hold, lease, read_rows, write_question
 
-HOLDING = [sys.executable, str(Path(__file__).parent / "holding.py")]
+HOLDING = [sys.executable, str(Path(__file__).parent.parent / "holding.py")]
 STUDY = 'space = "space.toml"\n[search]\nstorage = "{url}"\n'
 
 

@@ -73,7 +73,8 @@ def test_its_front_and_its_rows_are_those_that_were_written(folder):
 def test_its_table_in_a_file_is_read(folder):
     rows, table = read_csv(folder / "rows.csv"), open_study(folder).table()
     assert dict(rows["accuracy"]) == ACCURACY
-    pd.testing.assert_frame_equal(rows, table)
+    known = pd.read_csv(folder / "rows.csv", index_col="key").columns
+    pd.testing.assert_frame_equal(rows[known], table[known])
 
 
 def test_its_page_shows_its_networks_and_its_audit(folder):
@@ -123,7 +124,7 @@ def test_a_search_goes_on_and_trains_only_what_has_no_row(folder, watch, trained
 def test_its_networks_leave_with_the_weights_that_it_trained(folder, tmp_path):
     row, notes = open_study(folder).export(tmp_path / "out", "best")
     config = json.loads((tmp_path / "out" / "config.json").read_text())
-    assert (row.key, row.accuracy) == (PLAIN, ACCURACY[PLAIN])
+    assert (row.key, row["accuracy"]) == (PLAIN, ACCURACY[PLAIN])
     assert (config["format_version"], config["weights"]["accuracy"]) == (1, 0.8189415335655212)
     assert not [note for note in notes if "cannot be checked" in note]
 
