@@ -12,14 +12,14 @@ from nas_attn.assembly import build, load_space
 from nas_attn.audit.run import Audited, run_audit
 from nas_attn.chain import Chain, Watch, open_space, run_chain
 from nas_attn.data import fingerprint, load_data
-from nas_attn.evaluation import asked_data, read_weights, weights_file
+from nas_attn.evaluation import data_question, read_weights, weights_file
 from nas_attn.export import Winner, export
 from nas_attn.export.standalone.folder import claimed
 from nas_attn.results import Evaluation, evaluations, read_csv
 from nas_attn.search import Table
 from nas_attn.settings import FINAL, Backbone, ImageFacts
 from nas_attn.space import Architecture, InputError, allowed, parse, without_secrets
-from nas_attn.study import StudyFolder, check_images, hold, read_facts, storage_faults_told, terminable
+from nas_attn.study import StudyFolder, check_images, hold, read_facts, storage_faults, terminable
 from nas_attn.training import score, training_device
 from nas_attn.verdict.run import Verdict, read_verdict, run_verdict
 
@@ -115,7 +115,7 @@ class Study:
         study = self.folder.study()
         data = load_data(self.folder.file.data, self.folder.path, training_device(self.folder.file.trainer))
         facts = data.facts
-        check_images(study, {"data": asked_data(self.folder.file)}, facts, fingerprint(data))
+        check_images(study, {"data": data_question(self.folder.file)}, facts, fingerprint(data))
         network = self._network(row, facts)
         accuracy, _ = score(network, data.test, data, self.folder.file.recipe.batch_size)
         own = next(one for one in self.folder.seed_rows(row.step) if (one.key, one.seed) == (row.key, row.seed))
@@ -152,7 +152,7 @@ class Study:
     def _locked(self, jobs: int, watch: Watch | None) -> Iterator[Chain]:
         """The chain of a study that is this process's alone, and whatever stops the work is reported."""
         path, storage, watch = self.folder.path, self.folder.file.search.storage, watch or Watch()
-        with storage_faults_told(path, storage), terminable(), hold(path, storage, watch.on_waiting) as check_hold:
+        with storage_faults(path, storage), terminable(), hold(path, storage, watch.on_waiting) as check_hold:
             yield replace(Chain.open(self.folder, jobs, watch), check_hold=check_hold)
 
 

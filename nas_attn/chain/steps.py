@@ -26,9 +26,9 @@ from nas_attn.evaluation import (
     Timing,
     Treatment,
     Workers,
-    asked_by,
     open_ledger,
     predictor,
+    question_of,
     screened,
     screened_row,
     timing_device,
@@ -38,7 +38,15 @@ from nas_attn.results import Evaluation, agreement
 from nas_attn.search import OnRow, Search, screen
 from nas_attn.settings import FINAL, Backbone, Step
 from nas_attn.space import Architecture, InputError, SearchSpace
-from nas_attn.study import OnWaiting, OptunaStudy, StudyFolder, begin_study, find_study, write_asked, write_prediction
+from nas_attn.study import (
+    OnWaiting,
+    OptunaStudy,
+    StudyFolder,
+    begin_study,
+    find_study,
+    write_prediction,
+    write_question,
+)
 from nas_attn.training import TrainingFailed, check_trainer, training_device
 
 _DRAWN_FOR_ONE = 10  # networks, so that some fit the budget
@@ -223,8 +231,8 @@ class Chain:
         path, file = self.folder.path, self.folder.file
         study = find_study(path, file.search.storage, step.name)
         study = study or begin_study(path, file.search.storage, file.objectives, step.name)
-        asked = asked_by(file, step, self.backbone, self.timing.device)
-        write_asked(study, asked, self.space, self.data.facts, fingerprint(self.data))
+        asked = question_of(file, step, self.backbone, self.timing.device)
+        write_question(study, asked, self.space, self.data.facts, fingerprint(self.data))
         return study
 
     @property

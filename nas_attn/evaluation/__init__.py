@@ -5,7 +5,7 @@ from .jobs import Workers
 from .ledger import Ledger, open_ledger
 from .pretraining import Kept, Nursery, OnPretrained
 from .protocol import Treatment, read_weights, weights_file
-from .question import asked_by, asked_data
+from .question import data_question, question_of
 from .supernet import Supernet, screened
 from .timing import OnTimed, Predictor, Timing, predictor
 
@@ -23,8 +23,8 @@ __all__ = [
     "Timing",
     "Treatment",
     "Workers",
-    "asked_by",
-    "asked_data",
+    "question_of",
+    "data_question",
     "open_ledger",
     "predictor",
     "read_weights",

@@ -15,13 +15,15 @@ from torch import nn
 from nas_attn.assembly import build
 from nas_attn.data import ImageData
 from nas_attn.export.standalone.weights import broken
-from nas_attn.settings import Backbone, Recipe
-from nas_attn.space import Architecture, SearchSpace, make_folder
+from nas_attn.settings import Backbone, Recipe, check_format, lasting
+from nas_attn.space import Architecture, InputError, SearchSpace, make_folder
 from nas_attn.training import Variants, deciding, faults_told, train
 
 from .protocol import read_weights, write_weights
 from .supernet import Supernet, build_supernet, variants
 
+_NEWEST = 1
+"""The format version of what is kept; version 0.1.0 wrote format 1 without its number."""
 _LOG = logging.getLogger(__name__)
 
 OnPretrained = Callable[[str, int, int], None]
@@ -89,7 +91,7 @@ class Nursery:
         self, what: str, network: nn.Module, recipe: Recipe, asked: Mapping[str, Any], sampled: Variants | None = None
     ) -> Kept:
         """The network as it was kept, or trained and kept."""
-        path = self.folder / f"{what}-{self._fingerprint({**asked, 'recipe': recipe.model_dump()})}.safetensors"
+        path = self.folder / f"{what}-{self._fingerprint({**asked, 'recipe': lasting(recipe)})}.safetensors"
         kept = _find(path)
         if kept is not None:
             read_weights(network, path)
@@ -108,7 +110,8 @@ class Nursery:
                 trainer=self.trainer,
             )
         told = {"accuracy": score.accuracy, "loss": score.loss, "seconds": score.seconds}
-        write_weights(network, path, **{name: repr(value) for name, value in told.items()})
+        words = {name: repr(value) for name, value in told.items()}
+        write_weights(network, path, format_version=str(_NEWEST), **words)
         return Kept(path, **told)
 
     def _fingerprint(self, asked: Mapping[str, Any]) -> str:
@@ -124,13 +127,16 @@ class Nursery:
 
 
 def _find(path: Path) -> Kept | None:
-    """What is kept in a file, if it is whole and as it was written."""
+    """What is kept in a file, if it is whole and as it was written; raises `InputError` for a newer format."""
     try:
         if broken(path.read_bytes()):
             _LOG.warning("%s: holds other numbers than were written into it, so it is trained again", path)
             return None
         with safe_open(path, "pt") as file:
-            told = file.metadata()
+            told = file.metadata() or {}
+        check_format(int(told.get("format_version", "1")), _NEWEST, str(path))
         return Kept(path, **{name: float(told[name]) for name in ("accuracy", "loss", "seconds")})
+    except InputError:
+        raise
     except (OSError, SafetensorError, TypeError, KeyError, ValueError):
         return None

@@ -95,7 +95,12 @@ class Timing:
         return build(architecture, self.backbone.untrained, in_channels=self.image[0], classes=self.classes)
 
     def _question(self, architecture: Architecture) -> dict[str, Any]:
-        packages = ("nas-attn", "torch", *(("onnxruntime",) if self.target.runtime == "onnxruntime" else ()))
+        """All that a latency depends on.
+
+        The version of nas-attn is no part. A release that changes how fast networks are, or how they are timed, has to
+        put a number of its own here.
+        """
+        packages = ("torch", *(("onnxruntime",) if self.target.runtime == "onnxruntime" else ()))
         return {
             "architecture": architecture.key,
             "backbone": self.backbone.untrained.identity(),

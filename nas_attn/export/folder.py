@@ -14,7 +14,7 @@ from torch import nn
 from torch.fx.experimental import _config as shape_settings
 
 from nas_attn.results import Evaluation, known_columns
-from nas_attn.settings import MEASURES, Backbone, ImageFacts, Measure, learnt, listed
+from nas_attn.settings import MEASURES, Backbone, ImageFacts, Measure, learnt, listed, with_null
 from nas_attn.space import Architecture, parse
 
 from .model_source import TEMPLATES, model_source, needed_packages
@@ -149,11 +149,12 @@ def _files(winner: Winner, network: nn.Module, program: _Program) -> dict[str, b
 
 
 def _config(winner: Winner) -> dict[str, Any]:
-    row, own = (_with_null(known_columns(one)) for one in (winner.row, winner.own or winner.row))
-    named = ("key", "architecture", "seed", "weights_sha256", "device", "versions")
-    tested = _with_null({"test_accuracy": winner.test_accuracy, "test_images": winner.test_images})
+    row, own = (with_null(known_columns(one)) for one in (winner.row, winner.own or winner.row))
+    first = ("key", "architecture", "seed", "weights_sha256", "device", "versions")
+    tested = with_null({"test_accuracy": winner.test_accuracy, "test_images": winner.test_images})
     return {
-        **{name: row.pop(name) for name in named},
+        "format_version": 1,
+        **{name: row.pop(name) for name in first},
         "backbone": winner.backbone.name,
         "backbone_settings": winner.backbone.model_dump(mode="json", exclude={"name"}, exclude_defaults=True),
         "placements": {placement.site: str(placement.attention) for placement in winner.architecture.placements},
@@ -164,11 +165,6 @@ def _config(winner: Winner) -> dict[str, Any]:
         "metrics": {**row, **tested},
         "study": dict(winner.study),
     }
-
-
-def _with_null(values: Mapping[str, Any]) -> dict[str, Any]:
-    """NaN, which JSON does not know, as null."""
-    return {name: None if value != value else value for name, value in values.items()}
 
 
 def _said_of_seeds(winner: Winner) -> str:

@@ -22,7 +22,6 @@ COSTS = ("params", "macs", "flops", "latency_ms")
 """The objectives that are known before a network is trained."""
 
 
-
 @dataclass(frozen=True)
 class Table:
     """Results of every network of a space with each of several seeds: an `Evaluator`, and a plain Optuna objective.

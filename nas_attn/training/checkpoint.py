@@ -15,7 +15,7 @@ from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 from torch import Tensor, nn
 
 from nas_attn.data import ImageData
-from nas_attn.settings import Recipe
+from nas_attn.settings import Recipe, check_format, lasting
 from nas_attn.space import InputError, write_whole
 
 from .failure import callers_own
@@ -28,6 +28,8 @@ KEEP_EVERY_SECONDS = 10.0
 """A training is kept at the end of an epoch, when so much time has passed since it was begun or last kept."""
 
 _KEY = "nas_attn.training"
+_NEWEST = 1
+"""The format version of what the package adds to a checkpoint; version 0.1.0 wrote format 1 without its number."""
 _SEAL = b"\nnas_attn sha256 "
 _LOG = logging.getLogger(__name__)
 
@@ -69,7 +71,7 @@ class EpochEnd(pl.callbacks.Checkpoint):
 
     def state_dict(self) -> dict[str, Any]:
         """Whose training it is, and how long it took."""
-        return {"identity": self.identity, "seconds": self.seconds}
+        return {"format_version": _NEWEST, "identity": self.identity, "seconds": self.seconds}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on where the time of a checkpoint ends."""
@@ -91,7 +93,7 @@ def identity(network: nn.Module, data: ImageData, recipe: Recipe, seed: int, tra
     """What two trainings have in common that come to the same end: a digest of all that they begin with."""
     facts = {
         "data": [len(data.train), data.class_names, data.mean, data.std],
-        "recipe": recipe.model_dump(),
+        "recipe": lasting(recipe),
         "seed": seed,
         "trainer": deciding(trainer),
     }
@@ -109,7 +111,10 @@ def _digest(content: bytes | memoryview) -> bytes:
 
 
 def kept(path: Path, identity: str) -> Path | None:
-    """The file, where it holds a checkpoint of this training; where it holds something else, the log says so."""
+    """The file, where it holds a checkpoint of this training; where it holds something else, the log says so.
+
+    Raises `InputError` where it is of a format that is too new.
+    """
     if not path.exists():
         return None
     try:
@@ -117,11 +122,14 @@ def kept(path: Path, identity: str) -> Path | None:
         archive, sealed, digest = content.rpartition(_SEAL)
         if sealed and digest != _digest(archive):
             raise ValueError("its contents are not those that were written")  # torch reads changed numbers silently
-        found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)["callbacks"][_KEY]["identity"]
+        found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)["callbacks"][_KEY]
+        check_format(found.get("format_version", 1), _NEWEST, str(path))
+    except InputError:
+        raise
     except Exception as error:  # a damaged file has many ways to say so
         _LOG.warning("%s: cannot be read, so training begins anew: %s", path, str(error).partition("\n")[0])
         return None
-    if found != identity:
+    if found["identity"] != identity:
         _LOG.warning("%s: is of another training, so this one begins anew", path)
         return None
     return path

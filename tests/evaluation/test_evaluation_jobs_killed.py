@@ -14,7 +14,7 @@ from nas_attn.results import evaluation
 from nas_attn.search import Search
 from nas_attn.settings import ImageFacts, StudyFile
 from nas_attn.space import Kind, SearchSpace, Site, Slot
-from nas_attn.study import read_rows, write_asked
+from nas_attn.study import read_rows, write_question
 
 SLOTS = [Slot(f"s{n}", (Site(f"s{n}", f"s{n}", f"s{n}", "branch", 16),), (Kind("gate"), Kind("eca"))) for n in range(3)]
 SPACE = SearchSpace(tuple(SLOTS))
@@ -77,7 +77,7 @@ def test_four_workers_do_nothing_twice_and_lose_nothing_when_one_is_killed(tmp_p
     log, facts = tmp_path / "log", ImageFacts(1, 8, 8, ("a", "b"), (0.5,), (1.0,))
     log.touch()
     study = optuna.create_study(directions=["maximize", "minimize"])
-    write_asked(study, {"objectives": FILE.objectives, "seed": 0}, SPACE, facts)
+    write_question(study, {"objectives": FILE.objectives, "seed": 0}, SPACE, facts)
     with Workers(Noted(log), 4) as workers:
         said = Search(study, SPACE, FILE, FILE.steps[-1], Evaluator(workers), lambda row, trained: None).run(10)
     assert said.startswith("10 of 10 networks are trained; 8 of 8 more trainings were spent: ")
