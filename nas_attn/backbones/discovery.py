@@ -38,9 +38,9 @@ def places(trace: Trace, is_attention: IsAttention, stripped: Collection[str] = 
     after the cross-stage module around it. Each is offered where a module that is called once in a pass gives or takes
     the feature map. Where attention was `stripped` in front of a scale or an activation, a place is before that too.
     """
-    bare = {call.output for call in trace.calls if call.path in stripped}
+    outputs = {call.output for call in trace.calls if call.path in stripped}
     found = [(block, list(positions(trace, block))) for block in blocks(trace, is_attention)]
-    named = _named(trace, ((block, [as_before(trace, block, at, bare) for at in ats]) for block, ats in found))
+    named = _named(trace, ((block, [as_before(trace, block, at, outputs) for at in ats]) for block, ats in found))
     return Found(named, tuple(_remarks(trace, found)))
 
 

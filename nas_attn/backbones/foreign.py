@@ -12,7 +12,7 @@ from nas_attn.space import InputError
 from .attachment import attach
 from .discovery import Place, named_places, places
 from .insertion import Insert
-from .libraries import bare_network
+from .libraries import plain_network
 from .own_attention import attention_in, is_attention, strip
 from .tracing import SIZES, Trace, Untraceable, trace
 from .training_mode import check_training_mode
@@ -44,7 +44,7 @@ def foreign_network(backbone: Backbone, *, in_channels: int, classes: int, inser
     Where the answer is always `None`, it is the library's network as it is.
     """
     found = plan(backbone, in_channels=in_channels, classes=classes).places
-    network = _bare(backbone, in_channels, classes)
+    network = _plain(backbone, in_channels, classes)
     answers = [(place.point, insert(place.site)) for place in found]
     attached = [(point, attention) for point, attention in answers if attention is not None]
     try:
@@ -53,8 +53,8 @@ def foreign_network(backbone: Backbone, *, in_channels: int, classes: int, inser
         raise InputError(f"{backbone.name}: {error}") from None
 
 
-def _bare(backbone: Backbone, in_channels: int, classes: int) -> nn.Module:
-    network = bare_network(backbone, in_channels=in_channels, classes=classes)
+def _plain(backbone: Backbone, in_channels: int, classes: int) -> nn.Module:
+    network = plain_network(backbone, in_channels=in_channels, classes=classes)
     if backbone.attention == "strip":
         strip(network)
     return network
@@ -64,7 +64,7 @@ def _bare(backbone: Backbone, in_channels: int, classes: int) -> nn.Module:
 def _plan(spelt: str, in_channels: int, classes: int) -> Plan:
     backbone = Backbone.model_validate_json(spelt)
     with torch.device("meta"):
-        network = bare_network(backbone, in_channels=in_channels, classes=classes)
+        network = plain_network(backbone, in_channels=in_channels, classes=classes)
     own = attention_in(network)
     if backbone.attention == "strip" and not strip(network):
         raise InputError(f"{backbone.name}: attention = 'strip': the network has no attention of its own that is known")
@@ -90,7 +90,7 @@ def _traced(network: nn.Module, backbone: Backbone, in_channels: int, classes: i
     except Untraceable as error:
         on_meta = error
     with torch.device("cpu"), torch.random.fork_rng(devices=()):
-        real = _bare(backbone, in_channels, classes)
+        real = _plain(backbone, in_channels, classes)
         try:
             return trace(real, in_channels, "cpu", sizes)
         except Untraceable as on_cpu:
@@ -102,7 +102,7 @@ def _check_training(network: nn.Module, backbone: Backbone, in_channels: int, cl
     sizes = (backbone.image,) if backbone.image else SIZES
     with torch.device("cpu"), torch.random.fork_rng(devices=()):
         if not check_training_mode(network, backbone, sizes, in_channels=in_channels, classes=classes):
-            real = _bare(backbone, in_channels, classes)
+            real = _plain(backbone, in_channels, classes)
             check_training_mode(real, backbone, sizes, in_channels=in_channels, classes=classes)
 
 

@@ -18,7 +18,7 @@ def is_foreign(name: str) -> bool:
     return is_named_object(name) or name.startswith(("timm:", "torchvision:"))
 
 
-def bare_network(backbone: Backbone, *, in_channels: int, classes: int) -> nn.Module:
+def plain_network(backbone: Backbone, *, in_channels: int, classes: int) -> nn.Module:
     """The network without attention of ours, on the current default device, with initial weights.
 
     A network that cannot be built on the `meta` device is built on the CPU, and its weights are given up; the global

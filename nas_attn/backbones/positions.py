@@ -38,15 +38,15 @@ def positions(trace: Trace, block: Block) -> Iterator[Position]:
         yield Position("block", "block", block.call.path, block.output)
 
 
-def as_before(trace: Trace, block: Block, at: Position, bare: Collection[int | None]) -> Position:
+def as_before(trace: Trace, block: Block, at: Position, stripped_outputs: Collection[int | None]) -> Position:
     """A place inside a block, where only operators on single elements separate it from attention that was stripped."""
     step, steps = at.step, trace.steps
-    while at.position in ("inner", "branch") and step not in bare and step > block.begin:
+    while at.position in ("inner", "branch") and step not in stripped_outputs and step > block.begin:
         made = steps[step]
         if len(made.parents) != 1 or made.weighs or steps[made.parents[0]].shape != made.shape:
             return at
         step = made.parents[0]
-    given = _giver(trace, block, step) if step in bare else None
+    given = _giver(trace, block, step) if step in stripped_outputs else None
     return at._replace(module=given[0], step=given[1]) if given and step != at.step else at
 
 

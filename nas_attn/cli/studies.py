@@ -92,9 +92,9 @@ def verdict(
 ) -> None:
     """Say in words and numbers whether any attention pays in a study, and how sure that is.
 
-    The most promising network is held against the bare one, against itself without one of its placements at a time,
-    and against plain networks at its price, which are a little wider; all are trained as the winner will be, with the
-    same seeds. Where no network is likely to gain anything, none is promising, and that is said. Writes verdict.csv and
+    The most promising network is compared with the plain backbone, with itself without one of its placements at a time,
+    and with width-matched baselines, plain networks at its price; all are trained as the winner will be, with the same
+    seeds. Where no network is likely to gain anything, none is promising, and that is said. Writes verdict.csv and
     verdict.svg into the study's folder. Rows that are there are reused, and what is interrupted goes on with the same
     command.
     """

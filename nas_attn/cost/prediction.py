@@ -11,12 +11,12 @@ from scipy.optimize import minimize
 _Numbers = NDArray[np.float64]
 _Column = tuple[str, ...]
 
-GROUPS = ("bare", "all", "kind", "part")
-"""What a latency is the sum of: the bare network; what work takes whoever does it; what the same work takes more or
+GROUPS = ("plain", "all", "kind", "part")
+"""What a latency is the sum of: the plain backbone; what work takes whoever does it; what the same work takes more or
 less in a kind; and what a part takes beside that. The weights of a group have one prior width."""
 
 SURE = 0.01
-"""How far the bare network may be from its own timing: it is the unit of all others."""
+"""How far the plain backbone may be from its own timing: it is the unit of all others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Part:
 
 
 Network = Sequence[Part]
-"""The parts that a network has beside the bare network."""
+"""The parts that a network has beside the plain backbone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +65,8 @@ class Prediction:
 
     timed: tuple[Network, ...]
     latencies_ms: tuple[float, ...]
-    bare_ms: float
-    """The latency of the bare network."""
+    plain_ms: float
+    """The latency of the plain backbone."""
     units: tuple[float, float, float]
     """The mean work of a part, in which work is told."""
     widths: Mapping[str, float]
@@ -78,7 +78,7 @@ class Prediction:
         known = np.array([told.get(column, 0.0) for column in self._columns])
         prior = np.sum([(self.widths[column[0]] * value) ** 2 for column, value in told.items()])
         shared = self._scaled @ (known * self._width_by_column)
-        mean = self.bare_ms + float(shared @ self._inverse @ self._beyond_bare)
+        mean = self.plain_ms + float(shared @ self._inverse @ self._beyond_plain)
         spread = np.sqrt(max(prior - shared @ self._inverse @ shared, 0.0) + (self.widths["error"] * mean) ** 2)
         around = float(self._stretch * spread)
         return Forecast(mean, max(mean - around, 0.0), mean + around)
@@ -105,9 +105,9 @@ class Prediction:
         return np.asarray(told * self._width_by_column / np.array(self.latencies_ms)[:, None])
 
     @cached_property
-    def _beyond_bare(self) -> _Numbers:
-        """What each timed network takes more than the bare one, as a share of its latency."""
-        return np.asarray(1 - self.bare_ms / np.array(self.latencies_ms))
+    def _beyond_plain(self) -> _Numbers:
+        """What each timed network takes more than the plain backbone, as a share of its latency."""
+        return np.asarray(1 - self.plain_ms / np.array(self.latencies_ms))
 
     @cached_property
     def _inverse(self) -> _Numbers:
@@ -118,7 +118,7 @@ class Prediction:
     def _left_out(self) -> tuple[_Numbers, _Numbers]:
         """What of each timed network's latency the others leave unexplained, and its spread, as shares of it."""
         precision = np.diag(self._inverse)
-        return self._inverse @ self._beyond_bare / precision, 1 / np.sqrt(precision)
+        return self._inverse @ self._beyond_plain / precision, 1 / np.sqrt(precision)
 
     @cached_property
     def _stretch(self) -> float:
@@ -131,20 +131,20 @@ class Prediction:
     def evidence(self) -> float:
         """The logarithm of how likely the timed networks are under these widths, but for a constant."""
         _, volume = np.linalg.slogdet(self._inverse)
-        return float(volume - self._beyond_bare @ self._inverse @ self._beyond_bare) / 2
+        return float(volume - self._beyond_plain @ self._inverse @ self._beyond_plain) / 2
 
 
 def fit_latency(timed: Sequence[Network], latencies_ms: Sequence[float]) -> Prediction:
-    """The model of these timed networks, the bare one among them, with the widths under which they are likeliest."""
+    """The model under which these timed networks, the plain backbone among them, are likeliest."""
     work = np.array([part.work for part in dict.fromkeys(part for network in timed for part in network)], dtype=float)
     means = work.mean(axis=0) if len(work) else np.ones(3)
     modules, macs, elements = np.where(means > 0, means, 1.0).tolist()
     usual = float(np.median(latencies_ms))
-    bare_ms = next((latency for network, latency in zip(timed, latencies_ms, strict=True) if not network), usual)
+    plain_ms = next((latency for network, latency in zip(timed, latencies_ms, strict=True) if not network), usual)
 
     def model(logs: _Numbers) -> Prediction:
-        widths = {"bare": SURE * bare_ms, **dict(zip((*GROUPS[1:], "error"), np.exp(logs).tolist(), strict=True))}
-        return Prediction(tuple(timed), tuple(latencies_ms), bare_ms, (modules, macs, elements), widths)
+        widths = {"plain": SURE * plain_ms, **dict(zip((*GROUPS[1:], "error"), np.exp(logs).tolist(), strict=True))}
+        return Prediction(tuple(timed), tuple(latencies_ms), plain_ms, (modules, macs, elements), widths)
 
     start = np.log([0.1 * usual, 0.03 * usual, 0.01 * usual, 0.01])
     bounds = [(np.log(1e-5 * usual), np.log(1e2 * usual))] * 3 + [(np.log(1e-3), np.log(1.0))]
@@ -154,7 +154,7 @@ def fit_latency(timed: Sequence[Network], latencies_ms: Sequence[float]) -> Pred
 
 def _told(network: Network, units: tuple[float, float, float]) -> dict[_Column, float]:
     """What a network consists of: a number for each weight of the model."""
-    told: dict[_Column, float] = {("bare",): 1.0}
+    told: dict[_Column, float] = {("plain",): 1.0}
     for part in network:
         for column, value in _columns(part, units):
             told[column] = told.get(column, 0.0) + value

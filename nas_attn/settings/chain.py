@@ -52,7 +52,7 @@ class Step(Settings):
     weights: Literal["base", "supernet"] = "base"
     """Where an `inherit` takes its weights: from the trained backbone, or from the supernet of an earlier step."""
     sandwich: bool = Field(False, strict=True)
-    """Whether a `supernet` learns in each step of the bare network and of the dearest one too, not of one at random."""
+    """Whether a `supernet` learns in each iteration of the plain backbone and of the most expensive network too."""
     calibration: int = Field(512, ge=2, strict=True)
     """Training images by which a `supernet` renews its batch-normalisation statistics for each network."""
     epochs: int | None = Field(None, ge=1, strict=True)

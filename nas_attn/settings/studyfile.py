@@ -114,7 +114,7 @@ class StudyFile(Settings):
     recipe: Recipe = Recipe()
     """How the winner will be trained; what a step of the chain does not say is as here."""
     base: Recipe | None = None
-    """How the bare backbone is trained from which networks inherit; without it, by `[recipe]`."""
+    """How the plain backbone is trained from which networks inherit; without it, by `[recipe]`."""
     chain: tuple[Step, ...] = ()
     """The steps in which networks are judged, the cheapest first; without it, each is trained as the winner will be."""
     trainer: Mapping[str, Any] = Field(default_factory=dict)
@@ -153,7 +153,7 @@ class StudyFile(Settings):
 
     @property
     def base_recipe(self) -> Recipe:
-        """How the bare backbone is trained from which networks inherit."""
+        """How the plain backbone is trained from which networks inherit."""
         return self.base or self.recipe
 
     @property

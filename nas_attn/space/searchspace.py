@@ -33,7 +33,7 @@ class Kind:
     """Each option with its values, the preferred one first; an option with one value is never asked for."""
     positions: tuple[str, ...] = ("branch",)
     """Where in a block it may stand, the preferred position first."""
-    twins: tuple[tuple[Choice, Choice], ...] = ()
+    equivalents: tuple[tuple[Choice, Choice], ...] = ()
     """Pairs of choices that build the same network; the second of each is the one that counts."""
 
     def __post_init__(self) -> None:
@@ -59,12 +59,12 @@ class Kind:
     @property
     def size(self) -> int:
         """How many choices there are that build different networks."""
-        return self.spellings - len(self.twins)
+        return self.spellings - len(self.equivalents)
 
     def choices(self) -> Iterator[Choice]:
         """Every choice that builds a network of its own."""
-        twins = dict(self.twins)
-        return (choice for choice in product(*(values for _, values in self.questions)) if choice not in twins)
+        equivalents = dict(self.equivalents)
+        return (choice for choice in product(*(values for _, values in self.questions)) if choice not in equivalents)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class Slot:
 
     def fill(self, kind: Kind, choice: Choice) -> tuple[Placement, ...]:
         """The placements of this kind at this slot's sites; choices that build the same network give the same."""
-        position, *values = dict(kind.twins).get(choice, choice)
+        position, *values = dict(kind.equivalents).get(choice, choice)
         attention = Attention(kind.name, tuple(zip((name for name, _ in kind.options), values, strict=True)))
         return tuple(Placement(site.name, attention) for site in self.sites if site.position == position)
 
@@ -169,7 +169,7 @@ class SearchSpace:
         return self.decide(lambda _, values: rng.choice(values))
 
     def architectures(self) -> Iterator[Architecture]:
-        """Every architecture, one after the other; the bare network first."""
+        """Every architecture, one after the other; the plain backbone first."""
         for fillings in product(*(tuple(slot.fillings()) for slot in self.slots)):
             yield Architecture(tuple(placement for filling in fillings for placement in filling))
 
