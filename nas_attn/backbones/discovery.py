@@ -9,7 +9,6 @@ from nas_attn.space import InputError, Site, allowed
 
 from .attachment import Point
 from .blocks import Block, IsAttention, blocks
-from .chains import Chains
 from .positions import Position, as_before, positions
 from .tracing import Trace
 
@@ -50,8 +49,7 @@ def _remarks(trace: Trace, found: list[tuple[Block, list[Position]]]) -> Iterato
         yield f"After {_listed(early)}: attention comes before an activation that no module gives"
     if unended := [ats[0].module for _, ats in found if ats and ats[-1].position != "block"]:
         yield f"After {len(unended)} blocks no place: no module alone gives or takes their maps ({_listed(unended)})"
-    chains = Chains(trace)
-    shared = {call.path for call in trace.calls if call.path in trace.repeated and chains.convolutions(call)}
+    shared = {call.path for call in trace.calls if call.path in trace.repeated and trace.convolutions(call)}
     if outermost := sorted(path for path in shared if not any(path.startswith(f"{other}.") for other in shared)):
         yield f"At {_listed(outermost)}: no place, called several times in a pass"
 

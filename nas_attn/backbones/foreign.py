@@ -1,10 +1,13 @@
 """Networks from outside this package: their sites are found, and attention is attached to them."""
 
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
+from typing import TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from nas_attn.settings import Backbone
 from nas_attn.space import InputError
@@ -14,8 +17,10 @@ from .discovery import Place, named_places, places
 from .insertion import Insert
 from .libraries import plain_network
 from .own_attention import attention_in, is_attention, strip
-from .tracing import SIZES, Trace, Untraceable, trace
-from .training_mode import check_training_mode
+from .tracing import SIZES, Trace, Untraceable, first_passing, trace
+from .training_mode import check_training_scores, training_scores
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +73,14 @@ def _plan(spelt: str, in_channels: int, classes: int) -> Plan:
     own = attention_in(network)
     if backbone.attention == "strip" and not strip(network):
         raise InputError(f"{backbone.name}: attention = 'strip': the network has no attention of its own that is known")
-    traced = _traced(network, backbone, in_channels, classes)
+    passed = partial(_passed, network, backbone, in_channels, classes)
+    try:
+        traced = passed(trace)
+    except Untraceable as error:
+        raise _unreadable(backbone, f"tried {error}") from None
     _check_scores(traced, backbone, classes)
-    _check_training(network, backbone, in_channels, classes)
+    with suppress(Untraceable):  # else the first training tells
+        check_training_scores(passed(training_scores), backbone, classes)
     if backbone.modules:
         known = [path for path, _ in network.named_modules() if path]
         return Plan(named_places(traced, backbone.modules, known), own)
@@ -82,28 +92,21 @@ def _plan(spelt: str, in_channels: int, classes: int) -> Plan:
     return Plan(found.places, own, found.remarks)
 
 
-def _traced(network: nn.Module, backbone: Backbone, in_channels: int, classes: int) -> Trace:
-    """One pass on the `meta` device, and where that does not work, on the CPU."""
+def _passed(
+    network: nn.Module, backbone: Backbone, in_channels: int, classes: int, attempt: Callable[[nn.Module, Tensor], T]
+) -> T:
+    """What an attempt gives on the `meta` device, and where that does not work, on the CPU."""
     sizes = (backbone.image,) if backbone.image else SIZES
-    try:
-        return trace(network, in_channels, "meta", sizes)
-    except Untraceable as error:
-        on_meta = error
     with torch.device("cpu"), torch.random.fork_rng(devices=()):
+        try:
+            return first_passing(partial(attempt, network), in_channels, "meta", sizes)
+        except Untraceable as error:
+            on_meta = error
         real = _plain(backbone, in_channels, classes)
         try:
-            return trace(real, in_channels, "cpu", sizes)
+            return first_passing(partial(attempt, real), in_channels, "cpu", sizes)
         except Untraceable as on_cpu:
-            raise _unreadable(backbone, f"tried {on_meta}; {on_cpu}") from None
-
-
-def _check_training(network: nn.Module, backbone: Backbone, in_channels: int, classes: int) -> None:
-    """On the `meta` device, and where that does not work, on the CPU; else the first training tells."""
-    sizes = (backbone.image,) if backbone.image else SIZES
-    with torch.device("cpu"), torch.random.fork_rng(devices=()):
-        if not check_training_mode(network, backbone, sizes, in_channels=in_channels, classes=classes):
-            real = _plain(backbone, in_channels, classes)
-            check_training_mode(real, backbone, sizes, in_channels=in_channels, classes=classes)
+            raise Untraceable(f"{on_meta}; {on_cpu}") from None
 
 
 def _check_scores(traced: Trace, backbone: Backbone, classes: int) -> None:

@@ -7,9 +7,7 @@ import math
 
 from torch import Tensor, nn
 
-from nas_attn.space import Site
-
-from .insertion import Insert, attend
+from .insertion import BlockSites, Insert, attend, stages
 
 _STAGES = ((1, 16, 1), (6, 24, 2), (6, 32, 3), (6, 64, 4), (6, 96, 3), (6, 160, 3), (6, 320, 1))
 """Of each stage: how many times its blocks widen their input, its channels, and its number of blocks."""
@@ -24,33 +22,19 @@ class InvertedResidual(nn.Module):
     asks what stands after the stage. The gating signal is the block's input as it is, wherever a site stands.
     """
 
-    def __init__(
-        self,
-        in_channels: int,
-        channels: int,
-        stride: int,
-        expansion: int,
-        stage: str,
-        block: str,
-        last: bool,
-        insert: Insert,
-    ) -> None:
+    def __init__(self, in_channels: int, channels: int, stride: int, expansion: int, ask: BlockSites) -> None:
         super().__init__()
         wide = expansion * in_channels
         self.adds = stride == 1 and in_channels == channels
         self.expand = _activated(in_channels, wide, 1) if expansion > 1 else nn.Identity()
         self.depthwise = _activated(wide, wide, 3, stride, groups=wide)
         self.project = _normalised(wide, channels, 1)
-
-        def ask(position: str, channels: int) -> nn.Module | None:
-            return insert(Site(f"{block}.{position}", stage, block, position, channels, in_channels))
-
-        self.pre_attention = ask("pre", in_channels)
-        self.inner_attention = ask("inner", wide)
-        self.branch_attention = ask("branch", channels)
-        self.identity_attention = ask("identity", channels) if self.adds else None
-        self.block_attention = ask("block", channels) if self.adds else None
-        self.stage_attention = ask("stage", channels) if last else None
+        self.pre_attention = ask("pre", in_channels, in_channels)
+        self.inner_attention = ask("inner", wide, in_channels)
+        self.branch_attention = ask("branch", channels, in_channels)
+        self.identity_attention = ask("identity", channels, in_channels) if self.adds else None
+        self.block_attention = ask("block", channels, in_channels) if self.adds else None
+        self.stage_attention = ask("stage", channels, in_channels)
 
     def forward(self, features: Tensor) -> Tensor:
         """The narrow map, with the input where it is added, and with what attends to them."""
@@ -89,19 +73,18 @@ class MobileNetV2(nn.Module):
             raise ValueError(f"width: found {width}; allowed: any factor above 0, such as 0.5, 1.0 or 1.4")
         if len(strides) != 1 + len(_STAGES) or not set(strides) <= {1, 2}:
             raise ValueError(f"strides: found {strides}; allowed: {1 + len(_STAGES)} numbers, each 1 or 2")
-        channels = _scaled(32, width)
-        self.stem = _activated(in_channels, channels, 3, strides[0])
-        stages = [nn.Sequential() for _ in _STAGES]
-        for number, (stage, (expansion, planned, blocks)) in enumerate(zip(stages, _STAGES, strict=True), 1):
-            for n in range(blocks):
-                before, channels = channels, _scaled(planned, width)
-                place = f"stage{number}", f"stage{number}.block{n}", n == blocks - 1
-                stride = 1 if n else strides[number]
-                stage.append(InvertedResidual(before, channels, stride, expansion, *place, insert))
-        self.stage1, self.stage2, self.stage3, self.stage4, self.stage5, self.stage6, self.stage7 = stages
-        before, channels = channels, _scaled(1280, max(1.0, width))
-        self.last = _activated(before, channels, 1)
-        self.head = nn.Linear(channels, classes)
+        channels = [_scaled(planned, width) for planned in (32, *(planned for _, planned, _ in _STAGES))]
+        self.stem = _activated(in_channels, channels[0], 3, strides[0])
+
+        def block(stage: int, number: int, ask: BlockSites) -> InvertedResidual:
+            before, stride = (channels[stage], 1) if number else (channels[stage - 1], strides[stage])
+            return InvertedResidual(before, channels[stage], stride, _STAGES[stage - 1][0], ask)
+
+        made = stages(insert, [blocks for _, _, blocks in _STAGES], block)
+        self.stage1, self.stage2, self.stage3, self.stage4, self.stage5, self.stage6, self.stage7 = made
+        last = _scaled(1280, max(1.0, width))
+        self.last = _activated(channels[-1], last, 1)
+        self.head = nn.Linear(last, classes)
 
     def forward(self, images: Tensor) -> Tensor:
         """Class scores of a batch of images."""

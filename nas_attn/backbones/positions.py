@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 from .additions import Join
 from .blocks import Block
-from .chains import convolves
 from .tracing import Call, Trace
 
 
@@ -77,7 +76,7 @@ def _before_last(trace: Trace, block: Block, origin: int, branch: int) -> tuple[
     convolutions = [
         number
         for number in range(origin + 1, branch + 1)
-        if convolves(trace.steps[number]) and trace.descends(number, origin) and trace.descends(branch, number)
+        if trace.steps[number].convolves and trace.descends(number, origin) and trace.descends(branch, number)
     ]
     size = trace.steps[branch].shape[2:]
     whole = [number for number in convolutions if trace.steps[number].shape[2:] == size]
@@ -99,7 +98,7 @@ def _before_parallel(trace: Trace, block: Block, origin: int, branch: int) -> tu
         if at is None or call.output is None or not trace.steps[at].is_map or not trace.descends(branch, call.output):
             continue
         before = trace.descends(at, origin) and trace.weight(origin, at) > 0 and trace.only_way(origin, at, branch)
-        several = sum(map(convolves, trace.steps[call.begin : call.end])) > 1
+        several = trace.convolutions(call) > 1
         if before and several and _takes_alone(trace, call, at) and (found is None or at >= found[1]):
             found = f"<{call.path}", at
     return found

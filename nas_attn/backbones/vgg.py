@@ -6,9 +6,7 @@ Table 1 of https://arxiv.org/abs/1409.1556 (2014): configurations A, B, D and E,
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nas_attn.space import Site
-
-from .insertion import Insert, attend
+from .insertion import BlockSites, Insert, attend, stages
 
 _BLOCKS = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
 """The convolutions of each stage, by the number of layers that learn."""
@@ -25,19 +23,13 @@ class PlainBlock(nn.Module):
     gating signal is the block's input as it is.
     """
 
-    def __init__(
-        self, in_channels: int, channels: int, normalise: bool, stage: str, block: str, last: bool, insert: Insert
-    ) -> None:
+    def __init__(self, in_channels: int, channels: int, normalise: bool, ask: BlockSites) -> None:
         super().__init__()
         self.conv = _zero_bias_conv3x3(in_channels, channels)
         self.norm = nn.BatchNorm2d(channels) if normalise else nn.Identity()
         self.activation = nn.ReLU()
-
-        def ask(position: str) -> nn.Module | None:
-            return insert(Site(f"{block}.{position}", stage, block, position, channels, in_channels))
-
-        self.block_attention = ask("block")
-        self.stage_attention = ask("stage") if last else None
+        self.block_attention = ask("block", channels, in_channels)
+        self.stage_attention = ask("stage", channels, in_channels)
 
     def forward(self, features: Tensor) -> Tensor:
         """The activated map, with what attends to it."""
@@ -71,15 +63,14 @@ class VGG(nn.Module):
         if depth not in _BLOCKS:
             raise ValueError(f"depth: found {depth}; allowed: {', '.join(map(str, _BLOCKS))}")
         self.pool = nn.MaxPool2d(2)
-        stages = [nn.Sequential() for _ in _CHANNELS]
-        for number, (stage, channels, blocks) in enumerate(zip(stages, _CHANNELS, _BLOCKS[depth], strict=True), 1):
-            for n in range(blocks):
-                place = f"stage{number}", f"stage{number}.block{n}", n == blocks - 1
-                stage.append(PlainBlock(in_channels, channels, normalise, *place, insert))
-                in_channels = channels
-        self.stage1, self.stage2, self.stage3, self.stage4, self.stage5 = stages
+        channels = (in_channels, *_CHANNELS)
+
+        def block(stage: int, number: int, ask: BlockSites) -> PlainBlock:
+            return PlainBlock(channels[stage] if number else channels[stage - 1], channels[stage], normalise, ask)
+
+        self.stage1, self.stage2, self.stage3, self.stage4, self.stage5 = stages(insert, _BLOCKS[depth], block)
         self.paper_head = paper_head
-        self.head = _hidden_layers(in_channels, classes) if paper_head else nn.Linear(in_channels, classes)
+        self.head = _hidden_layers(channels[-1], classes) if paper_head else nn.Linear(channels[-1], classes)
 
     def forward(self, images: Tensor) -> Tensor:
         """Class scores of a batch of images."""
