@@ -1,4 +1,4 @@
-"""The residual additions of a network, found in what happened in one pass of it."""
+"""The residual additions of a network, found in one pass of it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from .tracing import Trace
 class Join:
     """A residual addition: where two ways from one tensor meet again."""
 
-    step: int
+    node: int
     """The sum."""
     branch: int
     """What is added by the way with more convolutions."""
@@ -22,8 +22,8 @@ class Join:
 
 def joins(trace: Trace) -> Iterator[Join]:
     """The residual additions of a network, in the order of its pass."""
-    sums = {number for number in range(len(trace.steps)) if _is_sum(trace, number)}
-    inner = {part for number in sums for part in trace.steps[number].parents if _flows_into(trace, part, number, sums)}
+    sums = {number for number in range(len(trace.nodes)) if _is_sum(trace, number)}
+    inner = {part for number in sums for part in trace.nodes[number].parents if _flows_into(trace, part, number, sums)}
     for number in sorted(sums - inner):
         terms = _terms(trace, number, sums)
         origin = trace.meeting(terms)
@@ -39,18 +39,18 @@ def joins(trace: Trace) -> Iterator[Join]:
 
 
 def _is_sum(trace: Trace, number: int) -> bool:
-    step = trace.steps[number]
-    adds = step.operator in ("add", "add_") and len(step.parents) == 2 and step.is_map and max(step.shape[2:]) > 1
-    return adds and {trace.steps[parent].shape for parent in step.parents} == {step.shape}
+    node = trace.nodes[number]
+    adds = node.operator in ("add", "add_") and len(node.parents) == 2 and node.is_map and max(node.shape[2:]) > 1
+    return adds and {trace.nodes[parent].shape for parent in node.parents} == {node.shape}
 
 
 def _flows_into(trace: Trace, part: int, number: int, sums: set[int]) -> bool:
     """Whether a term of a sum is itself a sum that nothing else uses: then both are one of several terms."""
-    return part in sums and trace.uses[part] == 1 and trace.steps[part].call is trace.steps[number].call
+    return part in sums and trace.uses[part] == 1 and trace.nodes[part].call is trace.nodes[number].call
 
 
 def _terms(trace: Trace, number: int, sums: set[int]) -> list[int]:
     found = []
-    for part in trace.steps[number].parents:
+    for part in trace.nodes[number].parents:
         found += _terms(trace, part, sums) if _flows_into(trace, part, number, sums) else [part]
     return found

@@ -1,24 +1,22 @@
-"""The blocks of a network, found in what happened in one pass of it.
+"""The blocks of a network, found in one pass of it.
 
 A block is a module that adds a branch to a shortcut, and every module of the same kind. A network without residual
-additions has its units instead: the modules of its trunk that are more than a chain of others, or where one alone
-stands in a repeated module that goes on behind it, that. A chain of nothing but convolutions has those. What has no
-activation at its end is followed to the one behind it.
+additions has units instead: modules of its trunk that are more than a chain of others, or the repeated modules that
+hold one each and go on behind it. A chain of nothing but convolutions has those. A block without an activation at its
+end goes on to the one behind it.
 """
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from torch import nn
 
 from .additions import Join, joins
 from .chains import behind, is_closed, unit
+from .own_attention import is_attention
 from .tracing import Call, Trace
-
-IsAttention = Callable[[type[nn.Module]], bool]
-"""Whether modules of a class are attention by themselves, and so no blocks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,29 +24,31 @@ class Block:
     """A part of a network that attention may stand in or after."""
 
     begin: int
-    """The step that was next when it began."""
+    """The node that was next when it began."""
     output: int
-    """The step that it gives, or where it gives several, its last sum."""
+    """The node that it gives, or where it gives several, its last sum."""
     call: Call | None = None
     """The call of its module, if it is one."""
     joins: tuple[Join, ...] = ()
     """Its residual additions, in their order."""
     has_inside: bool = False
-    """Whether places between its convolutions have a meaning: it is a residual block, or as good as one."""
+    """Whether places between its convolutions have a meaning, as in a residual block."""
     ends: tuple[int, ...] = ()
-    """What it gives where it was followed: itself, its normalisation, its activation, in their order."""
+    """Its last convolution or module, and the normalisation and activation behind it, where they were looked for."""
 
 
-def blocks(trace: Trace, is_attention: IsAttention) -> list[Block]:
+def blocks(trace: Trace) -> list[Block]:
     """The blocks of a network in the order of its pass."""
-    finder = _Finder(trace, is_attention)
+    finder = _Finder(trace)
     residual = finder.residual()
     found = [*residual, *finder.units(residual)] or finder.repeated() or finder.convolutions()
     return sorted(found, key=lambda block: block.begin)
 
 
 class _Finder:
-    def __init__(self, trace: Trace, is_attention: IsAttention) -> None:
+    """What blocks consist of: modules that are called once, and are no attention by themselves."""
+
+    def __init__(self, trace: Trace) -> None:
         self.trace = trace
         self.attention = [call.path for call in trace.calls if is_attention(call.kind)]
 
@@ -57,7 +57,7 @@ class _Finder:
         inside: dict[Call, list[Join]] = {}
         outside = []
         for join in joins(self.trace):
-            call = self.trace.steps[join.step].call
+            call = self.trace.nodes[join.node].call
             if not call.path:
                 outside.append(join)
             elif self._usable(call) and self.trace.convolutions(call) and self._belongs(join, call, inside):
@@ -67,24 +67,24 @@ class _Finder:
         found = [
             Block(call.begin, output, call, tuple(inside.get(call, ())), has_inside=True)
             for call in (*innermost, *alike)
-            if (output := inside[call][-1].step if call.output is None else call.output) is not None
+            if (output := inside[call][-1].node if call.output is None else call.output) is not None
         ]
         return [*found, *self._written_out(outside, [block.output for block in found])]
 
     def _written_out(self, outside: list[Join], outputs: list[int]) -> Iterator[Block]:
         """Blocks that the network itself adds up, without others in their branches."""
-        ends = [*outputs, *(join.step for join in outside)]
+        ends = [*outputs, *(join.node for join in outside)]
         for join in outside:
             descends, origin = self.trace.descends, join.origin
             light = min(self.trace.weight(origin, shortcut) for shortcut in join.shortcuts) < 2
             inner = [end for end in ends if end != origin and descends(end, origin) and descends(join.branch, end)]
             if light and not inner and self.trace.weight(origin, join.branch):
-                following = behind(self.trace, join.step, None)
+                following = behind(self.trace, join.node, None)
                 yield Block(origin + 1, following[-1], joins=(join,), has_inside=True, ends=following)
 
     def _belongs(self, join: Join, call: Call, inside: dict[Call, list[Join]]) -> bool:
         """Whether a module's ways part where it begins, or at an earlier sum of its own."""
-        starts = [*call.inputs, *(earlier.step for earlier in inside.get(call, ()))]
+        starts = [*call.inputs, *(earlier.node for earlier in inside.get(call, ()))]
         return any(
             self.trace.descends(join.origin, start) and not self.trace.weight(start, join.origin) for start in starts
         )
@@ -129,19 +129,18 @@ class _Finder:
                 continue
             alike = [call for call in self.trace.calls if _kind(call) == _kind(around)]
             single = all(sum(call.around(other) for other in (*units, *blocks)) == 1 for call in alike)
-            if len(alike) < 2 or not single or not self._usable(around) or not self._keeps_size(grown, around):
+            if len(alike) < 2 or not single or not self._usable(around) or self._size(grown) != self._size(around):
                 break
             grown = around
         return grown
 
-    def _keeps_size(self, unit: Call, around: Call) -> bool:
-        one, other = self._given(unit), self._given(around)
-        steps = self.trace.steps
-        return one is not None and other is not None and steps[one].shape[2:] == steps[other].shape[2:]
+    def _size(self, call: Call) -> tuple[int, ...] | None:
+        given = self._given(call)
+        return None if given is None else self.trace.nodes[given].shape[2:]
 
     def _given(self, call: Call) -> int | None:
         """The one map that a module makes, alone or among things that it was given."""
-        made = [step for step in call.outputs if step not in call.inputs and self.trace.steps[step].is_map]
+        made = [node for node in call.outputs if node not in call.inputs and self.trace.nodes[node].is_map]
         return made[0] if len(made) == 1 else None
 
     def _followed(self, call: Call, *, has_inside: bool = False) -> Block:
@@ -164,7 +163,7 @@ class _Finder:
 
     def convolutions(self) -> list[Block]:
         """Each convolution that gives a map, with the normalisation and the activation that follow."""
-        return [self._convolution(number) for number, step in enumerate(self.trace.steps) if step.convolves]
+        return [self._convolution(number) for number, node in enumerate(self.trace.nodes) if node.convolves]
 
     def _convolution(self, number: int) -> Block:
         call = unit(self.trace, number)
@@ -179,10 +178,10 @@ class _Finder:
         return all(one and other and self._lead(one, other) for one, other in zip(given, taken, strict=True))
 
     def _lead(self, starts: tuple[int, ...], ends: tuple[int, ...]) -> bool:
-        """Whether steps come from others alone."""
+        """Whether one way alone leads to each of the ends, from one of the starts."""
         for end in ends:
             while end not in starts:
-                if len(parents := self.trace.steps[end].parents) != 1:
+                if len(parents := self.trace.nodes[end].parents) != 1:
                     return False
                 end = parents[0]
         return True
@@ -193,7 +192,7 @@ class _Finder:
 
     def _maps(self, call: Call) -> bool:
         """Whether a module takes one feature map first, and gives one."""
-        return all(step is not None and self.trace.steps[step].is_map for step in (call.first, call.output))
+        return all(node is not None and self.trace.nodes[node].is_map for node in (call.first, call.output))
 
 
 def _taken(call: Call) -> tuple[int, ...]:

@@ -1,8 +1,8 @@
-"""What goes on behind a step of a network before the next convolution: normalisation, activation, a scale."""
+"""What goes on behind a node of a network before the next convolution: normalisation, activation, a scale."""
 
 import re
 
-from .tracing import Call, Step, Trace
+from .tracing import Call, Node, Trace
 
 _SHAPING = re.compile(
     r"view|shape|permute|transpose|^t$|cat|stack|split|chunk|slice|select|clone|copy|contiguous|expand|squeeze|alias|"
@@ -12,35 +12,35 @@ _NORMALISING = re.compile(r"norm|mean|var|std|sum|add|sub|mul|div|pow|sqrt|squar
 
 
 def behind(trace: Trace, start: int, within: Call | None) -> tuple[int, ...]:
-    """A step, and the maps of its size that all ways from it lead through, up to what is more than pointwise.
+    """A node, and the maps of its size that all ways from it lead through, up to what is more than pointwise.
 
-    That is a convolution, a pooling that nothing leads around, a step that meets another way, and a module with
+    That is a convolution, a pooling that nothing leads around, a node that meets another way, and a module with
     convolutions of its own. A statistic that is divided by, or a gate, belongs to what it comes back to.
     """
     reached, open_ways = {start}, trace.uses[start]
     pointwise, found = {start}, [start]
-    for number, step in enumerate(trace.steps[start + 1 :], start=start + 1):
-        taken = reached.intersection(step.parents)
+    for number, node in enumerate(trace.nodes[start + 1 :], start=start + 1):
+        taken = reached.intersection(node.parents)
         if not taken or not trace.used[number]:
             continue
         outside = within is not None and not within.holds(number)
-        if len(taken) < len(step.parents) or step.convolves or outside or _is_elsewhere(trace, step.call, start):
+        if len(taken) < len(node.parents) or node.convolves or outside or _is_elsewhere(trace, node.call, start):
             break
-        if pointwise.intersection(taken) and not step.weighs and "pool" not in step.operator:
+        if pointwise.intersection(taken) and not node.weighs and "pool" not in node.operator:
             pointwise.add(number)
         reached.add(number)
         open_ways -= len(taken)
         if not open_ways:
             if number not in pointwise:
                 break
-            if step.is_map and step.shape[2:] == trace.steps[start].shape[2:]:
+            if node.is_map and node.shape[2:] == trace.nodes[start].shape[2:]:
                 found.append(number)
         open_ways += trace.uses[number]
     return tuple(found)
 
 
 def _is_elsewhere(trace: Trace, call: Call | None, start: int) -> bool:
-    """Whether a call is in a module with convolutions in which a step did not happen."""
+    """Whether a call is in a module with convolutions in which a node did not happen."""
     while call and call.parent and not call.holds(start):
         if trace.convolutions(call):
             return True
@@ -50,7 +50,7 @@ def _is_elsewhere(trace: Trace, call: Call | None, start: int) -> bool:
 
 def unit(trace: Trace, convolution: int) -> Call | None:
     """The outermost module with this convolution and no other."""
-    call, found = trace.steps[convolution].call, None
+    call, found = trace.nodes[convolution].call, None
     while call.parent and trace.convolutions(call) == 1:
         call, found = call.parent, call
     return found
@@ -61,16 +61,16 @@ def is_closed(trace: Trace, call: Call, output: int) -> bool:
 
     What follows one that does not, belongs to it.
     """
-    steps = trace.steps
-    first = next(number for number in range(call.begin, call.end) if steps[number].convolves)
+    nodes = trace.nodes
+    first = next(number for number in range(call.begin, call.end) if nodes[number].convolves)
     return any(
-        trace.descends(first, number) and not _SHAPING.search(steps[number].operator)
+        trace.descends(first, number) and not _SHAPING.search(nodes[number].operator)
         for number in range(call.begin, first)
     ) or any(
-        _activates(steps[number]) and trace.descends(output, number) and not trace.weight(number, output)
+        _activates(nodes[number]) and trace.descends(output, number) and not trace.weight(number, output)
         for number in range(first, call.end)
     )
 
 
-def _activates(step: Step) -> bool:
-    return not _SHAPING.search(step.operator) and not _NORMALISING.search(step.operator)
+def _activates(node: Node) -> bool:
+    return not _SHAPING.search(node.operator) and not _NORMALISING.search(node.operator)

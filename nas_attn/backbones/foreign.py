@@ -16,7 +16,7 @@ from .attachment import attach
 from .discovery import Place, named_places, places
 from .insertion import Insert
 from .libraries import plain_network
-from .own_attention import attention_in, is_attention, strip
+from .own_attention import attention_in, strip
 from .tracing import SIZES, Trace, Untraceable, first_passing, trace
 from .training_mode import check_training_scores, training_scores
 
@@ -36,20 +36,17 @@ class Plan:
 
 
 def plan(backbone: Backbone, *, in_channels: int, classes: int) -> Plan:
-    """The sites of a foreign network, and the attention that it has by itself; found once, and remembered.
+    """The sites and the own attention of a foreign network, found once.
 
-    Raises `InputError` where the network cannot be built, or cannot be read.
+    Raises `InputError` where the network cannot be built or traced.
     """
     return _plan(backbone.model_copy(update={"weights": None}).model_dump_json(), in_channels, classes)
 
 
 def foreign_network(backbone: Backbone, *, in_channels: int, classes: int, insert: Insert) -> nn.Module:
-    """A foreign network on the current default device, with what `insert` answers attached to its sites.
-
-    Where the answer is always `None`, it is the library's network as it is.
-    """
+    """A foreign network on the current default device, with what `insert` answers attached to its sites."""
     found = plan(backbone, in_channels=in_channels, classes=classes).places
-    network = _plain(backbone, in_channels, classes)
+    network, _ = _plain(backbone, in_channels, classes)
     answers = [(place.point, insert(place.site)) for place in found]
     attached = [(point, attention) for point, attention in answers if attention is not None]
     try:
@@ -58,20 +55,18 @@ def foreign_network(backbone: Backbone, *, in_channels: int, classes: int, inser
         raise InputError(f"{backbone.name}: {error}") from None
 
 
-def _plain(backbone: Backbone, in_channels: int, classes: int) -> nn.Module:
+def _plain(backbone: Backbone, in_channels: int, classes: int) -> tuple[nn.Module, tuple[str, ...]]:
+    """The network without attention of ours, and where attention of its own stands, or stood."""
     network = plain_network(backbone, in_channels=in_channels, classes=classes)
-    if backbone.attention == "strip":
-        strip(network)
-    return network
+    return network, strip(network) if backbone.attention == "strip" else attention_in(network)
 
 
 @cache
 def _plan(spelt: str, in_channels: int, classes: int) -> Plan:
     backbone = Backbone.model_validate_json(spelt)
     with torch.device("meta"):
-        network = plain_network(backbone, in_channels=in_channels, classes=classes)
-    own = attention_in(network)
-    if backbone.attention == "strip" and not strip(network):
+        network, own = _plain(backbone, in_channels, classes)
+    if backbone.attention == "strip" and not own:
         raise InputError(f"{backbone.name}: attention = 'strip': the network has no attention of its own that is known")
     passed = partial(_passed, network, backbone, in_channels, classes)
     try:
@@ -79,16 +74,14 @@ def _plan(spelt: str, in_channels: int, classes: int) -> Plan:
     except Untraceable as error:
         raise _unreadable(backbone, f"tried {error}") from None
     _check_scores(traced, backbone, classes)
-    with suppress(Untraceable):  # else the first training tells
+    with suppress(Untraceable):  # else the first training says what is wrong
         check_training_scores(passed(training_scores), backbone, classes)
     if backbone.modules:
         known = [path for path, _ in network.named_modules() if path]
         return Plan(named_places(traced, backbone.modules, known), own)
-    found = places(traced, is_attention, own if backbone.attention == "strip" else ())
+    found = places(traced, own if backbone.attention == "strip" else ())
     if not found.places:
-        raise _unreadable(
-            backbone, "it ran, and no block, unit or convolution was found that attention could stand after"
-        )
+        raise _unreadable(backbone, "it ran, and nothing was found that attention could stand after")
     return Plan(found.places, own, found.remarks)
 
 
@@ -102,7 +95,7 @@ def _passed(
             return first_passing(partial(attempt, network), in_channels, "meta", sizes)
         except Untraceable as error:
             on_meta = error
-        real = _plain(backbone, in_channels, classes)
+        real, _ = _plain(backbone, in_channels, classes)
         try:
             return first_passing(partial(attempt, real), in_channels, "cpu", sizes)
         except Untraceable as on_cpu:
@@ -111,7 +104,7 @@ def _passed(
 
 def _check_scores(traced: Trace, backbone: Backbone, classes: int) -> None:
     output = traced.calls[-1].output
-    shape = None if output is None else traced.steps[output].shape
+    shape = None if output is None else traced.nodes[output].shape
     if shape != (2, classes):
         given = "no single tensor" if shape is None else f"a tensor of shape {shape}"
         raise InputError(f"{backbone.name}: gives {given} for two images; allowed: class scores, shape (2, {classes})")

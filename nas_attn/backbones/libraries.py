@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -13,9 +14,14 @@ from nas_attn.settings import Backbone, is_named_object, library, named_object
 from nas_attn.space import InputError
 
 
+def of_library(name: str) -> bool:
+    """Whether a backbone's name, such as `timm:resnet50`, stands for a network of a library."""
+    return name.startswith(("timm:", "torchvision:"))
+
+
 def is_foreign(name: str) -> bool:
-    """Whether a backbone's name, such as `timm:resnet50`, stands for a network from outside this package."""
-    return is_named_object(name) or name.startswith(("timm:", "torchvision:"))
+    """Whether a backbone's name stands for a network from outside this package."""
+    return is_named_object(name) or of_library(name)
 
 
 def plain_network(backbone: Backbone, *, in_channels: int, classes: int) -> nn.Module:
@@ -26,13 +32,12 @@ def plain_network(backbone: Backbone, *, in_channels: int, classes: int) -> nn.M
 
     Raises `InputError` where the library, the network or an argument does not exist.
     """
-    if torch.get_default_device().type != "meta":
-        return _make(backbone, in_channels, classes)
-    try:
-        return _make(backbone, in_channels, classes)
-    except InputError:
+    if torch.get_default_device().type == "meta":
+        with suppress(InputError):
+            return _make(backbone, in_channels, classes)
         with torch.device("cpu"), torch.random.fork_rng(devices=()):
             return _make(backbone, in_channels, classes).to("meta")
+    return _make(backbone, in_channels, classes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +56,12 @@ def construction(backbone: Backbone, *, in_channels: int, classes: int) -> Const
     Raises `InputError` where the library, the network or an argument does not exist.
     """
     source, _, name = backbone.name.partition(":")
-    makers = {"timm": _timm, "torchvision": _torchvision}
-    made = (
-        makers[source](name, backbone, in_channels, classes)
-        if source in makers
-        else _own(name, backbone, in_channels, classes)
-    )
-    for argument, value in backbone.arguments:
+    find = {"timm": _timm, "torchvision": _torchvision}.get(source, _own)
+    made = find(name, backbone, in_channels, classes)
+    for argument in dict(backbone.arguments):
         if argument in made.arguments:
             raise InputError(f"{backbone.name}: arguments: {argument} is set by the study, the data or `weights`")
-        made.arguments[argument] = value
+    made.arguments.update(backbone.arguments)
     return made
 
 

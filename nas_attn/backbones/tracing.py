@@ -34,28 +34,28 @@ class Call:
     parent: "Call | None"
     """The call that it was made in; the network itself has none."""
     begin: int
-    """The step that was next when it began."""
+    """The node that was next when it began."""
     inputs: tuple[int, ...]
-    """The steps that it was given, in whatever form."""
+    """The nodes that it was given, in whatever form."""
     first: int | None
-    """The step that is its first positional argument, if that is a tensor."""
+    """The node that is its first positional argument, if that is a tensor."""
     children: list["Call"] = field(default_factory=list)
     """The calls that were made in it, in their order."""
     end: int = 0
-    """The step that was next when it ended."""
+    """The node that was next when it ended."""
     output: int | None = None
-    """The step that it gave, if it gave one tensor alone."""
+    """The node that it gave, if it gave one tensor alone."""
     outputs: tuple[int, ...] = ()
-    """The steps that it gave, in whatever form."""
+    """The nodes that it gave, in whatever form."""
 
     @property
     def passes(self) -> bool:
         """Whether it gives what it was given."""
         return self.output is not None and self.output in self.inputs
 
-    def holds(self, step: int) -> bool:
-        """Whether a step happened during this call."""
-        return self.begin <= step < self.end
+    def holds(self, node: int) -> bool:
+        """Whether a node happened during this call."""
+        return self.begin <= node < self.end
 
     def around(self, other: "Call") -> bool:
         """Whether another call was made, from near or far, in this one."""
@@ -63,13 +63,13 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Node:
     """A tensor that depends on the images, and how it came about."""
 
     operator: str
     """Such as `convolution` or `add_`; `images` at the start."""
     parents: tuple[int, ...]
-    """The steps that it was computed from."""
+    """The nodes that it was computed from."""
     shape: tuple[int, ...]
     floating: bool
     call: Call
@@ -95,9 +95,9 @@ class Trace:
     """What happened in one pass."""
 
     def __init__(self) -> None:
-        self.steps: list[Step] = []
+        self.nodes: list[Node] = []
         self.calls: list[Call] = []  # in the order in which they ended
-        self._ancestors: list[int] = []  # one bit for a step, itself among them
+        self._ancestors: list[int] = []  # one bit for a node, itself among them
 
     @cached_property
     def repeated(self) -> frozenset[str]:
@@ -106,54 +106,54 @@ class Trace:
 
     @cached_property
     def used(self) -> list[bool]:
-        """Of each step, whether the scores depend on it."""
+        """Of each node, whether the scores depend on it."""
         scores = self.calls[-1].output
-        return [scores is None or self.descends(scores, number) for number in range(len(self.steps))]
+        return [scores is None or self.descends(scores, number) for number in range(len(self.nodes))]
 
     @cached_property
     def uses(self) -> Counter[int]:
-        """How often each step is used on the way to the scores."""
-        used = (step for step, used in zip(self.steps, self.used, strict=True) if used)
-        return Counter(parent for step in used for parent in step.parents)
+        """How often each node is used on the way to the scores."""
+        used = (node for node, used in zip(self.nodes, self.used, strict=True) if used)
+        return Counter(parent for node in used for parent in node.parents)
 
-    def add(self, step: Step) -> int:
-        """Write a step down; returns its number."""
-        above = 1 << len(self.steps)
-        for parent in step.parents:
+    def add(self, node: Node) -> int:
+        """Write a node down; returns its number."""
+        above = 1 << len(self.nodes)
+        for parent in node.parents:
             above |= self._ancestors[parent]
         self._ancestors.append(above)
-        self.steps.append(step)
-        return len(self.steps) - 1
+        self.nodes.append(node)
+        return len(self.nodes) - 1
 
     def convolutions(self, call: Call) -> int:
         """How many convolutions a module has that give more than one position."""
-        return sum(step.convolves for step in self.steps[call.begin : call.end])
+        return sum(node.convolves for node in self.nodes[call.begin : call.end])
 
-    def descends(self, step: int, ancestor: int) -> bool:
-        """Whether a step is another, or was computed from it."""
-        return bool(self._ancestors[step] >> ancestor & 1)
+    def descends(self, node: int, ancestor: int) -> bool:
+        """Whether a node is another, or was computed from it."""
+        return bool(self._ancestors[node] >> ancestor & 1)
 
-    def meeting(self, steps: Iterable[int]) -> int | None:
-        """The last step that all of these were computed from; a step counts as its own origin."""
+    def meeting(self, nodes: Iterable[int]) -> int | None:
+        """The last node that all of these were computed from; a node counts as its own origin."""
         common = -1
-        for step in steps:
-            common &= self._ancestors[step]
+        for node in nodes:
+            common &= self._ancestors[node]
         return common.bit_length() - 1 if common else None
 
     def weight(self, start: int, end: int) -> int:
-        """Convolutions and products on the longest way from one step to another that descends from it."""
+        """Convolutions and products on the longest way from one node to another that descends from it."""
         longest = {start: 0}
         for number in range(start + 1, end + 1):
-            step = self.steps[number]
-            if before := [longest[parent] for parent in step.parents if parent in longest]:
-                longest[number] = max(before) + step.weighs
+            node = self.nodes[number]
+            if before := [longest[parent] for parent in node.parents if parent in longest]:
+                longest[number] = max(before) + node.weighs
         return longest[end]
 
     def only_way(self, start: int, middle: int, end: int) -> bool:
-        """Whether every way from the start to the end leads through a step between them."""
+        """Whether every way from the start to the end leads through a node between them."""
         reached = {start}
         for number in range(start + 1, end + 1):
-            if number != middle and not reached.isdisjoint(self.steps[number].parents):
+            if number != middle and not reached.isdisjoint(self.nodes[number].parents):
                 reached.add(number)
         return end not in reached
 
@@ -171,7 +171,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
-        if parents := self._steps((args, kwargs)):
+        if parents := self._nodes((args, kwargs)):
             for tensor in tree_leaves(result):
                 if isinstance(tensor, Tensor):
                     self._remember(tensor, func.overloadpacket.__name__, parents)
@@ -180,27 +180,27 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def begin(self, path: str, module: nn.Module, args: Any, kwargs: Any) -> None:
         parent = self.begun[-1]
         first = self._number(args[0]) if args else None
-        call = Call(path, type(module), parent, len(self.trace.steps), self._steps((args, kwargs)), first)
+        call = Call(path, type(module), parent, len(self.trace.nodes), self._nodes((args, kwargs)), first)
         parent.children.append(call)
         self.begun.append(call)
 
     def end(self, module: nn.Module, args: Any, output: Any) -> None:
         call = self.begun.pop()
-        call.end = len(self.trace.steps)
-        call.output, call.outputs = self._number(output), self._steps(output)
+        call.end = len(self.trace.nodes)
+        call.output, call.outputs = self._number(output), self._nodes(output)
         self.trace.calls.append(call)
 
     def _number(self, value: Any) -> int | None:
         return self.numbers.get(id(value)) if isinstance(value, Tensor) else None
 
-    def _steps(self, values: Any) -> tuple[int, ...]:
-        """The steps among these values, each once."""
+    def _nodes(self, values: Any) -> tuple[int, ...]:
+        """The nodes among these values, each once."""
         found = map(self._number, tree_leaves(values))
         return tuple(dict.fromkeys(number for number in found if number is not None))
 
     def _remember(self, tensor: Tensor, operator: str, parents: tuple[int, ...]) -> None:
-        step = Step(operator, parents, tuple(tensor.shape), tensor.is_floating_point(), self.begun[-1])
-        self.numbers[id(tensor)] = self.trace.add(step)
+        node = Node(operator, parents, tuple(tensor.shape), tensor.is_floating_point(), self.begun[-1])
+        self.numbers[id(tensor)] = self.trace.add(node)
         self.kept.append(tensor)
 
 

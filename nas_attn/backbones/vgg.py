@@ -6,14 +6,13 @@ Table 1 of https://arxiv.org/abs/1409.1556 (2014): configurations A, B, D and E,
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .convolution import convolution
 from .insertion import BlockSites, Insert, attend, stages
 
 _BLOCKS = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
 """The convolutions of each stage, by the number of layers that learn."""
 
 _CHANNELS = (64, 128, 256, 512, 512)
-
-_SMALLEST_SIDE = 2 ** len(_CHANNELS)
 
 
 class PlainBlock(nn.Module):
@@ -25,7 +24,7 @@ class PlainBlock(nn.Module):
 
     def __init__(self, in_channels: int, channels: int, normalise: bool, ask: BlockSites) -> None:
         super().__init__()
-        self.conv = _zero_bias_conv3x3(in_channels, channels)
+        self.conv = convolution(in_channels, channels, bias=True)
         self.norm = nn.BatchNorm2d(channels) if normalise else nn.Identity()
         self.activation = nn.ReLU()
         self.block_attention = ask("block", channels, in_channels)
@@ -41,10 +40,9 @@ class PlainBlock(nn.Module):
 class VGG(nn.Module):
     """A VGG of `depth` = 11, 13, 16 or 19 layers, (B, C, H, W) -> (B, classes), for H and W of at least 32.
 
-    Two adaptations, as nearly everybody trains it: each convolution is normalised, and a global mean with one linear
-    layer takes the place of the paper's three, which hold most of its parameters. `normalise=False` and
-    `paper_head=True` give what the paper has: with three channels and 1000 classes 133, 133, 138 and 144 million
-    parameters. The paper's head sees 7 x 7 positions, to which images of other sizes than 224 x 224 are averaged.
+    Each convolution is normalised, and a global mean with one linear layer takes the place of the paper's three.
+    `normalise=False` and `paper_head=True` give what the paper has; its head sees 7 x 7 positions, to which images of
+    other sizes than 224 x 224 are averaged.
 
     Raises `ValueError` for another depth, and in the forward pass for images that five poolings leave nothing of.
     """
@@ -75,10 +73,9 @@ class VGG(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Class scores of a batch of images."""
         height, width = images.shape[2:]
-        if height < _SMALLEST_SIDE or width < _SMALLEST_SIDE:
-            least = f"{_SMALLEST_SIDE} x {_SMALLEST_SIDE}"
+        if min(height, width) < 32:
             raise ValueError(
-                f"found images of {height} x {width}; allowed: {least} or more, as five poolings halve them"
+                f"found images of {height} x {width}; allowed: 32 x 32 or more, as five poolings halve them"
             )
         features = self.pool(self.stage2(self.pool(self.stage1(images))))
         features = self.pool(self.stage5(self.pool(self.stage4(self.pool(self.stage3(features))))))
@@ -93,11 +90,3 @@ def _hidden_layers(channels: int, classes: int) -> nn.Sequential:
         *(nn.Linear(4096, 4096), nn.ReLU(), nn.Dropout(0.5)),
         nn.Linear(4096, classes),
     )
-
-
-def _zero_bias_conv3x3(in_channels: int, channels: int) -> nn.Conv2d:
-    """A convolution that keeps the size, with the initial weights of He et al., 2015, and biases of zero."""
-    conv = nn.Conv2d(in_channels, channels, 3, padding=1)
-    nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
-    nn.init.zeros_(conv.bias)  # type: ignore[arg-type]
-    return conv
