@@ -73,10 +73,8 @@ class VGG(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Class scores of a batch of images."""
         height, width = images.shape[2:]
-        if min(height, width) < 32:
-            raise ValueError(
-                f"found images of {height} x {width}; allowed: 32 x 32 or more, as five poolings halve them"
-            )
+        if height < 32 or width < 32:
+            raise ValueError(f"found images of {height} x {width}; allowed: 32 x 32 or more, five poolings halve them")
         features = self.pool(self.stage2(self.pool(self.stage1(images))))
         features = self.pool(self.stage5(self.pool(self.stage4(self.pool(self.stage3(features))))))
         pooled = F.adaptive_avg_pool2d(features, 7).flatten(1) if self.paper_head else features.mean((2, 3))
