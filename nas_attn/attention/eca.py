@@ -3,8 +3,6 @@
 https://arxiv.org/abs/1910.03151
 """
 
-from typing import ClassVar
-
 from torch import Tensor, nn
 
 from .options import same_padding
@@ -20,8 +18,6 @@ class EfficientChannelAttention(nn.Module):
 
     Parameters: k. Raises `ValueError` for a kernel size that is not odd.
     """
-
-    positions: ClassVar[tuple[str, ...]] = ("branch", "inner", "pre", "identity", "block", "stage")
 
     def __init__(self, channels: int, *, kernel_size: int | None = None) -> None:
         super().__init__()
