@@ -81,7 +81,9 @@ def _plan(spelt: str, in_channels: int, classes: int) -> Plan:
         return Plan(named_places(traced, backbone.modules, known), own)
     found = places(traced, own if backbone.attention == "strip" else ())
     if not found.places:
-        raise _unreadable(backbone, "it ran, and nothing was found that attention could stand after")
+        raise _unreadable(
+            backbone, "it ran, and no block, unit or convolution was found that attention could stand after"
+        )
     return Plan(found.places, own, found.remarks)
 
 
