@@ -1,4 +1,4 @@
-"""Joint of space and attentions: which choices of a kind build networks of their own at the places of a slot."""
+"""Wiring module of space and attentions: which choices of a kind build networks of their own at a slot's sites."""
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import cache
@@ -39,8 +39,8 @@ def offer(
         choice = (position, *(value for _, value in chosen))
         module = tuple(pair for pair in chosen if pair[0] in options)
         network = built[position, module], dict(chosen).get("start")
-        if first.setdefault(network, choice) is not choice:
-            equivalents.append((choice, first[network]))
+        if (same := first.setdefault(network, choice)) is not choice:
+            equivalents.append((choice, same))
     return Kind(name, tuple(kept.items()), tuple(positions), tuple(equivalents))
 
 
