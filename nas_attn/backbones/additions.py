@@ -10,14 +10,10 @@ from .tracing import Trace
 class Join:
     """A residual addition: where two ways from one tensor meet again."""
 
-    node: int
-    """The sum."""
-    branch: int
-    """What is added by the way with more convolutions."""
-    shortcuts: tuple[int, ...]
-    """What it is added to."""
-    origin: int
-    """Where the ways parted."""
+    node: int  # the sum
+    branch: int  # what is added by the way with more convolutions
+    shortcuts: tuple[int, ...]  # what it is added to
+    origin: int  # where the ways parted
 
 
 def joins(trace: Trace) -> Iterator[Join]:

@@ -16,10 +16,8 @@ from .insertion import attend
 class Point(NamedTuple):
     """Where an attention is attached to a network."""
 
-    name: str
-    """Of the site, such as `stage1.block0.branch`."""
-    module: str
-    """Path of the module whose output it weighs; with a `<` before it, whose first input."""
+    name: str  # of the site, such as `stage1.block0.branch`
+    module: str  # path of the module whose output it weighs; with a `<` before it, whose first input
     signal: str = ""
     """Path of the module around it whose first input is the gating signal; without one, the features are."""
 

@@ -23,16 +23,11 @@ from .tracing import Call, Trace
 class Block:
     """A part of a network that attention may stand in or after."""
 
-    begin: int
-    """The node that was next when it began."""
-    output: int
-    """The node that it gives, or where it gives several, its last sum."""
-    call: Call | None = None
-    """The call of its module, if it is one."""
-    joins: tuple[Join, ...] = ()
-    """Its residual additions, in their order."""
-    has_inside: bool = False
-    """Whether places between its convolutions have a meaning, as in a residual block."""
+    begin: int  # the node that was next when it began
+    output: int  # the node that it gives, or where it gives several, its last sum
+    call: Call | None = None  # the call of its module, if it is one
+    joins: tuple[Join, ...] = ()  # its residual additions, in their order
+    has_inside: bool = False  # whether places between its convolutions have a meaning, as in a residual block
     ends: tuple[int, ...] = ()
     """Its last convolution or module, and the normalisation and activation behind it, where they were looked for."""
 

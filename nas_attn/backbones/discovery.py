@@ -20,27 +20,20 @@ class Place(NamedTuple):
     point: Point
 
 
-class Found(NamedTuple):
-    """What is known of the places of a network."""
-
-    places: tuple[Place, ...]
-    remarks: tuple[str, ...]
-    """What stands elsewhere than where it is looked for, and what is left out, a line each."""
-
-
-def places(trace: Trace, stripped: Collection[str] = ()) -> Found:
-    """Every place in a network where an attention can be attached, block by block in the order of its pass.
+def places(trace: Trace, stripped: Collection[str] = ()) -> tuple[tuple[Place, ...], tuple[str, ...]]:
+    """Every place where an attention can be attached, in the order of the pass; and remarks, a line each.
 
     `branch` is after what gives the branch, stochastic depth not yet applied, before it is added; `inner` before the
     branch's last convolution; `pre` before the one module of the branch that takes what the branch starts from;
     `block` after the block; `stage` after the last block of a stage, a run of blocks whose outputs have one shape, or
     after the cross-stage module around it. Each is offered where a module that is called once in a pass gives or takes
     the feature map. Where attention was `stripped` in front of a scale or an activation, a place is before that too.
+    Remarks say what stands elsewhere than where it is looked for, and what is left out.
     """
     outputs = {call.output for call in trace.calls if call.path in stripped}
     found = [(block, list(positions(trace, block))) for block in blocks(trace)]
     named = _named(trace, ((block, [as_before(trace, block, at, outputs) for at in ats]) for block, ats in found))
-    return Found(named, tuple(_remarks(trace, found)))
+    return named, tuple(_remarks(trace, found))
 
 
 def _remarks(trace: Trace, found: list[tuple[Block, list[Position]]]) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """Networks from outside this package: their sites are found, and attention is attached to them."""
 
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 
 from nas_attn.settings import Backbone
 from nas_attn.space import InputError
@@ -18,19 +20,18 @@ from .insertion import Insert
 from .libraries import plain_network
 from .own_attention import attention_in, strip
 from .tracing import SIZES, Trace, Untraceable, first_passing, trace
-from .training_mode import check_training_scores, training_scores
 
 T = TypeVar("T")
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What is known of a network before it is built."""
 
-    places: tuple[Place, ...]
-    """Its sites, with the points where their attentions are attached, in the order of asking."""
-    own_attention: tuple[str, ...]
-    """Paths of the modules that are a library's attention by themselves, stripped or not."""
+    places: tuple[Place, ...]  # its sites, with the points where their attentions are attached, in the order of asking
+    own_attention: tuple[str, ...]  # paths of the modules that are a library's attention by themselves, stripped or not
     remarks: tuple[str, ...] = ()
     """What stands elsewhere than where it is looked for, and what is left out, a line each."""
 
@@ -75,16 +76,16 @@ def _plan(spelt: str, in_channels: int, classes: int) -> Plan:
         raise _unreadable(backbone, f"tried {error}") from None
     _check_scores(traced, backbone, classes)
     with suppress(Untraceable):  # else the first training says what is wrong
-        check_training_scores(passed(training_scores), backbone, classes)
+        _check_training_scores(passed(_training_scores), backbone, classes)
     if backbone.modules:
         known = [path for path, _ in network.named_modules() if path]
         return Plan(named_places(traced, backbone.modules, known), own)
-    found = places(traced, own if backbone.attention == "strip" else ())
-    if not found.places:
+    found, remarks = places(traced, own if backbone.attention == "strip" else ())
+    if not found:
         raise _unreadable(
             backbone, "it ran, and no block, unit or convolution was found that attention could stand after"
         )
-    return Plan(found.places, own, found.remarks)
+    return Plan(found, own, remarks)
 
 
 def _passed(
@@ -110,6 +111,34 @@ def _check_scores(traced: Trace, backbone: Backbone, classes: int) -> None:
     if shape != (2, classes):
         given = "no single tensor" if shape is None else f"a tensor of shape {shape}"
         raise InputError(f"{backbone.name}: gives {given} for two images; allowed: class scores, shape (2, {classes})")
+
+
+def _training_scores(network: nn.Module, images: Tensor) -> list[object]:
+    """All that a network gives of images in training mode, in which it is afterwards."""
+    with torch.no_grad():
+        return [leaf for leaf in tree_leaves(network.train()(images)) if leaf is not None]
+
+
+def _check_training_scores(found: list[object], backbone: Backbone, classes: int) -> None:
+    """Log the auxiliary scores among what a network gives of two images in training mode.
+
+    Raises `InputError` where it gives something else than class scores, or nobody says what auxiliary ones count.
+    """
+    shapes = [tuple(leaf.shape) if isinstance(leaf, Tensor) else type(leaf).__name__ for leaf in found]
+    where = f"{backbone.name}: in training mode"
+    if not found or set(shapes) != {(2, classes)}:
+        given = ", ".join(map(str, shapes)) or "nothing"
+        raise InputError(f"{where} it gives {given} for two images; allowed: class scores, shape (2, {classes})")
+    if len(found) == 1 and backbone.auxiliary_weight is not None:
+        raise InputError(f"{backbone.name}: auxiliary_weight: gives no auxiliary scores; leave it out")
+    if len(found) > 1 and backbone.auxiliary_weight is None:
+        raise InputError(
+            f"{where} it gives {len(found)} class scores, main and auxiliary ones; say in [backbone] what each "
+            "auxiliary loss counts, auxiliary_weight = 0.4, the first being the main one; or let it give one"
+        )
+    if len(found) > 1:
+        message = "%s it gives %d class scores; in the loss the first counts 1, each other %g"
+        _LOG.warning(message, where, len(found), backbone.auxiliary_weight)
 
 
 def _unreadable(backbone: Backbone, tried: str) -> InputError:

@@ -45,8 +45,7 @@ class Construction:
     """How a network from outside is made, as a program would write it."""
 
     make: Callable[..., Any]
-    name: str
-    """What a program calls it: `timm.create_model`, or the name of the user's own function."""
+    name: str  # what a program calls it: `timm.create_model`, or the name of the user's own function
     arguments: dict[str, Any]
 
 

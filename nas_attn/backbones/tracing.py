@@ -28,25 +28,16 @@ class Untraceable(Exception):
 class Call:
     """One call of a module."""
 
-    path: str
-    """Of the module, from the root of the network."""
+    path: str  # of the module, from the root of the network
     kind: type[nn.Module]
-    parent: "Call | None"
-    """The call that it was made in; the network itself has none."""
-    begin: int
-    """The node that was next when it began."""
-    inputs: tuple[int, ...]
-    """The nodes that it was given, in whatever form."""
-    first: int | None
-    """The node that is its first positional argument, if that is a tensor."""
-    children: list["Call"] = field(default_factory=list)
-    """The calls that were made in it, in their order."""
-    end: int = 0
-    """The node that was next when it ended."""
-    output: int | None = None
-    """The node that it gave, if it gave one tensor alone."""
-    outputs: tuple[int, ...] = ()
-    """The nodes that it gave, in whatever form."""
+    parent: "Call | None"  # the call that it was made in; the network itself has none
+    begin: int  # the node that was next when it began
+    inputs: tuple[int, ...]  # the nodes that it was given, in whatever form
+    first: int | None  # the node that is its first positional argument, if that is a tensor
+    children: list["Call"] = field(default_factory=list)  # the calls that were made in it, in their order
+    end: int = 0  # the node that was next when it ended
+    output: int | None = None  # the node that it gave, if it gave one tensor alone
+    outputs: tuple[int, ...] = ()  # the nodes that it gave, in whatever form
 
     @property
     def passes(self) -> bool:
@@ -66,14 +57,11 @@ class Call:
 class Node:
     """A tensor that depends on the images, and how it came about."""
 
-    operator: str
-    """Such as `convolution` or `add_`; `images` at the start."""
-    parents: tuple[int, ...]
-    """The nodes that it was computed from."""
+    operator: str  # such as `convolution` or `add_`; `images` at the start
+    parents: tuple[int, ...]  # the nodes that it was computed from
     shape: tuple[int, ...]
     floating: bool
-    call: Call
-    """The innermost call then."""
+    call: Call  # the innermost call then
 
     @property
     def is_map(self) -> bool:

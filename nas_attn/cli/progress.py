@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import typer
@@ -17,7 +18,8 @@ def watched(screen: Any, command: str, steps: bool) -> Iterator[Any]:
     """
     from nas_attn.chain import Watch
 
-    with _Progress(screen, steps) as progress:
+    progress = _Progress(screen, steps)
+    with progress.bars:
         try:
             yield Watch(
                 on_step=progress.on_step,
@@ -26,7 +28,7 @@ def watched(screen: Any, command: str, steps: bool) -> Iterator[Any]:
                 on_timed=lambda done, total: progress.on_part("timed for the prediction of latencies", done, total),
                 on_screened=lambda done, total: progress.on_part("screened", done, total),
                 on_pretrained=lambda what, done, total: progress.on_part(f"epochs of the {what}", done, total),
-                on_waiting=lambda told: screen.print(told, soft_wrap=True),
+                on_waiting=partial(screen.print, soft_wrap=True),
             )
         except KeyboardInterrupt:
             screen.print(f"Interrupted; what is finished is kept. Go on with: {command}", soft_wrap=True)
@@ -46,13 +48,6 @@ class _Progress:
         self.bars = Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal)
         self.networks = self.bars.add_task("networks", total=None)
         self.part = self.bars.add_task("", total=None, visible=False)
-
-    def __enter__(self) -> "_Progress":
-        self.bars.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.bars.stop()
 
     def on_step(self, step: Any) -> None:
         self.known[step.name] = self.last = step

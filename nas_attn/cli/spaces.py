@@ -155,8 +155,8 @@ def _tell_choices(file: Path, said: "SpaceFile", space: "SearchSpace") -> None:
     kinds: dict[str, list[Any]] = {}
     for slot in space.slots:
         for kind in slot.kinds:
-            asked = ((question, "|".join(map(spell_value, values))) for question, values in kind.questions)
-            text = f"{kind.name}({', '.join(f'{question}={values}' for question, values in asked)})"
+            offered = (f"{question}={'|'.join(map(spell_value, values))}" for question, values in kind.questions)
+            text = f"{kind.name}({', '.join(offered)})"
             kinds.setdefault(text, []).append(slot.name)
     networks = f"{space.size:,} network{'s' if space.size > 1 else ''}"
     ways = f" that differ, of {space.spellings:,} ways to choose" if space.spellings > space.size else ""
@@ -194,7 +194,8 @@ def _tell_prices(space: "SearchSpace", prices: "SpacePrices", what: str) -> None
         yield bars([share for _, _, share in known.histogram(30)])
 
     typer.echo(f"\nWhat they cost, {what}:\n")
-    head = ("", "plain", "cheapest", "25 % up to", "50 % up to", "75 % up to", "most expensive", "how many")
+    quarters = ("a quarter up to", "half up to", "three quarters up to")
+    head = ("", "plain", "cheapest", *quarters, "most expensive", "how many")
     show(head, (tuple(row(*pair)) for pair in zip(_MEASURES, prices.bare.tolist(), strict=True)))
     ends = np.array([prices.extreme("flops", dearest=dearest) for dearest in (False, True)])
     typer.echo()

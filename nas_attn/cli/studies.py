@@ -61,7 +61,7 @@ def audit(
 
     So many networks, spread over the range of prices and over the first proxy's own ranking, are trained as the winner
     will be, with several seeds; so the order that full training gives is known, and how much of it is seed noise. Each
-    step of the chain, counting parameters or FLOPs, and scores of untrained networks are held against it. Writes
+    step of the chain, counting parameters or FLOPs, and scores of untrained networks are compared with it. Writes
     audit.csv, audit-networks.csv and audit.svg into the study's folder. Rows that are there are reused, and what is
     interrupted goes on with the same command.
     """
@@ -72,10 +72,8 @@ def audit(
 
     with watched(screen, f"nas-attn audit {study}", steps=True) as watch:
         found = open_study(study).audit(networks, seeds, jobs=jobs, watch=watch)
-    for sentence in found.verdict:
-        screen.print(sentence, soft_wrap=True)
-    for path in found.files:
-        screen.print(f"Written: {path}", soft_wrap=True)
+    for line in (*found.verdict, *(f"Written: {path}" for path in found.files)):
+        screen.print(line, soft_wrap=True)
 
 
 def verdict(
@@ -101,17 +99,15 @@ def verdict(
     screen = console()
     if not no_train:
         screen.print(
-            f"{study}: its most promising network, if any is, is held against others at its price", soft_wrap=True
+            f"{study}: its most promising network, if any is, is compared with others at its price", soft_wrap=True
         )
 
     from nas_attn.launch import open_study
 
     with watched(screen, f"nas-attn verdict {study}", steps=True) as watch:
         found = open_study(study).verdict(seeds, minutes=minutes, train=not no_train, jobs=jobs, watch=watch)
-    for sentence in found.sentences:
-        screen.print(sentence, soft_wrap=True)
-    for path in found.files:
-        screen.print(f"Written: {path}", soft_wrap=True)
+    for line in (*found.sentences, *(f"Written: {path}" for path in found.files)):
+        screen.print(line, soft_wrap=True)
 
 
 def front(

@@ -24,15 +24,11 @@ SURE = 0.01
 class Part:
     """What an answer puts into a slot of a network."""
 
-    name: str
-    """Slot and answer: parts of one name are one."""
+    name: str  # slot and answer: parts of one name are one
     kind: str
-    modules: int
-    """How many attentions it puts there."""
-    macs: int
-    """Their multiply-accumulates for one image."""
-    elements: int
-    """Their other operations: one for each element that is computed, or taken by a reduction."""
+    modules: int  # how many attentions it puts there
+    macs: int  # their multiply-accumulates for one image
+    elements: int  # their other operations: one for each element that is computed, or taken by a reduction
 
     @property
     def work(self) -> tuple[int, int, int]:

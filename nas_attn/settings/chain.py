@@ -1,4 +1,4 @@
-"""The steps in which a study looks at networks, the cheapest first: the `chain` of a study."""
+"""The steps that evaluate networks, the cheapest first: the `chain` of a study."""
 
 import math
 from typing import Any, Literal
@@ -8,7 +8,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from .recipe import Recipe, Settings
 
 FINAL = "final"
-"""The step that trains as the winner will be trained; what it finds is the truth that the others are held against."""
+"""The step that trains as the winner will be trained; what it finds is the truth that the others are compared with."""
 
 Start = Literal["scratch", "inherit"]
 """From initial weights, or from a trained backbone into which attention is inserted as the identity."""
@@ -32,12 +32,12 @@ class Step(Settings):
     """
 
     proxy: Literal["supernet", "inherit", "scratch", "final"]
-    """How a network is judged: by its share of one network that holds all (`supernet`), by a short training from a
-    trained backbone (`inherit`), by training from initial weights (`scratch`), or as the winner will be (`final`)."""
+    """What a network is evaluated by: its share of one network that holds all (`supernet`), a short training from a
+    trained backbone (`inherit`), training from initial weights (`scratch`), or as the winner will be (`final`)."""
     name: str = Field("", pattern=r"^\w*$")
     """What rows call the step; without it, its proxy."""
     networks: int | None = Field(None, ge=1, strict=True)
-    """How many networks it looks at. Of a first step that trains: the `trials` of the search; of a first `supernet`:
+    """How many networks it evaluates. Of a first step that trains: the `trials` of the search; of a first `supernet`:
     2,000; of a later step: a quarter of those of the step before."""
     chosen_by: Literal["promotion", "sampler"] = "promotion"
     """Who chooses them in a later step, of those of the step before. `promotion` takes what does best there; the

@@ -17,7 +17,7 @@ class Recipe(Settings):
     epochs: int = Field(10, ge=1, strict=True)
     """Passes over the training part."""
     batch_size: int = Field(64, ge=2, strict=True)
-    """Images a step."""
+    """Images an iteration."""
     optimizer: Literal["sgd", "adamw"] = "sgd"
     """`sgd` has Nesterov's momentum; both follow one cycle of the learning rate."""
     learning_rate: float = Field(0.1, gt=0, strict=True)
