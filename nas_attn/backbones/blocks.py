@@ -29,7 +29,7 @@ class Block:
     joins: tuple[Join, ...] = ()  # its residual additions, in their order
     has_inside: bool = False  # whether places between its convolutions have a meaning, as in a residual block
     ends: tuple[int, ...] = ()
-    """Its last convolution or module, and the normalisation and activation behind it, where they were looked for."""
+    """Of a unit, its output and the normalisation and activation behind it, in their order."""
 
 
 def blocks(trace: Trace) -> list[Block]:

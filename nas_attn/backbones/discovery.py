@@ -28,7 +28,7 @@ def places(trace: Trace, stripped: Collection[str] = ()) -> tuple[tuple[Place, .
     `block` after the block; `stage` after the last block of a stage, a run of blocks whose outputs have one shape, or
     after the cross-stage module around it. Each is offered where a module that is called once in a pass gives or takes
     the feature map. Where attention was `stripped` in front of a scale or an activation, a place is before that too.
-    Remarks say what stands elsewhere than where it is looked for, and what is left out.
+    Remarks say which places are not the usual ones, and what is left out.
     """
     outputs = {call.output for call in trace.calls if call.path in stripped}
     found = [(block, list(positions(trace, block))) for block in blocks(trace)]

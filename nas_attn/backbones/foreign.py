@@ -33,7 +33,7 @@ class Plan:
     places: tuple[Place, ...]  # its sites, with the points where their attentions are attached, in the order of asking
     own_attention: tuple[str, ...]  # paths of the modules that are a library's attention by themselves, stripped or not
     remarks: tuple[str, ...] = ()
-    """What stands elsewhere than where it is looked for, and what is left out, a line each."""
+    """Which places are not the usual ones, and what is left out, a line each."""
 
 
 def plan(backbone: Backbone, *, in_channels: int, classes: int) -> Plan:

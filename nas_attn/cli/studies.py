@@ -12,13 +12,8 @@ from .showing import console, latency, names, show, spelt
 
 StudyPath = Annotated[Path, typer.Argument(help="A study's folder; it holds a study.toml.", metavar="STUDY")]
 
-
-Jobs = Annotated[
-    int,
-    typer.Option(
-        min=1, help="Networks to train at a time, each in a process and, with several GPUs, on one of its own."
-    ),
-]
+_JOBS = "Networks to train at a time, each in a process and, with several GPUs, on one of its own."
+Jobs = Annotated[int, typer.Option(min=1, help=_JOBS)]
 
 
 def search(
