@@ -36,7 +36,7 @@ def own_class(kind: str) -> type[nn.Module]:
 
 
 def check_own(kind: str) -> None:
-    """Hold a user's attention against all that is asked of one.
+    """Compare a user's attention with all that is required of one.
 
     Its class takes `channels` first, a gated one `signal_channels` second, and all else by keyword with plain defaults;
     `positions`, where it has them, are some of `POSITIONS`. What it builds with its defaults keeps the shape of a map,

@@ -1,4 +1,4 @@
-"""How bad input is told: where, what was found, what is allowed, and the nearest right spelling."""
+"""Faults of input: where, what was found, what is allowed, and the nearest right spelling."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches

@@ -1,4 +1,4 @@
-"""What a study concludes, once its most promising network is compared with the plain backbone at its own and other widths.
+"""What a study concludes, once its most promising network is compared with the plain backbone and with other widths.
 
 Nothing is trained but in one test: elsewhere a network does the better, the more non-local blocks it has.
 """
