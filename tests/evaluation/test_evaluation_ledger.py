@@ -20,7 +20,7 @@ from nas_attn.evaluation import open_ledger
 from nas_attn.space import POSITIONS, Architecture, Attention, InputError, Placement, parse
 
 IMAGE = (3, 18, 13)
-FILES = sorted(Path(__file__).parents[1].joinpath("search_spaces").glob("*.toml"))
+FILES = sorted(Path(__file__).parents[2].joinpath("search_spaces").glob("*.toml"))
 MEASURES = ("params", "macs", "flops")
 DRAWN = 1000 if os.environ.get("NAS_ATTN_THOROUGH") else 8  # direct counts of each space take a second each
 

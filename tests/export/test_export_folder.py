@@ -327,7 +327,8 @@ def test_something_of_a_users_where_an_export_works_is_told_and_kept(earlier):
 
 
 def test_two_exports_do_not_write_to_one_folder_at_once(earlier):
-    code = "import sys, pathlib; from nas_attn.export.standalone import claimed\nwith claimed(pathlib.Path(sys.argv[1])): pass"
+    code = "import sys, pathlib; from nas_attn.export.standalone import claimed\n"
+    code += "with claimed(pathlib.Path(sys.argv[1])): pass"
     with claimed(earlier) as work:
         command = [sys.executable, "-c", code, earlier]
         process = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -232,7 +232,8 @@ from pathlib import Path
 import torch
 from torch import nn
 from nas_attn.settings import Digits, Recipe
-from nas_attn.training import checkpoint, load_data, train
+from nas_attn.data import load_data
+from nas_attn.training import checkpoint, train
 
 checkpoint.KEEP_EVERY_SECONDS = 0.0
 task = sys.argv[1]
