@@ -1,9 +1,9 @@
-"""Images in three parts: where they come from, how they are split, batches of them, and their augmentation."""
+"""Image data: sources, the split into three parts, batches and their augmentation, a user's own data module."""
 
 from .batches import Batch, PartBatches, batches_in_order, training_batches
 from .fingerprint import fingerprint
 from .images import ImageData, Part
-from .loader import LoaderPart
+from .loader import LoaderPart, mixed_seed
 from .quiet import Unheard, quiet
 from .reduction import reduced
 from .sources import load_data
@@ -18,6 +18,7 @@ __all__ = [
     "batches_in_order",
     "fingerprint",
     "load_data",
+    "mixed_seed",
     "quiet",
     "reduced",
     "training_batches",

@@ -34,7 +34,7 @@ _GREY, _CONTRAST, _NOISE = 128, 100, 8
 
 
 def planted(source: Planted) -> Gallery:
-    """As many images as are asked for, the classes in turn, all fixed by the seed, (1, 8, 16 + 5 gap) each."""
+    """The synthetic images of a seed, the classes in turn, (1, 8, 16 + 5 gap) each."""
     rng = np.random.default_rng(source.seed)
     labels = np.arange(source.images, dtype=np.int64) % 2
     images = _drawn(*_words(labels, rng), source.gap, rng)

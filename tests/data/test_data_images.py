@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from nas_attn.data import ImageData, Part, load_data, pixels
-from nas_attn.data.images import spread
+from nas_attn.data.images import channel_stats
 from nas_attn.settings import ImageFolder
 from nas_attn.space import InputError
 
@@ -22,7 +22,7 @@ def part(images=20, seed=0):
 @pytest.fixture
 def data():
     train = part()
-    return ImageData(train, part(8, 1), part(8, 2), ("a", "b"), *spread(train.images))
+    return ImageData(train, part(8, 1), part(8, 2), ("a", "b"), *channel_stats(train.images))
 
 
 def test_the_mean_colour_is_that_of_all_pixels_to_the_grey_level():

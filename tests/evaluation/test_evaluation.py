@@ -5,7 +5,7 @@ import torch
 
 from nas_attn.cost import Forecast, LatencyReading, Readings, Unrunnable, device_name
 from nas_attn.data import load_data
-from nas_attn.evaluation import Costs, Evaluator, Timing, Treatment, timing_device
+from nas_attn.evaluation import Evaluator, Timing, TrainingProtocol, timing_device
 from nas_attn.evaluation.timing import host
 from nas_attn.settings import Backbone, Digits, Latency, Recipe
 from nas_attn.space import Architecture, InputError, parse
@@ -19,8 +19,8 @@ def evaluator(tmp_path):
     backbone, readings = Backbone(name="resnet8"), Readings(tmp_path / "latency.jsonl")
     timing = Timing(backbone, (1, 8, 8), 10, Latency(calls=50), torch.device("cpu"), readings)
     data, recipe = load_data(Digits(), tmp_path), Recipe(epochs=1, batch_size=256)
-    treatment = Treatment(backbone, data, recipe, "scratch", keeps=tmp_path / "weights")
-    return Evaluator(Costs(timing, None), treatment, None, on_epoch=lambda row, done, epochs: None)
+    protocol = TrainingProtocol(backbone, data, recipe, "scratch", keeps=tmp_path / "weights")
+    return Evaluator(timing, None, protocol, None, on_epoch=lambda row, done, epochs: None)
 
 
 def test_knowledge_grows_step_by_step(evaluator):
@@ -69,10 +69,10 @@ class Oracle:
 
 
 def test_where_latencies_are_predicted_only_a_network_that_was_not_timed_is(evaluator):
-    evaluator.costs.timing.readings.put(
-        evaluator.costs.timing._question(Architecture()), LatencyReading(1.0, 0.9, 1.1, 0.1, 50, "a processor")
+    evaluator.timing.readings.put(
+        evaluator.timing._question(Architecture()), LatencyReading(1.0, 0.9, 1.1, 0.1, 50, "a processor")
     )
-    predicting = replace(evaluator.costs, predictor=Oracle())
+    predicting = replace(evaluator, predictor=Oracle())
     bare, other = (predicting.time(evaluator.count(architecture)) for architecture in (Architecture(), SE))
     assert (bare.latency_ms, bare.latency_source, bare.latency_calls) == (1.0, "measured", 50)
     assert (other.latency_ms, other.latency_source, other.latency_calls) == (5.0, "predicted", 0)

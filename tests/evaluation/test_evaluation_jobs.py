@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from nas_attn.data import load_data
-from nas_attn.evaluation import Treatment, Workers, weights_file
+from nas_attn.evaluation import TrainingProtocol, Workers, weights_file
 from nas_attn.results import Evaluation
 from nas_attn.settings import Backbone, Digits, Recipe
 from nas_attn.space import InputError, parse
@@ -19,9 +19,9 @@ NAN = float("nan")
 
 
 @pytest.fixture
-def treatment(tmp_path):
+def protocol(tmp_path):
     data = load_data(Digits(), tmp_path)
-    return Treatment(
+    return TrainingProtocol(
         backbone=Backbone(name="resnet8"), data=data, recipe=Recipe(epochs=1, batch_size=256), start="scratch"
     )
 
@@ -64,16 +64,16 @@ def found(row):
     return row.accuracy, row.loss, row.train_loss
 
 
-def test_rows_are_those_of_one_job(treatment):
-    alone = [treatment.train(one) for one in ROWS]
-    with Workers(treatment, 2) as workers:
+def test_rows_are_those_of_one_job(protocol):
+    alone = [protocol.train(one) for one in ROWS]
+    with Workers(protocol, 2) as workers:
         together = [future.result() for future in [workers.train(one) for one in ROWS]]
     assert [one.state for one in together] == ["complete"] * 3
     assert list(map(found, together)) == list(map(found, alone))
 
 
-def test_weights_are_kept_by_the_processes(treatment, tmp_path):
-    with Workers(replace(treatment, keeps=tmp_path / "weights"), 1) as workers:
+def test_weights_are_kept_by_the_processes(protocol, tmp_path):
+    with Workers(replace(protocol, keeps=tmp_path / "weights"), 1) as workers:
         workers.train(ROWS[1]).result()
     assert weights_file(tmp_path / "weights", ROWS[1].key, 1).is_file()
 
@@ -100,8 +100,8 @@ def test_a_process_that_ends_before_it_is_ready_ends_the_search_and_is_no_fault_
                 future.result()
 
 
-def test_processes_end_with_their_context(treatment):
-    with Workers(treatment, 2) as workers:
+def test_processes_end_with_their_context(protocol):
+    with Workers(protocol, 2) as workers:
         pending = workers.train(ROWS[0])
         assert len(multiprocessing.active_children()) == 2
     assert multiprocessing.active_children() == []

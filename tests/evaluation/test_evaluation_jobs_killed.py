@@ -30,7 +30,7 @@ FILE = StudyFile.model_validate(
 
 
 class Noted:
-    """A treatment that trains nothing and notes what is begun and what is done; one process is killed in its middle."""
+    """A protocol that trains nothing and notes what is begun and what is done; one process is killed in its middle."""
 
     def __init__(self, log):
         self.log = log

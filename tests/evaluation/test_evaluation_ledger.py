@@ -145,7 +145,7 @@ FILLINGS = [len(list(slot.fillings())) for slot in BLOCKS.slots]
 @settings(deadline=None, max_examples=40)
 def test_many_prices_are_each_networks_price(answers):
     fillings = [list(slot.fillings()) for slot in BLOCKS.slots]
-    totals = BLOCKS_LEDGER.prices(BLOCKS, np.array(answers))
+    totals = BLOCKS_LEDGER.space_prices(BLOCKS).totals(np.array(answers))
     for number, row in enumerate(answers):
         placed = tuple(placement for slot, filling in enumerate(row) for placement in fillings[slot][filling])
         cost = BLOCKS_LEDGER.price(Architecture(placed))
@@ -157,7 +157,7 @@ def test_many_prices_are_each_networks_price(answers):
 @pytest.mark.parametrize("answers", [[[0] * 8], [[0] * 8 + [99]], [[-1] + [0] * 8], [[0.5] * 9]])
 def test_numbers_that_are_no_fillings_are_told(answers):
     with pytest.raises(InputError, match="answers: "):
-        BLOCKS_LEDGER.prices(BLOCKS, np.array(answers))
+        BLOCKS_LEDGER.space_prices(BLOCKS).totals(np.array(answers))
 
 
 def test_the_table_of_a_small_space_holds_each_network_once():

@@ -8,7 +8,7 @@ import torch
 from nas_attn.assembly import load_space
 from nas_attn.cost import LatencyReading, Readings, Unrunnable
 from nas_attn.evaluation import Timing, open_ledger, predictor
-from nas_attn.evaluation.timing import Parts, design, host
+from nas_attn.evaluation.timing import design, host, parts_of
 from nas_attn.settings import Backbone, Latency
 from nas_attn.space import Architecture, InputError, Kind, SearchSpace, Site, Slot, parse
 
@@ -146,10 +146,10 @@ def test_a_small_space_is_timed_whole():
 def test_parts_add_up_to_what_the_ledger_counts(make_study):
     said, small = load_space(make_study() / "space.toml")
     price = open_ledger(said.backbone, said.image, 10).price
-    parts = Parts(small, price)
+    parts = parts_of(small, price)
     bare = price(Architecture())
     for architecture in (small.sample(random.Random(seed)) for seed in range(3)):
-        cost, added = price(architecture), parts.of(architecture)
+        cost, added = price(architecture), parts(architecture)
         assert sum(part.macs for part in added) == cost.macs - bare.macs
         assert sum(2 * part.macs + part.elements for part in added) == cost.flops - bare.flops
         assert sum(part.modules for part in added) == len(architecture.placements)

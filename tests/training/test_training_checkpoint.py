@@ -129,7 +129,7 @@ def test_time_before_an_interruption_counts(run, path, monkeypatch):
     state["callbacks"]["nas_attn.training"]["seconds"] += 1000
     torch.save(state, path)
     seconds = []
-    monkeypatch.setattr(sys.modules[__name__], "outcome", lambda network, result: seconds.append(result.seconds))
+    monkeypatch.setattr(sys.modules[__name__], "outcome", lambda network, result: seconds.append(result.train_seconds))
     run()
     assert 1000 < seconds[0] < 1100
 

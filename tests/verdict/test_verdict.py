@@ -39,7 +39,7 @@ NON_LOCAL = ATTENTIONS["non_local"]
 
 def cost(width):
     """What the bare network of this many channels costs, by the ledger."""
-    return open_ledger(Backbone(name="resnet8", arguments={"width": width}), (1, 8, 8), 10).bare
+    return open_ledger(Backbone(name="resnet8", arguments={"width": width}), (1, 8, 8), 10).plain
 
 
 def trained(network, data, recipe, seed, on_epoch=None, points=5, kinds=(NON_LOCAL,), **_):
