@@ -1,4 +1,4 @@
-"""What lets a network leave: its source as one module, weights that torch alone reads, their folder and its proof."""
+"""Parts of an export that know nothing of the package: source, weights, their folder and its proof."""
 
 from .folder import claimed, exchange, write_file
 from .proof import Shape, prove
