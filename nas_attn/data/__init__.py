@@ -4,7 +4,7 @@ from .batches import Batch, PartBatches, batches_in_order, training_batches
 from .fingerprint import fingerprint
 from .images import ImageData, Part
 from .loader import LoaderPart, mixed_seed
-from .quiet import Unheard, quiet
+from .quiet import quiet
 from .reduction import reduced
 from .sources import load_data
 
@@ -14,7 +14,6 @@ __all__ = [
     "LoaderPart",
     "Part",
     "PartBatches",
-    "Unheard",
     "batches_in_order",
     "fingerprint",
     "load_data",

@@ -3,10 +3,9 @@
 import logging
 import warnings
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 
 from lightning_fabric.utilities.warnings import PossibleUserWarning
-from pytorch_lightning.profilers import PassThroughProfiler
 
 _LOGGERS = tuple(map(logging.getLogger, ("pytorch_lightning", "lightning_fabric")))
 
@@ -25,13 +24,3 @@ def quiet() -> Iterator[None]:
         finally:
             for logger, level in zip(_LOGGERS, levels, strict=True):
                 logger.setLevel(level)
-
-
-class Unheard(PassThroughProfiler):
-    """A profiler that takes no notes, and no time: Lightning calls it some fifty times a batch."""
-
-    _nothing: AbstractContextManager[None] = nullcontext()
-
-    def profile(self, action_name: str) -> AbstractContextManager[None]:  # type: ignore[override]
-        """The same empty context again and again."""
-        return self._nothing

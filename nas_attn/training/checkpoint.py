@@ -39,7 +39,7 @@ class WholeFiles(TorchCheckpointIO):
         """Write a checkpoint; raises `InputError` where it cannot be written."""
         content, place = io.BytesIO(), Path(path)
         torch.save(checkpoint, content)
-        content.write(_SEAL + _digest(content.getbuffer()))  # behind the end of the archive, where torch does not look
+        content.write(_SEAL + _digest(content.getbuffer()))  # behind the end of the archive, where torch does not read
         make_folder(place.parent)
         write_whole(place, content.getbuffer())
 

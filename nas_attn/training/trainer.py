@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from pytorch_lightning.callbacks import BatchSizeFinder, GradientAccumulationSch
 from pytorch_lightning.plugins.precision import Precision
 from pytorch_lightning.strategies.launchers.multiprocessing import _MultiProcessingLauncher
 
-from nas_attn.data import Unheard, quiet
+from nas_attn.data import quiet
 from nas_attn.settings import is_named_object, named_object
 from nas_attn.space import InputError, allowed, first_line, reported
 
@@ -48,6 +48,16 @@ _DEFAULTS = {
     "enable_model_summary": False,
 }
 _REWRITE_THE_RECIPE = (BatchSizeFinder, GradientAccumulationScheduler, LearningRateFinder)
+
+
+class _Unheard(profilers.PassThroughProfiler):
+    """A profiler that takes no notes, and no time: Lightning calls it some fifty times a batch."""
+
+    _nothing: AbstractContextManager[None] = nullcontext()
+
+    def profile(self, action_name: str) -> AbstractContextManager[None]:  # type: ignore[override]
+        """The same empty context again and again."""
+        return self._nothing
 
 
 def deciding(trainer: Trainer | None) -> dict[str, Any]:
@@ -103,7 +113,7 @@ def make_trainer(
         "use_distributed_sampler": False,
     }
     with reported("trainer", Exception):  # Lightning refuses in many ways
-        made = pl.Trainer(**{**_DEFAULTS, "profiler": Unheard(), **settings, **ours})
+        made = pl.Trainer(**{**_DEFAULTS, "profiler": _Unheard(), **settings, **ours})
     if isinstance(made.strategy.launcher, _MultiProcessingLauncher):
         raise InputError(f"trainer.strategy: found {settings['strategy']!r}, which starts processes; {_ONE}")
     return made

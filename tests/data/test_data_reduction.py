@@ -15,8 +15,8 @@ def data(counts=(20, 5, 1), size=(6, 8)):
     pixels = torch.randint(
         0, 256, (len(labels), 2, *size), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
     )
-    train, judge = Part(pixels, labels), Part(pixels[:4], labels[:4])
-    return ImageData(train, judge, judge, tuple("abc"[: len(counts)]), *channel_stats(pixels))
+    train, other = Part(pixels, labels), Part(pixels[:4], labels[:4])
+    return ImageData(train, other, other, tuple("abc"[: len(counts)]), *channel_stats(pixels))
 
 
 def rows(part, whole):

@@ -74,7 +74,7 @@ class Odd(nn.Module):
         self.register_buffer("whole", torch.randn(6))
         self.register_buffer("slice", self.whole[2:5])
         self.register_buffer("strided", torch.randn(4, 3).T)
-        self.register_buffer("spread", torch.randn(3, 1).expand(3, 4))
+        self.register_buffer("expanded", torch.randn(3, 1).expand(3, 4))
         self.register_buffer("nothing", torch.zeros(0, 3))
         self.register_buffer("count", torch.tensor(7))
         self.register_buffer("spectrum", torch.randn(2, 3, dtype=torch.complex64))
@@ -96,7 +96,7 @@ def test_buffers_of_every_form_and_number_type_are_kept_and_read_by_both_readers
             assert torch.equal(found[name], tensor)
     with torch.no_grad():
         network.one.weight.zero_()
-    network.spread = network.spread.clone()  # torch itself loads nothing into what lies on itself
+    network.expanded = network.expanded.clone()  # torch itself loads nothing into what lies on itself
     read_weights(network, path)
     assert network.two.weight is network.one.weight
     assert torch.equal(network.two.weight, load_file(path)["one.weight"])
@@ -322,17 +322,17 @@ def test_what_a_callers_own_function_raises_is_no_fault_of_a_network(protocol):
         protocol.train(row(SE), stop)
 
 
-def test_one_network_that_cannot_be_screened_is_told_and_the_others_are(tmp_path, monkeypatch):
+def test_one_network_that_cannot_be_screened_is_reported_and_the_others_are(tmp_path, monkeypatch):
     (tmp_path / "space.toml").write_text('backbone = "resnet8"\nper = "stage"\n[kinds.spatial]\n[kinds.se]\n')
     space, data = load_space(tmp_path / "space.toml")[1], load_data(Digits(), tmp_path)
     supernet = build_supernet(space, "resnet8", in_channels=1, classes=10)
     monkeypatch.setattr("nas_attn.attention.spatial.SpatialAttention.forward", fails(TypeError("no")))
-    asked = {"calibration": 64, "batch_size": 64, "seed": 0, "device": torch.device("cpu")}
-    found = dict(zip(map(str, space.baselines()), screened(supernet, data, space.baselines(), **asked), strict=True))
-    failed = [name for name, judged in found.items() if isinstance(judged, TrainingFailed)]
+    options = {"calibration": 64, "batch_size": 64, "seed": 0, "device": torch.device("cpu")}
+    found = dict(zip(map(str, space.baselines()), screened(supernet, data, space.baselines(), **options), strict=True))
+    failed = [name for name, scored in found.items() if isinstance(scored, TrainingFailed)]
     assert failed == [name for name in found if "spatial" in name]
     assert str(found[failed[0]]).startswith("TypeError: no; in spatial(start=identity) at stage1.block0")
     assert all(found[name].loss > 0 for name in found if name not in failed)
     monkeypatch.setattr("nas_attn.backbones.resnet.BasicBlock.forward", fails(TypeError("all")))
     with pytest.raises(TrainingFailed, match="all"):
-        list(screened(supernet, data, space.baselines()[1:], **asked))
+        list(screened(supernet, data, space.baselines()[1:], **options))

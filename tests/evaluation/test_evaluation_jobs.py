@@ -35,7 +35,7 @@ ROWS = [row("none", 0), row("stage2.block0.branch=se(reduction=4)", 1), row("non
 
 
 class Stubborn:
-    """Ends the process that it is trained in, as often as it is asked to."""
+    """Ends the process that it is trained in, as often as it is made to."""
 
     def __init__(self, folder, deaths):
         self.folder, self.deaths = folder, deaths
@@ -81,21 +81,21 @@ def test_weights_are_kept_by_the_processes(protocol, tmp_path):
 @pytest.mark.parametrize(("deaths", "state"), [(1, "complete"), (2, "failed")])
 def test_a_network_is_tried_again_when_its_process_dies_once(tmp_path, deaths, state):
     with Workers(Stubborn(tmp_path, deaths), 1) as workers:
-        told = workers.train(ROWS[0]).result()
-        assert told.state == state
-        assert ("2 processes died while they trained it, the last by SIGKILL" in told.reason) == (state == "failed")
+        trained = workers.train(ROWS[0]).result()
+        assert trained.state == state
+        assert ("2 processes died while they trained it, the last by SIGKILL" in trained.reason) == (state == "failed")
         assert workers.train(ROWS[1]).result().state == "complete"
 
 
-def test_what_is_told_to_a_user_crosses_the_processes():
+def test_what_is_reported_to_a_user_crosses_the_processes():
     with Workers(Faulty(), 1) as workers, pytest.raises(InputError, match="the disk: is full"):
         workers.train(ROWS[0]).result()
 
 
 def test_a_process_that_ends_before_it_is_ready_ends_the_search_and_is_no_fault_of_the_network():
     with Workers(Unloadable(), 2) as workers:
-        told = [workers.train(row) for row in ROWS]
-        for future in told:
+        futures = [workers.train(row) for row in ROWS]
+        for future in futures:
             with pytest.raises(InputError, match=r"before it was ready, by exit code 1.*if __name__ == \"__main__\":"):
                 future.result()
 
@@ -109,7 +109,7 @@ def test_processes_end_with_their_context(protocol):
 
 
 def test_processes_end_with_the_one_that_began_them(tmp_path):
-    """Killed without a chance to say goodbye."""
+    """Killed at once, so that it says no goodbye."""
     children = tmp_path / "children"
     began = multiprocessing.get_context("spawn").Process(target=_begin_and_wait, args=(children,))
     began.start()

@@ -43,8 +43,8 @@ class Noted:
                 self.log.with_name("killed").open("x").close()
                 os.kill(os.getpid(), signal.SIGKILL)
         self._note("end", row)
-        chance = hash((int(row.key, 16), row.seed)) % 1000 / 1000
-        return replace(row, state="complete", accuracy=0.5 + chance / 4, loss=1.0, train_loss=1.0, train_seconds=0.05)
+        luck = hash((int(row.key, 16), row.seed)) % 1000 / 1000
+        return replace(row, state="complete", accuracy=0.5 + luck / 4, loss=1.0, train_loss=1.0, train_seconds=0.05)
 
     def _note(self, what, row):
         with self.log.open("a") as log:

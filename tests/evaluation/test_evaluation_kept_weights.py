@@ -44,10 +44,10 @@ def test_weights_of_another_seed_under_this_name_are_not_exported(make_study, tm
     study.run()
     found = study.folder.pick("best")
     path = weights_file(study.folder.path / "weights", found.key, found.seed)
-    bare = study.network(found.key)
+    plain = study.network(found.key)
     with torch.no_grad():
-        bare.head.bias.add_(1.0)
-    write_weights(bare, path)
+        plain.head.bias.add_(1.0)
+    write_weights(plain, path)
     with pytest.raises(InputError, match=found.weights_sha256):
         study.export(tmp_path / "out", "best")
     assert not (tmp_path / "out").exists()

@@ -52,10 +52,10 @@ def test_weights_of_another_network_are_refused(protocol):
 
 
 def test_networks_of_a_seed_begin_with_the_same_backbone(protocol):
-    bare, attended = protocol.build(Architecture(), 1), protocol.build(SE, 1)
-    shared = bare.state_dict()
+    plain, attended = protocol.build(Architecture(), 1), protocol.build(SE, 1)
+    shared = plain.state_dict()
     assert all(torch.equal(attended.state_dict()[name], tensor) for name, tensor in shared.items())
-    assert not equal(protocol.build(Architecture(), 2), bare)
+    assert not equal(protocol.build(Architecture(), 2), plain)
 
 
 def test_a_network_that_inherits_begins_as_what_was_trained_whatever_its_seed(protocol, tmp_path):
