@@ -315,7 +315,9 @@ def test_a_data_module_that_fails_beyond_its_first_batch_is_told_before_anything
     file = tmp_path / "labels.json"
     file.write_text(json.dumps({part: [0, 1, 2, 2, 1, 0, 1] for part in ("train", "val", "test")}))
     data = load_data(DataModule(module="labels_that_break:Labels", arguments={"file": str(file)}), tmp_path)
-    with pytest.raises(InputError, match="Labels: a pass over its judging batches failed: OSError: row 4 is not there"):
+    with pytest.raises(
+        InputError, match="Labels: a pass over its validation or test batches failed: OSError: row 4 is not there"
+    ):
         fingerprint(data)
 
 

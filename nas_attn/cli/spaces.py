@@ -73,7 +73,7 @@ def sites(
         backbone, size = Backbone(name=network), _image(image)
     ledger = open_ledger(backbone, size, classes)
     blocks, stages = ({getattr(site, of) for site in ledger.sites.values()} for of in ("block", "stage"))
-    params, macs, _ = spelt(ledger.bare, _MEASURES)
+    params, macs, _ = spelt(ledger.plain, _MEASURES)
     typer.echo(f"{backbone.name}: {len(ledger.sites)} places in {len(blocks)} blocks of {len(stages)} stages")
     typer.echo(f"{params} parameters and {macs} MACs for an image of {_by(size)} and {classes} classes")
     _tell_what_was_found(backbone, size, classes)

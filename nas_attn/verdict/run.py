@@ -226,9 +226,9 @@ class _Plain:
             return f"{row.key} is trained as no baseline: {row.reason}."
         missing = [each for each in range(seed, seed + step.seeds) if (row.key, each) not in known]
         if missing:
-            watch, treatment = self.chain.watch, replace(self._chain.treatment(step), keeps=None)
-            with Workers(treatment, self.chain.jobs) if self.chain.jobs > 1 else nullcontext() as workers:
-                evaluator = Evaluator(self._costs, treatment, workers, watch.on_epoch)
+            watch, protocol = self.chain.watch, replace(self._chain.protocol(step), keeps=None)
+            with Workers(protocol, self.chain.jobs) if self.chain.jobs > 1 else nullcontext() as workers:
+                evaluator = Evaluator(self._chain.timing, None, protocol, workers, watch.on_epoch)
                 rows = [replace(row, seed=each) for each in missing]
                 train_width_matched(study, rows, evaluator, lambda row: watch.on_row(row, done), self.chain.check_hold)
         return ""

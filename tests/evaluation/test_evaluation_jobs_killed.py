@@ -29,7 +29,7 @@ FILE = StudyFile.model_validate(
 
 
 class Noted:
-    """A treatment that trains nothing and notes what is begun and what is done; one process is killed in its middle."""
+    """A protocol that trains nothing and notes what is begun and what is done; one process is killed in its middle."""
 
     def __init__(self, log):
         self.log = log
@@ -42,8 +42,8 @@ class Noted:
                 self.log.with_name("killed").open("x").close()
                 os.kill(os.getpid(), signal.SIGKILL)
         self._note("end", row)
-        chance = hash((int(row.key, 16), row.seed)) % 1000 / 1000
-        return row.but(state="complete", accuracy=0.5 + chance / 4, loss=1.0, train_loss=1.0, train_seconds=0.05)
+        luck = hash((int(row.key, 16), row.seed)) % 1000 / 1000
+        return row.but(state="complete", accuracy=0.5 + luck / 4, loss=1.0, train_loss=1.0, train_seconds=0.05)
 
     def _note(self, what, row):
         with self.log.open("a") as log:

@@ -20,8 +20,8 @@ example only. Random placements and images have fixed seeds.
 
 Where the sites are is compared with the library. *Blocks*: the first and the last `block` site stand at the modules,
 and have the channels, that the network's source says. *Stages*: attention at the `stage` sites gives what it gives when
-it is hooked by hand where timm takes the features of a stage. *Own attention*: what was stripped, put back at the sites of
-its positions, gives the library's network to 1e-12.
+it is hooked by hand where timm takes the features of a stage. *Own attention*: what was stripped, put back at the
+sites of its positions, gives the library's network to 1e-12.
 
 """
 

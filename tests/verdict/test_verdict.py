@@ -38,8 +38,8 @@ NON_LOCAL = ATTENTIONS["non_local"]
 
 
 def cost(width):
-    """What the plain backbone of this many channels costs, by the ledger."""
-    return open_ledger(Backbone(name="resnet8", arguments={"width": width}), (1, 8, 8), 10).bare
+    """What the bare network of this many channels costs, by the ledger."""
+    return open_ledger(Backbone(name="resnet8", arguments={"width": width}), (1, 8, 8), 10).plain
 
 
 def trained(network, data, recipe, seed, on_epoch=None, points=5, kinds=(NON_LOCAL,), **_):
