@@ -112,7 +112,6 @@ class Costs:
 
     @property
     def _target(self) -> dict[str, Any]:
-        """Target and device of a latency."""
         target, device = self.timing.target, self.timing.device
         return {
             "latency_target": target.name or target.described,
