@@ -34,7 +34,7 @@ image = [1, 8, 8]
 
 @pytest.fixture(autouse=True)
 def _networks_of_users(monkeypatch):
-    monkeypatch.syspath_prepend(Path(__file__).parent / "case_networks")
+    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "case_networks")
 
 
 @pytest.fixture
