@@ -7,23 +7,28 @@ from torch import nn
 from nas_attn.settings import is_named_object
 from nas_attn.space import InputError, allowed
 
-from .bam import BAM
-from .catalogue import allowed_positions, describe, details, keyword_options, listing
-from .cbam import CBAM
-from .coordinate import CoordinateAttention
-from .eca import EfficientChannelAttention
-from .efficient import EfficientAttention
-from .ese import EffectiveSqueezeExcitation
-from .gate import AttentionGate
-from .global_context import GlobalContext
-from .non_local import NonLocal
+from .bam import BAM as BAM
+from .catalogue import allowed_positions as allowed_positions
+from .catalogue import describe as describe
+from .catalogue import details as details
+from .catalogue import keyword_options as keyword_options
+from .catalogue import listing as listing
+from .cbam import CBAM as CBAM
+from .coordinate import CoordinateAttention as CoordinateAttention
+from .eca import EfficientChannelAttention as EfficientChannelAttention
+from .efficient import EfficientAttention as EfficientAttention
+from .ese import EffectiveSqueezeExcitation as EffectiveSqueezeExcitation
+from .gate import AttentionGate as AttentionGate
+from .global_context import GlobalContext as GlobalContext
+from .non_local import NonLocal as NonLocal
 from .own import check_own, own_class
-from .scse import ConcurrentSqueezeExcitation
-from .se import SqueezeExcitation
-from .simam import SimAM
-from .spatial import SpatialAttention
-from .start import STARTS, IdentityStart
-from .triplet import TripletAttention
+from .scse import ConcurrentSqueezeExcitation as ConcurrentSqueezeExcitation
+from .se import SqueezeExcitation as SqueezeExcitation
+from .simam import SimAM as SimAM
+from .spatial import SpatialAttention as SpatialAttention
+from .start import STARTS as STARTS
+from .start import IdentityStart as IdentityStart
+from .triplet import TripletAttention as TripletAttention
 
 ATTENTIONS: dict[str, type[nn.Module]] = {
     "se": SqueezeExcitation,
@@ -65,31 +70,3 @@ def check_attention(kind: str) -> None:
     """
     if attention_class(kind) is not ATTENTIONS.get(kind):
         check_own(kind)
-
-
-__all__ = [
-    "ATTENTIONS",
-    "allowed_positions",
-    "attention_class",
-    "check_attention",
-    "describe",
-    "details",
-    "keyword_options",
-    "listing",
-    "STARTS",
-    "IdentityStart",
-    "AttentionGate",
-    "BAM",
-    "CBAM",
-    "ConcurrentSqueezeExcitation",
-    "CoordinateAttention",
-    "EffectiveSqueezeExcitation",
-    "EfficientAttention",
-    "EfficientChannelAttention",
-    "GlobalContext",
-    "NonLocal",
-    "SimAM",
-    "SpatialAttention",
-    "SqueezeExcitation",
-    "TripletAttention",
-]

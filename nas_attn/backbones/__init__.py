@@ -9,16 +9,23 @@ from torch import nn
 from nas_attn.settings import Backbone
 from nas_attn.space import InputError, allowed
 
-from .attachment import Attentions, Point, attach
-from .builtin import BACKBONES
-from .foreign import foreign_network, plan
-from .insertion import Insert, attend, sites
-from .libraries import construction, is_foreign
-from .mobilenet import MobileNetV2
-from .resnet import CifarResNet
-from .vgg import VGG
-from .weights import load_backbone_weights
-from .width import scaled, wider
+from .attachment import Attentions as Attentions
+from .attachment import Point as Point
+from .attachment import attach as attach
+from .builtin import BACKBONES as BACKBONES
+from .foreign import foreign_network
+from .foreign import plan as plan
+from .insertion import Insert
+from .insertion import attend as attend
+from .insertion import sites as sites
+from .libraries import construction as construction
+from .libraries import is_foreign as is_foreign
+from .mobilenet import MobileNetV2 as MobileNetV2
+from .resnet import CifarResNet as CifarResNet
+from .vgg import VGG as VGG
+from .weights import load_backbone_weights as load_backbone_weights
+from .width import scaled as scaled
+from .width import wider as wider
 
 
 class Network(Protocol):
@@ -45,24 +52,3 @@ def network(backbone: Backbone) -> Network:
         if name not in known:
             raise InputError(f"{backbone.name}: unknown argument {name!r}; {allowed(name, known)}")
     return partial(make, **arguments)
-
-
-__all__ = [
-    "BACKBONES",
-    "VGG",
-    "Attentions",
-    "CifarResNet",
-    "MobileNetV2",
-    "Network",
-    "Point",
-    "attach",
-    "attend",
-    "construction",
-    "is_foreign",
-    "load_backbone_weights",
-    "network",
-    "plan",
-    "scaled",
-    "sites",
-    "wider",
-]

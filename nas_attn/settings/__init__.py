@@ -1,46 +1,34 @@
 """What a user writes: files in TOML, and the checked, frozen values that their tables become."""
 
-from .backbone import Backbone
-from .chain import FINAL, Start, Step
-from .check import check, meaning
-from .data import DataModule, DataSource, Digits, Fingerprint, ImageFacts, ImageFolder, Parquet, Planted, Torchvision
-from .document import Document, KeyPath, read_document
-from .objects import is_named_object, library, named_object
-from .recipe import Recipe, Settings
-from .studyfile import Budget, Latency, Objective, Search, StudyFile, read_study_file
-from .written import Count, Share, read_written
-
-__all__ = [
-    "FINAL",
-    "Backbone",
-    "Budget",
-    "Count",
-    "DataModule",
-    "DataSource",
-    "Digits",
-    "Document",
-    "Fingerprint",
-    "ImageFacts",
-    "ImageFolder",
-    "KeyPath",
-    "Latency",
-    "Objective",
-    "Parquet",
-    "Planted",
-    "Recipe",
-    "Search",
-    "Settings",
-    "Share",
-    "Start",
-    "Step",
-    "StudyFile",
-    "Torchvision",
-    "check",
-    "is_named_object",
-    "library",
-    "meaning",
-    "named_object",
-    "read_document",
-    "read_study_file",
-    "read_written",
-]
+from .backbone import Backbone as Backbone
+from .chain import FINAL as FINAL
+from .chain import Start as Start
+from .chain import Step as Step
+from .check import check as check
+from .check import meaning as meaning
+from .data import DataModule as DataModule
+from .data import DataSource as DataSource
+from .data import Digits as Digits
+from .data import Fingerprint as Fingerprint
+from .data import ImageFacts as ImageFacts
+from .data import ImageFolder as ImageFolder
+from .data import Parquet as Parquet
+from .data import Planted as Planted
+from .data import Torchvision as Torchvision
+from .document import Document as Document
+from .document import KeyPath as KeyPath
+from .document import read_document as read_document
+from .objects import is_named_object as is_named_object
+from .objects import library as library
+from .objects import named_object as named_object
+from .recipe import Recipe as Recipe
+from .recipe import Settings as Settings
+from .studyfile import Budget as Budget
+from .studyfile import Latency as Latency
+from .studyfile import Objective as Objective
+from .studyfile import Search as Search
+from .studyfile import StudyFile as StudyFile
+from .studyfile import read_study_file as read_study_file
+from .written import Count as Count
+from .written import Share as Share
+from .written import read_written as read_written

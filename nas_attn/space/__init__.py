@@ -1,38 +1,27 @@
 """Ground floor: the values of the subject. What may be chosen, what was chosen, and how it is spelt."""
 
-from .architecture import NONE, POSITIONS, Architecture, Attention, Placement, Site
-from .errors import InputError, allowed, quoted
-from .files import make_folder, write_whole
-from .ranges import fold
-from .searchspace import Choice, Choose, Kind, SearchSpace, Slot
-from .secrets import without_password, without_passwords, without_secrets
-from .text import parse
-from .values import Value, is_kind, is_word, spell_value
-
-__all__ = [
-    "NONE",
-    "POSITIONS",
-    "Architecture",
-    "Attention",
-    "Choice",
-    "Choose",
-    "InputError",
-    "Kind",
-    "Placement",
-    "SearchSpace",
-    "Site",
-    "Slot",
-    "Value",
-    "allowed",
-    "parse",
-    "quoted",
-    "fold",
-    "is_kind",
-    "is_word",
-    "make_folder",
-    "spell_value",
-    "without_password",
-    "without_passwords",
-    "without_secrets",
-    "write_whole",
-]
+from .architecture import NONE as NONE
+from .architecture import POSITIONS as POSITIONS
+from .architecture import Architecture as Architecture
+from .architecture import Attention as Attention
+from .architecture import Placement as Placement
+from .architecture import Site as Site
+from .errors import InputError as InputError
+from .errors import allowed as allowed
+from .errors import quoted as quoted
+from .files import make_folder as make_folder
+from .files import write_whole as write_whole
+from .ranges import fold as fold
+from .searchspace import Choice as Choice
+from .searchspace import Choose as Choose
+from .searchspace import Kind as Kind
+from .searchspace import SearchSpace as SearchSpace
+from .searchspace import Slot as Slot
+from .secrets import without_password as without_password
+from .secrets import without_passwords as without_passwords
+from .secrets import without_secrets as without_secrets
+from .text import parse as parse
+from .values import Value as Value
+from .values import is_kind as is_kind
+from .values import is_word as is_word
+from .values import spell_value as spell_value
