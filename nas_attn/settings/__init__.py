@@ -1,6 +1,7 @@
 """What a user writes: files in TOML, and the checked, frozen values that their tables become."""
 
 from .backbone import Backbone as Backbone
+from .backbone import Pixels as Pixels
 from .chain import FINAL as FINAL
 from .chain import Start as Start
 from .chain import Step as Step
