@@ -19,28 +19,3 @@ from .record import (
     write_rows,
 )
 from .storage import OptunaStudy, begin_study, find_study, hold, storage_faults, storage_url
-
-__all__ = [
-    "ARCHITECTURE",
-    "OnWaiting",
-    "OptunaStudy",
-    "WIDTH_MATCHED",
-    "StudyFolder",
-    "begin_study",
-    "check_images",
-    "find_study",
-    "hold",
-    "over_budget",
-    "read_facts",
-    "read_objectives",
-    "read_prediction",
-    "read_rows",
-    "read_slots",
-    "storage_faults",
-    "storage_url",
-    "terminable",
-    "write_question",
-    "write_prediction",
-    "write_row",
-    "write_rows",
-]
