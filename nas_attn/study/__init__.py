@@ -1,7 +1,6 @@
-"""A study's folder and its storage: what was asked, the rows, and who may write them."""
+"""A study's folder and its storage: question, rows, and the lease to write them."""
 
-from .budget import over_budget
-from .folder import StudyFolder
+from .folder import StudyFolder, over_budget
 from .interrupts import terminable
 from .lease import OnWaiting
 from .record import (
