@@ -15,11 +15,11 @@ def main():
     lease.machine = identity.machine = lambda: "elsewhere"
     lease.RENEWED_EVERY_S = 0.1 if renews else 3600
     with hold(Path(folder), url) as check_hold:
-        say("held")
+        say("locked")
         for _ in sys.stdin:
             try:
                 check_hold()
-                say("still held")
+                say("still locked")
             except InputError as error:
                 say(error)
 

@@ -1,6 +1,6 @@
 """A search or a screening in a process of its own, so slow that it can be killed: `FOLDER LOG search|screen`.
 
-The log has a line for each training or scoring that is begun, and one for each row that is told.
+The log has a line for each training or scoring that is begun, and one for each row that is reported.
 """
 
 import sys

@@ -18,7 +18,7 @@ from nas_attn.space import InputError, Kind, SearchSpace, Site, Slot
 from nas_attn.study import begin_study, check_images, find_study, write_question
 
 SPACE = SearchSpace((Slot("stage", (Site("block", "stage", "block", "branch", 16),), (Kind("gate"),)),))
-ASKED = {"objectives": ("accuracy",), "data": {"kind": "folder"}}
+QUESTION = {"objectives": ("accuracy",), "data": {"kind": "folder"}}
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def write(file, rng):
 def ask(folder, data, step="final"):
     """Begin a study with these data, or go on with it, as a search does."""
     study = find_study(folder, None, step) or begin_study(folder, None, ["accuracy"], step)
-    write_question(study, ASKED, SPACE, replace(data.facts, mean=(0.5,), std=(0.5,)), fingerprint(data))
+    write_question(study, QUESTION, SPACE, replace(data.facts, mean=(0.5,), std=(0.5,)), fingerprint(data))
     return study
 
 
@@ -60,7 +60,7 @@ def exchange(one, other):
     one.rename(aside), other.rename(one), aside.rename(other)
 
 
-def test_the_same_pictures_may_be_asked_again(pictures):
+def test_the_same_pictures_is_no_change(pictures):
     assert goes_on(pictures) == ""
     assert goes_on(pictures) == ""
 
@@ -70,13 +70,13 @@ def test_labels_that_were_exchanged_are_counted_and_nothing_else_is_said(picture
     goes_on(pictures)
     for number in range(15):
         exchange(pictures / "cat" / f"{number:02}.png", pictures / "dog" / f"{number:02}.png")
-    told = goes_on(pictures)
-    assert told.startswith("images: the labels of 30 images changed (15 of them from ")
-    if ";" in told:  # a file in the place of another may be in the other part of its class
-        assert told.endswith("in another part, as files are divided in the order of their names")
+    message = goes_on(pictures)
+    assert message.startswith("images: the labels of 30 images changed (15 of them from ")
+    if ";" in message:  # a file in the place of another may be in the other part of its class
+        assert message.endswith("in another part, as files are divided in the order of their names")
 
 
-def test_a_label_that_was_put_right_is_told_with_its_classes(pictures):
+def test_a_label_that_was_put_right_is_reported_with_its_classes(pictures):
     folder, data = pictures.parent, load_data(ImageFolder(path="pictures"), pictures.parent)
     ask(folder, data)
     labels = data.test.labels.clone()
@@ -102,9 +102,9 @@ def test_new_and_missing_pictures_are_counted(pictures):
     rng = np.random.default_rng(1)
     write(pictures / "dog" / "30.png", rng), write(pictures / "dog" / "31.png", rng)
     (pictures / "cat" / "29.png").unlink()
-    told = goes_on(pictures)
-    assert "; 2 images are new; 1 image is missing" in told
-    assert "label" not in told
+    message = goes_on(pictures)
+    assert "; 2 images are new; 1 image is missing" in message
+    assert "label" not in message
 
 
 def test_a_new_class_changes_no_label_of_the_others(pictures):
@@ -135,12 +135,12 @@ def test_a_file_that_was_renamed_is_no_other_picture(pictures):
     assert goes_on(pictures) == ""
 
 
-def test_a_file_whose_new_name_moves_others_to_other_parts_is_told_as_that(pictures):
+def test_a_file_whose_new_name_moves_others_to_other_parts_is_reported_as_that(pictures):
     goes_on(pictures)
     (pictures / "cat" / "29.png").rename(pictures / "cat" / "00a.png")
-    told = goes_on(pictures)
-    assert told.endswith("are in another part, as files are divided in the order of their names")
-    assert not any(word in told for word in ("label", "new", "missing"))
+    message = goes_on(pictures)
+    assert message.endswith("are in another part, as files are divided in the order of their names")
+    assert not any(word in message for word in ("label", "new", "missing"))
 
 
 def test_a_picture_that_is_there_several_times_counts_as_often(pictures):
@@ -158,10 +158,10 @@ def test_export_refuses_pictures_that_the_study_was_not_begun_with(pictures):
     folder, source = pictures.parent, ImageFolder(path="pictures")
     data = load_data(source, folder)
     study, facts = ask(folder, data), replace(data.facts, mean=(0.5,), std=(0.5,))
-    check_images(study, ASKED, facts, fingerprint(data))
+    check_images(study, QUESTION, facts, fingerprint(data))
     exchange(pictures / "cat" / "03.png", pictures / "dog" / "03.png")
     with pytest.raises(InputError, match="images: the labels of 2 images changed"):
-        check_images(study, ASKED, facts, fingerprint(load_data(source, folder)))
+        check_images(study, QUESTION, facts, fingerprint(load_data(source, folder)))
 
 
 def test_a_study_of_an_earlier_version_goes_on_and_takes_the_pictures_of_today(pictures, caplog):
@@ -169,8 +169,8 @@ def test_a_study_of_an_earlier_version_goes_on_and_takes_the_pictures_of_today(p
     data = load_data(ImageFolder(path="pictures"), folder)
     facts = replace(data.facts, mean=(0.5,), std=(0.5,))
     study = begin_study(folder, None, ["accuracy"], "final")
-    write_question(study, ASKED, SPACE, facts)
-    check_images(study, ASKED, facts, fingerprint(data))
+    write_question(study, QUESTION, SPACE, facts)
+    check_images(study, QUESTION, facts, fingerprint(data))
     assert len(caplog.messages) == 1
     caplog.clear()
     ask(folder, data)
@@ -289,25 +289,25 @@ def broken(rows):
 
 
 def test_labels_of_a_data_module_are_noticed_where_networks_are_judged(tmp_path, monkeypatch):
-    """Its images are random at every look, which is no change; exchanged labels are."""
+    """Its images are random in every pass, which is no change; exchanged labels are."""
     (tmp_path / "labels_of_mine.py").write_text(MODULE)
     monkeypatch.syspath_prepend(tmp_path)
     file = tmp_path / "labels.json"
 
-    def look(**changed):
+    def begin(**changed):
         labels = {part: [0, 1, 2, 2, 1, 0, 1] for part in ("train", "val", "test")} | changed
         file.write_text(json.dumps(labels))
         source = DataModule(module="labels_of_mine:Labels", arguments={"file": str(file)})
         ask(tmp_path, load_data(source, tmp_path))
 
-    look()
-    look()
+    begin()
+    begin()
     for part, name in (("val", "validation"), ("test", "test"), ("train", "train")):
         with pytest.raises(InputError, match=f"images: the labels of {name} are others, or come in another order"):
-            look(**{part: [1, 0, 2, 2, 0, 1, 1] if part != "train" else [2, 2, 0, 0, 0, 1, 1]})
+            begin(**{part: [1, 0, 2, 2, 0, 1, 1] if part != "train" else [2, 2, 0, 0, 0, 1, 1]})
 
 
-def test_a_data_module_that_fails_beyond_its_first_batch_is_told_before_anything_is_trained(tmp_path, monkeypatch):
+def test_a_data_module_that_fails_beyond_its_first_batch_is_reported_before_anything_is_trained(tmp_path, monkeypatch):
     (tmp_path / "labels_that_break.py").write_text(
         MODULE.replace("shuffle=shuffle)", "shuffle, collate_fn=broken)") + BROKEN
     )
@@ -338,7 +338,7 @@ def test_a_fingerprint_comes_back_as_it_was_written(tmp_path):
     assert len(str(fingerprint(noise(20_000)))) < 64_000
 
 
-def test_nothing_is_told_of_studies_without_change(pictures, caplog):
+def test_nothing_is_reported_of_studies_without_change(pictures, caplog):
     with caplog.at_level(logging.INFO):
         goes_on(pictures), goes_on(pictures)
     assert not caplog.messages

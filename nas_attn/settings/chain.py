@@ -1,6 +1,7 @@
 """The steps that evaluate networks, the cheapest first: the `chain` of a study."""
 
 import math
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
@@ -66,6 +67,8 @@ class Step(Settings):
     @model_validator(mode="before")
     @classmethod
     def _named(cls, value: Any) -> Any:
+        if isinstance(value, Mapping):  # version 0.1.0 could say what there is no other way to do now
+            return {name: said for name, said in value.items() if (name, said) != ("chosen_by", "promotion")}
         return {"proxy": value} if isinstance(value, str) else value
 
     @field_validator(*_ONLY_FOR)

@@ -26,7 +26,7 @@ _TABLES: Mapping[str, type[BaseModel]] = {
 _DATA: Mapping[str, type[BaseModel]] = {
     table.model_fields["kind"].default: table for table in get_args(get_args(DataSource)[0])
 }
-_REMOVED = {"step.chosen_by": "promotion", "versions.nas-attn": "0.1.0"}
+_REMOVED = {"versions.nas-attn": "0.1.0"}
 """Names that earlier versions stored, each with the only value that means what the present version does."""
 _RECIPE_OF_0_1_0 = {
     *("epochs", "batch_size", "optimizer", "learning_rate", "momentum", "weight_decay"),

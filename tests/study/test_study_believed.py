@@ -18,7 +18,7 @@ from nas_attn.results import read_csv, table, write_csv, written
 from nas_attn.space import InputError, parse, write_whole
 from nas_attn.study import StudyFolder, find_study, read_objectives, read_rows
 
-TOLD = [
+FAULTS = [
     ("accuracy", 7.5, "accuracy: found 7.5; allowed: a number from 0 to 1"),
     ("flops", -5, "flops: found -5; allowed: at least 0"),
     ("key", "0123456789", "key: found '0123456789'; allowed: '"),
@@ -74,22 +74,22 @@ def fields(folder, number=1):
     return dict(find_study(folder, None, "final").trials[number].user_attrs["evaluation:0"])
 
 
-@pytest.mark.parametrize(("name", "value", "told"), [*TOLD, *ONLY_STORED])
-def test_a_row_that_was_edited_in_the_database_is_told_with_its_trial(study, name, value, told):
+@pytest.mark.parametrize(("name", "value", "message"), [*FAULTS, *ONLY_STORED])
+def test_a_row_that_was_edited_in_the_database_is_reported_with_its_trial(study, name, value, message):
     edited(study, json.dumps({**fields(study), name: value}))
     with pytest.raises(InputError) as error:
         read_rows(find_study(study, None, "final"))
     assert "trial 1: evaluation:0: " in str(error.value)
-    assert told in str(error.value)
+    assert message in str(error.value)
 
 
-def test_a_trained_row_without_what_it_learnt_is_told_with_its_trial(study):
+def test_a_trained_row_without_what_it_learnt_is_reported_with_its_trial(study):
     edited(study, json.dumps({**fields(study), "accuracy": None, "loss": None}))
     with pytest.raises(InputError, match=r"trial 1: .*: accuracy or loss: found none; allowed: a number, where"):
         read_rows(find_study(study, None, "final"))
 
 
-def test_a_row_of_a_site_that_the_space_does_not_have_is_told(study):
+def test_a_row_of_a_site_that_the_space_does_not_have_is_reported(study):
     spelling = "stage9.block0.branch=gate"
     said = {**fields(study), "architecture": spelling, "key": parse(spelling).key}
     edited(study, json.dumps(said))
@@ -98,13 +98,13 @@ def test_a_row_of_a_site_that_the_space_does_not_have_is_told(study):
 
 
 @pytest.mark.parametrize("text", ["{broken", "5", "[1, 2]", '"text"', "null"])
-def test_a_row_that_is_no_row_is_told_with_its_trial(study, text):
+def test_a_row_that_is_no_row_is_reported_with_its_trial(study, text):
     edited(study, text)
     with pytest.raises(InputError, match="trial 1: "):
         read_rows(find_study(study, None, "final"))
 
 
-def test_a_row_without_a_field_takes_its_default_and_is_told_where_there_is_none(study):
+def test_a_row_without_a_field_takes_its_default_and_is_reported_where_there_is_none(study):
     said = fields(study)
     edited(study, json.dumps({name: value for name, value in said.items() if name not in ("versions", "reason")}))
     assert len(read_rows(find_study(study, None, "final"))) == 3
@@ -116,9 +116,9 @@ def test_a_row_without_a_field_takes_its_default_and_is_told_where_there_is_none
 def test_nothing_is_shown_of_a_study_in_which_a_row_is_wrong(study, nas_attn):
     edited(study, json.dumps({**fields(study), "accuracy": 7.5}))
     for command in ("front", "report"):
-        code, shown, told = nas_attn(command, study)
+        code, shown, message = nas_attn(command, study)
         assert (code, shown) == (2, "")
-        assert told.startswith("error: study final: trial 1: evaluation:0: accuracy: found 7.5")
+        assert message.startswith("error: study final: trial 1: evaluation:0: accuracy: found 7.5")
     assert not (study / "report.html").exists()
 
 
@@ -131,7 +131,7 @@ def test_nothing_is_shown_of_a_study_in_which_a_row_is_wrong(study, nas_attn):
         (("asked", "7"), lambda folder: search(folder, FakeEvaluator())),
     ],
 )
-def test_what_else_is_kept_of_a_study_is_told_where_it_is_damaged(study, damage, read):
+def test_what_else_is_kept_of_a_study_is_reported_where_it_is_damaged(study, damage, read):
     with sqlite3.connect(study / "study.db") as database:
         database.execute("update study_user_attributes set value_json = ? where key = ?", damage[::-1])
     database.close()
@@ -139,8 +139,8 @@ def test_what_else_is_kept_of_a_study_is_told_where_it_is_damaged(study, damage,
         read(study)
 
 
-@pytest.mark.parametrize(("name", "value", "told"), TOLD)
-def test_a_cell_that_was_edited_in_a_file_is_told_with_its_row(tmp_path, name, value, told):
+@pytest.mark.parametrize(("name", "value", "message"), FAULTS)
+def test_a_cell_that_was_edited_in_a_file_is_reported_with_its_row(tmp_path, name, value, message):
     path = tmp_path / "rows.csv"
     right = evaluation(state="complete", accuracy=0.5, loss=1.0)
     write_csv(table([right]), path)
@@ -152,10 +152,10 @@ def test_a_cell_that_was_edited_in_a_file_is_told_with_its_row(tmp_path, name, v
         with pytest.raises(InputError) as error:
             read(path)
         assert f"{path}: row 2: " in str(error.value)
-        assert told in str(error.value)
+        assert message in str(error.value)
 
 
-def test_a_trained_row_without_what_it_learnt_is_told_with_its_line(tmp_path):
+def test_a_trained_row_without_what_it_learnt_is_reported_with_its_line(tmp_path):
     path = tmp_path / "rows.csv"
     write_csv(table([evaluation(state="complete", accuracy=math.nan, loss=math.nan)]), path)
     with pytest.raises(InputError, match=r"rows.csv: row 1: accuracy or loss: found none; allowed: a number, where"):
@@ -173,7 +173,7 @@ def test_a_width_matched_baseline_is_called_by_its_width_and_by_nothing_else(tmp
         read_csv(path)
 
 
-def test_a_file_of_a_spreadsheet_with_semicolons_is_told_as_such(tmp_path):
+def test_a_file_of_a_spreadsheet_with_semicolons_is_reported_as_such(tmp_path):
     path = tmp_path / "rows.csv"
     write_csv(table([evaluation()]), path)
     path.write_text(path.read_text().replace(",", ";"))
@@ -181,7 +181,7 @@ def test_a_file_of_a_spreadsheet_with_semicolons_is_told_as_such(tmp_path):
         read_csv(path)
 
 
-def test_many_faults_are_told_together_and_not_all(tmp_path):
+def test_many_faults_are_reported_together_and_not_all(tmp_path):
     path = tmp_path / "rows.csv"
     write_csv(table([evaluation(accuracy=7.5)] * 30), path)
     with pytest.raises(InputError) as error:
@@ -207,7 +207,7 @@ def reading(**known):
 
 
 @pytest.mark.parametrize(
-    ("said", "told"),
+    ("said", "message"),
     [
         (reading(median_ms=-2.0), "reading: median_ms: found -2.0"),
         (reading(calls="x"), "reading: calls: found 'x'"),
@@ -216,7 +216,7 @@ def reading(**known):
         (5, "found 5; allowed: a table"),
     ],
 )
-def test_a_latency_that_was_edited_is_told_with_its_line(tmp_path, said, told):
+def test_a_latency_that_was_edited_is_reported_with_its_line(tmp_path, said, message):
     path = tmp_path / "latency.jsonl"
     lines = [{"question": {"a": 0}, "reading": reading()}, {"question": {"a": 1}, "reading": said}]
     path.write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"question": {"a')
@@ -224,7 +224,7 @@ def test_a_latency_that_was_edited_is_told_with_its_line(tmp_path, said, told):
     with pytest.raises(InputError) as error:
         Readings(path).get({"a": 1})
     assert f"{path}:2: " in str(error.value)
-    assert told in str(error.value)
+    assert message in str(error.value)
 
 
 def unwritable(folder):
@@ -243,7 +243,7 @@ def unwritable(folder):
 @pytest.mark.parametrize(
     "where", ["below a file", "a folder", "a name too long", "a NUL", "nowhere", "no writing for anybody"]
 )
-def test_a_place_where_nothing_can_be_written_is_told_in_one_line(tmp_path, where):
+def test_a_place_where_nothing_can_be_written_is_reported_in_one_line(tmp_path, where):
     path = unwritable(tmp_path)[where]
     before = sorted(tmp_path.rglob("*"))
     for write in (lambda: write_whole(path, b"x"), lambda: write_csv(table([evaluation()]), path)):
@@ -259,13 +259,15 @@ def test_a_name_as_long_as_names_may_be_is_written(tmp_path):
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"content"]
 
 
-@pytest.mark.parametrize(("options", "told"), [("size=64k", "No space left"), ("size=64k,ro", "Read-only file system")])
-def test_a_full_disk_and_a_read_only_one_are_told_in_one_line(tmp_path, options, told):
+@pytest.mark.parametrize(
+    ("options", "message"), [("size=64k", "No space left"), ("size=64k,ro", "Read-only file system")]
+)
+def test_a_full_disk_and_a_read_only_one_are_reported_in_one_line(tmp_path, options, message):
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", tmp_path], capture_output=True)
     if mounted.returncode:
         pytest.skip(f"nothing can be mounted here: {mounted.stderr.decode().strip()}")
     try:
-        with pytest.raises(InputError, match=f"rows.csv: cannot be written: {told}"):
+        with pytest.raises(InputError, match=f"rows.csv: cannot be written: {message}"):
             write_whole(tmp_path / "rows.csv", b"x" * 200_000)
         assert not [*tmp_path.iterdir()]
     finally:
@@ -308,9 +310,9 @@ def test_no_password_of_a_storage_is_printed_whatever_is_wrong_with_it(tmp_path,
     ]
     for text in files:
         (tmp_path / "study.toml").write_text(text)
-        code, shown, told = nas_attn("front", tmp_path)
+        code, shown, message = nas_attn("front", tmp_path)
         assert code == 2
-        assert not [part for part in ("SEC", "RET") if part in shown + told]
+        assert not [part for part in ("SEC", "RET") if part in shown + message]
 
 
 @pytest.mark.parametrize("url", STORAGES)

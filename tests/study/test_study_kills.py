@@ -69,19 +69,19 @@ FULL_DISK = """
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     room = (folder / "study.db").stat().st_size + int(sys.argv[2])
     resource.setrlimit(resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY))
-    told = []
+    written = []
     try:
         with storage_faults(folder, None):
-            search(folder, FakeEvaluator(), on_row=lambda row, trained: told.append(row.key)).run(30)
+            search(folder, FakeEvaluator(), on_row=lambda row, trained: written.append(row.key)).run(30)
     except InputError as error:
-        print(*told)
+        print(*written)
         sys.exit(f"error: {error}")
 """
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a process there has no limit on the size of its files")
 @pytest.mark.parametrize("room", [0, 12288])
-def test_a_full_disk_is_told_and_no_row_is_lost(tmp_path, room):
+def test_a_full_disk_is_reported_and_no_row_is_lost(tmp_path, room):
     command = [sys.executable, "-c", textwrap.dedent(FULL_DISK), tmp_path, str(room)]
     process = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False, timeout=120)
     assert process.returncode == 1

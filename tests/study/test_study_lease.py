@@ -65,7 +65,7 @@ class Holder:
         self.process = subprocess.Popen([*HOLDING, *map(str, arguments)], env=environment, **pipes)
 
     def __enter__(self):
-        assert self.process.stdout.readline() == "held\n"
+        assert self.process.stdout.readline() == "locked\n"
         return self
 
     def __exit__(self, *_):
@@ -151,7 +151,7 @@ def test_a_study_of_version_0_1_0_that_may_be_of_another_folder_is_not_taken(fol
 
 
 @pytest.mark.parametrize("text", ["", "\n", "one\ntwo\n"])
-def test_a_damaged_name_of_a_study_is_told(folder, url, text):
+def test_a_damaged_name_of_a_study_is_reported(folder, url, text):
     searched(folder, url, 1)
     (folder / "study.id").write_text(text)
     with pytest.raises(InputError, match=r"study\.id: found .*allowed: one line"):
@@ -167,7 +167,7 @@ def test_a_second_search_of_one_study_is_refused_with_who_holds_it(folder, elsew
         with pytest.raises(InputError, match=expected), hold(folder, url, waited.append):
             pass
         assert len(waited) == 1
-        assert holder.answer() == "still held\n"
+        assert holder.answer() == "still locked\n"
 
 
 def test_a_killed_search_on_another_machine_is_taken_over_when_it_gives_no_sign_of_life(folder, elsewhere, url):
@@ -196,7 +196,7 @@ def test_a_search_that_is_killed_here_goes_on_at_once(folder, url, monkeypatch):
     assert len(StudyFolder.open(folder).rows()) == 2
 
 
-def test_nothing_is_written_once_the_study_is_held_by_another(tmp_path):
+def test_nothing_is_written_once_the_study_is_in_use_by_another(tmp_path):
     def lost():
         raise InputError("it is another's")
 
@@ -211,7 +211,7 @@ def test_nothing_is_written_once_the_study_is_held_by_another(tmp_path):
     assert all(trial.state == optuna.trial.TrialState.WAITING for trial in study.trials)
 
 
-def test_a_finished_search_leaves_nothing_held(folder, url):
+def test_a_finished_search_leaves_nothing_locked(folder, url):
     searched(folder, url, 1)
     (left,) = [name for name in optuna.get_all_study_names(url) if name.endswith("search-lease")]
     states = [trial.state for trial in optuna.load_study(study_name=left, storage=url).trials]

@@ -108,6 +108,16 @@ def test_a_search_that_is_over_trains_nothing_more(folder, watch, trained):
     pd.testing.assert_frame_equal(open_study(folder).table(), database)
 
 
+def test_a_search_goes_on_that_said_what_there_is_no_other_way_to_do_now(folder, watch, trained):
+    file = folder / "study.toml"
+    file.write_text(file.read_text().replace("seeds = 2 }", 'seeds = 2, chosen_by = "promotion" }'))
+    assert open_study(folder).run(watch=watch) == "3 of 3 networks are trained"
+    assert not trained
+    file.write_text(file.read_text().replace("promotion", "sampler"))
+    with pytest.raises(InputError, match=r"study.toml:9: chain.2.chosen_by: unknown name"):
+        open_study(folder)
+
+
 def test_a_search_goes_on_and_trains_only_what_has_no_row(folder, watch, trained):
     said = (folder / "study.toml").read_text()
     (folder / "study.toml").write_text(said.replace("networks = 6", "networks = 8").replace("seeds = 2", "seeds = 3"))
@@ -138,7 +148,7 @@ def test_its_latencies_are_not_measured_again(folder):
 
 
 @pytest.mark.parametrize(
-    ("was", "now", "told"),
+    ("was", "now", "message"),
     [
         ("learning_rate = 0.1", "learning_rate = 0.2", "recipe.learning_rate: was 0.1, is 0.2"),
         ("batch_size = 64", "cutout = 2", "recipe.cutout: was 0, is 2"),
@@ -146,12 +156,12 @@ def test_its_latencies_are_not_measured_again(folder):
         ('kind = "digits"', 'kind = "digits"\nsplit_seed = 1', "data.split_seed: was 0, is 1"),
     ],
 )
-def test_a_changed_question_is_refused_as_it_always_was(folder, was, now, told):
+def test_a_changed_question_is_refused_as_it_always_was(folder, was, now, message):
     said = (folder / "study.toml").read_text()
     (folder / "study.toml").write_text(said.replace(was, now))
     with pytest.raises(InputError) as error:
         open_study(folder).run()
-    assert told in str(error.value)
+    assert message in str(error.value)
 
 
 ADDED = {
@@ -194,7 +204,7 @@ ASKS_ANEW = """
 
     file = Path(sys.argv[1]) / "study.toml"
     usual = file.read_text()
-    for was, now, told in (
+    for was, now, message in (
         ("[recipe]", "[recipe]\\nmixup = 0.5", "recipe.mixup: was 0.0, is 0.5"),
         ("[data]", "[data]\\nturned = 90", "data.turned: was 0, is 90"),
         ('proxy = "scratch"', 'proxy = "scratch", warm = [3]', "step.warm: was [1, 2], is [3]"),
@@ -204,9 +214,9 @@ ASKS_ANEW = """
         try:
             open_study(sys.argv[1]).run()
         except InputError as error:
-            assert f"  {told}\\n" in str(error), error
+            assert f"  {message}\\n" in str(error), error
         else:
-            raise AssertionError(told)
+            raise AssertionError(message)
 """
 
 

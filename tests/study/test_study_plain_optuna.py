@@ -1,4 +1,4 @@
-"""The sampler in studies as people write them for Optuna: questions that are not asked, trials that end early."""
+"""The sampler in studies as people write them for Optuna: questions that are not put, trials that end early."""
 
 import copy
 import math
@@ -33,18 +33,18 @@ def made(sampler, *directions, storage=None):
 
 
 def switched(trial):
-    """`k` is asked only where it is used."""
+    """`k` is a question only where it is used."""
     if trial.suggest_categorical("use", SWITCH["use"]) == "no":
         return 0.5
     return {3: 0.1, 5: 0.9, 7: 0.2}[trial.suggest_categorical("k", SWITCH["k"])]
 
 
-def asked_all(trial):
+def answers_to_all(trial):
     return {name: trial.suggest_categorical(name, values) for name, values in GRID.items()}
 
 
 def total(trial):
-    return float(sum(map(int, asked_all(trial).values())))
+    return float(sum(map(int, answers_to_all(trial).values())))
 
 
 def params(study):
@@ -56,7 +56,7 @@ def value(answers):
 
 
 @pytest.mark.parametrize("kept", STORAGES)
-def test_a_question_that_is_asked_only_after_some_answers_does_not_stop_the_search(tmp_path, kept):
+def test_a_question_that_comes_only_after_some_answers_does_not_stop_the_search(tmp_path, kept):
     study = made(KnownCostSampler(SWITCH, {}, seed=0), storage=STORAGES[kept](tmp_path))
     study.optimize(switched, n_trials=30)
     assert len({*params(study)[:4]}) == 4
@@ -70,7 +70,7 @@ def test_a_question_of_one_choice_that_nobody_asks_does_not_stop_the_search():
     assert len({*params(study)}) == 24
 
 
-def test_trials_that_are_pruned_before_all_is_asked_are_not_begun_again():
+def test_trials_that_are_pruned_before_all_is_answered_are_not_begun_again():
     def objective(trial):
         if trial.suggest_categorical("a", GRID["a"]) in ("1", "2"):
             raise optuna.TrialPruned
@@ -83,7 +83,7 @@ def test_trials_that_are_pruned_before_all_is_asked_are_not_begun_again():
     assert len({*params(study)}) == 14  # two pruned, and all twelve that are not
 
 
-def test_trials_that_fail_before_all_is_asked_are_not_proposed_for_ever():
+def test_trials_that_fail_before_all_is_answered_are_not_proposed_for_ever():
     def objective(trial):
         trial.suggest_categorical("a", GRID["a"])
         raise RuntimeError
@@ -94,7 +94,7 @@ def test_trials_that_fail_before_all_is_asked_are_not_proposed_for_ever():
     assert len({tuple(trial.system_attrs["nas_attn:chosen"]) for trial in study.trials}) == 24
 
 
-def test_pruning_by_chance_takes_away_nothing_for_good():
+def test_pruning_at_random_takes_away_nothing_for_good():
     drawing = random.Random(0)
 
     def objective(trial):
@@ -111,7 +111,7 @@ def test_pruning_by_chance_takes_away_nothing_for_good():
 
 def test_what_fails_every_time_is_tried_twice_and_no_more():
     def objective(trial):
-        if asked_all(trial) == {"a": "3", "b": "2", "c": "1"}:
+        if answers_to_all(trial) == {"a": "3", "b": "2", "c": "1"}:
             raise RuntimeError
         return total(trial)
 
@@ -123,7 +123,7 @@ def test_what_fails_every_time_is_tried_twice_and_no_more():
 
 def test_an_exhausted_space_repeats_what_is_good_and_no_refused_candidate():
     def objective(trial):
-        answers = asked_all(trial)
+        answers = answers_to_all(trial)
         if answers["a"] == "3":
             raise optuna.TrialPruned
         return float(value(answers))
@@ -136,7 +136,7 @@ def test_an_exhausted_space_repeats_what_is_good_and_no_refused_candidate():
     assert math.fsum(trial.value for trial in later) / len(later) > 2.5  # the mean of all that are not pruned
 
 
-def test_layers_that_are_not_there_are_not_asked_and_the_best_is_found():
+def test_layers_that_are_not_there_are_no_questions_and_the_best_is_found():
     choices = {"layers": [1, 2, 3, 4], **{f"kind{n}": ["x", "y", "z"] for n in range(4)}}
 
     def objective(trial):
@@ -150,7 +150,7 @@ def test_layers_that_are_not_there_are_not_asked_and_the_best_is_found():
     assert study.best_value == pytest.approx(3.6)
 
 
-def test_a_space_too_large_to_list_has_questions_that_are_not_asked():
+def test_a_space_too_large_to_list_has_questions_that_are_not_put():
     choices = {f"on{n}": [False, True] for n in range(10)} | {f"k{n}": [1, 3, 5, 7] for n in range(10)}
 
     def objective(trial):
@@ -211,7 +211,7 @@ def test_a_study_that_another_sampler_began_is_gone_on_with(tmp_path):
 
 
 @pytest.mark.parametrize("kept", STORAGES)
-def test_answers_of_every_plain_type_are_told_apart(tmp_path, kept):
+def test_answers_of_every_plain_type_are_kept_apart(tmp_path, kept):
     mixed = {"x": [None, True, 0.5, "None", 3, math.nan], "y": ["True", False]}
     study = made(KnownCostSampler(mixed, {}, seed=0), storage=STORAGES[kept](tmp_path))
     study.optimize(
@@ -220,7 +220,7 @@ def test_answers_of_every_plain_type_are_told_apart(tmp_path, kept):
     assert len({repr(answers) for answers in params(study)}) == 12
 
 
-def test_a_cost_that_is_known_holds_for_candidates_that_are_not_asked_everything():
+def test_a_cost_that_is_known_holds_for_candidates_that_do_not_answer_everything():
     costs = {1: lambda answers: {"no": 0.0, "yes": float(answers["k"])}[answers["use"]]}
     study = made(KnownCostSampler(SWITCH, costs, seed=0), "maximize", "minimize")
     study.optimize(lambda trial: (switched(trial), float(trial.params.get("k", 0))), n_trials=4)
@@ -234,7 +234,7 @@ def depth(answers):
 def proposed(study, choices):
     trial = study.ask()
     if choices is GRID:
-        return asked_all(trial)
+        return answers_to_all(trial)
     return str(choices.decide(lambda question, values: trial.suggest_categorical(question, values)))
 
 
@@ -288,7 +288,7 @@ def test_two_samplers_on_one_database_propose_no_candidate_twice(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("said", "told"),
+    ("said", "message"),
     [
         ({"reference": {0: math.nan}}, "reference: 0: found nan; allowed: a finite number"),
         ({"reference": {0: -math.inf}}, "reference: 0: found -inf; allowed: a finite number"),
@@ -301,8 +301,8 @@ def test_two_samplers_on_one_database_propose_no_candidate_twice(tmp_path):
         ({"facts": [3]}, "facts: found 3; allowed: functions"),
     ],
 )
-def test_numbers_that_are_none_and_functions_that_are_none_are_refused_at_once(said, told):
-    with pytest.raises(InputError, match=told):
+def test_numbers_that_are_none_and_functions_that_are_none_are_refused_at_once(said, message):
+    with pytest.raises(InputError, match=message):
         KnownCostSampler(GRID, {}, **said)
 
 

@@ -23,7 +23,7 @@ from nas_attn.study import (
     write_question,
 )
 
-ASKED = {"objectives": ("accuracy", "flops"), "recipe": {"epochs": 10, "learning_rate": 0.1}}
+QUESTION = {"objectives": ("accuracy", "flops"), "recipe": {"epochs": 10, "learning_rate": 0.1}}
 
 
 @pytest.fixture
@@ -31,35 +31,35 @@ def study(tmp_path):
     return begin_study(tmp_path, None, ("accuracy", "flops"), "final")
 
 
-def test_the_same_question_may_be_asked_again(study, tmp_path):
-    write_question(study, ASKED, space(), FACTS)
-    write_question(find_study(tmp_path, None, "final"), ASKED, space(), FACTS)
+def test_the_same_question_is_no_change(study, tmp_path):
+    write_question(study, QUESTION, space(), FACTS)
+    write_question(find_study(tmp_path, None, "final"), QUESTION, space(), FACTS)
     assert read_facts(find_study(tmp_path, None, "final")) == FACTS
     assert read_slots(study)["stage2"] == ["stage2.block0.branch"]
 
 
 @pytest.mark.parametrize(
-    ("asked", "over", "facts", "told"),
+    ("question", "over", "facts", "message"),
     [
-        ({**ASKED, "recipe": {"epochs": 20, "learning_rate": 0.1}}, space(), FACTS, "recipe.epochs: was 10, is 20"),
-        ({**ASKED, "objectives": ("accuracy", "loss")}, space(), FACTS, "objectives: was ['accuracy', 'flops'], is"),
-        ({**ASKED, "seed": 1}, space(), FACTS, "seed: was absent, is 1"),
-        (ASKED, space(ratios=(4, 16)), FACTS, "space.stage1.se.reduction: was [4, 8], is [4, 16]"),
-        (ASKED, space(stages=2), FACTS, "space.stage3.gate.position: was ['branch'], is absent"),
-        (ASKED, space(), replace(FACTS, class_names=("a", "b")), "images.class_names: was ['zero', 'one'], is"),
-        (ASKED, space(), replace(FACTS, mean=(0.51,)), "images.mean: was [0.5], is [0.51]"),
+        ({**QUESTION, "recipe": {"epochs": 20, "learning_rate": 0.1}}, space(), FACTS, "recipe.epochs: was 10, is 20"),
+        ({**QUESTION, "objectives": ("accuracy", "loss")}, space(), FACTS, "objectives: was ['accuracy', 'flops'], is"),
+        ({**QUESTION, "seed": 1}, space(), FACTS, "seed: was absent, is 1"),
+        (QUESTION, space(ratios=(4, 16)), FACTS, "space.stage1.se.reduction: was [4, 8], is [4, 16]"),
+        (QUESTION, space(stages=2), FACTS, "space.stage3.gate.position: was ['branch'], is absent"),
+        (QUESTION, space(), replace(FACTS, class_names=("a", "b")), "images.class_names: was ['zero', 'one'], is"),
+        (QUESTION, space(), replace(FACTS, mean=(0.51,)), "images.mean: was [0.5], is [0.51]"),
     ],
 )
-def test_another_question_is_refused_with_what_has_changed(study, asked, over, facts, told):
-    write_question(study, ASKED, space(), FACTS)
+def test_another_question_is_refused_with_what_has_changed(study, question, over, facts, message):
+    write_question(study, QUESTION, space(), FACTS)
     with pytest.raises(InputError) as error:
-        write_question(study, asked, over, facts)
-    assert told in str(error.value)
+        write_question(study, question, over, facts)
+    assert message in str(error.value)
 
 
 def test_rounding_in_the_last_digits_is_no_change(study):
-    write_question(study, ASKED, space(), FACTS)
-    write_question(study, ASKED, space(), replace(FACTS, mean=(0.5 + 1e-9,)))
+    write_question(study, QUESTION, space(), FACTS)
+    write_question(study, QUESTION, space(), replace(FACTS, mean=(0.5 + 1e-9,)))
 
 
 def test_a_row_comes_back_as_it_was_written(tmp_path):
@@ -78,7 +78,7 @@ def test_a_study_outlives_a_new_name_of_its_folder(tmp_path):
     assert len(read_rows(find_study(tmp_path / "after", None, "final"))) == 2
 
 
-def test_studies_that_share_a_storage_are_told_apart_by_their_folders(tmp_path):
+def test_studies_that_share_a_storage_are_kept_apart_by_their_folders(tmp_path):
     url = f"sqlite:///{tmp_path}/shared.db"
     (tmp_path / "one").mkdir()
     begin_study(tmp_path / "one", url, ("accuracy",), "final")
@@ -108,13 +108,13 @@ def test_a_relative_database_stands_in_the_study_folder(tmp_path):
     assert storage_url(tmp_path, "postgresql://host/db") == "postgresql://host/db"
 
 
-def test_a_file_that_is_no_database_is_told(tmp_path):
+def test_a_file_that_is_no_database_is_reported(tmp_path):
     (tmp_path / "study.db").write_text("certainly not a database, whatever its name says")
     with pytest.raises(InputError, match="file is not a database"):
         find_study(tmp_path, None, "final")
 
 
-def test_a_database_of_something_else_is_told(tmp_path):
+def test_a_database_of_something_else_is_reported(tmp_path):
     with sqlite3.connect(tmp_path / "study.db") as database:
         database.execute("create table studies (wrong text)")
     database.close()
@@ -122,12 +122,12 @@ def test_a_database_of_something_else_is_told(tmp_path):
         find_study(tmp_path, None, "final")
 
 
-def test_a_storage_url_that_makes_no_sense_is_told(tmp_path):
+def test_a_storage_url_that_makes_no_sense_is_reported(tmp_path):
     with pytest.raises(InputError, match="storage nonsense: cannot be used"):
         find_study(tmp_path, "nonsense", "final")
 
 
-def test_a_database_that_fails_in_the_middle_is_told(tmp_path):
+def test_a_database_that_fails_in_the_middle_is_reported(tmp_path):
     going_on = search(tmp_path, FakeEvaluator())
     (tmp_path / "study.db").write_bytes(b"overwritten " * 1000)
     with (
@@ -150,9 +150,9 @@ def test_the_search_leaves_optuna_as_loud_as_it_was(tmp_path):
 
 def test_how_well_latencies_are_predicted_comes_back(study, tmp_path):
     assert read_prediction(study) is None
-    for told in (Agreement(60, 0.975, 0.99), Agreement(1, 1.0, math.nan)):
-        write_prediction(study, told)
-        assert repr(read_prediction(find_study(tmp_path, None, "final"))) == repr(told)
+    for agreement in (Agreement(60, 0.975, 0.99), Agreement(1, 1.0, math.nan)):
+        write_prediction(study, agreement)
+        assert repr(read_prediction(find_study(tmp_path, None, "final"))) == repr(agreement)
 
 
 def test_a_row_that_knows_nothing_of_intervals_is_read(tmp_path):

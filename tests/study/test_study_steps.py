@@ -39,13 +39,13 @@ def test_in_a_shared_storage_a_step_is_named_after_its_folder(tmp_path):
 
 
 def test_what_one_step_asks_is_nothing_to_another(tmp_path):
-    asked = {"objectives": ("accuracy", "flops"), "recipe": {"epochs": 10}}
+    question = {"objectives": ("accuracy", "flops"), "recipe": {"epochs": 10}}
     for step, epochs in (("inherit", 3), ("final", 10)):
-        study = begin_study(tmp_path, None, asked["objectives"], step)
-        write_question(study, {**asked, "recipe": {"epochs": epochs}}, space(), FACTS)
+        study = begin_study(tmp_path, None, question["objectives"], step)
+        write_question(study, {**question, "recipe": {"epochs": epochs}}, space(), FACTS)
     with pytest.raises(InputError, match=r"study inherit: .*\n.*recipe\.epochs: was 3, is 4"):
-        write_question(find_study(tmp_path, None, "inherit"), {**asked, "recipe": {"epochs": 4}}, space(), FACTS)
-    write_question(find_study(tmp_path, None, "final"), asked, space(), FACTS)
+        write_question(find_study(tmp_path, None, "inherit"), {**question, "recipe": {"epochs": 4}}, space(), FACTS)
+    write_question(find_study(tmp_path, None, "final"), question, space(), FACTS)
 
 
 def test_a_step_trains_as_many_as_it_says_and_its_rows_say_their_step(tmp_path):
@@ -116,15 +116,15 @@ def scored(architectures):
 def test_what_is_screened_has_a_row_of_its_step_each_and_is_not_scored_again(tmp_path):
     some = [*space().architectures()]
     study, step = begun(tmp_path, step="screening"), CHAIN.steps[0].model_copy(update={"name": "screening"})
-    asked, progress = [], []
+    scored_now, progress = [], []
 
     def score(architectures):
-        asked.extend(architectures)
+        scored_now.extend(architectures)
         return scored(architectures)
 
     screen(study, step, 0, some[:30], score, lambda done, total: progress.append((done, total)))
     screen(study, step, 0, [*some[20:], some[0]], score)
-    assert asked == some
+    assert scored_now == some
     assert progress == [(number, 30) for number in range(31)]
     rows = StudyFolder(tmp_path, CHAIN).rows("screening")
     assert [*rows] == [architecture.key for architecture in some]
