@@ -179,7 +179,7 @@ def test_a_folder_is_searched_by_one_process_at_a_time(tmp_path):
 def test_a_lowered_budget_takes_networks_off_the_front_and_back_again(tmp_path):
     search(tmp_path, FakeEvaluator()).run(12)
     tight = StudyFolder(tmp_path, study_file(budget={"max_params": 1000}))
-    assert list(tight.front()["architecture"]) == ["none"]
+    assert list(tight.front().best["architecture"]) == ["none"]
     assert (tight.table()["state"] == "over_budget").sum() == 11
     assert (StudyFolder(tmp_path, study_file()).table()["state"] == "complete").sum() == 12
 
@@ -191,7 +191,7 @@ def test_pick_finds_the_knee_the_best_and_a_key(tmp_path):
     search(tmp_path, FakeEvaluator()).run(12)
     table = folder.table()
     assert folder.pick("best")["accuracy"] == table["accuracy"].max()
-    assert folder.pick("knee").key in folder.front().index
+    assert folder.pick("knee").key in folder.front().best.index
     assert folder.pick(table.index[5]).architecture == table["architecture"].iloc[5]
     with pytest.raises(InputError, match="did you mean 'knee'"):
         folder.pick("kne")

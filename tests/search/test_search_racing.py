@@ -76,7 +76,7 @@ def test_nothing_more_is_spent_on_a_front_that_is_settled(tmp_path):
 def test_with_one_seed_each_the_bare_network_and_the_front_come_first(tmp_path):
     file, evaluator = raced(2, seeds=1), Noisy(0.01)
     search(tmp_path, evaluator, file=file).run(8)
-    best = set(StudyFolder(tmp_path, file).front().index)
+    best = set(StudyFolder(tmp_path, file).front().best.index)
     assert evaluator.pairs[8] == (BARE, 1)
     assert evaluator.pairs[9][0] in best - {BARE} or evaluator.pairs[9] == (BARE, 2)
 

@@ -116,6 +116,6 @@ def test_a_measured_front_is_measured_in_the_rows_of_every_seed(tmp_path):
     file = seeded(2, objectives=("accuracy", "latency_ms"))
     search(tmp_path, FakeEvaluator(predicts=True), file=file, over=space(stages=2)).run(12)
     folder = StudyFolder(tmp_path, file)
-    best = set(folder.front().index)
+    best = set(folder.front().best.index)
     assert all(row["latency_source"] == "measured" for row in folder.all_rows() if row.key in best)
     assert {row["latency_source"] for row in folder.all_rows()} == {"measured", "predicted"}
