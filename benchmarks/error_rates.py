@@ -42,15 +42,15 @@ STUDIES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         "64 networks, raced from 2 seeds to 5": {"networks": 64, "racing": True},
         "12 networks, raced from 2 seeds to 3": {"networks": 12, "seeds": 3, "racing": True},
         "24 networks, two of three kinds harm by 1": {"harm": "some kinds"},
-        "24 networks, each worse by chance": {"harm": "by chance"},
+        "24 networks, each worse at random": {"harm": "at random"},
     }.items()
 } | {
-    "24 networks, all but the bare one worse by 1, effect of 1 or 2": (
+    "24 networks, all but the plain backbone worse by 1, effect of 1 or 2": (
         {"harm": "every network", "effect": 1.0},
         {"harm": "every network", "effect": 2.0},
     )
 }
-"""What is drawn where nothing beats the bare network, and where something does."""
+"""What is drawn where nothing beats the plain backbone, and where something does."""
 
 
 def main(runs: Annotated[int, typer.Option(help="simulated studies of each kind")] = 200) -> None:

@@ -4,7 +4,7 @@
 
 Both train the same network with the same batches on the device, augmentation, optimiser and schedule, in turn, in one
 process. The batch is chosen so that a step of the loop takes about `--step-ms`. Time is that of whole epochs; CPU time,
-which other work on the machine disturbs less, is told beside that of the wall clock.
+which other work on the machine disturbs less, is given beside that of the wall clock.
 """
 
 import os

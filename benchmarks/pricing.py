@@ -34,7 +34,7 @@ def main() -> None:
 
     answers = np.random.default_rng(0).integers(0, sizes, (chosen.networks, len(sizes)))
     begun = perf_counter()
-    totals = ledger.prices(space, answers)
+    totals = ledger.space_prices(space).totals(answers)
     priced_s = perf_counter() - begun
 
     begun = perf_counter()

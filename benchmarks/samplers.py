@@ -3,8 +3,8 @@
     OMP_NUM_THREADS=1 python benchmarks/samplers.py --repeats 10 [--sampler GP] [--table digits-table] [--picture FILE]
 
 A simulated space has 8 places of 3 answers, a cost that is known, and 3 draws of the accuracy of every network, one of
-which is told at each evaluation; networks are judged by the mean of the three. Shares are of the volume of the true
-front, up to the dearest network and down to the accuracy that nine networks in ten exceed.
+which is returned at each evaluation; networks are judged by the mean of the three. Shares are of the volume of the true
+front, up to the most expensive network and down to the accuracy that nine networks in ten exceed.
 """
 
 import time
@@ -88,7 +88,7 @@ def harmful(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarra
 
 
 def nothing(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """No answer matters; networks differ by chance, seeds by more."""
+    """No answer matters; networks differ at random, seeds by more."""
     cost = 10 + _added(rng.gamma(2, 1, (8, 3)))
     return cost, rng.normal(0, 0.3, len(cost)), np.ones(len(cost))
 

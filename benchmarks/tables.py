@@ -54,8 +54,9 @@ def effects(table: nas_attn.Table) -> list[dict[str, Any]]:
 def shares(values: Numbers) -> dict[str, float]:
     """Of the variance between networks, what one slot decides, and two and more together.
 
-    What chance does to an answer it does to all networks that have it, since they share the initial weights of a seed;
-    so a variance is the mean product of what two different seeds say, in which no chance is left. It may be negative.
+    What a seed does to an answer it does to all networks that have it, since they share the initial weights of a seed;
+    so a variance is the mean product of what two different seeds say, in which no seed noise is left. It may
+    be negative.
     """
     slots, seeds = values.ndim - 1, values.shape[-1]
     terms: dict[tuple[int, ...], Numbers] = {(): values.mean(axis=(*range(slots),), keepdims=True)}

@@ -1,4 +1,4 @@
-"""Joint of study, chain and export: a study's folder, opened to search, to be read and to hand out networks."""
+"""A study's folder, opened to search, to audit, to judge and to hand out networks."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,14 +12,14 @@ from nas_attn.assembly import build, load_space
 from nas_attn.audit.run import Audited, run_audit
 from nas_attn.chain import Chain, Watch, open_space, run_chain
 from nas_attn.data import fingerprint, load_data
-from nas_attn.evaluation import asked_data, read_weights, weights_file
+from nas_attn.evaluation import data_question, read_weights, weights_file
 from nas_attn.export import Winner, export
 from nas_attn.export.standalone.folder import claimed
 from nas_attn.results import Evaluation, evaluations, read_csv
 from nas_attn.search import Table
 from nas_attn.settings import FINAL, Backbone, ImageFacts
 from nas_attn.space import Architecture, InputError, allowed, parse, without_secrets
-from nas_attn.study import StudyFolder, check_images, hold, read_facts, storage_faults_told, terminable
+from nas_attn.study import StudyFolder, check_images, hold, read_facts, storage_faults, terminable
 from nas_attn.training import score, training_device
 from nas_attn.verdict.run import Verdict, read_verdict, run_verdict
 
@@ -45,7 +45,7 @@ class Study:
         Raises `InputError` where the question has changed since the study was begun, nothing meets the budget, or a
         file has faults; `KeyboardInterrupt` on Ctrl-C and SIGTERM, with all rows kept.
         """
-        with self._held(jobs, watch) as chain:
+        with self._locked(jobs, watch) as chain:
             return run_chain(chain, trials)
 
     def audit(self, networks: int = 24, seeds: int = 3, *, jobs: int = 1, watch: Watch | None = None) -> Audited:
@@ -53,7 +53,7 @@ class Study:
 
         Rows that are there are reused, and what was interrupted goes on with the next call. Raises as `run` does.
         """
-        with self._held(jobs, watch) as chain:
+        with self._locked(jobs, watch) as chain:
             return run_audit(chain, networks, seeds)
 
     def verdict(
@@ -65,14 +65,14 @@ class Study:
         jobs: int = 1,
         watch: Watch | None = None,
     ) -> Verdict:
-        """Whether attention pays, after training what its best network has to be held against, as `run_verdict` says.
+        """Whether attention pays, after training what its best network has to be compared with, as `run_verdict` says.
 
         Rows that are there are reused, and what was interrupted goes on with the next call; without `train`, only they
         count. Raises as `run` does, and as `run_verdict` and `read_verdict`.
         """
         if not train:
             return read_verdict(self.folder, minutes)
-        with self._held(jobs, watch) as chain:
+        with self._locked(jobs, watch) as chain:
             return run_verdict(chain, seeds, minutes)
 
     def table(self) -> pd.DataFrame:
@@ -115,7 +115,7 @@ class Study:
         study = self.folder.study()
         data = load_data(self.folder.file.data, self.folder.path, training_device(self.folder.file.trainer))
         facts = data.facts
-        check_images(study, {"data": asked_data(self.folder.file)}, facts, fingerprint(data))
+        check_images(study, {"data": data_question(self.folder.file)}, facts, fingerprint(data))
         network = self._network(row, facts)
         accuracy, _ = score(network, data.test, data, self.folder.file.recipe.batch_size)
         own = next(one for one in self.folder.seed_rows(row.step) if (one.key, one.seed) == (row.key, row.seed))
@@ -144,15 +144,15 @@ class Study:
                 f"the study with {FINAL!r}"
             )
         architecture, classes = parse(row.architecture), len(facts.class_names)
-        bare = self._backbone.untrained
-        network = build(architecture, bare, in_channels=facts.in_channels, classes=classes, seed=row.seed)
+        plain = self._backbone.untrained
+        network = build(architecture, plain, in_channels=facts.in_channels, classes=classes, seed=row.seed)
         return read_weights(network, weights_file(self.folder.path / "weights", row.key, row.seed), row.weights_sha256)
 
     @contextmanager
-    def _held(self, jobs: int, watch: Watch | None) -> Iterator[Chain]:
-        """The chain of a study that is this process's alone, and whatever stops the work is told."""
+    def _locked(self, jobs: int, watch: Watch | None) -> Iterator[Chain]:
+        """The chain of a study that is this process's alone, and whatever stops the work is reported."""
         path, storage, watch = self.folder.path, self.folder.file.search.storage, watch or Watch()
-        with storage_faults_told(path, storage), terminable(), hold(path, storage, watch.on_waiting) as check_hold:
+        with storage_faults(path, storage), terminable(), hold(path, storage, watch.on_waiting) as check_hold:
             yield replace(Chain.open(self.folder, jobs, watch), check_hold=check_hold)
 
 

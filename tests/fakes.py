@@ -10,7 +10,7 @@ from nas_attn.results import evaluation
 from nas_attn.search import Search
 from nas_attn.settings import ImageFacts, StudyFile
 from nas_attn.space import Kind, SearchSpace, Site, Slot, parse
-from nas_attn.study import begin_study, find_study, write_asked
+from nas_attn.study import begin_study, find_study, write_question
 
 FACTS = ImageFacts(1, 8, 8, ("zero", "one"), (0.5,), (0.25,))
 
@@ -90,7 +90,7 @@ def begun(folder, file=None, over=None, step="final"):
     """The study of this folder's step, begun where it was not."""
     file = file or study_file()
     study = find_study(folder, None, step) or begin_study(folder, None, file.objectives, step)
-    write_asked(study, {"objectives": file.objectives, "seed": file.seed}, over or space(), FACTS)
+    write_question(study, {"objectives": file.objectives, "seed": file.seed}, over or space(), FACTS)
     return study
 
 

@@ -18,7 +18,7 @@ def trained(
 
     Noise has a standard deviation of 1 over seeds, of which `shared` is the seed's own, and `uneven` is how much its
     logarithm differs between networks. The planted kind adds `effect` and, where the first slot has the same kind,
-    `second`. `harm` makes networks worse than the bare one: "some kinds", "every network", each by 1, or "by chance".
+    `second`. `harm` makes networks worse than the bare one: "some kinds", "every network", each by 1, or "at random".
     Racing trains each with 2 seeds, then a half, a quarter, ... of those that lead with one more, and the bare one
     with all.
     """
@@ -26,7 +26,7 @@ def trained(
     choices = list(product(range(kinds + 1), repeat=slots))
     drawn = [choices[0], *(choices[1 + number] for number in rng.permutation(len(choices) - 1)[: networks - 1])]
     worth = np.array([_worth(filled, effect, second, harm) for filled in drawn])
-    if harm == "by chance":
+    if harm == "at random":
         worth[1:] -= np.abs(rng.standard_normal(len(drawn) - 1))
     scale = np.sqrt(1 - shared**2) * np.exp(uneven * rng.standard_normal(len(drawn)))
     noise = scale[:, None] * rng.standard_normal((len(drawn), seeds))

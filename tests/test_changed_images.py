@@ -12,10 +12,10 @@ import torch
 from PIL import Image
 
 from nas_attn.data import ImageData, Part, fingerprint, load_data
-from nas_attn.evaluation import asked_data
-from nas_attn.settings import DataModule, Digits, Fingerprint, ImageFolder, Planted, StudyFile
+from nas_attn.evaluation import data_question
+from nas_attn.settings import DataModule, Digits, Fingerprint, ImageFolder, Planted, StudyFile, changes
 from nas_attn.space import InputError, Kind, SearchSpace, Site, Slot
-from nas_attn.study import begin_study, check_images, find_study, write_asked
+from nas_attn.study import begin_study, check_images, find_study, write_question
 
 SPACE = SearchSpace((Slot("stage", (Site("block", "stage", "block", "branch", 16),), (Kind("gate"),)),))
 ASKED = {"objectives": ("accuracy",), "data": {"kind": "folder"}}
@@ -39,7 +39,7 @@ def write(file, rng):
 def ask(folder, data, step="final"):
     """Begin a study with these data, or go on with it, as a search does."""
     study = find_study(folder, None, step) or begin_study(folder, None, ["accuracy"], step)
-    write_asked(study, ASKED, SPACE, replace(data.facts, mean=(0.5,), std=(0.5,)), fingerprint(data))
+    write_question(study, ASKED, SPACE, replace(data.facts, mean=(0.5,), std=(0.5,)), fingerprint(data))
     return study
 
 
@@ -169,7 +169,7 @@ def test_a_study_of_an_earlier_version_goes_on_and_takes_the_pictures_of_today(p
     data = load_data(ImageFolder(path="pictures"), folder)
     facts = replace(data.facts, mean=(0.5,), std=(0.5,))
     study = begin_study(folder, None, ["accuracy"], "final")
-    write_asked(study, ASKED, SPACE, facts)
+    write_question(study, ASKED, SPACE, facts)
     check_images(study, ASKED, facts, fingerprint(data))
     assert len(caplog.messages) == 1
     caplog.clear()
@@ -315,17 +315,20 @@ def test_a_data_module_that_fails_beyond_its_first_batch_is_told_before_anything
     file = tmp_path / "labels.json"
     file.write_text(json.dumps({part: [0, 1, 2, 2, 1, 0, 1] for part in ("train", "val", "test")}))
     data = load_data(DataModule(module="labels_that_break:Labels", arguments={"file": str(file)}), tmp_path)
-    with pytest.raises(InputError, match="Labels: a pass over its judging batches failed: OSError: row 4 is not there"):
+    with pytest.raises(
+        InputError, match="Labels: a pass over its validation or test batches failed: OSError: row 4 is not there"
+    ):
         fingerprint(data)
 
 
-def test_what_earlier_versions_could_not_ask_is_no_part_of_the_question_as_it_is_by_default():
-    def asked(**settings):
+def test_a_study_from_before_there_was_a_background_goes_on_with_the_default():
+    def question(**settings):
         data = {"kind": "folder", "path": "here", **settings}
-        return asked_data(StudyFile.model_validate({"space": "space.toml", "data": data}))
+        return {"data": data_question(StudyFile.model_validate({"space": "space.toml", "data": data}))}
 
-    assert "background" not in asked()
-    assert asked(background="black") == {**asked(), "background": "black"}
+    earlier = {"data": {name: value for name, value in question()["data"].items() if name != "background"}}
+    assert changes(earlier, question()) == []
+    assert changes(earlier, question(background="black")) == ["data.background: was white, is black"]
 
 
 def test_a_fingerprint_comes_back_as_it_was_written(tmp_path):

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from nas_attn.assembly import load_space
 from nas_attn import load_table
+from nas_attn.assembly import load_space
 from nas_attn.settings import read_study_file
 
 ROOT = Path(__file__).parent.parent

@@ -1,4 +1,4 @@
-"""Joint of space, attentions and backbones: an architecture becomes a network."""
+"""Wiring module of space, attentions and backbones: an architecture becomes a network."""
 
 import hashlib
 import logging
@@ -30,8 +30,7 @@ def build(
     on the `meta` device; a classifier for another number of classes keeps its initial weights, which is logged once.
     The global random state is left as it was.
 
-    Raises `InputError` for a backbone, a site, a kind or an option that does not exist, and for weights of another
-    network.
+    Raises `InputError` for a backbone, site, kind or option that does not exist, and for weights of another network.
     """
 
     def stand(attention: Attention, site: Site) -> nn.Module:
@@ -57,17 +56,17 @@ def furnish(
     """
     chosen = Backbone.model_validate(backbone)
     make = network(chosen)
-    remaining = dict(placed)
-    asked: list[str] = []
+    known: list[str] = []
 
     def insert(site: Site) -> nn.Module | None:
-        asked.append(site.name)
-        return stand(remaining.pop(site.name), site) if site.name in remaining else None
+        known.append(site.name)
+        return stand(placed[site.name], site) if site.name in placed else None
 
     with seeded(seed):
         built = make(in_channels=in_channels, classes=classes, insert=insert)
-    for name in remaining:
-        raise InputError(f"{name}: {chosen.name} has no such site; {allowed(name, asked)}")
+    for name in placed:
+        if name not in known:
+            raise InputError(f"{name}: {chosen.name} has no such site; {allowed(name, known)}")
     if chosen.weights is not None and torch.get_default_device().type != "meta":
         _log_new(chosen, load_backbone_weights(built, chosen, in_channels=in_channels, classes=classes))
     return built
@@ -90,8 +89,8 @@ def identity_started(architecture: Architecture) -> Architecture:
 @cache
 def _log_new(backbone: Backbone, names: tuple[str, ...]) -> None:
     if names:
-        told = "%s: %s keep their initial weights, because those of %s are for other classes"
-        _LOG.warning(told, backbone.name, ", ".join(names), backbone.weights)
+        message = "%s: %s keep their initial weights, because those of %s are for other classes"
+        _LOG.warning(message, backbone.name, ", ".join(names), backbone.weights)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Joint of space and attentions: which choices of a kind build networks of their own at the places of a slot."""
+"""Wiring module of space and attentions: which choices of a kind build networks of their own at a slot's sites."""
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import cache
@@ -20,8 +20,8 @@ def offer(
 ) -> Kind:
     """The kind as these places can have it: values that never make a difference stand there once.
 
-    Choices that build the same network as an earlier one are its twins: ratios that meet under a `divisor`, or the
-    positions `block` and `stage` where a stage has one block.
+    Choices are equivalent where they build the same network: ratios that meet under a `divisor`, or the positions
+    `block` and `stage` where a stage has one block.
 
     Raises `InputError` for a choice that cannot be built at one of the places.
     """
@@ -34,14 +34,14 @@ def offer(
     if starts != ("paper",):
         kept["start"] = starts
     first: dict[Hashable, Choice] = {}
-    twins: list[tuple[Choice, Choice]] = []
+    equivalents: list[tuple[Choice, Choice]] = []
     for position, chosen in product(positions, _choices(kept)):
         choice = (position, *(value for _, value in chosen))
         module = tuple(pair for pair in chosen if pair[0] in options)
         network = built[position, module], dict(chosen).get("start")
-        if first.setdefault(network, choice) is not choice:
-            twins.append((choice, first[network]))
-    return Kind(name, tuple(kept.items()), tuple(positions), tuple(twins))
+        if (same := first.setdefault(network, choice)) is not choice:
+            equivalents.append((choice, same))
+    return Kind(name, tuple(kept.items()), tuple(positions), tuple(equivalents))
 
 
 def _choices(options: Options) -> Iterable[_Chosen]:

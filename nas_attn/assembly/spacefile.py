@@ -1,6 +1,7 @@
-"""Joint of settings, attentions and backbones: a search-space file becomes a `SearchSpace`."""
+"""Wiring module of settings, attentions and backbones: a search-space file becomes a `SearchSpace`."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -111,8 +112,8 @@ class SpaceFile(Settings):
     slots: Slots | None = None
     """The stages or blocks that may be filled; without it all of them."""
     position: Positions | None = None
-    """Where in a block, as `POSITIONS` tells; without it, where the paper of a kind has it, or else the first place
-    that the kind allows and the network has. A kind may say otherwise for itself."""
+    """Where in a block, some of `POSITIONS`; without it, the first place that a kind allows and the network has, the
+    paper's own standing first. A kind may say otherwise for itself."""
     start: Starts = ("paper",)
     """How attentions start: as the `paper` says, or as the `identity`. A kind may say otherwise for itself."""
     kinds: Any
@@ -134,7 +135,7 @@ class SpaceFile(Settings):
 
     @field_validator("per")
     @classmethod
-    def _tell_slots(cls, per: Literal["stage", "block"], info: ValidationInfo) -> Literal["stage", "block"]:
+    def _name_slots(cls, per: Literal["stage", "block"], info: ValidationInfo) -> Literal["stage", "block"]:
         if info.context is not None and "sites" in info.context:
             info.context["slots"] = tuple(_by_slot(info.context["sites"], per))
         return per
@@ -142,7 +143,7 @@ class SpaceFile(Settings):
     @field_validator("slots")
     @classmethod
     def _narrow_slots(cls, slots: Slots | None, info: ValidationInfo) -> Slots | None:
-        """A kind may only ask for what the file leaves it."""
+        """Leave a kind only what the file does."""
         if info.context is not None and slots is not None:
             info.context["slots"] = slots
         return slots
@@ -168,21 +169,24 @@ def load_space(path: Path | str, *, start: str | None = None) -> tuple[SpaceFile
     own = filter(is_named_object, named) if isinstance(named, Mapping) else ()
     file = check(_model(tuple(own)), document, context)
     file = file.model_copy(update={"backbone": _with_weights(file.backbone, document)})
-    if start is not None:
-        file = _all_starting(start, file)
     slots = _by_slot(context["sites"], file.per)
-    kinds = {name: dict(_offers(name, table, slots, file, document)) for name, table in file.kinds if table is not None}
-    offered = (
-        Slot(slot, places, tuple(kinds[name][slot] for name in kinds if slot in kinds[name]))
-        for slot, places in slots.items()
-    )
-    return file, SearchSpace(tuple(slot for slot in offered if slot.kinds))
+    offered: dict[str, list[Kind]] = {slot: [] for slot in slots}
+    for name, table in file.kinds:
+        if table is not None:
+            starts = (start,) if start else table.start or file.start
+            with _at(document, "kinds", name):
+                for slot, kind in _offers(name, table, starts, slots, file):
+                    offered[slot].append(kind)
+    return file, SearchSpace(tuple(Slot(name, slots[name], tuple(kinds)) for name, kinds in offered.items() if kinds))
 
 
-def _all_starting(start: str, file: SpaceFile) -> SpaceFile:
-    """The file as if it said `start` once for all kinds."""
-    tables = {name: table and table.model_copy(update={"start": None}) for name, table in file.kinds}
-    return file.model_copy(update={"start": (start,), "kinds": file.kinds.model_copy(update=tables)})
+@contextmanager
+def _at(document: Document, *where: str) -> Iterator[None]:
+    """Say of a fault where in the file it is."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{document.path}:{document.line(where)}: {'.'.join(where)}: {error}") from None
 
 
 @cache
@@ -200,10 +204,8 @@ def _with_weights(backbone: Backbone, document: Document) -> Backbone:
         return backbone
     path = document.path.parent / backbone.weights
     if not path.is_file():
-        line = document.line(("backbone", "weights"))
-        raise InputError(
-            f"{document.path}:{line}: backbone.weights: there is no file {path}; allowed: a file, or 'pretrained'"
-        )
+        with _at(document, "backbone", "weights"):
+            raise InputError(f"there is no file {path}; allowed: a file, or 'pretrained'")
     return backbone.model_copy(update={"weights": str(path)})
 
 
@@ -216,39 +218,32 @@ def _by_slot(found: Iterable[Site], per: Literal["stage", "block"]) -> dict[str,
 
 
 def _offers(
-    name: str, table: _KindTable, slots: Mapping[str, Sequence[Site]], file: SpaceFile, document: Document
-) -> Iterable[tuple[str, Kind]]:
+    name: str, table: _KindTable, starts: tuple[str, ...], slots: Mapping[str, Sequence[Site]], file: SpaceFile
+) -> Iterator[tuple[str, Kind]]:
     """The slots in which a kind may stand, each with what it may be there."""
     options = {
         option: getattr(table, option)
         for option in type(table).model_fields
         if option not in _KindTable.model_fields and getattr(table, option) is not None
     }
-    place = f"{document.path}:{document.line(('kinds', name))}: kinds.{name}"
-    offered = 0
-    for slot in table.slots or file.slots or slots:
-        try:
-            positions = _positions(name, table, file, slots[slot])
-            if positions:
-                offered += 1
-                yield slot, offer(name, options, table.start or file.start, positions, slots[slot])
-        except InputError as error:
-            raise InputError(f"{place}: {error}") from None
-    if not offered:
+    chosen = {slot: _positions(name, table, file, slots[slot]) for slot in table.slots or file.slots or slots}
+    for slot, positions in chosen.items():
+        if positions:
+            yield slot, offer(name, options, starts, positions, slots[slot])
+    if not any(chosen.values()):
         here = sorted({site.position for places in slots.values() for site in places}, key=POSITIONS.index)
         wanted = ", ".join(table.position or file.position or allowed_positions(attention_class(name)))
-        raise InputError(f"{place}: {file.backbone.name} has no such place there: {wanted}; it has {', '.join(here)}")
+        raise InputError(f"{file.backbone.name} has no such place there: {wanted}; it has {', '.join(here)}")
 
 
 def _positions(name: str, table: _KindTable, file: SpaceFile, places: Iterable[Site]) -> tuple[str, ...]:
     """Where a kind may stand in this slot: as its table says, else the file; else in the first place that it allows."""
-    here = {site.position for site in places}
     possible = allowed_positions(attention_class(name))
-    if wanted := table.position:
-        return tuple(position for position in wanted if position in here)
-    if wanted := file.position:
-        sensible = tuple(position for position in wanted if position in possible)
-        if not sensible:
-            raise InputError(f"may stand at {', '.join(possible)}, and the file's position is {', '.join(wanted)}")
-        return tuple(position for position in sensible if position in here)
-    return tuple(position for position in possible if position in here)[:1]
+    wanted = table.position or tuple(position for position in file.position or possible if position in possible)
+    if not wanted:
+        raise InputError(
+            f"may stand at {', '.join(possible)}, and the file's position is {', '.join(file.position or ())}"
+        )
+    here = {site.position for site in places}
+    found = tuple(position for position in wanted if position in here)
+    return found if table.position or file.position else found[:1]

@@ -1,4 +1,4 @@
-"""Attentions: modules that weigh a feature map, (B, C, H, W) -> (B, C, H, W), and the table that names them."""
+"""Attention modules, each (B, C, H, W) -> (B, C, H, W), and the table that names them."""
 
 from functools import cache
 
@@ -8,7 +8,7 @@ from nas_attn.settings import is_named_object
 from nas_attn.space import InputError, allowed
 
 from .bam import BAM
-from .catalogue import Description, allowed_positions, describe, keyword_options
+from .catalogue import allowed_positions, describe, details, keyword_options, listing
 from .cbam import CBAM
 from .coordinate import CoordinateAttention
 from .eca import EfficientChannelAttention
@@ -16,7 +16,6 @@ from .efficient import EfficientAttention
 from .ese import EffectiveSqueezeExcitation
 from .gate import AttentionGate
 from .global_context import GlobalContext
-from .listing import details, listing
 from .non_local import NonLocal
 from .own import check_own, own_class
 from .scse import ConcurrentSqueezeExcitation
@@ -77,7 +76,6 @@ __all__ = [
     "details",
     "keyword_options",
     "listing",
-    "Description",
     "STARTS",
     "IdentityStart",
     "AttentionGate",

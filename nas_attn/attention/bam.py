@@ -29,14 +29,14 @@ class BAM(nn.Module):
     def __init__(self, channels: int, *, reduction: int = 16, dilation: int = 4) -> None:
         super().__init__()
         width = reduced_width(channels, reduction)
-        step = count("dilation", dilation)
+        count("dilation", dilation)
         self.by_channel = nn.Sequential(
             nn.Linear(channels, width), nn.BatchNorm1d(width), nn.ReLU(), nn.Linear(width, channels)
         )
         self.by_position = nn.Sequential(
             *(nn.Conv2d(channels, width, 1), nn.BatchNorm2d(width), nn.ReLU()),
-            *(nn.Conv2d(width, width, 3, padding=step, dilation=step), nn.BatchNorm2d(width), nn.ReLU()),
-            *(nn.Conv2d(width, width, 3, padding=step, dilation=step), nn.BatchNorm2d(width), nn.ReLU()),
+            *(nn.Conv2d(width, width, 3, padding=dilation, dilation=dilation), nn.BatchNorm2d(width), nn.ReLU()),
+            *(nn.Conv2d(width, width, 3, padding=dilation, dilation=dilation), nn.BatchNorm2d(width), nn.ReLU()),
             nn.Conv2d(width, 1, 1),
         )
 

@@ -1,9 +1,12 @@
-"""What is known of each kind of attention, read from where it is written."""
+"""What is known of each kind of attention, read from where it is written, and shown as tables of text."""
 
 import inspect
 import re
 import sys
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from torch import nn
 
@@ -11,6 +14,8 @@ from nas_attn.space import POSITIONS
 
 _PAPER = re.compile(r'(?P<name>[^:]+): (?P<authors>.+?), "(?P<title>.+)", (?P<year>\d{4})\.')
 _PARAMETERS = re.compile(r"Parameters: (?P<formula>.+?)\.(?: |$)", re.DOTALL)
+
+_Table = tuple[Sequence[str], Iterable[Sequence[str]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +37,12 @@ class Description:
 
 
 def allowed_positions(attention: type[nn.Module]) -> tuple[str, ...]:
-    """Where in a block a class of attentions may stand, and first where it stands unless something else is said.
-
-    A class that does not say it in `positions` may stand in any of `POSITIONS`.
-    """
+    """Where in a block a class of attentions may stand, the usual place first: its `positions`, or any."""
     return tuple(getattr(attention, "positions", POSITIONS))
 
 
 def keyword_options(attention: type[nn.Module]) -> tuple[inspect.Parameter, ...]:
-    """The options of a class of attentions, in the order in which it names them; each has its type as annotation.
-
-    What has no annotation has the type of its default.
+    """The options of a class of attentions, in its order, each with its type, or that of its default, as annotation.
 
     >>> from nas_attn.attention import TripletAttention
     >>> [(option.name, option.annotation, option.default) for option in keyword_options(TripletAttention)]
@@ -58,16 +58,6 @@ def keyword_options(attention: type[nn.Module]) -> tuple[inspect.Parameter, ...]
 def built(attention: type[nn.Module], channels: int) -> nn.Module:
     """An attention with its defaults for features of this many channels, and a gating signal of as many."""
     return attention(*(channels,) * (2 if getattr(attention, "gated", False) else 1))
-
-
-def parameter_count(attention: type[nn.Module], channels: int) -> int:
-    """How many parameters an attention with its defaults has at this many channels.
-
-    >>> from nas_attn.attention import SqueezeExcitation
-    >>> parameter_count(SqueezeExcitation, 256)
-    8192
-    """
-    return sum(parameter.numel() for parameter in built(attention, channels).parameters())
 
 
 def describe(attention: type[nn.Module]) -> Description:
@@ -88,3 +78,47 @@ def describe(attention: type[nn.Module]) -> Description:
     title = f"{paper['title']} ({paper['year']})"
     parameters = " ".join(formula["formula"].split())
     return Description(paper["name"], title, link[0], options, parameters, allowed_positions(attention))
+
+
+def listing(attentions: Mapping[str, type[nn.Module]]) -> tuple[_Table, _Table]:
+    """Two tables, each a head and its rows: what may be said of each kind, and where each kind comes from.
+
+    Long cells go on in the rows below, so that a line has less than 120 characters.
+    """
+    known = {kind: describe(attention) for kind, attention in attentions.items()}
+    uses = ((kind, _places(each.positions), _spelt(each.options), each.parameters) for kind, each in known.items())
+    papers = ((kind, each.paper, each.link) for kind, each in known.items())
+    return (
+        (("kind", "positions", "options", "parameters"), _folded(uses, (14, 20, 34, 44))),
+        (("kind", "paper", "link"), _folded(papers, (14, 54, 47))),
+    )
+
+
+def details(attention: type[nn.Module]) -> Iterator[tuple[str, str]]:
+    """Names and values of what is known of one attention, a user's own too."""
+    yield "positions", ", ".join(allowed_positions(attention))
+    yield "options", _spelt((option.name, option.default) for option in keyword_options(attention)) or "none"
+    for channels in (16, 64, 256):
+        parameters = sum(parameter.numel() for parameter in built(attention, channels).parameters())
+        yield f"parameters at {channels} channels", f"{parameters:,}"
+
+
+def _places(positions: tuple[str, ...]) -> str:
+    return f"{positions[0]}, any other" if set(positions) == set(POSITIONS) else ", ".join(positions)
+
+
+def _spelt(options: Iterable[tuple[str, object]]) -> str:
+    """Options with their defaults, as a space file has them; one without a default follows from the channels."""
+    return ", ".join(
+        name if default is None else f"{name}={str(default).lower() if isinstance(default, bool) else default}"
+        for name, default in options
+    )
+
+
+def _folded(rows: Iterable[Sequence[str]], widths: Sequence[int]) -> Iterator[Sequence[str]]:
+    for row in rows:
+        cells = (
+            textwrap.wrap(cell, width, break_long_words=False, break_on_hyphens=False)
+            for cell, width in zip(row, widths, strict=True)
+        )
+        yield from zip_longest(*cells, fillvalue="")

@@ -3,8 +3,6 @@
 https://arxiv.org/abs/1807.06521
 """
 
-from typing import ClassVar
-
 import torch
 from torch import Tensor, nn
 
@@ -24,8 +22,6 @@ class CBAM(nn.Module):
     Parameters: 2Cm + m + C + 2k^2 + 2, and m + C fewer without `bias`. Raises `ValueError` for an option that cannot
     be, and, as PyTorch's batch normalisation does, in training mode for a single position in a batch of one.
     """
-
-    positions: ClassVar[tuple[str, ...]] = ("branch", "inner", "pre", "identity", "block", "stage")
 
     def __init__(
         self, channels: int, *, reduction: int = 16, kernel_size: int = 7, bias: bool = True, divisor: int = 1

@@ -3,8 +3,6 @@
 https://arxiv.org/abs/1910.03151
 """
 
-from typing import ClassVar
-
 from torch import Tensor, nn
 
 from .options import same_padding
@@ -16,12 +14,10 @@ class EfficientChannelAttention(nn.Module):
     The means over all positions, in the order of the channels, pass through one convolution of k of them, which all
     channels share, and a sigmoid. Without a `kernel_size` k follows from the channels as in the paper, with gamma 2
     and beta 1: the integer part of (log2(C) + 1) / 2, or the next integer where that is even. 128 to 1024 channels
-    look at 5, fewer at 3, a single one at itself.
+    take 5, fewer 3, a single one itself.
 
     Parameters: k. Raises `ValueError` for a kernel size that is not odd.
     """
-
-    positions: ClassVar[tuple[str, ...]] = ("branch", "inner", "pre", "identity", "block", "stage")
 
     def __init__(self, channels: int, *, kernel_size: int | None = None) -> None:
         super().__init__()

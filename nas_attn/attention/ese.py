@@ -3,8 +3,6 @@
 https://arxiv.org/abs/1911.06667
 """
 
-from typing import ClassVar
-
 from torch import Tensor, nn
 
 
@@ -16,8 +14,6 @@ class EffectiveSqueezeExcitation(nn.Module):
 
     Parameters: C^2 + C.
     """
-
-    positions: ClassVar[tuple[str, ...]] = ("branch", "inner", "pre", "identity", "block", "stage")
 
     def __init__(self, channels: int) -> None:
         super().__init__()

@@ -3,8 +3,6 @@
 https://arxiv.org/abs/1904.11492
 """
 
-from typing import ClassVar
-
 from torch import Tensor, nn
 
 from .options import choice, reduced_width
@@ -23,8 +21,6 @@ class GlobalContext(nn.Module):
 
     Parameters: 2Cm + 3m + 2C + 1. Raises `ValueError` for an option that cannot be.
     """
-
-    positions: ClassVar[tuple[str, ...]] = ("branch", "inner", "pre", "identity", "block", "stage")
 
     def __init__(self, channels: int, *, reduction: int = 16, fusion: str = "add") -> None:
         super().__init__()

@@ -2,8 +2,6 @@
 
 import inspect
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import NoneType, UnionType
 from typing import Union, get_args, get_origin
 
@@ -12,7 +10,7 @@ from torch import Tensor, nn
 from torch.export import Dim, export
 
 from nas_attn.settings import named_object
-from nas_attn.space import POSITIONS, InputError, is_kind, is_word
+from nas_attn.space import POSITIONS, InputError, is_kind, is_word, reported
 
 from .catalogue import built, keyword_options
 
@@ -36,7 +34,7 @@ def own_class(kind: str) -> type[nn.Module]:
 
 
 def check_own(kind: str) -> None:
-    """Hold a user's attention against all that is asked of one.
+    """Compare a user's attention with all that is required of one.
 
     Its class takes `channels` first, a gated one `signal_channels` second, and all else by keyword with plain defaults;
     `positions`, where it has them, are some of `POSITIONS`. What it builds with its defaults keeps the shape of a map,
@@ -62,7 +60,7 @@ def check_own(kind: str) -> None:
 
 
 def _check_parameters(attention: type[nn.Module]) -> None:
-    with _told("its parameters cannot be read"):
+    with reported("its parameters cannot be read"):
         found = inspect.signature(attention)
         options = {option.name: option for option in keyword_options(attention)}
     first = ["channels", "signal_channels"][: 2 if _gated(attention) else 1]
@@ -97,7 +95,7 @@ def _check_map(module: nn.Module, shape: tuple[int, ...]) -> None:
     kept = [features.clone() for features in given]
     if module.training:
         given[0].requires_grad_()
-    with _told(f"fails {how}"):
+    with reported(f"fails {how}"):
         weighed = module(*given)
     if not isinstance(weighed, Tensor) or weighed.shape != shape:
         found = tuple(weighed.shape) if isinstance(weighed, Tensor) else _shown(weighed)
@@ -107,19 +105,19 @@ def _check_map(module: nn.Module, shape: tuple[int, ...]) -> None:
     if torch.equal(weighed, kept[0]) and not getattr(module, "starts_as_identity", False):
         raise ValueError(f"changes nothing {how} at first; let it say so: starts_as_identity = True")
     if module.training:
-        with _told(f"hands no gradients on {how}"):
+        with reported(f"hands no gradients on {how}"):
             torch.autograd.grad(weighed.sum(), given[0])
 
 
 def _check_export(module: nn.Module) -> None:
     given = _maps(module, _SHAPES[0])
     sides = dict.fromkeys((0, 2, 3), Dim.DYNAMIC)
-    with _told("torch.export refuses any batch, height and width"), warnings.catch_warnings():
+    with reported("torch.export refuses any batch, height and width"), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # deprecations inside torch.export itself
         program = export(module, given, dynamic_shapes=(sides,) * len(given)).module()
     for shape in _SHAPES:
         maps = _maps(module, shape)
-        with _told(f"what torch.export makes of it fails with a map of {shape}"):
+        with reported(f"what torch.export makes of it fails with a map of {shape}"):
             exported = program(*maps)
         if not torch.allclose(exported, module(*maps), rtol=1e-4, atol=1e-5):
             raise ValueError(f"gives other numbers when torch.export has been through it, with a map of {shape}")
@@ -130,22 +128,12 @@ def _gated(attention: type[nn.Module] | nn.Module) -> bool:
 
 
 def _built(attention: type[nn.Module], channels: int) -> nn.Module:
-    with _told(f"cannot be built with {channels} channels and its defaults"):
+    with reported(f"cannot be built with {channels} channels and its defaults"):
         return built(attention, channels)
 
 
 def _maps(module: nn.Module, shape: tuple[int, ...]) -> tuple[Tensor, ...]:
     return tuple(torch.randn(shape) for _ in range(2 if _gated(module) else 1))
-
-
-@contextmanager
-def _told(what: str) -> Iterator[None]:
-    """Tell in one line whatever a user's code raises, and at what."""
-    try:
-        yield
-    except Exception as error:
-        said = next(iter(str(error).strip().splitlines()), "")
-        raise ValueError(f"{what}: {type(error).__name__}: {said}") from None
 
 
 def _shown(found: object) -> str:

@@ -3,8 +3,6 @@
 https://arxiv.org/abs/1709.01507
 """
 
-from typing import ClassVar
-
 from torch import Tensor, nn
 
 from .options import reduced_width, switch
@@ -19,8 +17,6 @@ class SqueezeExcitation(nn.Module):
 
     Parameters: 2Cm, and m + C more with `bias`. Raises `ValueError` for an option that cannot be.
     """
-
-    positions: ClassVar[tuple[str, ...]] = ("branch", "inner", "pre", "identity", "block", "stage")
 
     def __init__(self, channels: int, *, reduction: int = 16, bias: bool = False, divisor: int = 1) -> None:
         super().__init__()

@@ -3,8 +3,6 @@
 Section 3, equation 3 of https://arxiv.org/abs/1807.06521
 """
 
-from typing import ClassVar
-
 import torch
 from torch import Tensor, nn
 
@@ -19,8 +17,6 @@ class SpatialAttention(nn.Module):
 
     Parameters: 2k^2. Raises `ValueError` for a kernel size that is not odd.
     """
-
-    positions: ClassVar[tuple[str, ...]] = ("branch", "inner", "pre", "identity", "block", "stage")
 
     def __init__(self, channels: int, *, kernel_size: int = 7) -> None:
         super().__init__()

@@ -3,8 +3,6 @@
 https://arxiv.org/abs/2010.03045
 """
 
-from typing import ClassVar
-
 import torch
 from torch import Tensor, nn
 
@@ -22,8 +20,6 @@ class TripletAttention(nn.Module):
     Parameters: 6k^2 + 6. Raises `ValueError` for a kernel size that is not odd, and, as PyTorch's batch normalisation
     does, in training mode for a batch of one with a plane of a single value.
     """
-
-    positions: ClassVar[tuple[str, ...]] = ("branch", "inner", "pre", "identity", "block", "stage")
 
     def __init__(self, channels: int, *, kernel_size: int = 7) -> None:
         super().__init__()

@@ -10,22 +10,22 @@ from nas_attn.statistics import Numbers
 
 
 def spread_out(
-    prices: Mapping[str, float], scores: Mapping[str, float] | None, networks: int, seed: int, bare: str
+    prices: Mapping[str, float], scores: Mapping[str, float] | None, networks: int, seed: int, plain: str
 ) -> list[str]:
-    """So many keys, the bare network's always among them, in the order of their prices.
+    """So many keys, the plain backbone's always among them, in the order of their prices.
 
-    Prices fall into as many quantiles as networks are asked for, and each gives one of them; each quantile of the
+    Prices fall into as many quantiles as there are networks to choose, and each gives one of them; each quantile of the
     scores too gives one, as far as the networks that there are allow it (a Latin hypercube). Keys without a finite
-    score are left out where there are scores, but for the bare network. Fewer keys are all chosen.
+    score are left out where there are scores, but for the plain backbone. Fewer keys are all chosen.
 
-    Raises `InputError` where the bare network has no price, and where fewer than one network is asked for.
+    Raises `InputError` where the plain backbone has no price, and for fewer than one network.
     """
-    if bare not in prices:
-        raise InputError(f"the bare network {bare} is not among the {len(prices)} networks to choose from")
+    if plain not in prices:
+        raise InputError(f"the plain backbone {plain} is not among the {len(prices)} networks to choose from")
     if networks < 1:
         raise InputError(f"networks: found {networks}; at least 1 is needed")
     known = dict.fromkeys(prices, 0.0) if scores is None else scores
-    keys = [key for key in sorted(prices) if key == bare or np.isfinite(known.get(key, np.nan))]
+    keys = [key for key in sorted(prices) if key == plain or np.isfinite(known.get(key, np.nan))]
     rng = np.random.default_rng(seed)
     rng.shuffle(keys)
     if len(keys) > networks:
@@ -34,7 +34,7 @@ def spread_out(
             _quantiles(np.array([values.get(key, np.nan) for key in keys], dtype=np.float64), networks)
             for values in (prices, ranks)
         )
-        keys = [keys[place] for place in _one_of_each(rows, columns, networks, keys.index(bare))]
+        keys = [keys[place] for place in _one_of_each(rows, columns, networks, keys.index(plain))]
     return sorted(keys, key=lambda key: (prices[key], key))
 
 
@@ -46,10 +46,10 @@ def _quantiles(values: Numbers, number: int) -> Numbers:
     return quantiles
 
 
-def _one_of_each(rows: Numbers, columns: Numbers, number: int, bare: int) -> list[int]:
+def _one_of_each(rows: Numbers, columns: Numbers, number: int, plain: int) -> list[int]:
     """Where one of each row stands, which together come as near to one of each column as they can."""
     groups = [np.flatnonzero(rows == row) for row in range(number)]
-    groups[int(rows[bare])] = np.array([bare])
+    groups[int(rows[plain])] = np.array([plain])
     distances = [np.nan_to_num(np.abs(np.subtract.outer(columns[group], np.arange(number)))) for group in groups]
     _, taken = linear_sum_assignment([distance.min(axis=0) for distance in distances])
     return [

@@ -1,7 +1,6 @@
-"""The rankings of an audit in a file, so that its page can be written from the rows at any time."""
+"""The rankings of an audit in a file, from which its page can be written at any time."""
 
 import json
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -9,32 +8,33 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from nas_attn.results import Evaluation
-from nas_attn.settings import FINAL, Measure
+from nas_attn.settings import FINAL, Measure, check_format, with_nan, with_null
 from nas_attn.space import InputError, write_whole
 
 from .ranking import Audit, Ranking, audit
 
 _RANKINGS = TypeAdapter(list[Ranking])
+_NEWEST = 2
+"""The format version; version 0.1.0 wrote format 1, a list of rankings without a number."""
 
 
 def write_rankings(rankings: Iterable[Ranking], path: Path) -> None:
     """Write rankings down; the file appears whole or not at all, and what is not finite is null."""
-    told = [asdict(ranking) for ranking in rankings]
-    for ranking in told:
-        ranking["scores"] = {key: score if math.isfinite(score) else None for key, score in ranking["scores"].items()}
-        ranking["seconds"] = ranking["seconds"] if math.isfinite(ranking["seconds"]) else None
-    write_whole(path, json.dumps(told, indent=1, allow_nan=False).encode())
+    stored = {"format_version": _NEWEST, "rankings": [with_null(asdict(ranking)) for ranking in rankings]}
+    write_whole(path, json.dumps(stored, indent=1, allow_nan=False).encode())
 
 
 def read_rankings(path: Path) -> list[Ranking]:
-    """What `write_rankings` has written; raises `InputError` where it is damaged."""
+    """The rankings in a file; raises `InputError` where it is damaged, or of a format that is too new."""
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        for ranking in told:
-            ranking["scores"] = {key: math.nan if score is None else score for key, score in ranking["scores"].items()}
-            ranking["seconds"] = math.nan if ranking["seconds"] is None else ranking["seconds"]
-        return _RANKINGS.validate_python(told)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, ValidationError) as error:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(stored, list):
+            check_format(stored["format_version"], _NEWEST, str(path))
+            stored = stored["rankings"]
+        return _RANKINGS.validate_python([*map(with_nan, stored)])
+    except InputError:
+        raise
+    except (OSError, ValueError, TypeError, KeyError, ValidationError) as error:
         raise InputError(f"{path}: holds no rankings: {str(error).splitlines()[0]}; audit the study again") from None
 
 

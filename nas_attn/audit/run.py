@@ -14,7 +14,7 @@ from nas_attn.data import batches_in_order
 from nas_attn.results.pictures import write_picture
 from nas_attn.settings import FINAL, Step
 from nas_attn.space import Architecture
-from nas_attn.training import Normalise, TrainingFailed, faults_told, gradnorm, jacob_cov, synflow
+from nas_attn.training import Normalise, TrainingFailed, faults_reported, gradnorm, jacob_cov, synflow
 
 from .choice import spread_out
 from .picture import audit_chart
@@ -88,7 +88,7 @@ def _chosen(chain: Chain, first: Step | None, networks: int) -> list[Architectur
 
 def _untrained(chain: Chain, full: Step, chosen: Sequence[Architecture]) -> list[Ranking]:
     """The orders that scores of untrained networks give."""
-    treatment, normalise = chain.treatment(full), Normalise(chain.data)
+    protocol, normalise = chain.protocol(full), Normalise(chain.data)
     images, labels = next(iter(batches_in_order(chain.data.train, _IMAGES)))
     images = normalise(images)
     scores: dict[str, Callable[[nn.Module], float]] = {
@@ -96,14 +96,14 @@ def _untrained(chain: Chain, full: Step, chosen: Sequence[Architecture]) -> list
         "jacob_cov": lambda network: jacob_cov(network, images),
         "gradnorm": lambda network: gradnorm(network, images, labels),
     }
-    networks = {architecture.key: treatment.build(architecture, chain.folder.file.seed) for architecture in chosen}
+    networks = {architecture.key: protocol.build(architecture, chain.folder.file.seed) for architecture in chosen}
     return [_scored(name, score, networks) for name, score in scores.items()]
 
 
 def _score(name: str, score: Callable[[nn.Module], float], network: nn.Module) -> float:
     """NaN where a network cannot be scored."""
     try:
-        with faults_told():
+        with faults_reported():
             return score(network)
     except TrainingFailed as failure:
         _LOG.warning("%s: a network has none: %s", name, failure)

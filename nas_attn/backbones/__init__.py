@@ -1,4 +1,4 @@
-"""CNNs that ask, site by site, what should stand there."""
+"""CNNs with sites, at each of which an attention may stand."""
 
 from functools import partial
 from inspect import signature
@@ -11,10 +11,9 @@ from nas_attn.space import InputError, allowed
 
 from .attachment import Attentions, Point, attach
 from .builtin import BACKBONES
-from .discovery import Place
-from .foreign import Plan, foreign_network, plan
+from .foreign import foreign_network, plan
 from .insertion import Insert, attend, sites
-from .libraries import Construction, construction, is_foreign
+from .libraries import construction, is_foreign
 from .mobilenet import MobileNetV2
 from .resnet import CifarResNet
 from .vgg import VGG
@@ -30,10 +29,7 @@ class Network(Protocol):
 
 
 def network(backbone: Backbone) -> Network:
-    """What builds this backbone: a built-in one, or one from outside, whose sites are found when it is built.
-
-    Raises `InputError` where there is no such network.
-    """
+    """What builds this backbone; raises `InputError` where there is no such network."""
     if is_foreign(backbone.name):
         return partial(foreign_network, backbone)
     if backbone.name not in BACKBONES:
@@ -56,12 +52,8 @@ __all__ = [
     "VGG",
     "Attentions",
     "CifarResNet",
-    "Construction",
-    "Insert",
     "MobileNetV2",
     "Network",
-    "Place",
-    "Plan",
     "Point",
     "attach",
     "attend",

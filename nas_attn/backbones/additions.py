@@ -1,6 +1,5 @@
-"""The residual additions of a network, found in what happened in one pass of it."""
+"""The residual additions of a network, found in one pass of it."""
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -11,23 +10,18 @@ from .tracing import Trace
 class Join:
     """A residual addition: where two ways from one tensor meet again."""
 
-    step: int
-    """The sum."""
-    branch: int
-    """What is added by the way with more convolutions."""
-    shortcuts: tuple[int, ...]
-    """What it is added to."""
-    origin: int
-    """Where the ways parted."""
+    node: int  # the sum
+    branch: int  # what is added by the way with more convolutions
+    shortcuts: tuple[int, ...]  # what it is added to
+    origin: int  # where the ways parted
 
 
-def joins(trace: Trace, uses: Counter[int]) -> Iterator[Join]:
-    """The residual additions of a network, where it is known how often each step is used."""
-    steps = trace.steps
-    sums = {number for number, step in enumerate(steps) if step.operator in ("add", "add_") and _is_sum(trace, number)}
-    inner = {part for number in sums for part in steps[number].parents if _flows_into(trace, uses, part, number, sums)}
+def joins(trace: Trace) -> Iterator[Join]:
+    """The residual additions of a network, in the order of its pass."""
+    sums = {number for number in range(len(trace.nodes)) if _is_sum(trace, number)}
+    inner = {part for number in sums for part in trace.nodes[number].parents if _flows_into(trace, part, number, sums)}
     for number in sorted(sums - inner):
-        terms = _terms(trace, uses, number, sums)
+        terms = _terms(trace, number, sums)
         origin = trace.meeting(terms)
         if origin is None or len(set(terms)) < len(terms):
             continue
@@ -41,19 +35,18 @@ def joins(trace: Trace, uses: Counter[int]) -> Iterator[Join]:
 
 
 def _is_sum(trace: Trace, number: int) -> bool:
-    step = trace.steps[number]
-    shapes = {trace.steps[parent].shape for parent in step.parents}
-    return len(step.parents) == 2 and step.is_map and shapes == {step.shape} and max(step.shape[2:]) > 1
+    node = trace.nodes[number]
+    adds = node.operator in ("add", "add_") and len(node.parents) == 2 and node.is_map and max(node.shape[2:]) > 1
+    return adds and {trace.nodes[parent].shape for parent in node.parents} == {node.shape}
 
 
-def _flows_into(trace: Trace, uses: Counter[int], part: int, number: int, sums: set[int]) -> bool:
+def _flows_into(trace: Trace, part: int, number: int, sums: set[int]) -> bool:
     """Whether a term of a sum is itself a sum that nothing else uses: then both are one of several terms."""
-    steps = trace.steps
-    return part in sums and uses[part] == 1 and steps[part].call == steps[number].call
+    return part in sums and trace.uses[part] == 1 and trace.nodes[part].call is trace.nodes[number].call
 
 
-def _terms(trace: Trace, uses: Counter[int], number: int, sums: set[int]) -> list[int]:
+def _terms(trace: Trace, number: int, sums: set[int]) -> list[int]:
     found = []
-    for part in trace.steps[number].parents:
-        found += _terms(trace, uses, part, sums) if _flows_into(trace, uses, part, number, sums) else [part]
+    for part in trace.nodes[number].parents:
+        found += _terms(trace, part, sums) if _flows_into(trace, part, number, sums) else [part]
     return found

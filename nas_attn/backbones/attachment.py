@@ -1,7 +1,7 @@
 """Attention in a network that does not ask for it: called by hooks, and kept in one place of the network.
 
 The classes, the control flow and the state dict of the network stay as they are; the attentions are added as
-`attentions.*`. This file needs torch alone, so that it can be copied.
+`attentions.*`.
 """
 
 from collections.abc import Iterable
@@ -10,14 +10,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from .insertion import attend
+
 
 class Point(NamedTuple):
     """Where an attention is attached to a network."""
 
-    name: str
-    """Of the site, such as `stage1.block0.branch`."""
-    module: str
-    """Path of the module whose output it weighs; with a `<` before it, whose first input."""
+    name: str  # of the site, such as `stage1.block0.branch`
+    module: str  # path of the module whose output it weighs; with a `<` before it, whose first input
     signal: str = ""
     """Path of the module around it whose first input is the gating signal; without one, the features are."""
 
@@ -36,48 +36,32 @@ class Attentions(nn.ModuleDict):
 class _Signal:
     """The gating signal of a module, known while the module runs."""
 
-    def __init__(self) -> None:
-        self.features: Tensor | None = None
+    features: Tensor | None = None
 
-    def __call__(self, module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    def keep(self, module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         self.features = inputs[0]
 
-
-class _Release:
-    """Forgets a gating signal when its module has run, or failed."""
-
-    def __init__(self, signal: _Signal) -> None:
-        self.signal = signal
-
-    def __call__(self, module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        self.signal.features = None
+    def forget(self, module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        self.features = None
 
 
-class _Attend:
-    """Calls an attention on what a module gives."""
+class _Attached:
+    """An attention as the hooks of a module."""
 
     def __init__(self, attention: nn.Module, signal: _Signal | None) -> None:
         self.attention, self.signal = attention, signal
 
-    def __call__(self, module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
-        return self.attend(output)
+    def before(self, module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return (self.weighed(inputs[0]), *inputs[1:])
 
-    def attend(self, features: Tensor) -> Tensor:
-        """The features, weighed; a gated attention gets the gating signal too.
+    def after(self, module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+        return self.weighed(output)
 
-        While it learns a copy of them, for the network may write in place on what the way back has to read.
-        """
-        signal = features if self.signal is None else self.signal.features
-        gated = getattr(self.attention, "gated", False)
-        weighed: Tensor = self.attention(features, signal) if gated else self.attention(features)
+    def weighed(self, features: Tensor) -> Tensor:
+        """The features, weighed; while it learns a copy, for the network may write in place what the way back reads."""
+        signal = features if self.signal is None or self.signal.features is None else self.signal.features
+        weighed = attend(self.attention, features, signal)
         return weighed.clone() if weighed.requires_grad and not torch.compiler.is_exporting() else weighed
-
-
-class _AttendBefore(_Attend):
-    """Calls an attention on what a module takes first."""
-
-    def __call__(self, module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:  # type: ignore[override]
-        return (self.attend(inputs[0]), *inputs[1:])
 
 
 def attach(network: nn.Module, attached: Iterable[tuple[Point, nn.Module]]) -> nn.Module:
@@ -96,15 +80,14 @@ def attach(network: nn.Module, attached: Iterable[tuple[Point, nn.Module]]) -> n
     holder = Attentions()
     for point, attention in attached:
         holder[point.name.replace(".", "_")] = attention
-        signal = None
-        if point.signal and getattr(attention, "gated", False):
-            signal = signals.setdefault(point.signal, _Signal())
+        gated = point.signal and getattr(attention, "gated", False)
+        hooks = _Attached(attention, signals.setdefault(point.signal, _Signal()) if gated else None)
         if point.module.startswith("<"):
-            modules[point.module[1:]].register_forward_pre_hook(_AttendBefore(attention, signal))
+            modules[point.module[1:]].register_forward_pre_hook(hooks.before)
         else:
-            modules[point.module].register_forward_hook(_Attend(attention, signal))
+            modules[point.module].register_forward_hook(hooks.after)
     for path, signal in signals.items():
-        modules[path].register_forward_pre_hook(signal)
-        modules[path].register_forward_hook(_Release(signal), always_call=True)
+        modules[path].register_forward_pre_hook(signal.keep)
+        modules[path].register_forward_hook(signal.forget, always_call=True)
     network.add_module("attentions", holder)
     return network

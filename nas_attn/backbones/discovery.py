@@ -1,4 +1,4 @@
-"""The sites of somebody else's network, found in what happened in one pass of it."""
+"""The sites of somebody else's network, found in one pass of it."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
@@ -8,10 +8,9 @@ from typing import NamedTuple
 from nas_attn.space import InputError, Site, allowed
 
 from .attachment import Point
-from .blocks import Block, IsAttention, blocks
-from .chains import Chains
+from .blocks import Block, blocks
 from .positions import Position, as_before, positions
-from .tracing import Trace
+from .tracing import Call, Trace
 
 
 class Place(NamedTuple):
@@ -21,37 +20,29 @@ class Place(NamedTuple):
     point: Point
 
 
-class Found(NamedTuple):
-    """What is known of the places of a network."""
-
-    places: tuple[Place, ...]
-    remarks: tuple[str, ...]
-    """What stands elsewhere than where it is looked for, and what is left out, a line each."""
-
-
-def places(trace: Trace, is_attention: IsAttention, stripped: Collection[str] = ()) -> Found:
-    """Every place in a network where an attention can be attached, block by block in the order of its pass.
+def places(trace: Trace, stripped: Collection[str] = ()) -> tuple[tuple[Place, ...], tuple[str, ...]]:
+    """Every place where an attention can be attached, in the order of the pass; and remarks, a line each.
 
     `branch` is after what gives the branch, stochastic depth not yet applied, before it is added; `inner` before the
     branch's last convolution; `pre` before the one module of the branch that takes what the branch starts from;
     `block` after the block; `stage` after the last block of a stage, a run of blocks whose outputs have one shape, or
     after the cross-stage module around it. Each is offered where a module that is called once in a pass gives or takes
     the feature map. Where attention was `stripped` in front of a scale or an activation, a place is before that too.
+    Remarks say which places are not the usual ones, and what is left out.
     """
-    bare = {call.output for call in trace.calls if call.path in stripped}
-    found = [(block, list(positions(trace, block))) for block in blocks(trace, is_attention)]
-    named = _named(trace, ((block, [as_before(trace, block, at, bare) for at in ats]) for block, ats in found))
-    return Found(named, tuple(_remarks(trace, found)))
+    outputs = {call.output for call in trace.calls if call.path in stripped}
+    found = [(block, list(positions(trace, block))) for block in blocks(trace)]
+    named = _named(trace, ((block, [as_before(trace, block, at, outputs) for at in ats]) for block, ats in found))
+    return named, tuple(_remarks(trace, found))
 
 
 def _remarks(trace: Trace, found: list[tuple[Block, list[Position]]]) -> Iterator[str]:
     ends = [(block, at) for block, ats in found for at in ats if at.position == "block"]
-    if early := [at.module for block, at in ends if block.ends and at.step != block.output]:
+    if early := [at.module for block, at in ends if block.ends and at.node != block.output]:
         yield f"After {_listed(early)}: attention comes before an activation that no module gives"
     if unended := [ats[0].module for _, ats in found if ats and ats[-1].position != "block"]:
         yield f"After {len(unended)} blocks no place: no module alone gives or takes their maps ({_listed(unended)})"
-    chains = Chains(trace)
-    shared = {call.path for call in trace.calls if call.path in trace.repeated and chains.convolutions(call)}
+    shared = {call.path for call in trace.calls if call.path in trace.repeated and trace.convolutions(call)}
     if outermost := sorted(path for path in shared if not any(path.startswith(f"{other}.") for other in shared)):
         yield f"At {_listed(outermost)}: no place, called several times in a pass"
 
@@ -67,79 +58,69 @@ def named_places(trace: Trace, paths: Iterable[str], known: Iterable[str]) -> tu
     called exactly once.
     """
     calls = {call.path: call for call in trace.calls}
-    order = [call.path for call in trace.calls]
+    order = list(calls)
     found = []
-    for path in sorted(paths, key=lambda path: order.index(path) if path in order else -1):
+    for path in sorted(paths, key=lambda path: order.index(path) if path in calls else -1):
         call = calls.get(path)
         if path not in known:
             raise InputError(f"modules: the network has no module {path!r}; {allowed(path, known)}")
         if call is None or path in trace.repeated:
             times = "several times" if call else "never"
             raise InputError(f"modules: {path!r} is called {times} in a pass; allowed: modules that are called once")
-        if call.output is None or not trace.steps[call.output].is_map:
-            given = (
-                "several things" if call.output is None else f"a tensor of {len(trace.steps[call.output].shape)} axes"
-            )
+        output = None if call.output is None else trace.nodes[call.output]
+        if call.output is None or output is None or not output.is_map:
+            given = f"a tensor of {len(output.shape)} axes" if output else "several things"
             raise InputError(f"modules: {path!r} gives {given}; allowed: modules that give a feature map (B, C, H, W)")
-        block = Block(call.begin, call.output, call)
-        found.append((block, [Position("block", "block", path, call.output)]))
+        found.append((Block(call.begin, call.output, call), [Position("block", "block", path, call.output)]))
     return _named(trace, found, by_user=True)
 
 
 def _named(trace: Trace, found: Iterable[tuple[Block, list[Position]]], *, by_user: bool = False) -> tuple[Place, ...]:
     offering = [(block, ats) for block, ats in found if ats]
-    stages = groupby(offering, key=lambda pair: trace.steps[pair[0].output].shape)
+    stages = [list(group) for _, group in groupby(offering, key=lambda pair: trace.nodes[pair[0].output].shape)]
     result: list[Place] = []
-    for stage, group in enumerate((list(members) for _, members in stages), start=1):
+    for stage, group in enumerate(stages, start=1):
         for number, (block, ats) in enumerate(group):
-            result += [_place(trace, block, f"stage{stage}", f"stage{stage}.block{number}", at) for at in ats]
+            result += [_place(trace, block, f"stage{stage}", number, at) for at in ats]
         if ats[-1].position == "block":
-            others = [block for block, _ in offering if not any(block is member for member, _ in group)]
-            end = ats[-1]
-            if not by_user and (around := _around_stage(trace, block, others)):
-                block, end = around
-            end = end._replace(name="stage", position="stage")
-            result.append(_place(trace, block, f"stage{stage}", f"stage{stage}.block{number}", end))
+            others = [other.call for other, _ in offering if other.call and all(other is not own for own, _ in group)]
+            around = block.call and not by_user and _around_stage(trace, block.call, block.output, others)
+            block, at = around or (block, ats[-1])
+            at = at._replace(name="stage", position="stage")
+            result.append(_place(trace, block, f"stage{stage}", number, at))
     return tuple(result)
 
 
-def _around_stage(trace: Trace, last: Block, others: list[Block]) -> tuple[Block, Position] | None:
+def _around_stage(trace: Trace, last: Call, output: int, others: list[Call]) -> tuple[Block, Position] | None:
     """The outermost module of a repeated kind around the end of a stage that a second way leads through.
 
     Such as a cross-stage module: it splits off what the blocks do not see, and joins it again behind them.
     """
     kinds = Counter(call.kind for call in trace.calls)
-    found = None
-    for call in trace.calls:
-        if last.call is None or call.first is None or call.output is None or not call.path:
+    for call in reversed(trace.calls):
+        if call.first is None or call.output is None or not call.path or not call.around(last):
             continue
-        apart = not any(other.call and call.around(other.call) for other in others)
-        if not apart or not call.around(last.call) or call.path in trace.repeated or kinds[call.kind] < 2:
+        if call.path in trace.repeated or kinds[call.kind] < 2 or any(map(call.around, others)):
             continue
-        if _goes_on(trace, call.first, last.output, call.output):
-            found = Block(call.begin, call.output, call), Position("stage", "stage", call.path, call.output)
-    return found
+        if _goes_on(trace, call.first, output, call.output):
+            return Block(call.begin, call.output, call), Position("stage", "stage", call.path, call.output)
+    return None
 
 
 def _goes_on(trace: Trace, start: int, middle: int, end: int) -> bool:
     """Whether a map of the same size comes from a map and from what lies before it by another way."""
-    steps = trace.steps
-    return (
-        end != middle
-        and steps[end].is_map
-        and steps[end].shape[2:] == steps[middle].shape[2:]
-        and trace.descends(end, middle)
-        and not trace.only_way(start, middle, end)
-    )
+    one, other = trace.nodes[middle], trace.nodes[end]
+    alike = end != middle and other.is_map and other.shape[2:] == one.shape[2:]
+    return alike and trace.descends(end, middle) and not trace.only_way(start, middle, end)
 
 
-def _place(trace: Trace, block: Block, stage: str, name: str, at: Position) -> Place:
-    signal, call = None, block.call
-    if call and call.first is not None and trace.steps[call.first].is_map and _lies_in(at.module, call.path):
-        signal = trace.steps[call.first].shape[1]
-    channels = trace.steps[at.step].shape[1]
+def _place(trace: Trace, block: Block, stage: str, number: int, at: Position) -> Place:
+    name, call, signal, around = f"{stage}.block{number}", block.call, None, ""
+    if call and call.first is not None and trace.nodes[call.first].is_map and _lies_in(at.module, call.path):
+        signal, around = trace.nodes[call.first].shape[1], call.path
+    channels = trace.nodes[at.node].shape[1]
     site = Site(f"{name}.{at.name}", stage, name, at.position, channels, signal, at.module)
-    return Place(site, Point(site.name, at.module, call.path if call and signal else ""))
+    return Place(site, Point(site.name, at.module, around))
 
 
 def _lies_in(module: str, path: str) -> bool:

@@ -1,6 +1,7 @@
 """How a network asks, site by site, what should stand there."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -12,9 +13,9 @@ Insert = Callable[[Site], nn.Module | None]
 
 
 def attend(attention: nn.Module | None, features: Tensor, gating_signal: Tensor) -> Tensor:
-    """Pass features through what stands at a site, if anything does; all shapes are (B, C, H, W).
+    """Features weighed by what stands at a site, if anything does; (B, C, H, W).
 
-    A gated attention also looks at the gating signal, the block's input, which may be wider, narrower or larger.
+    A gated attention also takes the gating signal, the block's input, which may be wider, narrower or larger.
     """
     if attention is None:
         return features
@@ -28,7 +29,33 @@ def sites(build: Callable[[Insert], nn.Module]) -> tuple[Site, ...]:
 
     The network is built once on the `meta` device, where it costs nothing, with an `insert` that only takes notes.
     """
-    asked: list[Site] = []
+    found: list[Site] = []
     with torch.device("meta"):
-        build(asked.append)
-    return tuple(asked)
+        build(found.append)
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class BlockSites:
+    """The sites of one block of a built-in network; called with a position, it asks what stands there."""
+
+    insert: Insert
+    stage: int
+    block: int
+    last: bool
+    """Whether the block ends its stage: then alone something may stand after the stage."""
+
+    def __call__(self, position: str, channels: int, signal_channels: int | None = None) -> nn.Module | None:
+        """What stands at a position whose map has these channels."""
+        if position == "stage" and not self.last:
+            return None
+        stage, block = f"stage{self.stage}", f"stage{self.stage}.block{self.block}"
+        return self.insert(Site(f"{block}.{position}", stage, block, position, channels, signal_channels))
+
+
+def stages(
+    insert: Insert, depths: Sequence[int], make: Callable[[int, int, BlockSites], nn.Module]
+) -> Iterator[nn.Sequential]:
+    """Stages of so many blocks each, made one after the other from the stage's number, the block's and its sites."""
+    for stage, depth in enumerate(depths, start=1):
+        yield nn.Sequential(*(make(stage, n, BlockSites(insert, stage, n, n == depth - 1)) for n in range(depth)))

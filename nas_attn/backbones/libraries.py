@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -13,12 +14,17 @@ from nas_attn.settings import Backbone, is_named_object, library, named_object
 from nas_attn.space import InputError
 
 
+def of_library(name: str) -> bool:
+    """Whether a backbone's name, such as `timm:resnet50`, stands for a network of a library."""
+    return name.startswith(("timm:", "torchvision:"))
+
+
 def is_foreign(name: str) -> bool:
-    """Whether a backbone's name, such as `timm:resnet50`, stands for a network from outside this package."""
-    return is_named_object(name) or name.startswith(("timm:", "torchvision:"))
+    """Whether a backbone's name stands for a network from outside this package."""
+    return is_named_object(name) or of_library(name)
 
 
-def bare_network(backbone: Backbone, *, in_channels: int, classes: int) -> nn.Module:
+def plain_network(backbone: Backbone, *, in_channels: int, classes: int) -> nn.Module:
     """The network without attention of ours, on the current default device, with initial weights.
 
     A network that cannot be built on the `meta` device is built on the CPU, and its weights are given up; the global
@@ -26,13 +32,12 @@ def bare_network(backbone: Backbone, *, in_channels: int, classes: int) -> nn.Mo
 
     Raises `InputError` where the library, the network or an argument does not exist.
     """
-    if torch.get_default_device().type != "meta":
-        return _make(backbone, in_channels, classes)
-    try:
-        return _make(backbone, in_channels, classes)
-    except InputError:
+    if torch.get_default_device().type == "meta":
+        with suppress(InputError):
+            return _make(backbone, in_channels, classes)
         with torch.device("cpu"), torch.random.fork_rng(devices=()):
             return _make(backbone, in_channels, classes).to("meta")
+    return _make(backbone, in_channels, classes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +45,7 @@ class Construction:
     """How a network from outside is made, as a program would write it."""
 
     make: Callable[..., Any]
-    name: str
-    """What a program calls it: `timm.create_model`, or the name of the user's own function."""
+    name: str  # what a program calls it: `timm.create_model`, or the name of the user's own function
     arguments: dict[str, Any]
 
 
@@ -51,16 +55,12 @@ def construction(backbone: Backbone, *, in_channels: int, classes: int) -> Const
     Raises `InputError` where the library, the network or an argument does not exist.
     """
     source, _, name = backbone.name.partition(":")
-    makers = {"timm": _timm, "torchvision": _torchvision}
-    made = (
-        makers[source](name, backbone, in_channels, classes)
-        if source in makers
-        else _own(name, backbone, in_channels, classes)
-    )
-    for argument, value in backbone.arguments:
+    find = {"timm": _timm, "torchvision": _torchvision}.get(source, _own)
+    made = find(name, backbone, in_channels, classes)
+    for argument in dict(backbone.arguments):
         if argument in made.arguments:
             raise InputError(f"{backbone.name}: arguments: {argument} is set by the study, the data or `weights`")
-        made.arguments[argument] = value
+    made.arguments.update(backbone.arguments)
     return made
 
 

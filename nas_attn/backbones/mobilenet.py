@@ -7,9 +7,8 @@ import math
 
 from torch import Tensor, nn
 
-from nas_attn.space import Site
-
-from .insertion import Insert, attend
+from .convolution import convolution
+from .insertion import BlockSites, Insert, attend, stages
 
 _STAGES = ((1, 16, 1), (6, 24, 2), (6, 32, 3), (6, 64, 4), (6, 96, 3), (6, 160, 3), (6, 320, 1))
 """Of each stage: how many times its blocks widen their input, its channels, and its number of blocks."""
@@ -18,39 +17,24 @@ _STAGES = ((1, 16, 1), (6, 24, 2), (6, 32, 3), (6, 64, 4), (6, 96, 3), (6, 160, 
 class InvertedResidual(nn.Module):
     """Widen, convolve each channel, narrow; the input is added where it has the shape of the result.
 
-    (B, C, H, W) -> (B, D, H / stride, W / stride). Every block has the positions `pre`, `inner` (on the wide map,
-    before it is narrowed) and `branch` (after the last normalisation). A block without an addition ends there; one
-    with an addition also has `identity` and `block`, so that no place has both names. The last block of a stage also
-    asks what stands after the stage. The gating signal is the block's input as it is, wherever a site stands.
+    (B, C, H, W) -> (B, D, H / stride, W / stride). Every block has the positions `pre`, `inner` (on the wide map) and
+    `branch` (after the last normalisation), one with an addition also `identity` and `block`, and the last of a stage
+    `stage`. The gating signal is the block's input as it is.
     """
 
-    def __init__(
-        self,
-        in_channels: int,
-        channels: int,
-        stride: int,
-        expansion: int,
-        stage: str,
-        block: str,
-        last: bool,
-        insert: Insert,
-    ) -> None:
+    def __init__(self, in_channels: int, channels: int, stride: int, expansion: int, ask: BlockSites) -> None:
         super().__init__()
         wide = expansion * in_channels
         self.adds = stride == 1 and in_channels == channels
         self.expand = _activated(in_channels, wide, 1) if expansion > 1 else nn.Identity()
         self.depthwise = _activated(wide, wide, 3, stride, groups=wide)
-        self.project = _normalised(wide, channels, 1)
-
-        def ask(position: str, channels: int) -> nn.Module | None:
-            return insert(Site(f"{block}.{position}", stage, block, position, channels, in_channels))
-
-        self.pre_attention = ask("pre", in_channels)
-        self.inner_attention = ask("inner", wide)
-        self.branch_attention = ask("branch", channels)
-        self.identity_attention = ask("identity", channels) if self.adds else None
-        self.block_attention = ask("block", channels) if self.adds else None
-        self.stage_attention = ask("stage", channels) if last else None
+        self.project = nn.Sequential(convolution(wide, channels, 1), nn.BatchNorm2d(channels))
+        self.pre_attention = ask("pre", in_channels, in_channels)
+        self.inner_attention = ask("inner", wide, in_channels)
+        self.branch_attention = ask("branch", channels, in_channels)
+        self.identity_attention = ask("identity", channels, in_channels) if self.adds else None
+        self.block_attention = ask("block", channels, in_channels) if self.adds else None
+        self.stage_attention = ask("stage", channels, in_channels)
 
     def forward(self, features: Tensor) -> Tensor:
         """The narrow map, with the input where it is added, and with what attends to them."""
@@ -68,9 +52,7 @@ class MobileNetV2(nn.Module):
 
     `width` multiplies the channels of every layer, rounded to a multiple of 8; the 1280 of the last convolution only
     grow. `strides` are those of the first convolution and of the first block of each of the seven stages: the paper's
-    make 7 x 7 of 224 x 224 pixels, and images of a few dozen pixels want fewer. For 1000 classes of images of three
-    channels there are 3,504,872 parameters and, at 224 x 224, 300 million multiply-adds; the paper's table 4 says 3.4
-    and 300 million.
+    make 7 x 7 of 224 x 224 pixels, and images of a few dozen pixels want fewer.
 
     Raises `ValueError` for a width or strides that cannot be.
     """
@@ -89,19 +71,18 @@ class MobileNetV2(nn.Module):
             raise ValueError(f"width: found {width}; allowed: any factor above 0, such as 0.5, 1.0 or 1.4")
         if len(strides) != 1 + len(_STAGES) or not set(strides) <= {1, 2}:
             raise ValueError(f"strides: found {strides}; allowed: {1 + len(_STAGES)} numbers, each 1 or 2")
-        channels = _scaled(32, width)
-        self.stem = _activated(in_channels, channels, 3, strides[0])
-        stages = [nn.Sequential() for _ in _STAGES]
-        for number, (stage, (expansion, planned, blocks)) in enumerate(zip(stages, _STAGES, strict=True), 1):
-            for n in range(blocks):
-                before, channels = channels, _scaled(planned, width)
-                place = f"stage{number}", f"stage{number}.block{n}", n == blocks - 1
-                stride = 1 if n else strides[number]
-                stage.append(InvertedResidual(before, channels, stride, expansion, *place, insert))
-        self.stage1, self.stage2, self.stage3, self.stage4, self.stage5, self.stage6, self.stage7 = stages
-        before, channels = channels, _scaled(1280, max(1.0, width))
-        self.last = _activated(before, channels, 1)
-        self.head = nn.Linear(channels, classes)
+        channels = [_scaled(planned, width) for planned in (32, *(planned for _, planned, _ in _STAGES))]
+        self.stem = _activated(in_channels, channels[0], 3, strides[0])
+
+        def block(stage: int, number: int, ask: BlockSites) -> InvertedResidual:
+            before, stride = (channels[stage], 1) if number else (channels[stage - 1], strides[stage])
+            return InvertedResidual(before, channels[stage], stride, _STAGES[stage - 1][0], ask)
+
+        made = stages(insert, [blocks for _, _, blocks in _STAGES], block)
+        self.stage1, self.stage2, self.stage3, self.stage4, self.stage5, self.stage6, self.stage7 = made
+        last = _scaled(1280, max(1.0, width))
+        self.last = _activated(channels[-1], last, 1)
+        self.head = nn.Linear(last, classes)
 
     def forward(self, images: Tensor) -> Tensor:
         """Class scores of a batch of images."""
@@ -116,14 +97,6 @@ def _scaled(channels: int, width: float) -> int:
     return nearest if nearest >= 0.9 * channels * width else nearest + 8
 
 
-def _activated(in_channels: int, channels: int, kernel_size: int, stride: int = 1, groups: int = 1) -> nn.Sequential:
-    return nn.Sequential(*_normalised(in_channels, channels, kernel_size, stride, groups), nn.ReLU6())
-
-
-def _normalised(in_channels: int, channels: int, kernel_size: int, stride: int = 1, groups: int = 1) -> nn.Sequential:
-    """A convolution that keeps the size at stride 1, with the initial weights of He et al., 2015, and its norm."""
-    conv = nn.Conv2d(
-        in_channels, channels, kernel_size, stride=stride, padding=kernel_size // 2, groups=groups, bias=False
-    )
-    nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
-    return nn.Sequential(conv, nn.BatchNorm2d(channels))
+def _activated(in_channels: int, channels: int, size: int, stride: int = 1, groups: int = 1) -> nn.Sequential:
+    conv = convolution(in_channels, channels, size, stride=stride, groups=groups)
+    return nn.Sequential(conv, nn.BatchNorm2d(channels), nn.ReLU6())

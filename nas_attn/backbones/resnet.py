@@ -6,33 +6,27 @@ Section 4.2 of https://arxiv.org/abs/1512.03385: three stages of n blocks, depth
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nas_attn.space import Site
-
-from .insertion import Insert, attend
+from .convolution import convolution
+from .insertion import BlockSites, Insert, attend, stages
 
 
 class BasicBlock(nn.Module):
-    """Two 3 x 3 convolutions and a shortcut, (B, C, H, W) -> (B, D, H / stride, W / stride).
+    """Two 3 x 3 convolutions and a shortcut, (B, C, H, W) -> (B, D, H / stride, W / stride)."""
 
-    The last block of a stage also asks what stands after the stage.
-    """
-
-    def __init__(
-        self, in_channels: int, channels: int, stride: int, stage: str, block: str, last: bool, insert: Insert
-    ) -> None:
+    def __init__(self, in_channels: int, channels: int, stride: int, ask: BlockSites) -> None:
         super().__init__()
         self.stride = stride
         self.added_channels = channels - in_channels
-        self.conv1 = _conv3x3(in_channels, channels, stride)
+        self.conv1 = convolution(in_channels, channels, stride=stride, mode="fan_out")
         self.norm1 = nn.BatchNorm2d(channels)
-        self.conv2 = _conv3x3(channels, channels)
+        self.conv2 = convolution(channels, channels, mode="fan_out")
         self.norm2 = nn.BatchNorm2d(channels)
-        self.pre_attention = insert(Site(f"{block}.pre", stage, block, "pre", in_channels))
-        self.inner_attention = insert(Site(f"{block}.inner", stage, block, "inner", channels))
-        self.branch_attention = insert(Site(f"{block}.branch", stage, block, "branch", channels))
-        self.identity_attention = insert(Site(f"{block}.identity", stage, block, "identity", channels))
-        self.block_attention = insert(Site(f"{block}.block", stage, block, "block", channels))
-        self.stage_attention = insert(Site(f"{block}.stage", stage, block, "stage", channels)) if last else None
+        self.pre_attention = ask("pre", in_channels)
+        self.inner_attention = ask("inner", channels)
+        self.branch_attention = ask("branch", channels)
+        self.identity_attention = ask("identity", channels)
+        self.block_attention = ask("block", channels)
+        self.stage_attention = ask("stage", channels)
 
     def forward(self, features: Tensor) -> Tensor:
         """Add the branch, with what attends to it, to the shortcut."""
@@ -58,41 +52,26 @@ class BasicBlock(nn.Module):
 class CifarResNet(nn.Module):
     """A residual network of `depth` = 6n + 2 layers, (B, C, H, W) -> (B, classes), for any H and W.
 
-    With ten classes and three channels, depths 20, 32, 56 and 110 have 0.27, 0.46, 0.85 and 1.7 million parameters,
-    as the paper's table 6 says.
+    Raises `ValueError` for another depth.
     """
 
     def __init__(self, *, depth: int, in_channels: int, classes: int, insert: Insert, width: int = 16) -> None:
         super().__init__()
         if depth < 8 or (depth - 2) % 6:
             raise ValueError(f"depth: found {depth}; allowed: 6n + 2, such as 8, 20, 32, 56 or 110")
-        self.conv = _conv3x3(in_channels, width)
+        self.conv = convolution(in_channels, width, mode="fan_out")
         self.norm = nn.BatchNorm2d(width)
-        blocks = (depth - 2) // 6
-        self.stage1 = self._stage("stage1", width, width, 1, blocks, insert)
-        self.stage2 = self._stage("stage2", width, 2 * width, 2, blocks, insert)
-        self.stage3 = self._stage("stage3", 2 * width, 4 * width, 2, blocks, insert)
-        self.head = nn.Linear(4 * width, classes)
+        channels = (width, width, 2 * width, 4 * width)
 
-    @staticmethod
-    def _stage(stage: str, in_channels: int, channels: int, stride: int, blocks: int, insert: Insert) -> nn.Sequential:
-        return nn.Sequential(
-            BasicBlock(in_channels, channels, stride, stage, f"{stage}.block0", blocks == 1, insert),
-            *(
-                BasicBlock(channels, channels, 1, stage, f"{stage}.block{n}", n == blocks - 1, insert)
-                for n in range(1, blocks)
-            ),
-        )
+        def block(stage: int, number: int, ask: BlockSites) -> BasicBlock:
+            before = channels[stage] if number else channels[stage - 1]
+            return BasicBlock(before, channels[stage], channels[stage] // before, ask)
+
+        self.stage1, self.stage2, self.stage3 = stages(insert, [(depth - 2) // 6] * 3, block)
+        self.head = nn.Linear(4 * width, classes)
 
     def forward(self, images: Tensor) -> Tensor:
         """Class scores of a batch of images."""
         features = F.relu(self.norm(self.conv(images)))
         features = self.stage3(self.stage2(self.stage1(features)))
         return self.head(features.mean((2, 3)))  # type: ignore[no-any-return]
-
-
-def _conv3x3(in_channels: int, channels: int, stride: int = 1) -> nn.Conv2d:
-    """A convolution that keeps the size at stride 1, with the initial weights of He et al., 2015."""
-    conv = nn.Conv2d(in_channels, channels, 3, stride=stride, padding=1, bias=False)
-    nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
-    return conv

@@ -3,12 +3,15 @@
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property, partial
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
+
+T = TypeVar("T")
 
 Size = tuple[int, int]
 """Height and width of images."""
@@ -21,18 +24,44 @@ class Untraceable(Exception):
     """No image that was tried passes through a network; the message says which, and what happened."""
 
 
+@dataclass(slots=True, eq=False)
+class Call:
+    """One call of a module."""
+
+    path: str  # of the module, from the root of the network
+    kind: type[nn.Module]
+    parent: "Call | None"  # the call that it was made in; the network itself has none
+    begin: int  # the node that was next when it began
+    inputs: tuple[int, ...]  # the nodes that it was given, in whatever form
+    first: int | None  # the node that is its first positional argument, if that is a tensor
+    children: list["Call"] = field(default_factory=list)  # the calls that were made in it, in their order
+    end: int = 0  # the node that was next when it ended
+    output: int | None = None  # the node that it gave, if it gave one tensor alone
+    outputs: tuple[int, ...] = ()  # the nodes that it gave, in whatever form
+
+    @property
+    def passes(self) -> bool:
+        """Whether it gives what it was given."""
+        return self.output is not None and self.output in self.inputs
+
+    def holds(self, node: int) -> bool:
+        """Whether a node happened during this call."""
+        return self.begin <= node < self.end
+
+    def around(self, other: "Call") -> bool:
+        """Whether another call was made, from near or far, in this one."""
+        return other is not self and (other.path.startswith(f"{self.path}.") or not self.path)
+
+
 @dataclass(frozen=True, slots=True)
-class Step:
+class Node:
     """A tensor that depends on the images, and how it came about."""
 
-    operator: str
-    """Such as `convolution` or `add_`; `images` at the start."""
-    parents: tuple[int, ...]
-    """The steps that it was computed from."""
+    operator: str  # such as `convolution` or `add_`; `images` at the start
+    parents: tuple[int, ...]  # the nodes that it was computed from
     shape: tuple[int, ...]
     floating: bool
-    call: int
-    """The order of the call that was innermost then."""
+    call: Call  # the innermost call then
 
     @property
     def is_map(self) -> bool:
@@ -40,94 +69,79 @@ class Step:
         return self.floating and len(self.shape) == 4
 
     @property
+    def convolves(self) -> bool:
+        """Whether it is a convolution that gives more than one position."""
+        return self.operator == "convolution" and self.is_map and max(self.shape[2:]) > 1
+
+    @property
     def weighs(self) -> bool:
         """Whether it is a convolution or a matrix product."""
         return self.operator in ("convolution", "addmm", "mm", "bmm", "baddbmm", "linear")
 
 
-@dataclass(slots=True)
-class Call:
-    """One call of a module."""
-
-    path: str
-    """Of the module, from the root of the network."""
-    kind: type[nn.Module]
-    order: int
-    """How many calls had begun before it."""
-    parent: int | None
-    """The order of the call that it was made in; the network itself has none."""
-    first: int | None
-    """The step that is its first positional argument, if that is a tensor."""
-    inputs: tuple[int, ...]
-    """The steps that it was given, in whatever form."""
-    begin: int
-    """The step that was next when it began."""
-    end: int = 0
-    """The step that was next when it ended."""
-    output: int | None = None
-    """The step that it gave, if it gave one tensor alone."""
-    outputs: tuple[int, ...] = ()
-    """The steps that it gave, in whatever form."""
-
-    @property
-    def passes(self) -> bool:
-        """Whether it gives what it was given."""
-        return self.output is not None and self.output in self.inputs
-
-    def holds(self, step: int) -> bool:
-        """Whether a step happened during this call."""
-        return self.begin <= step < self.end
-
-    def around(self, other: "Call") -> bool:
-        """Whether another call was made, from near or far, in this one."""
-        return other is not self and (other.path.startswith(f"{self.path}.") or not self.path)
-
-
-@dataclass(slots=True)
 class Trace:
     """What happened in one pass."""
 
-    steps: list[Step] = field(default_factory=list)
-    calls: list[Call] = field(default_factory=list)
-    """In the order in which they ended."""
-    repeated: frozenset[str] = frozenset()
-    """Paths of the modules that are called more than once."""
-    _ancestors: list[int] = field(default_factory=list)  # one bit for a step, itself among them
+    def __init__(self) -> None:
+        self.nodes: list[Node] = []
+        self.calls: list[Call] = []  # in the order in which they ended
+        self._ancestors: list[int] = []  # one bit for a node, itself among them
 
-    def add(self, step: Step) -> int:
-        """Write a step down; returns its number."""
-        above = 1 << len(self.steps)
-        for parent in step.parents:
+    @cached_property
+    def repeated(self) -> frozenset[str]:
+        """Paths of the modules that are called more than once."""
+        return frozenset(path for path, times in Counter(call.path for call in self.calls).items() if times > 1)
+
+    @cached_property
+    def used(self) -> list[bool]:
+        """Of each node, whether the scores depend on it."""
+        scores = self.calls[-1].output
+        return [scores is None or self.descends(scores, number) for number in range(len(self.nodes))]
+
+    @cached_property
+    def uses(self) -> Counter[int]:
+        """How often each node is used on the way to the scores."""
+        used = (node for node, used in zip(self.nodes, self.used, strict=True) if used)
+        return Counter(parent for node in used for parent in node.parents)
+
+    def add(self, node: Node) -> int:
+        """Write a node down; returns its number."""
+        above = 1 << len(self.nodes)
+        for parent in node.parents:
             above |= self._ancestors[parent]
         self._ancestors.append(above)
-        self.steps.append(step)
-        return len(self.steps) - 1
+        self.nodes.append(node)
+        return len(self.nodes) - 1
 
-    def descends(self, step: int, ancestor: int) -> bool:
-        """Whether a step is another, or was computed from it."""
-        return bool(self._ancestors[step] >> ancestor & 1)
+    def convolutions(self, call: Call) -> int:
+        """How many convolutions a module has that give more than one position."""
+        return sum(node.convolves for node in self.nodes[call.begin : call.end])
 
-    def meeting(self, steps: Iterable[int]) -> int | None:
-        """The last step that all of these were computed from; a step counts as its own origin."""
+    def descends(self, node: int, ancestor: int) -> bool:
+        """Whether a node is another, or was computed from it."""
+        return bool(self._ancestors[node] >> ancestor & 1)
+
+    def meeting(self, nodes: Iterable[int]) -> int | None:
+        """The last node that all of these were computed from; a node counts as its own origin."""
         common = -1
-        for step in steps:
-            common &= self._ancestors[step]
+        for node in nodes:
+            common &= self._ancestors[node]
         return common.bit_length() - 1 if common else None
 
     def weight(self, start: int, end: int) -> int:
-        """Convolutions and products on the longest way from one step to another that descends from it."""
+        """Convolutions and products on the longest way from one node to another that descends from it."""
         longest = {start: 0}
         for number in range(start + 1, end + 1):
-            step = self.steps[number]
-            if before := [longest[parent] for parent in step.parents if parent in longest]:
-                longest[number] = max(before) + step.weighs
+            node = self.nodes[number]
+            if before := [longest[parent] for parent in node.parents if parent in longest]:
+                longest[number] = max(before) + node.weighs
         return longest[end]
 
     def only_way(self, start: int, middle: int, end: int) -> bool:
-        """Whether every way from the start to the end leads through a step between them."""
+        """Whether every way from the start to the end leads through a node between them."""
         reached = {start}
         for number in range(start + 1, end + 1):
-            if number != middle and not reached.isdisjoint(self.steps[number].parents):
+            if number != middle and not reached.isdisjoint(self.nodes[number].parents):
                 reached.add(number)
         return end not in reached
 
@@ -135,87 +149,79 @@ class Trace:
 class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Writes down every operator; keeps all tensors alive, so that each keeps its identity."""
 
-    def __init__(self, images: Tensor) -> None:
+    def __init__(self, network: nn.Module, images: Tensor) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.trace = Trace()
-        self.begun: list[Call] = []
+        self.begun = [Call("", type(network), None, begin=1, inputs=(0,), first=0)]
         self.numbers: dict[int, int] = {}
         self.kept: list[Tensor] = []
         self._remember(images, "images", ())
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
-        if parents := self.of((args, kwargs)):
+        if parents := self._nodes((args, kwargs)):
             for tensor in tree_leaves(result):
                 if isinstance(tensor, Tensor):
                     self._remember(tensor, func.overloadpacket.__name__, parents)
         return result
 
-    def of(self, values: Any) -> tuple[int, ...]:
-        """The steps among these values, each once."""
-        found = (self.numbers.get(id(leaf)) for leaf in tree_leaves(values) if isinstance(leaf, Tensor))
+    def begin(self, path: str, module: nn.Module, args: Any, kwargs: Any) -> None:
+        parent = self.begun[-1]
+        first = self._number(args[0]) if args else None
+        call = Call(path, type(module), parent, len(self.trace.nodes), self._nodes((args, kwargs)), first)
+        parent.children.append(call)
+        self.begun.append(call)
+
+    def end(self, module: nn.Module, args: Any, output: Any) -> None:
+        call = self.begun.pop()
+        call.end = len(self.trace.nodes)
+        call.output, call.outputs = self._number(output), self._nodes(output)
+        self.trace.calls.append(call)
+
+    def _number(self, value: Any) -> int | None:
+        return self.numbers.get(id(value)) if isinstance(value, Tensor) else None
+
+    def _nodes(self, values: Any) -> tuple[int, ...]:
+        """The nodes among these values, each once."""
+        found = map(self._number, tree_leaves(values))
         return tuple(dict.fromkeys(number for number in found if number is not None))
 
     def _remember(self, tensor: Tensor, operator: str, parents: tuple[int, ...]) -> None:
-        innermost = self.begun[-1].order if self.begun else 0
-        step = Step(operator, parents, tuple(tensor.shape), tensor.is_floating_point(), innermost)
-        self.numbers[id(tensor)] = self.trace.add(step)
+        node = Node(operator, parents, tuple(tensor.shape), tensor.is_floating_point(), self.begun[-1])
+        self.numbers[id(tensor)] = self.trace.add(node)
         self.kept.append(tensor)
 
 
-def trace(network: nn.Module, in_channels: int, device: str, sizes: Iterable[Size] = SIZES) -> Trace:
-    """What happens when two black images of this many channels pass through a network on its device.
-
-    The network is in evaluation mode afterwards. Raises `Untraceable` where no size of image passes.
-    """
-    failed = []
-    for size in sizes:
-        try:
-            return _trace(network.eval(), torch.zeros(2, in_channels, *size, device=device))
-        except Exception as error:  # somebody else's network may fail in any way
-            told = (str(error).strip() or "no message").splitlines()[0]
-            failed.append((size, f"{type(error).__name__}: {told[:200]}"))
-    reasons = dict.fromkeys(reason for _, reason in failed)
-    told_by = {
-        reason: ", ".join(f"{size[0]} x {size[1]}" for size, told in failed if told == reason) for reason in reasons
-    }
-    raise Untraceable("; ".join(f"images of {sizes} pixels on {device}: {reason}" for reason, sizes in told_by.items()))
-
-
-def _trace(network: nn.Module, images: Tensor) -> Trace:
-    recorder = _Recorder(images)
-    begun, result = recorder.begun, recorder.trace
-    orders = iter(range(1 << 60))
-
-    def begin(path: str) -> Callable[..., None]:
-        def hook(module: nn.Module, args: Any, kwargs: Any) -> None:
-            first = recorder.of(args[:1]) if args and isinstance(args[0], Tensor) else ()
-            inputs = recorder.of((args, kwargs))
-            order = next(orders)
-            parent = begun[-1].order if begun else None
-            begun.append(
-                Call(path, type(module), order, parent, first[0] if first else None, inputs, len(result.steps))
-            )
-
-        return hook
-
-    def end(module: nn.Module, args: Any, output: Any) -> None:
-        call = begun.pop()
-        call.end = len(result.steps)
-        call.output = recorder.numbers.get(id(output)) if isinstance(output, Tensor) else None
-        call.outputs = recorder.of(output)
-        result.calls.append(call)
-
+def trace(network: nn.Module, images: Tensor) -> Trace:
+    """What happens when images pass through a network, which is in evaluation mode afterwards."""
+    recorder = _Recorder(network.eval(), images)
     hooks = []
     for path, module in network.named_modules():
-        hooks.append(module.register_forward_pre_hook(begin(path), with_kwargs=True))
-        hooks.append(module.register_forward_hook(end))
+        if path:
+            hooks.append(module.register_forward_pre_hook(partial(recorder.begin, path), with_kwargs=True))
+            hooks.append(module.register_forward_hook(recorder.end))
     try:
         with torch.no_grad(), recorder:
-            network(images)
+            recorder.end(network, images, network(images))
     finally:
         for hook in hooks:
             hook.remove()
-    counted = Counter(call.path for call in result.calls)
-    result.repeated = frozenset(path for path, times in counted.items() if times > 1)
-    return result
+    return recorder.trace
+
+
+def first_passing(attempt: Callable[[Tensor], T], in_channels: int, device: str, sizes: Iterable[Size]) -> T:
+    """What an attempt gives of two black images of the first size that does not fail.
+
+    Raises `Untraceable` where all fail.
+    """
+    failed: dict[str, list[str]] = {}
+    for size in sizes:
+        try:
+            with torch.device(device):
+                return attempt(torch.zeros(2, in_channels, *size))
+        except Exception as error:  # somebody else's network may fail in any way
+            reason = (str(error).strip() or "no message").splitlines()[0][:200]
+            failed.setdefault(f"{type(error).__name__}: {reason}", []).append(f"{size[0]} x {size[1]}")
+    raise Untraceable(
+        "; ".join(f"images of {', '.join(sizes)} pixels on {device}: {reason}" for reason, sizes in failed.items())
+    )

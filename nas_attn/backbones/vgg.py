@@ -6,16 +6,13 @@ Table 1 of https://arxiv.org/abs/1409.1556 (2014): configurations A, B, D and E,
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nas_attn.space import Site
-
-from .insertion import Insert, attend
+from .convolution import convolution
+from .insertion import BlockSites, Insert, attend, stages
 
 _BLOCKS = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
 """The convolutions of each stage, by the number of layers that learn."""
 
 _CHANNELS = (64, 128, 256, 512, 512)
-
-_SMALLEST_SIDE = 2 ** len(_CHANNELS)
 
 
 class PlainBlock(nn.Module):
@@ -25,19 +22,13 @@ class PlainBlock(nn.Module):
     gating signal is the block's input as it is.
     """
 
-    def __init__(
-        self, in_channels: int, channels: int, normalise: bool, stage: str, block: str, last: bool, insert: Insert
-    ) -> None:
+    def __init__(self, in_channels: int, channels: int, normalise: bool, ask: BlockSites) -> None:
         super().__init__()
-        self.conv = _zero_bias_conv3x3(in_channels, channels)
+        self.conv = convolution(in_channels, channels, bias=True)
         self.norm = nn.BatchNorm2d(channels) if normalise else nn.Identity()
         self.activation = nn.ReLU()
-
-        def ask(position: str) -> nn.Module | None:
-            return insert(Site(f"{block}.{position}", stage, block, position, channels, in_channels))
-
-        self.block_attention = ask("block")
-        self.stage_attention = ask("stage") if last else None
+        self.block_attention = ask("block", channels, in_channels)
+        self.stage_attention = ask("stage", channels, in_channels)
 
     def forward(self, features: Tensor) -> Tensor:
         """The activated map, with what attends to it."""
@@ -49,10 +40,9 @@ class PlainBlock(nn.Module):
 class VGG(nn.Module):
     """A VGG of `depth` = 11, 13, 16 or 19 layers, (B, C, H, W) -> (B, classes), for H and W of at least 32.
 
-    Two adaptations, as nearly everybody trains it: each convolution is normalised, and a global mean with one linear
-    layer takes the place of the paper's three, which hold most of its parameters. `normalise=False` and
-    `paper_head=True` give what the paper has: with three channels and 1000 classes 133, 133, 138 and 144 million
-    parameters. The paper's head sees 7 x 7 positions, to which images of other sizes than 224 x 224 are averaged.
+    Each convolution is normalised, and a global mean with one linear layer takes the place of the paper's three.
+    `normalise=False` and `paper_head=True` give what the paper has; its head sees 7 x 7 positions, to which images of
+    other sizes than 224 x 224 are averaged.
 
     Raises `ValueError` for another depth, and in the forward pass for images that five poolings leave nothing of.
     """
@@ -71,24 +61,20 @@ class VGG(nn.Module):
         if depth not in _BLOCKS:
             raise ValueError(f"depth: found {depth}; allowed: {', '.join(map(str, _BLOCKS))}")
         self.pool = nn.MaxPool2d(2)
-        stages = [nn.Sequential() for _ in _CHANNELS]
-        for number, (stage, channels, blocks) in enumerate(zip(stages, _CHANNELS, _BLOCKS[depth], strict=True), 1):
-            for n in range(blocks):
-                place = f"stage{number}", f"stage{number}.block{n}", n == blocks - 1
-                stage.append(PlainBlock(in_channels, channels, normalise, *place, insert))
-                in_channels = channels
-        self.stage1, self.stage2, self.stage3, self.stage4, self.stage5 = stages
+        channels = (in_channels, *_CHANNELS)
+
+        def block(stage: int, number: int, ask: BlockSites) -> PlainBlock:
+            return PlainBlock(channels[stage] if number else channels[stage - 1], channels[stage], normalise, ask)
+
+        self.stage1, self.stage2, self.stage3, self.stage4, self.stage5 = stages(insert, _BLOCKS[depth], block)
         self.paper_head = paper_head
-        self.head = _hidden_layers(in_channels, classes) if paper_head else nn.Linear(in_channels, classes)
+        self.head = _hidden_layers(channels[-1], classes) if paper_head else nn.Linear(channels[-1], classes)
 
     def forward(self, images: Tensor) -> Tensor:
         """Class scores of a batch of images."""
         height, width = images.shape[2:]
-        if height < _SMALLEST_SIDE or width < _SMALLEST_SIDE:
-            least = f"{_SMALLEST_SIDE} x {_SMALLEST_SIDE}"
-            raise ValueError(
-                f"found images of {height} x {width}; allowed: {least} or more, as five poolings halve them"
-            )
+        if height < 32 or width < 32:
+            raise ValueError(f"found images of {height} x {width}; allowed: 32 x 32 or more, five poolings halve them")
         features = self.pool(self.stage2(self.pool(self.stage1(images))))
         features = self.pool(self.stage5(self.pool(self.stage4(self.pool(self.stage3(features))))))
         pooled = F.adaptive_avg_pool2d(features, 7).flatten(1) if self.paper_head else features.mean((2, 3))
@@ -102,11 +88,3 @@ def _hidden_layers(channels: int, classes: int) -> nn.Sequential:
         *(nn.Linear(4096, 4096), nn.ReLU(), nn.Dropout(0.5)),
         nn.Linear(4096, classes),
     )
-
-
-def _zero_bias_conv3x3(in_channels: int, channels: int) -> nn.Conv2d:
-    """A convolution that keeps the size, with the initial weights of He et al., 2015, and biases of zero."""
-    conv = nn.Conv2d(in_channels, channels, 3, padding=1)
-    nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
-    nn.init.zeros_(conv.bias)  # type: ignore[arg-type]
-    return conv

@@ -31,12 +31,13 @@ def load_backbone_weights(network: nn.Module, backbone: Backbone, *, in_channels
     missing = [name for name in own if name not in tensors and not name.endswith("num_batches_tracked")]
     unexpected = [name for name in tensors if name not in own and not _is_left_out(name, modules)]
     shapes = {name: (tuple(tensors[name].shape), tuple(own[name].shape)) for name in own if name in tensors}
-    differing = {name: pair for name, pair in shapes.items() if pair[0] != pair[1]}
+    differing = {name: (found, wanted) for name, (found, wanted) in shapes.items() if found != wanted}
     new = [name for name, (found, wanted) in differing.items() if found[1:] == wanted[1:] and wanted[:1] == (classes,)]
     misshapen = [f"{name} {found} for {wanted}" for name, (found, wanted) in differing.items() if name not in new]
     faults = {"missing": missing, "unexpected": unexpected, "of another shape": misshapen}
-    if told := "; ".join(f"{fault}: {_first(names)}" for fault, names in faults.items() if names):
-        raise InputError(f"weights = {backbone.weights!r}: do not fit {backbone.name}: {told}")
+    if any(faults.values()):
+        reasons = "; ".join(f"{fault}: {_first(names)}" for fault, names in faults.items() if names)
+        raise InputError(f"weights = {backbone.weights!r}: do not fit {backbone.name}: {reasons}")
     network.load_state_dict({name: tensors[name] for name in shapes if name not in new}, strict=False)
     return tuple(new)
 

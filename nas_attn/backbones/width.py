@@ -1,11 +1,12 @@
 """The same network with fewer or more channels, for networks that take a `width`."""
 
-from inspect import Parameter, signature
+from inspect import signature
 
-from nas_attn.settings import Backbone, is_named_object, named_object
+from nas_attn.settings import Backbone, named_object
 from nas_attn.space import InputError
 
 from .builtin import BACKBONES
+from .libraries import of_library
 
 _FINENESS = 16
 """How many widths that are factors lie between a network and one twice as wide; finer ones round to the same."""
@@ -22,9 +23,8 @@ def scaled(backbone: Backbone, share: float) -> Backbone:
     if width is None:
         raise InputError(f"width: found {share:g}; {backbone.name} takes no `width` that a share could be taken of")
     other = max(1, round(share * width)) if isinstance(width, int) else share * width
-    return backbone.model_copy(
-        update={"arguments": tuple(sorted({**dict(backbone.arguments), "width": other}.items()))}
-    )
+    arguments = {**dict(backbone.arguments), "width": other}
+    return backbone.model_copy(update={"arguments": tuple(sorted(arguments.items()))})
 
 
 def wider(backbone: Backbone) -> list[float]:
@@ -39,17 +39,10 @@ def wider(backbone: Backbone) -> list[float]:
 
 
 def _width(backbone: Backbone) -> int | float | None:
-    """What a share can be taken of."""
-    width = dict(backbone.arguments).get("width", _usual_width(backbone))
+    """Its `width`, or the usual one, if it is a number."""
+    width = dict(backbone.arguments).get("width")
+    if width is None and not of_library(backbone.name):
+        make = BACKBONES[backbone.name].func if backbone.name in BACKBONES else named_object(backbone.name)
+        usual = signature(make).parameters.get("width")
+        width = usual and usual.default
     return width if isinstance(width, int | float) and not isinstance(width, bool) else None
-
-
-def _usual_width(backbone: Backbone) -> object:
-    if backbone.name in BACKBONES:
-        made = BACKBONES[backbone.name].func
-    elif is_named_object(backbone.name) and not backbone.name.startswith(("timm:", "torchvision:")):
-        made = named_object(backbone.name)
-    else:
-        return None
-    parameter = signature(made).parameters.get("width")
-    return None if parameter is None or parameter.default is Parameter.empty else parameter.default

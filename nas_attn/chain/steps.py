@@ -13,22 +13,22 @@ from nas_attn.backbones import scaled
 from nas_attn.cost import Readings
 from nas_attn.data import ImageData, fingerprint, load_data, reduced
 from nas_attn.evaluation import (
+    Checkpoint,
     Costs,
     Evaluator,
-    Kept,
     Ledger,
-    Nursery,
     OnEpoch,
     OnPretrained,
     OnTimed,
     Predictor,
+    PretrainedStore,
     Supernet,
     Timing,
-    Treatment,
+    TrainingProtocol,
     Workers,
-    asked_by,
     open_ledger,
     predictor,
+    question_of,
     screened,
     screened_row,
     timing_device,
@@ -37,8 +37,16 @@ from nas_attn.pricing import filled
 from nas_attn.results import Evaluation, agreement
 from nas_attn.search import OnRow, Search, screen
 from nas_attn.settings import FINAL, Backbone, Step
-from nas_attn.space import Architecture, InputError, SearchSpace
-from nas_attn.study import OnWaiting, OptunaStudy, StudyFolder, begin_study, find_study, write_asked, write_prediction
+from nas_attn.space import Architecture, SearchSpace, reported
+from nas_attn.study import (
+    OnWaiting,
+    OptunaStudy,
+    StudyFolder,
+    begin_study,
+    find_study,
+    write_prediction,
+    write_question,
+)
 from nas_attn.training import TrainingFailed, check_trainer, training_device
 
 _DRAWN_FOR_ONE = 10  # networks, so that some fit the budget
@@ -76,7 +84,7 @@ class Chain:
     watch: Watch = field(default_factory=Watch)
     check_hold: Callable[[], None] = lambda: None
     """Called before a row is written; raises `InputError` where the study is another process's meanwhile."""
-    _supernets: dict[int, tuple[Supernet, Kept]] = field(default_factory=dict, init=False, repr=False)
+    _supernets: dict[int, tuple[Supernet, Checkpoint]] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def open(cls, folder: StudyFolder, jobs: int = 1, watch: Watch | None = None) -> "Chain":
@@ -104,12 +112,12 @@ class Chain:
     def search(self, step: Step, chosen: Sequence[Architecture] | None = None) -> Iterator[Search]:
         """The search of a step that trains, with what trains for it."""
         self.watch.on_step(step)
-        study, treatment = self.study(step), self.treatment(step)
-        with Workers(treatment, self.jobs) if self.jobs > 1 else nullcontext() as workers:
+        study, protocol = self.study(step), self.protocol(step)
+        with Workers(protocol, self.jobs) if self.jobs > 1 else nullcontext() as workers:
             learnt = self._predictor if self.folder.file.latency.source == "predicted" else None
             if learnt is not None:
                 write_prediction(study, agreement(learnt.prediction.left_out_ms, learnt.prediction.latencies_ms))
-            evaluator = Evaluator(Costs(self.timing, learnt), treatment, workers, self.watch.on_epoch)
+            evaluator = Evaluator(self.timing, learnt, protocol, workers, self.watch.on_epoch)
             on_row, check_hold = self.watch.on_row, self.check_hold
             yield Search(study, self.space, self.folder.file, step, evaluator, on_row, chosen, check_hold)
 
@@ -134,10 +142,10 @@ class Chain:
         """What every architecture costs."""
         return open_ledger(self.backbone, self.data.image, self.data.classes)
 
-    def treatment(self, step: Step) -> Treatment:
+    def protocol(self, step: Step) -> TrainingProtocol:
         """How networks are trained in a step; what has to be trained first for that is."""
         file = self.folder.file
-        treatment = Treatment(
+        protocol = TrainingProtocol(
             backbone=scaled(self.backbone, step.width),
             data=reduced(self.data, step.data_share, step.resolution),
             recipe=step.recipe(file.recipe),
@@ -146,11 +154,11 @@ class Chain:
             keeps=self.folder.path / "weights" if step.name == FINAL else None,
         )
         if step.proxy == "scratch":
-            return treatment
+            return protocol
         if step.weights == "supernet":
-            return replace(treatment, start="inherit", inherited=self._supernet(file.seed)[0].weights_of)
+            return replace(protocol, start="inherit", inherited=self._supernet(file.seed)[0].weights_of)
         trained = self.backbone.model_copy(update={"weights": str(self._base.path)})
-        return replace(treatment, start="inherit", backbone=trained)
+        return replace(protocol, start="inherit", backbone=trained)
 
     def shared_seconds(self, step: Step) -> float:
         """What was trained once for a step took, for all of its networks together."""
@@ -162,29 +170,29 @@ class Chain:
         return sum(self._supernet(self.folder.file.seed + number)[1].seconds for number in range(seeds))
 
     @cached_property
-    def _base(self) -> Kept:
+    def _base(self) -> Checkpoint:
         """The trained plain backbone."""
-        with _told("the plain backbone cannot be trained"):
-            return self._nursery.base(self.folder.file.base_recipe)
+        with reported("the plain backbone cannot be trained", TrainingFailed):
+            return self._pretrained.base(self.folder.file.base_recipe)
 
-    def _supernet(self, seed: int) -> tuple[Supernet, Kept]:
+    def _supernet(self, seed: int) -> tuple[Supernet, Checkpoint]:
         """The trained network that holds every answer."""
         if seed not in self._supernets:
             step, recipe = self.folder.file.steps[0], self.folder.file.base_recipe
             prices = self.ledger.space_prices(self.space)
             dearest = filled(self.space, np.array([prices.extreme("macs", highest=True)]))
             sandwich = list(filter(self._fits, (Architecture(), *dearest))) if step.sandwich else []
-            nursery = replace(self._nursery, seed=seed)
-            with _told("the supernet cannot be trained"):
-                trained = nursery.supernet(self.space, step.recipe(recipe), self._fits, self._limits, sandwich)
+            store = replace(self._pretrained, seed=seed)
+            with reported("the supernet cannot be trained", TrainingFailed):
+                trained = store.supernet(self.space, step.recipe(recipe), self._fits, self._limits, sandwich)
             self._supernets[seed] = trained
         return self._supernets[seed]
 
     @property
-    def _nursery(self) -> Nursery:
+    def _pretrained(self) -> PretrainedStore:
         """Where what all networks share is trained and kept."""
         file, folder = self.folder.file, self.folder.path / "trained"
-        return Nursery(folder, self.backbone, self.data, file.trainer, file.seed, self.watch.on_pretrained)
+        return PretrainedStore(folder, self.backbone, self.data, file.trainer, file.seed, self.watch.on_pretrained)
 
     @cached_property
     def _predictor(self) -> Predictor:
@@ -196,7 +204,7 @@ class Chain:
         costs = Costs(self.timing, self._predictor if timed else None)
         for seed in range(file.seed, file.seed + step.seeds):
             score = partial(self._screened, step, costs, seed)
-            with _told("networks cannot be screened"):
+            with reported("networks cannot be screened", TrainingFailed):
                 screen(study, step, seed, architectures, score, self.watch.on_screened, self.check_hold)
         return f"{len(architectures)} networks are screened"
 
@@ -223,8 +231,8 @@ class Chain:
         path, file = self.folder.path, self.folder.file
         study = find_study(path, file.search.storage, step.name)
         study = study or begin_study(path, file.search.storage, file.objectives, step.name)
-        asked = asked_by(file, step, self.backbone, self.timing.device)
-        write_asked(study, asked, self.space, self.data.facts, fingerprint(self.data))
+        asked = question_of(file, step, self.backbone, self.timing.device)
+        write_question(study, asked, self.space, self.data.facts, fingerprint(self.data))
         return study
 
     @property
@@ -243,12 +251,3 @@ def open_space(folder: StudyFolder) -> tuple[Backbone, SearchSpace]:
     start = "identity" if folder.file.final == "inherit" else None
     spacefile, space = load_space(folder.path / folder.file.space, start=start)
     return spacefile.backbone, space
-
-
-@contextmanager
-def _told(what: str) -> Iterator[None]:
-    """Say what it is that could not be done."""
-    try:
-        yield
-    except TrainingFailed as failure:
-        raise InputError(f"{what}: {failure}") from failure

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ def watched(screen: Any, study: Path, command: str, steps: bool = True) -> Itera
     from nas_attn.chain import Watch
     from nas_attn.study import StudyFolder
 
-    with _Progress(screen, StudyFolder.open(study).file.leading.name, steps) as progress:
+    progress = _Progress(screen, StudyFolder.open(study).file.leading.name, steps)
+    with progress.bars:
         try:
             yield Watch(
                 on_step=progress.on_step,
@@ -28,7 +30,7 @@ def watched(screen: Any, study: Path, command: str, steps: bool = True) -> Itera
                 on_timed=lambda done, total: progress.on_part("timed for the prediction of latencies", done, total),
                 on_screened=lambda done, total: progress.on_part("screened", done, total),
                 on_pretrained=lambda what, done, total: progress.on_part(f"epochs of the {what}", done, total),
-                on_waiting=lambda text: screen.print(text, soft_wrap=True),
+                on_waiting=partial(screen.print, soft_wrap=True),
             )
         except KeyboardInterrupt:
             screen.print(
@@ -50,13 +52,6 @@ class _Progress:
         self.bars = Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal)
         self.networks = self.bars.add_task("networks", total=None)
         self.part = self.bars.add_task("", total=None, visible=False)
-
-    def __enter__(self) -> "_Progress":
-        self.bars.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.bars.stop()
 
     def on_step(self, step: Any) -> None:
         self.known[step.name] = self.last = step

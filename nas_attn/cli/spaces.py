@@ -73,7 +73,7 @@ def sites(
         backbone, size = Backbone(name=network), _image(image)
     ledger = open_ledger(backbone, size, classes)
     blocks, stages = ({getattr(site, of) for site in ledger.sites.values()} for of in ("block", "stage"))
-    params, macs, _ = spelt(ledger.bare, _MEASURES)
+    params, macs, _ = spelt(ledger.plain, _MEASURES)
     typer.echo(f"{backbone.name}: {len(ledger.sites)} places in {len(blocks)} blocks of {len(stages)} stages")
     typer.echo(f"{params} parameters and {macs} MACs for an image of {_by(size)} and {classes} classes")
     _tell_what_was_found(backbone, size, classes)
@@ -96,8 +96,8 @@ def space(
 ) -> None:
     """Show what may be chosen in a search space, how many networks that is, and what they cost.
 
-    The cheapest, the dearest and the number of networks are exact, and so is the distribution unless it says that it is
-    sampled. The last table prices the baselines: no attention anywhere, and each kind everywhere.
+    The cheapest and the most expensive network and the number of networks are exact, and so is the distribution unless
+    it says that it is sampled. The last table prices the baselines: no attention anywhere, and each kind everywhere.
     """
     from nas_attn.assembly import load_space
     from nas_attn.evaluation import open_ledger
@@ -143,9 +143,9 @@ def _show_sites(ledger: "Ledger") -> None:
 
 def _tell_baselines(ledger: "Ledger", space: "SearchSpace") -> None:
     costs = [(architecture, ledger.price(architecture)) for architecture in space.baselines()]
-    bare = costs[0][1].flops
+    plain = costs[0][1].flops
     typer.echo("\nThe baselines:\n")
-    rows = ((*spelt(cost, _MEASURES), f"{cost.flops / bare - 1:+.2%}", str(a)) for a, cost in costs)
+    rows = ((*spelt(cost, _MEASURES), f"{cost.flops / plain - 1:+.2%}", str(a)) for a, cost in costs)
     show(("params", "MACs", "FLOPs", "more FLOPs", "baseline"), rows)
 
 
@@ -155,8 +155,8 @@ def _tell_choices(file: Path, said: "SpaceFile", space: "SearchSpace") -> None:
     kinds: dict[str, list[Any]] = {}
     for slot in space.slots:
         for kind in slot.kinds:
-            asked = ((question, "|".join(map(spell_value, values))) for question, values in kind.questions)
-            text = f"{kind.name}({', '.join(f'{question}={values}' for question, values in asked)})"
+            offered = (f"{question}={'|'.join(map(spell_value, values))}" for question, values in kind.questions)
+            text = f"{kind.name}({', '.join(offered)})"
             kinds.setdefault(text, []).append(slot.name)
     networks = f"{space.size:,} network{'s' if space.size > 1 else ''}"
     ways = f" that differ, of {space.spellings:,} ways to choose" if space.spellings > space.size else ""
@@ -186,15 +186,16 @@ def _tell_prices(space: "SearchSpace", prices: "SpacePrices", what: str) -> None
     from nas_attn.pricing.pictures import bars
     from nas_attn.settings import measure
 
-    def row(name: str, bare: int) -> Iterator[str]:
+    def row(name: str, plain: int) -> Iterator[str]:
         known = prices.distribution(name)
         quartiles = [known.quantile(share) for share in (0.25, 0.5, 0.75)]
         yield _TITLES[name] + (" (sampled)" if known.sampled else "")
-        yield from (measure(name).spell(value) for value in (bare, known.lowest, *quartiles, known.highest))
+        yield from (measure(name).spell(value) for value in (plain, known.lowest, *quartiles, known.highest))
         yield bars([share for _, _, share in known.histogram(30)])
 
     typer.echo(f"\nWhat they cost, {what}:\n")
-    head = ("", "bare", "cheapest", "a quarter up to", "half up to", "three quarters up to", "dearest", "how many")
+    quarters = ("a quarter up to", "half up to", "three quarters up to")
+    head = ("", "plain", "cheapest", *quarters, "most expensive", "how many")
     show(head, (tuple(row(*pair)) for pair in zip(_MEASURES, prices.plain.tolist(), strict=True)))
     ends = np.array([prices.extreme("flops", highest=highest) for highest in (False, True)])
     typer.echo()

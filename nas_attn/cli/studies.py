@@ -12,13 +12,8 @@ from .showing import console, names, show, spelt
 
 StudyPath = Annotated[Path, typer.Argument(help="A study's folder; it holds a study.toml.", metavar="STUDY")]
 
-
-Jobs = Annotated[
-    int,
-    typer.Option(
-        min=1, help="Networks to train at a time, each in a process and, with several GPUs, on one of its own."
-    ),
-]
+_JOBS = "Networks to train at a time, each in a process and, with several GPUs, on one of its own."
+Jobs = Annotated[int, typer.Option(min=1, help=_JOBS)]
 
 
 def search(
@@ -72,10 +67,8 @@ def audit(
 
     with watched(screen, study, "audit") as watch:
         found = open_study(study).audit(networks, seeds, jobs=jobs, watch=watch)
-    for sentence in found.verdict:
-        screen.print(sentence, soft_wrap=True)
-    for path in found.files:
-        screen.print(f"Written: {path}", soft_wrap=True)
+    for line in (*found.verdict, *(f"Written: {path}" for path in found.files)):
+        screen.print(line, soft_wrap=True)
 
 
 def verdict(
@@ -107,10 +100,8 @@ def verdict(
 
     with watched(screen, study, "verdict") as watch:
         found = open_study(study).verdict(seeds, minutes=minutes, train=not no_train, jobs=jobs, watch=watch)
-    for sentence in found.sentences:
-        screen.print(sentence, soft_wrap=True)
-    for path in found.files:
-        screen.print(f"Written: {path}", soft_wrap=True)
+    for line in (*found.sentences, *(f"Written: {path}" for path in found.files)):
+        screen.print(line, soft_wrap=True)
 
 
 def front(

@@ -2,8 +2,8 @@
 
 import copy
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -19,7 +19,7 @@ from .products import PRODUCTS
 
 
 class UncountedOperator(InputError):
-    """A network uses operators of which nobody has said what they cost; the message names them."""
+    """Operators of a network have no rule for what they cost; the message names them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,9 @@ def count(network: nn.Module, *shapes: tuple[int, ...], rules: Mapping[str, Rule
     for buffer in traced.buffers():
         if not buffer.is_floating_point():
             buffer.zero_()  # an index that was never filled in lies nowhere
-    with torch.inference_mode(False), torch.no_grad(), _unfused_attention():
+    with torch.inference_mode(False), torch.no_grad(), ExitStack() as after:
+        after.callback(torch.backends.mha.set_fastpath_enabled, torch.backends.mha.get_fastpath_enabled())
+        torch.backends.mha.set_fastpath_enabled(False)  # one operator that would hide products
         counted: Counter[str] = analysis.by_operator()
     if uncounted := analysis.unsupported_ops():
         raise _uncounted(uncounted)
@@ -103,14 +105,3 @@ def _uncounted(names: Iterable[str]) -> UncountedOperator:
         f"count(network, image, rules={{{names[0]!r}: rule}}), "
         "where rule(inputs, outputs) is the number of elements that one call computes"
     )
-
-
-@contextmanager
-def _unfused_attention() -> Iterator[None]:
-    """Keep `nn.MultiheadAttention` from its fast path, a single operator that hides its products."""
-    before = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    try:
-        yield
-    finally:
-        torch.backends.mha.set_fastpath_enabled(before)

@@ -4,7 +4,7 @@ import os
 import platform
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -31,7 +31,7 @@ ROUND = 5
 STEADY = 0.03
 """Width of the interval over the latency up to which a measurement does not go on."""
 LONGEST = 2
-"""How many times the calls that were asked for a measurement may take."""
+"""How many times the requested calls a measurement may take."""
 UNDISTURBED = 0.02
 """The quantile of passes that stands for those which nothing else on the host has slowed."""
 RESAMPLES = 500
@@ -82,21 +82,21 @@ def measure_latency(
     device: torch.device,
     reference: Reference | None = None,
 ) -> LatencyReading:
-    """Time forward passes of a network, in evaluation mode, on images of (channels, height, width).
+    """Time of a forward pass of a network, in evaluation mode, on images of (channels, height, width).
 
-    A copy of the network runs, so the network keeps its mode, device and weights; the number of threads is as before
-    afterwards. At least 10 passes and 0.2 seconds go by before the first that is timed. One measurement runs at a time
-    on a host, in whatever process: others wait.
+    A copy of the network runs; the number of threads is as before afterwards. At least 10 passes and 0.2 seconds go by
+    before the first that is timed. One measurement runs at a time on a host, in whatever process: others wait.
 
     Beside a reference, five passes of the network and five of the reference take turns. The latency is the ratio of
-    the times of their fastest passes, times the reference's median: what slows both cancels, and what other work on the
-    host slows more in one than in the other does not reach the fastest. While the interval is wider than 3 % of the
-    latency the measurement goes on, up to twice the calls that were asked for. On one thread of a CPU only the time
-    counts in which that thread ran.
+    the times of their fastest passes, which other work on the host slows least, times the reference's median. While the
+    interval is wider than 3 % of the latency the measurement goes on, up to twice the requested calls. On one thread of
+    a CPU only the time counts in which that thread ran.
 
     Raises `InputError` as `prepare` does.
     """
-    with alone_on_this_host(), _threads(target.threads), torch.inference_mode():
+    with alone_on_this_host(), ExitStack() as after, torch.inference_mode():
+        after.callback(torch.set_num_threads, torch.get_num_threads())
+        torch.set_num_threads(target.threads)
         one_pass = prepare(network, image, target, device)
         sure, times = _timed(one_pass, reference, _stopwatch(device, target.threads), target.calls)
     lower, upper = np.quantile(times, [0.25, 0.75])
@@ -177,19 +177,16 @@ def _stopwatch(device: torch.device, threads: int) -> Stopwatch:
     if device.type == "cpu":
         alone = threads == 1 and get_clock_info("thread_time").resolution <= FINE_S
         return partial(_by_clock, thread_time_ns if alone else perf_counter_ns)
-    return lambda one_pass: _by_clock(perf_counter_ns, partial(_to_the_end, one_pass, device))
+    return partial(_by_clock, perf_counter_ns, wait=partial(torch.accelerator.synchronize, device))
 
 
-def _by_clock(clock_ns: Callable[[], int], one_pass: Pass) -> float:
+def _by_clock(clock_ns: Callable[[], int], one_pass: Pass, wait: Callable[[], None] | None = None) -> float:
+    """The time of a pass, and of the wait for a device that works on its own."""
     start_ns = clock_ns()
     one_pass()
+    if wait is not None:
+        wait()
     return (clock_ns() - start_ns) / 1e6
-
-
-def _to_the_end(one_pass: Pass, device: torch.device) -> None:
-    """Do a pass on a device that works on its own, and wait until it is done."""
-    one_pass()
-    torch.accelerator.synchronize(device)
 
 
 def _by_events(device: torch.device, one_pass: Pass) -> float:
@@ -202,13 +199,3 @@ def _by_events(device: torch.device, one_pass: Pass) -> float:
         end.record()
         end.synchronize()
     return float(start.elapsed_time(end))
-
-
-@contextmanager
-def _threads(number: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(number)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -1,4 +1,4 @@
-"""Latencies that were measured once: a file with a line each, which several processes may write."""
+"""Measured latencies in a file, one a line, which several processes may write."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -8,32 +8,34 @@ from typing import Any
 
 from filelock import FileLock
 
-from nas_attn.settings import read_written
+from nas_attn.settings import check_format, complete, read_written
 from nas_attn.space import InputError, quoted
 
 from .latency import LatencyReading
 
 Question = Mapping[str, Any]
 """All that a latency depends on, in values that JSON knows."""
+_NEWEST = 1
+"""The format version of a line; version 0.1.0 wrote format 1 without its number."""
 
 
 @dataclass(frozen=True, slots=True)
 class Readings:
-    """The latencies in a file; a question that differs in anything has another answer, or none."""
+    """Latencies in a file, by the questions that they answer."""
 
     path: Path
 
     def get(self, question: Question) -> LatencyReading | None:
         """The first answer to a question, or nothing; lines that were not written to their end are passed over.
 
-        Raises `InputError` where the file cannot be read, or a line says what cannot be true.
+        Raises `InputError` where the file cannot be read, or a line cannot be true or is of a format that is too new.
         """
-        asked = json.loads(json.dumps(question))
-        return next((reading for known, reading in self._lines() if known == asked), None)
+        wanted = complete(question)
+        return next((reading for known, reading in self._lines() if complete(known) == wanted), None)
 
     def put(self, question: Question, reading: LatencyReading) -> None:
         """Write an answer down; raises `InputError` where the file cannot be written."""
-        line = json.dumps({"question": dict(question), "reading": asdict(reading)}) + "\n"
+        line = json.dumps({"format_version": _NEWEST, "question": dict(question), "reading": asdict(reading)}) + "\n"
         try:
             with FileLock(self.path.with_name(f".{self.path.name}.lock")), self.path.open("a+b") as file:
                 file.seek(max(file.seek(0, 2) - 1, 0))
@@ -51,10 +53,11 @@ class Readings:
             raise InputError(f"{self.path}: cannot be read: {error.strerror}") from None
         for number, line in enumerate(lines, start=1):
             try:
-                told = json.loads(line)
+                stored = json.loads(line)
             except (ValueError, RecursionError):
                 continue
             where = f"{self.path}:{number}"
-            if not isinstance(told, dict) or not {"question", "reading"} <= told.keys():
-                raise InputError(f"{where}: found {quoted(told)}; allowed: a table of a question and a reading")
-            yield told["question"], read_written(LatencyReading, told["reading"], f"{where}: reading")
+            if not isinstance(stored, dict) or not isinstance(stored.get("question"), dict) or "reading" not in stored:
+                raise InputError(f"{where}: found {quoted(stored)}; allowed: a table of a question and a reading")
+            check_format(stored.get("format_version", 1), _NEWEST, where)
+            yield stored["question"], read_written(LatencyReading, stored["reading"], f"{where}: reading")

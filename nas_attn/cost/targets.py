@@ -3,11 +3,10 @@
 import copy
 import io
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Callable
+from contextlib import redirect_stdout
 from functools import partial
 from importlib import import_module
-from typing import Any
 
 import torch
 from torch import nn
@@ -36,7 +35,8 @@ def prepare(network: nn.Module, image: tuple[int, int, int], target: Latency, de
     images = images.to(device=device, dtype=getattr(torch, target.dtype)).contiguous(memory_format=layout)
     runnable = copy.deepcopy(network).to(device=device, dtype=images.dtype, memory_format=layout).eval()  # type: ignore[call-overload]
     try:
-        with torch.inference_mode(), _quiet():
+        with torch.inference_mode(), warnings.catch_warnings(), redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")  # of what compilers and exporters say of themselves
             one_pass = _RUNTIMES[target.runtime](runnable, images, target)
             one_pass()
     except (InputError, MemoryError, torch.OutOfMemoryError):
@@ -44,8 +44,8 @@ def prepare(network: nn.Module, image: tuple[int, int, int], target: Latency, de
     except Exception as error:  # runtimes refuse in many ways
         if "memory" in str(error).lower():
             raise
-        told = str(error).strip().partition("\n")[0] or type(error).__name__
-        raise Unrunnable(f"latency: the network cannot run as {target.described}: {told}") from None
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise Unrunnable(f"latency: the network cannot run as {target.described}: {reason}") from None
     return one_pass
 
 
@@ -60,7 +60,14 @@ def _compiled(network: nn.Module, images: torch.Tensor, target: Latency) -> Pass
 
 
 def _in_onnxruntime(network: nn.Module, images: torch.Tensor, target: Latency) -> Pass:
-    runtime = _onnxruntime()
+    try:
+        import_module("onnxscript")
+        runtime = import_module("onnxruntime")
+    except ImportError as error:
+        raise InputError(
+            f"latency.runtime: found 'onnxruntime', but {error.name} is not installed; "
+            "it comes with pip install 'nas-attn[onnx]'"
+        ) from None
     program = torch.onnx.export(network, (images,), dynamo=True, verbose=False)
     if program is None:
         raise Unrunnable("latency: the network cannot be exported to ONNX")
@@ -72,27 +79,8 @@ def _in_onnxruntime(network: nn.Module, images: torch.Tensor, target: Latency) -
     return partial(session.run, None, {session.get_inputs()[0].name: images.numpy()})
 
 
-def _onnxruntime() -> Any:
-    try:
-        import_module("onnxscript")
-        return import_module("onnxruntime")
-    except ImportError as error:
-        raise InputError(
-            f"latency.runtime: found 'onnxruntime', but {error.name} is not installed; "
-            "it comes with pip install 'nas-attn[onnx]'"
-        ) from None
-
-
 _RUNTIMES: dict[str, Callable[[nn.Module, torch.Tensor, Latency], Pass]] = {
     "eager": _eager,
     "compile": _compiled,
     "onnxruntime": _in_onnxruntime,
 }
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep what compilers and exporters say of themselves to themselves."""
-    with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")
-        yield

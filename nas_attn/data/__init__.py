@@ -1,10 +1,10 @@
-"""Images in three parts: where they come from, how they are split, batches of them, and their augmentation."""
+"""Image data: sources, the split into three parts, batches and their augmentation, a user's own data module."""
 
 from .batches import Batch, PartBatches, batches_in_order, training_batches
 from .fingerprint import fingerprint
 from .images import ImageData, Part
-from .loader import LoaderPart
-from .quiet import Unheard, quiet
+from .loader import LoaderPart, mixed_seed
+from .quiet import quiet
 from .reduction import reduced
 from .sources import load_data
 
@@ -14,10 +14,10 @@ __all__ = [
     "LoaderPart",
     "Part",
     "PartBatches",
-    "Unheard",
     "batches_in_order",
     "fingerprint",
     "load_data",
+    "mixed_seed",
     "quiet",
     "reduced",
     "training_batches",

@@ -1,6 +1,7 @@
-"""Training images mirrored, shifted and blotted, each in its own way."""
+"""Augmentation of training images: horizontal flips, crops and cutout."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -12,24 +13,11 @@ from .images import Part
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Blots:
-    """Squares of one colour, one an image."""
-
-    centres: Tensor
-    """float32, (N, 2): where the centre is, as a share of height and of width, less than 1."""
-    side: int
-    """In pixels."""
-    colour: Tensor
-    """uint8, (C,)."""
-
-    def to(self, device: torch.device) -> "Blots":
-        """The same blots in the memory of a device."""
-        return Blots(self.centres.to(device), self.side, self.colour.to(device))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class Augmentation:
-    """What is done to each image of a part in one epoch."""
+    """Random flip, crop and cutout of each image of a part in one epoch.
+
+    Cutout covers a square of each image (DeVries and Taylor, https://arxiv.org/abs/1708.04552).
+    """
 
     mirrored: Tensor
     """bool, (N,)."""
@@ -37,18 +25,24 @@ class Augmentation:
     """int64, (N, 2): top and left of the crop, in pixels of the padded image."""
     padding: int
     """Pixels of black on every side, from which a crop of the image's size is taken."""
-    blots: Blots | None = None
+    centres: Tensor | None = None
+    """float32, (N, 2): centres of the squares, as shares of height and of width, less than 1; None: no cutout."""
+    side: int = 0
+    """Of the squares, in pixels."""
+    colour: Tensor | None = None
+    """Of the squares: uint8, (C,)."""
 
     def to(self, device: torch.device) -> "Augmentation":
         """The same augmentation in the memory of a device."""
-        blots = self.blots and self.blots.to(device)
-        return Augmentation(self.mirrored.to(device), self.corners.to(device), self.padding, blots)
+        values = {one.name: getattr(self, one.name) for one in fields(self)}
+        moved: dict[str, Any] = {name: one.to(device) for name, one in values.items() if isinstance(one, Tensor)}
+        return replace(self, **moved)
 
 
 def draw_augmentation(part: Part, recipe: Recipe, generator: torch.Generator) -> Augmentation | None:
-    """Draw mirroring (one image in two), crop and blot (uniform) of every image; None where the recipe asks for none.
+    """Draw flip (one image in two), crop and cutout (uniform) of every image; None where the recipe has none.
 
-    What is drawn for one of them is the same whether the recipe asks for the others or not.
+    What is drawn for one of them is the same whether the recipe has the others or not.
     """
     if not recipe.horizontal_flip and not recipe.crop_padding and not recipe.cutout:
         return None
@@ -57,25 +51,20 @@ def draw_augmentation(part: Part, recipe: Recipe, generator: torch.Generator) ->
     if not recipe.cutout:
         return Augmentation(mirrored, corners, recipe.crop_padding)
     centres = torch.rand(len(part), 2, generator=generator)
-    return Augmentation(mirrored, corners, recipe.crop_padding, Blots(centres, recipe.cutout, part.mean_colour))
+    return Augmentation(mirrored, corners, recipe.crop_padding, centres, recipe.cutout, part.mean_colour)
 
 
 def augment(images: Tensor, augmentation: Augmentation, rows: Tensor) -> Tensor:
-    """Mirror, crop and blot images, uint8 (B, C, H, W), the i-th as the augmentation says of row `rows[i]`.
-
-    The shape stays. A blot ends where the image ends: the cutout of DeVries and Taylor
-    (https://arxiv.org/abs/1708.04552).
-    """
+    """Augment images, uint8 (B, C, H, W), the i-th as row `rows[i]` of the augmentation; shapes stay."""
     cropped = _crop(images, augmentation.corners[rows], augmentation.mirrored[rows], augmentation.padding)
-    blots = augmentation.blots
-    if blots is None:
+    if augmentation.centres is None or augmentation.colour is None:
         return cropped
-    blotted = _squares(blots.centres[rows], blots.side, cropped.shape[2:])
-    return torch.where(blotted, blots.colour[:, None, None], cropped)
+    covered = _squares(augmentation.centres[rows], augmentation.side, cropped.shape[2:])
+    return torch.where(covered, augmentation.colour[:, None, None], cropped)
 
 
 def _crop(images: Tensor, corners: Tensor, mirrored: Tensor, padding: int) -> Tensor:
-    """Crop and mirror in one look-up, which touches each pixel once."""
+    """Crop and mirror by one gather, which touches each pixel once."""
     height, width = images.shape[2:]
     padded = F.pad(images, [padding] * 4)
     across = torch.arange(width, device=images.device)
@@ -87,7 +76,7 @@ def _crop(images: Tensor, corners: Tensor, mirrored: Tensor, padding: int) -> Te
 
 
 def _squares(centres: Tensor, side: int, size: torch.Size) -> Tensor:
-    """Which pixels of images of a size are inside the square around each centre: bool, (B, 1, H, W)."""
+    """The pixels of images of a size inside the square around each centre: bool, (B, 1, H, W)."""
     inside = []
     for axis, length in enumerate(size):
         first = (centres[:, axis, None] * length).long() - side // 2

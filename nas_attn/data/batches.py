@@ -1,4 +1,4 @@
-"""A part of the data, a batch at a time, in the memory of the device that trains."""
+"""Batches of a part of the data, in the memory of the device that trains."""
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -7,7 +7,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TypeVar
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -15,10 +14,10 @@ from nas_attn.settings import Recipe
 
 from .augmentation import Augmentation, augment, draw_augmentation
 from .images import Part
-from .loader import LoaderBatches, LoaderPart
+from .loader import LoaderBatches, LoaderPart, mixed_seed
 
 Batch = tuple[Tensor, Tensor]
-"""Images, (B, C, H, W): uint8, or floating where a user's loader makes them so; and their labels, int64 (B,)."""
+"""Images, (B, C, H, W), uint8, or floating where a user's loader makes them so; and their labels, int64 (B,)."""
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -56,24 +55,22 @@ class PartBatches:
         return images, labels
 
     def _augmented(self, rows: Tensor, images: Tensor, labels: Tensor) -> Batch:
-        if self.augmentation is not None:
-            images = augment(images, self.augmentation, rows)
-        return images, labels
+        return (images if self.augmentation is None else augment(images, self.augmentation, rows)), labels
 
 
 Batches = PartBatches | LoaderBatches
-"""One pass, batch by batch; it knows how many they are."""
+"""One pass, batch by batch; its length is the number of batches."""
 
 
 def training_batches(part: Part | LoaderPart, recipe: Recipe, seed: int, epoch: int) -> Batches:
-    """The part in an order, and with an augmentation, that seed and epoch fix: the same on every device.
+    """The part in an order, and with an augmentation, that derive from seed and epoch: the same on every device.
 
     A last batch of one image is left out, for batch normalisation cannot learn from it. A user's loader is taken as it
-    is, and its own chance starts from seed and epoch; what the recipe says of images and batches is not asked.
+    is, whatever the recipe says of images and batches; its random states derive from seed and epoch.
     """
     if isinstance(part, LoaderPart):
-        return LoaderBatches(part, _mix(seed, epoch), "training")
-    generator = torch.Generator().manual_seed(_mix(seed, epoch))
+        return LoaderBatches(part, mixed_seed(seed, epoch), "training")
+    generator = torch.Generator().manual_seed(mixed_seed(seed, epoch))
     order = torch.randperm(len(part), generator=generator)
     augmentation = draw_augmentation(part, recipe, generator)
     rows = torch.split(order.to(part.images.device), recipe.batch_size)
@@ -81,25 +78,15 @@ def training_batches(part: Part | LoaderPart, recipe: Recipe, seed: int, epoch: 
     return PartBatches(part, rows, augmentation and augmentation.to(part.device))
 
 
-def steps(images: int, batch_size: int) -> int:
-    """How many batches `training_batches` makes of so many images.
-
-    >>> steps(128, 64), steps(129, 64), steps(130, 64), steps(1, 64)
-    (2, 2, 3, 1)
-    """
-    whole, rest = divmod(images, batch_size)
-    return max(1, whole + (rest > 1))
-
-
 def batches_in_order(part: Part | LoaderPart, batch_size: int) -> Batches:
-    """The whole part as it lies, without augmentation; a user's loader as it is, with the same chance every time."""
+    """The whole part in its order, without augmentation; a user's loader as it is, with the same seed every time."""
     if isinstance(part, LoaderPart):
-        return LoaderBatches(part, 0, part.judges)
+        return LoaderBatches(part, 0, part.stage)
     return PartBatches(part, torch.split(torch.arange(len(part), device=part.images.device), batch_size))
 
 
 def prefetched(function: Callable[[A], B], arguments: Iterable[A]) -> Generator[B, None, None]:
-    """What a function makes of each argument, in order, made by a thread that is a few ahead of what is asked for.
+    """The function's result for each argument, in order, computed by a thread that is a few ahead.
 
     What the function raises is raised here. The thread ends with the iterator, also where that is closed early.
     """
@@ -114,7 +101,3 @@ def prefetched(function: Callable[[A], B], arguments: Iterable[A]) -> Generator[
                 yield waiting.popleft().result()
         finally:
             thread.shutdown(wait=False, cancel_futures=True)
-
-
-def _mix(seed: int, epoch: int) -> int:
-    return int(np.random.SeedSequence((seed, epoch)).generate_state(1, np.uint64)[0])

@@ -1,11 +1,10 @@
-"""A user's own `LightningDataModule`, and the facts about its images that a search needs."""
+"""Image data of a user's own `LightningDataModule`."""
 
 import hashlib
 import inspect
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +12,11 @@ import torch
 from torch import Tensor
 
 from nas_attn.settings import DataModule, named_object
-from nas_attn.space import InputError
+from nas_attn.space import InputError, reported
 
 from .host import Host, Stage
-from .images import ImageData, count_levels, spread_of_levels
-from .loader import Chance, LoaderBatches, LoaderPart
+from .images import ChannelStats, ImageData, channel_stats_of_levels, count_levels
+from .loader import LoaderBatches, LoaderPart, RngState
 
 _CPU = torch.device("cpu")
 _LOG = logging.getLogger(__name__)
@@ -34,57 +33,49 @@ _NEEDED = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Facts:
-    class_names: tuple[str, ...]
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-
-
 def open_module(source: DataModule, device: torch.device) -> ImageData:
     """Make a user's module, let it prepare and set up, and take its loaders as the three parts.
 
-    It is attached to a trainer as Lightning does it: to one of `device` here, to the one that fits in training. Every
-    batch that is looked at, here as in training, goes through its hooks. It tears down when nothing uses it any more.
+    As by Lightning it is attached to a trainer: to one of `device` here, to the one that fits in training. Every batch
+    goes through its hooks, here as in training. It tears down when nothing uses it any more.
 
-    Without a test loader the validation part stands in, which is told. Classes are told by the module's
-    `class_names` or `num_classes`, else by one pass over the train loader; mean and std of uint8 images likewise, by
-    `mean` and `std` (of each channel, white 1). Floating images are taken as they are: their mean is 0, their std 1.
+    Without a test loader the validation part stands in, and the log says so. Classes are the module's `class_names` or
+    `num_classes`, else found in one pass over the train loader; so are the statistics of uint8 images, `mean` and `std`
+    (of each channel, white 1). Floating images are taken as they are: their mean is 0, their std 1.
 
     Raises `InputError` where the module fails, a loader is missing, or a first batch is not images with labels.
     """
-    with Chance(0).taken():
+    with RngState(0).active():
         host = Host(_made(source))
         module, tests = host.module, _has(host.module, "test_dataloader")
-        with host.at("training", device), _told(source, "prepare_data"):
+        with host.at("training", device), _running(source, "prepare_data"):
             module.prepare_data()
         stages: list[tuple[str, Stage]] = [("fit", "training"), ("test", "testing")]
         for name, stage in stages[: 1 + tests]:
-            with host.at(stage, device), _told(source, "setup"):
+            with host.at(stage, device), _running(source, "setup"):
                 module.setup(name)
     train, example = _part(source, host, "train", "validating")
-    validation, judged = _part(source, host, "val", "validating")
-    test, tested = _part(source, host, "test", "testing") if tests else (validation, judged)
+    validation, shown = _part(source, host, "val", "validating")
+    test, tested = _part(source, host, "test", "testing") if tests else (validation, shown)
     if test is validation:
         _LOG.warning("%s has no test_dataloader, so its validation part stands in for a test part", source.module)
-    for name, other in (("val", judged), ("test", tested)):
+    for name, other in (("val", shown), ("test", tested)):
         if (other.shape[1:], other.dtype) != (example.shape[1:], example.dtype):
             here, there = _shape(other), _shape(example)
             raise InputError(f"{source.module}: {name}_dataloader: images are {here}, but {there} in train_dataloader")
-    facts = _facts(source, module, train, example)
-    return ImageData(train, validation, test, facts.class_names, facts.mean, facts.std)
+    return ImageData(train, validation, test, *_facts(source, module, train, example))
 
 
 def _made(source: DataModule) -> Any:
     make = named_object(source.module)
-    with _told(source, "it"):
+    with _running(source, "it"):
         module = make(**source.arguments)
     for name in _NEEDED:
         if not callable(getattr(module, name, None)):
             raise InputError(f"{source.module}: has no {name}; it must be a LightningDataModule")
     for name in ("train_dataloader", "val_dataloader"):
         if not _has(module, name):
-            raise InputError(f"{source.module}: has no {name} of its own; a search trains with one and judges by one")
+            raise InputError(f"{source.module}: has no {name} of its own; a search trains and validates with them")
     return module
 
 
@@ -94,26 +85,27 @@ def _has(module: Any, name: str) -> bool:
     return home is not None and home.partition(".")[0] not in _LIGHTNING
 
 
-def _part(source: DataModule, host: Host, name: str, judges: Stage) -> tuple[LoaderPart, Tensor]:
+def _part(source: DataModule, host: Host, name: str, stage: Stage) -> tuple[LoaderPart, Tensor]:
     """A loader of the module as a part, and the images of its first batch."""
     make: Callable[[], Any] = getattr(host.module, f"{name}_dataloader")
     where = f"{source.module}: {name}_dataloader"
-    with Chance(0).taken(), host.at("training" if name == "train" else judges, _CPU):
-        with _told(source, f"{name}_dataloader"):
+    with RngState(0).active(), host.at("training" if name == "train" else stage, _CPU):
+        with _running(source, f"{name}_dataloader"):
             loader = make()
             first = next(iter(loader), None)
             batches = len(loader)
-        with _told(source, f"a hook for batches of {name}_dataloader"):
+        with _running(source, f"a hook for batches of {name}_dataloader"):
             images = _checked(where, first if first is None else host.moved(first, _CPU))
             count = _count(loader, host)
     channels, height, width = images.shape[1:]
-    made_by = (_source_digest(host.module), source.module, sorted(source.arguments.items()), name, count)
+    code = hashlib.sha256(Path(inspect.getfile(type(host.module))).read_bytes()).hexdigest()
+    made_by = (code, source.module, sorted(source.arguments.items()), name, count)
     digest = hashlib.sha256(repr(made_by).encode()).hexdigest()
-    return LoaderPart(host, judges, make, count, batches, (channels, height, width), digest, _CPU), images
+    return LoaderPart(host, stage, make, count, batches, (channels, height, width), digest, _CPU), images
 
 
 def _count(loader: Any, host: Host) -> int:
-    """The images of a loader; one that does not tell is asked for all of them."""
+    """The images of a loader; counted where its data set has no length."""
     try:
         return len(loader.dataset)
     except (AttributeError, TypeError):
@@ -134,15 +126,18 @@ def _checked(where: str, batch: Any) -> Tensor:
     return images
 
 
-def _facts(source: DataModule, module: Any, train: LoaderPart, example: Tensor) -> _Facts:
+def _facts(
+    source: DataModule, module: Any, train: LoaderPart, example: Tensor
+) -> tuple[tuple[str, ...], tuple[float, ...], tuple[float, ...]]:
+    """Class names, and mean and std of each channel."""
     names, number = getattr(module, "class_names", None), getattr(module, "num_classes", None)
     channels, floating = example.shape[1], example.is_floating_point()
-    told = ((0.0,) * channels, (1.0,) * channels) if floating else _told_spread(source, module, channels)
+    stats = ((0.0,) * channels, (1.0,) * channels) if floating else _declared_stats(source, module, channels)
     unnamed = names is None and number is None
-    if unnamed or told is None:
-        with _told(source, "train_dataloader"):
-            highest, levels = _looked_at(train, floating)
-        told = told or spread_of_levels(levels)
+    if unnamed or stats is None:
+        with _running(source, "train_dataloader"):
+            highest, levels = _counted(train, floating)
+        stats = stats or channel_stats_of_levels(levels)
         number = highest + 1 if unnamed else number
     if names is None:
         names = [str(index) for index in range(number or 0)]
@@ -150,21 +145,21 @@ def _facts(source: DataModule, module: Any, train: LoaderPart, example: Tensor) 
         raise InputError(f"{source.module}: num_classes is {number}, but class_names has {len(names)}")
     if len(names) < 2:
         raise InputError(f"{source.module}: has {len(names)} class; there must be two or more")
-    return _Facts(tuple(map(str, names)), *told)
+    return tuple(map(str, names)), *stats
 
 
-def _told_spread(source: DataModule, module: Any, channels: int) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+def _declared_stats(source: DataModule, module: Any, channels: int) -> ChannelStats | None:
     mean, std = getattr(module, "mean", None), getattr(module, "std", None)
     if mean is None or std is None:
         return None
-    told = tuple(map(float, mean)), tuple(map(float, std))
-    if {len(values) for values in told} != {channels} or min(told[1]) <= 0:
+    stats = tuple(map(float, mean)), tuple(map(float, std))
+    if {len(values) for values in stats} != {channels} or min(stats[1]) <= 0:
         rule = f"{channels} numbers each, white 1, and std above 0"
-        raise InputError(f"{source.module}: found mean {told[0]} and std {told[1]}; they must be {rule}")
-    return told
+        raise InputError(f"{source.module}: found mean {stats[0]} and std {stats[1]}; they must be {rule}")
+    return stats
 
 
-def _looked_at(train: LoaderPart, floating: bool) -> tuple[int, Tensor]:
+def _counted(train: LoaderPart, floating: bool) -> tuple[int, Tensor]:
     """The highest label, and how often each grey level occurs, in one pass over the train loader."""
     highest, levels = 0, torch.zeros(train.image[0], 256, dtype=torch.int64)
     for images, labels in LoaderBatches(train, 0, "training"):
@@ -174,19 +169,9 @@ def _looked_at(train: LoaderPart, floating: bool) -> tuple[int, Tensor]:
     return highest, levels
 
 
-def _source_digest(module: Any) -> str:
-    return hashlib.sha256(Path(inspect.getfile(type(module))).read_bytes()).hexdigest()
-
-
-@contextmanager
-def _told(source: DataModule, step: str) -> Iterator[None]:
-    """Within it a fault of the user's module is told as such; where it lies, its cause tells."""
-    try:
-        yield
-    except InputError:
-        raise
-    except Exception as error:  # a user's module may fail in any way
-        raise InputError(f"{source.module}: {step} failed: {type(error).__name__}: {error}") from error
+def _running(source: DataModule, what: str) -> AbstractContextManager[None]:
+    """Context of a user's code, whose faults are reported as its own."""
+    return reported(f"{source.module}: {what} failed")
 
 
 def _shape(tensor: Tensor) -> str:

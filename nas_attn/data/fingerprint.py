@@ -1,6 +1,5 @@
-"""What tells the images of a study, and their labels, from others."""
+"""Fingerprint of a study's images and their labels, which tells them from others."""
 
-from collections.abc import Iterable
 from hashlib import blake2b, sha256
 from heapq import nsmallest
 from itertools import islice
@@ -10,7 +9,7 @@ import PIL
 import torch
 
 from nas_attn.settings import Fingerprint
-from nas_attn.space import InputError
+from nas_attn.space import reported
 
 from .batches import batches_in_order
 from .images import ImageData, Part
@@ -22,11 +21,10 @@ _MADE: WeakKeyDictionary[ImageData, Fingerprint] = WeakKeyDictionary()
 
 
 def fingerprint(data: ImageData) -> Fingerprint:
-    """The fingerprint of all three parts, of images that lie in memory whatever their order; made once.
+    """The fingerprint of all three parts, of images in memory whatever their order; made once.
 
-    Of a user's module it knows labels alone, in the order in which they come: all by which networks are judged and
-    tested, which takes a pass over those loaders, and those of the first batch that trains. Images, and other batches
-    that train, are not looked at, for they may differ from pass to pass.
+    A user's module may make other images from pass to pass, so only labels count, in the order in which they come: all
+    of the validation and the test part, and those of the first batch that trains.
 
     Raises `InputError` where a module fails in that.
     """
@@ -42,10 +40,10 @@ def _made(data: ImageData) -> Fingerprint:
         if isinstance(part, Part):
             known = _images(part)
             images += [f"{pixels[:12]} {name} {label}" for pixels, label in known]
-            told = sorted(f"{pixels} {data.class_names[label]}" for pixels, label in known)
+            lines = sorted(f"{pixels} {data.class_names[label]}" for pixels, label in known)
         else:
-            told = [str(label) for label in _labels(part, trains=name == "train")]
-        digests[name] = sha256("\n".join(told).encode()).hexdigest()
+            lines = [str(label) for label in _labels(part, trains=name == "train")]
+        digests[name] = sha256("\n".join(lines).encode()).hexdigest()
     sample = tuple(nsmallest(_SAMPLE, images))
     return Fingerprint(digests, sum(map(len, parts.values())), sample, f"Pillow {PIL.__version__}")
 
@@ -57,10 +55,8 @@ def _images(part: Part) -> list[tuple[str, int]]:
     return list(zip(pixels, part.labels.tolist(), strict=True))
 
 
-def _labels(part: LoaderPart, trains: bool) -> Iterable[int]:
+def _labels(part: LoaderPart, trains: bool) -> list[int]:
     batches = islice(LoaderBatches(part, 0, "training"), 1) if trains else batches_in_order(part, 1)
-    try:
+    which = "training" if trains else "validation or test"
+    with reported(f"{type(part.host.module).__name__}: a pass over its {which} batches failed"):
         return [label for _, labels in batches for label in labels.tolist()]
-    except Exception as error:  # a user's module may fail in any way
-        what = f"{type(part.host.module).__name__}: a pass over its {'training' if trains else 'judging'} batches"
-        raise InputError(f"{what} failed: {type(error).__name__}: {error}") from error

@@ -1,4 +1,4 @@
-"""Images in folders, a folder a class."""
+"""Images in folders, one folder a class."""
 
 import logging
 from collections import Counter
@@ -16,7 +16,7 @@ from .gallery import Gallery, Rows
 from .pixels import decode
 
 UNLABELLED = {"unlabeled", "unlabelled", "unsup"}
-"""What people call a folder of images that are of no class, in any case."""
+"""Names of a folder of images without a class, in lower case."""
 
 _LOG = logging.getLogger(__name__)
 _NO_PICTURES = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
@@ -36,8 +36,8 @@ _LEFT_BY_PROGRAMS = {
 def open_folder(path: Path, source: ImageFolder) -> Gallery:
     """The images of a folder with a sub-folder for each class, however deep they lie in it.
 
-    Classes stand in the order of their names. What is hidden is passed over; so is what is no image by its suffix, what
-    programs leave behind and, beside classes, a folder of unlabelled images, which the log counts.
+    Classes stand in the order of their names. Hidden files are passed over; so are files without an image's suffix,
+    what programs leave behind and, beside classes, a folder of unlabelled images, which the log counts.
 
     Raises `InputError` where there is no such folder, or a class without images.
     """
@@ -71,16 +71,17 @@ def open_folder(path: Path, source: ImageFolder) -> Gallery:
 
 
 def sub_folders(path: Path) -> list[Path]:
-    """The folders in a folder by name, but what is hidden or left by programs; raises `InputError` if it is none."""
+    """Sub-folders by name, without hidden ones and those left by programs; raises `InputError` if it is no folder."""
     if not path.is_dir():
         raise InputError(f"{path}: {'is a file, not a folder' if path.exists() else 'there is no such folder'}")
-    return sorted(child for child in path.iterdir() if _counts(child.name) and child.is_dir())
+    shown = (child for child in path.iterdir() if not child.name.startswith("."))
+    return sorted(child for child in shown if child.name.casefold() not in _LEFT_BY_PROGRAMS and child.is_dir())
 
 
 def images_in(folder: Path) -> tuple[list[Path], Counter[str]]:
-    """The image files in a folder, however deep, in order, and how many of what else is passed over.
+    """The image files in a folder, however deep, in order, and counts of other files by what they are.
 
-    What is hidden is not counted; of what programs leave behind only the image files are.
+    Hidden files are not counted; of what programs leave behind only the image files are.
     """
     images, passed = [], Counter[str]()
     for file in folder.rglob("*"):
@@ -101,19 +102,15 @@ def images_in(folder: Path) -> tuple[list[Path], Counter[str]]:
 
 
 def is_image(file: Path) -> bool:
-    """Whether it is there, and an image by its suffix."""
+    """Whether a file exists and has the suffix of an image."""
     return file.suffix.lower() in _suffixes() and file.is_file()
 
 
 @cache
 def _suffixes() -> frozenset[str]:
-    """Those of the formats that Pillow can read here, plug-ins that were registered with it among them."""
+    """Suffixes of the formats that Pillow can read here, with its plug-ins."""
     known = Image.registered_extensions().items()
     return frozenset(suffix for suffix, kind in known if kind in {*Image.OPEN, "MPO"} - _NO_PICTURES)
-
-
-def _counts(name: str) -> bool:
-    return not name.startswith(".") and name.casefold() not in _LEFT_BY_PROGRAMS
 
 
 def _counted(things: Counter[str]) -> str:

@@ -1,4 +1,4 @@
-"""A user's data module, attached to the trainer that uses it, and what it does to every batch."""
+"""A user's data module with the trainer that it is attached to, and its hooks for every batch."""
 
 import logging
 import weakref
@@ -16,18 +16,15 @@ from pytorch_lightning.trainer.states import TrainerFn
 from .quiet import quiet
 
 Stage = Literal["training", "validating", "testing"]
-"""What a trainer is doing, by the property of Lightning's that is then true."""
+"""The stage of a trainer, as the property of Lightning's that is then true."""
 
-_DOES = {"training": TrainerFn.FITTING, "validating": TrainerFn.VALIDATING, "testing": TrainerFn.TESTING}
+_FN = {"training": TrainerFn.FITTING, "validating": TrainerFn.VALIDATING, "testing": TrainerFn.TESTING}
 _LOG = logging.getLogger(__name__)
 
 
 @dataclass(eq=False)
 class Host:
-    """Holds a `LightningDataModule`, and lets it tear down when no part of its data is in use any more.
-
-    A copy in another process leaves that to the first.
-    """
+    """A `LightningDataModule`, torn down when no part of its data is in use any more; not by copies in processes."""
 
     module: Any
 
@@ -36,7 +33,7 @@ class Host:
 
     @contextmanager
     def attached(self, trainer: pl.Trainer) -> Iterator[None]:
-        """Within it this is the module's trainer."""
+        """Context in which this is the module's trainer."""
         before = getattr(self.module, "trainer", None)
         self.module.trainer = trainer
         try:
@@ -46,25 +43,21 @@ class Host:
 
     @contextmanager
     def at(self, stage: Stage, device: torch.device) -> Iterator[None]:
-        """Within it the module has a trainer: the one that fits, else one that does nothing, and is at this stage."""
+        """Context in which the module has a trainer: the one that fits, else one that is idle at this stage."""
         if getattr(self.module, "trainer", None) is not None:
             yield
             return
         trainer = _idle_trainer(device)
-        trainer.state.fn = _DOES[stage]
+        trainer.state.fn = _FN[stage]
         setattr(trainer, stage, True)
         with self.attached(trainer):
             yield
 
     def moved(self, batch: Any, device: torch.device) -> Any:
         """A loader's batch on a device, after the three hooks through which Lightning sends it."""
-        for name, more in (
-            ("on_before_batch_transfer", ()),
-            ("transfer_batch_to_device", (device,)),
-            ("on_after_batch_transfer", ()),
-        ):
-            batch = getattr(self.module, name)(batch, *more, 0)
-        return batch
+        batch = self.module.on_before_batch_transfer(batch, 0)
+        batch = self.module.transfer_batch_to_device(batch, device, 0)
+        return self.module.on_after_batch_transfer(batch, 0)
 
 
 @cache

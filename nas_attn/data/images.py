@@ -1,4 +1,4 @@
-"""The images that a network learns from and is judged by, as they lie in memory."""
+"""Labelled images in memory, in three parts."""
 
 import hashlib
 import logging
@@ -19,18 +19,20 @@ _LEAST_STD = 1 / 255
 _LARGEST_SHARE = 0.5
 _AT_ONCE = 1024
 
+ChannelStats = tuple[tuple[float, ...], tuple[float, ...]]
+"""Mean and population standard deviation of each channel, black 0 and white 1; the latter one grey level at least."""
+
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Some labelled images: those that train, that judge, or that the search never sees."""
+    """Labelled images of one part of the data."""
 
     images: Tensor
     """uint8, (N, C, H, W)."""
     labels: Tensor
     """int64, (N,); an index into the class names."""
     streams_to: torch.device | None = None
-    """The device to which batches are copied one after the other, from the host's memory; None: all images lie where
-    they are used."""
+    """The device to which batches are copied from the host's memory; None: all images lie where they are used."""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -49,7 +51,7 @@ class Part:
     def to(self, device: torch.device) -> "Part":
         """The same part for a device: in its memory, or streaming where it would take more than half of what is free.
 
-        Only a CUDA device tells how much is free; every other takes the part whole.
+        Only a CUDA device knows how much is free; every other takes the part whole.
         """
         if device == self.device:
             return self
@@ -83,23 +85,19 @@ class ImageData:
     """A data set in three disjoint parts."""
 
     train: Part | LoaderPart
-    """What the weights are fitted to."""
+    """For the weights."""
     validation: Part | LoaderPart
-    """What the search judges by."""
+    """For the search."""
     test: Part | LoaderPart
-    """What the search never sees."""
+    """Not seen by the search."""
     class_names: tuple[str, ...]
     mean: tuple[float, ...]
-    """Of each channel of the train part, black 0 and white 1; 0 where a user's loader makes images that are no pixels
-    any more."""
+    """Of each channel of the train part, black 0 and white 1; 0 for a user's floating images."""
     std: tuple[float, ...]
-    """Population standard deviation of each channel of the train part, in the same unit; one grey level at least."""
+    """Population standard deviation of the same, one grey level at least; 1 for a user's floating images."""
 
     def near(self, device: torch.device) -> "ImageData":
-        """The same data as a device that trains and judges wants them: in its memory, or streaming to it.
-
-        They stay there as long as these data are in use, so that network after network finds them.
-        """
+        """The same data in the memory of a device, or streaming to it; they stay there as long as these are in use."""
         there = _NEAR.setdefault(self, {})
         if device not in there:
             there[device] = replace(self, train=self.train.to(device), validation=self.validation.to(device))
@@ -112,17 +110,17 @@ class ImageData:
 
     @property
     def classes(self) -> int:
-        """How many classes there are."""
+        """Number of classes."""
         return len(self.class_names)
 
     @property
     def facts(self) -> ImageFacts:
-        """What the images are like."""
+        """Image size, classes and channel statistics."""
         return ImageFacts(*self.image, class_names=self.class_names, mean=self.mean, std=self.std)
 
     @cached_property
     def digest(self) -> str:
-        """The SHA-256 of all that a trained network depends on: what trains, what judges, and the classes.
+        """The SHA-256 of all that a trained network depends on: train and validation part, and the classes.
 
         Of a user's module it is that of its source file, its arguments and the facts about its images.
         """
@@ -131,18 +129,16 @@ class ImageData:
 
 
 _NEAR: WeakKeyDictionary[ImageData, dict[torch.device, ImageData]] = WeakKeyDictionary()
-"""What `near` has made; apart from the data, so that another process is not sent a device's memory."""
+"""Results of `near`; apart from the data, so that another process is not sent a device's memory."""
 
 
-def spread(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation of each channel of uint8 images (N, C, H, W), black 0 and white 1.
+def channel_stats(images: Tensor) -> ChannelStats:
+    """Mean and standard deviation of each channel of uint8 images (N, C, H, W).
 
-    A channel that hardly varies counts as if it varied by one grey level, so that dividing by it is safe.
-
-    >>> spread(torch.tensor([0, 255], dtype=torch.uint8).reshape(2, 1, 1, 1))
+    >>> channel_stats(torch.tensor([0, 255], dtype=torch.uint8).reshape(2, 1, 1, 1))
     ((0.5,), (0.5,))
     """
-    return spread_of_levels(count_levels(images))
+    return channel_stats_of_levels(count_levels(images))
 
 
 def count_levels(images: Tensor) -> Tensor:
@@ -150,21 +146,19 @@ def count_levels(images: Tensor) -> Tensor:
     return torch.stack([torch.bincount(channel.flatten(), minlength=256) for channel in images.unbind(1)])
 
 
-def spread_of_levels(counts: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation of each channel, as `spread` gives them, of how often each level occurs, (C, 256)."""
+def channel_stats_of_levels(counts: Tensor) -> ChannelStats:
+    """Mean and standard deviation of each channel, of how often each grey level occurs in it, (C, 256)."""
     levels = torch.arange(256, dtype=torch.float64) / 255
     means, stds = [], []
     for channel in counts.cpu():
         shares = channel.double() / channel.sum()
-        mean = float((shares * levels).sum())
-        variance = float((shares * (levels - mean) ** 2).sum())
-        means.append(mean)
-        stds.append(max(math.sqrt(variance), _LEAST_STD))
+        means.append(float((shares * levels).sum()))
+        stds.append(max(math.sqrt((shares * (levels - means[-1]) ** 2).sum()), _LEAST_STD))
     return tuple(means), tuple(stds)
 
 
 def _free_bytes(device: torch.device) -> float:
-    """What a device can still hold; what torch keeps there for reuse counts as free."""
+    """Free memory of a device, what torch keeps there for reuse included."""
     if device.type != "cuda":
         return math.inf
     free, _ = torch.cuda.mem_get_info(device)

@@ -1,4 +1,4 @@
-"""Whether the sub-folders of a folder are classes, or parts of the data that hold the classes."""
+"""Layout of a folder of images: sub-folders are classes, or parts of the data that hold the classes."""
 
 import logging
 import re
@@ -15,20 +15,19 @@ _NAMES = {
     "test": {"test", "testing", "eval", "evaluation"},
     "": {*UNLABELLED, "extra"},
 }
-"""What people call each part, in any case; and what is no part, and holds no class."""
+"""Names of each part, in lower case; and of what is no part, and holds no class."""
 _SAYS_NOTHING = {"", "data", "images", "image", "imgs", "img", "seg", "split"}
-"""What may stand beside the name of a part, as in `training_set`, `train_images` or `seg_train`."""
+"""Words beside the name of a part, as in `training_set`, `train_images` or `seg_train`."""
 _ROLE = {name: role for role, names in _NAMES.items() for name in names}
 
 
 def find_parts(path: Path) -> dict[str, Path]:
-    """The folders that train, validate and test, as far as they are there; nothing where the sub-folders are classes.
+    """The folders of train, validation and test part, of those that there are; none where the sub-folders are classes.
 
-    A folder is a part by its name, where it holds sub-folders with images and no image beside them, and one of them
-    trains. What stands beside parts and has images of no class is passed over, which the log says.
+    A folder is a part by its name, if it holds sub-folders with images and no image beside them, and a train part is
+    there. What stands beside parts and has images of no class is passed over, which the log says.
 
-    Raises `InputError` where some sub-folders look like parts and others like classes, two are the same part, or none
-    trains.
+    Raises `InputError` for parts beside classes, for two folders of one part, and without a train part.
     """
     folders = sub_folders(path)
     roles = {folder: role for folder in folders if (role := _role(folder.name)) is not None}
@@ -61,7 +60,7 @@ def _check_parts_without_training(path: Path, folders: list[Path], roles: dict[P
             f" class a sub-folder of its own in {path.name}/{trains}"
         )
     inner = [{_role(child.name) for child in sub_folders(folder)} for folder in folders]
-    if folders and all("train" in held and held & {"validation", "test"} for held in inner):
+    if folders and all("train" in found and found & {"validation", "test"} for found in inner):
         _LOG.warning("%s: the parts inside each class are not used; all images of a class are divided anew", path)
     names = {folder.name for folder in folders}
     for folder in parts:
@@ -73,7 +72,7 @@ def _check_parts_without_training(path: Path, folders: list[Path], roles: dict[P
 
 
 def _role(name: str) -> str | None:
-    """What a folder is by its name: a part, nothing of use (empty), or anything else (None).
+    """The part that a folder is by its name; empty for a folder without classes, None for any other.
 
     >>> _role("Training_Set"), _role("seg_val"), _role("extra"), _role("testimony")
     ('train', 'validation', '', None)

@@ -1,4 +1,4 @@
-"""A part of the data that a loader of the user's own makes, batch by batch."""
+"""Parts of the data that a user's own loader makes, batch by batch."""
 
 import random
 from collections.abc import Callable, Iterable, Iterator
@@ -19,13 +19,12 @@ class LoaderPart:
 
     host: Host
     """The data module to which the loader belongs."""
-    judges: Stage
-    """What a trainer does that looks at these images without training on them."""
+    stage: Stage
+    """The stage of a trainer in which these images are scored."""
     make: Callable[[], Iterable[Any]]
-    """Makes the loader; after the module's hooks images are (B, C, H, W), uint8 or floating, labels (B,) of a whole
-    type."""
+    """Makes the loader; after the module's hooks images are (B, C, H, W), uint8 or floating, labels (B,) integers."""
     count: int
-    """Images of its data set, or, where that does not tell, in one pass."""
+    """Images of its data set, or, where that has no length, in one pass."""
     batches: int
     """Batches in one pass."""
     image: tuple[int, int, int]
@@ -45,10 +44,7 @@ class LoaderPart:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LoaderBatches:
-    """One pass over a loader that is made for it, under chance of its own that a seed fixes.
-
-    Every batch goes through the module's hooks, which know whether it is trained on by their trainer.
-    """
+    """One pass over a new loader, through the module's hooks, with random states of its own that derive from a seed."""
 
     part: LoaderPart
     seed: int
@@ -58,13 +54,13 @@ class LoaderBatches:
         return self.part.batches
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        chance, host, device = Chance(self.seed), self.part.host, self.part.device
-        with chance.taken(), host.at(self.stage, device):
+        state, host, device = RngState(self.seed), self.part.host, self.part.device
+        with state.active(), host.at(self.stage, device):
             loader = self.part.make()
             _seed_generators(loader, self.seed)
             batches = iter(loader)
         while True:
-            with chance.taken(), host.at(self.stage, device):
+            with state.active(), host.at(self.stage, device):
                 batch = next(batches, None)
                 if batch is None:
                     return
@@ -72,42 +68,47 @@ class LoaderBatches:
             yield images, labels.long()
 
 
-class Chance:
-    """Chance of the CPU (torch's, NumPy's and Python's) that goes on by itself, whatever others draw in between."""
+class RngState:
+    """Random state of the CPU (torch's, NumPy's and Python's), apart from the process's own."""
 
     def __init__(self, seed: int) -> None:
-        outside = _state()
+        outside = _states()
         random.seed(seed)
         np.random.seed(seed % 2**32)
         torch.default_generator.manual_seed(seed)
-        self._inside = _state()
-        _restore(outside)
+        self._inside = _states()
+        _restore(*outside)
 
     @contextmanager
-    def taken(self) -> Iterator[None]:
-        """Within it the program's chance is this one; after it, as it was before."""
-        outside = _state()
-        _restore(self._inside)
+    def active(self) -> Iterator[None]:
+        """Context in which the process draws from this state; after it, from its own again."""
+        outside = _states()
+        _restore(*self._inside)
         try:
             yield
         finally:
-            self._inside = _state()
-            _restore(outside)
+            self._inside = _states()
+            _restore(*outside)
 
 
-def _state() -> tuple[Any, Any, Tensor]:
-    return random.getstate(), np.random.get_state(), torch.random.get_rng_state()
+def mixed_seed(seed: int, epoch: int, stream: int | None = None) -> int:
+    """A seed of 64 bits for an epoch, and for one of several independent streams in it."""
+    key = () if stream is None else (stream,)
+    return int(np.random.SeedSequence((seed, epoch), spawn_key=key).generate_state(1, np.uint64)[0])
 
 
-def _restore(state: tuple[Any, Any, Tensor]) -> None:
-    python, numpy, torchs = state
+def _states() -> tuple[Any, Any, Tensor]:
+    return random.getstate(), np.random.get_state(), torch.get_rng_state()
+
+
+def _restore(python: Any, numpy: Any, torchs: Tensor) -> None:
     random.setstate(python)
     np.random.set_state(numpy)
-    torch.random.set_rng_state(torchs)
+    torch.set_rng_state(torchs)
 
 
 def _seed_generators(loader: object, seed: int) -> None:
-    """Seed what a loader draws from where that is not the program's chance."""
+    """Seed the generators of a loader's own."""
     for owner in (loader, getattr(loader, "sampler", None), getattr(loader, "batch_sampler", None)):
         if isinstance(generator := getattr(owner, "generator", None), torch.Generator):
             generator.manual_seed(seed)

@@ -10,16 +10,17 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from nas_attn.settings import Parquet
-from nas_attn.space import InputError, allowed
+from nas_attn.space import InputError, allowed, reported
 
-from .gallery import Gallery, Rows
+from .gallery import Gallery, Rows, indexed_gallery
 from .pixels import Encoded, decode
 
 _AT_ONCE = 1024
+_UNREADABLE = (pa.ArrowException, OSError)
 
 
 def open_parquet(path: Path, source: Parquet) -> Gallery:
-    """The images of a Parquet file; only the labels are read until pixels are asked for.
+    """The images of a Parquet file, of which only the labels are read at once.
 
     Classes have the names that the file's metadata gives them, else their index. A class without a row is left out.
 
@@ -28,24 +29,19 @@ def open_parquet(path: Path, source: Parquet) -> Gallery:
     file = _open(path)
     label_column = _label_column(path, file.schema_arrow, source.label_column)
     image_column = _image_column(path, file.schema_arrow, source.image_column)
-    try:
+    with reported(f"{path}: {label_column}: cannot be read", *_UNREADABLE):
         numbers = file.read([label_column]).column(label_column)
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{path}: {label_column}: cannot be read: {error}") from None
     indices = _indices(path, label_column, numbers)
     names = _class_names(file.schema_arrow, label_column)
     if names and indices.max() >= len(names):
         row = int(indices.argmax())
         raise InputError(f"{path}: row {row}: {label_column}: found {indices[row]}, but there are {len(names)} names")
-    present, labels = np.unique(indices, return_inverse=True)
 
     def pixels(rows: Rows) -> NDArray[np.uint8]:
-        return decode(
-            _encoded(path, image_column, rows), len(rows), source.channels, source.image_size, source.background
-        )
+        images = _encoded(path, image_column, rows)
+        return decode(images, len(rows), source.channels, source.image_size, source.background)
 
-    class_names = tuple(names[index] if names else str(index) for index in present)
-    return Gallery(str(path), class_names, labels.astype(np.int64), pixels)
+    return indexed_gallery(str(path), indices, names, pixels)
 
 
 def _open(path: Path) -> pq.ParquetFile:
@@ -53,12 +49,9 @@ def _open(path: Path) -> pq.ParquetFile:
         raise InputError(f"{path}: there is no such file")
     if path.is_dir():
         inside = ", ".join(sorted(str(child.relative_to(path)) for child in path.rglob("*.parquet")))
-        inside = inside or "no Parquet file"
-        raise InputError(f"{path}: is a folder; name a file. It holds {inside}")
-    try:
+        raise InputError(f"{path}: is a folder; name a file. It holds {inside or 'no Parquet file'}")
+    with reported(f"{path}: is not a Parquet file", *_UNREADABLE):
         return pq.ParquetFile(path)
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{path}: is not a Parquet file: {error}") from None
 
 
 def _label_column(path: Path, schema: pa.Schema, name: str) -> str:
@@ -75,8 +68,9 @@ def _image_column(path: Path, schema: pa.Schema, name: str | None) -> str:
     if name is None and len(images) == 1:
         return images[0]
     if name is None:
+        columns = ", ".join(f"{field.name} ({field.type})" for field in schema)
         found = f"several columns of images; set image_column to one of {', '.join(images)}"
-        raise InputError(f"{path}: has {found if images else f'no column of images; found {_columns(schema)}'}")
+        raise InputError(f"{path}: has {found if images else f'no column of images; found {columns}'}")
     if name not in schema.names:
         raise InputError(f"{path}: has no column {name!r} for image_column; {allowed(name, images or schema.names)}")
     if name not in images:
@@ -90,10 +84,6 @@ def _holds_bytes(kind: pa.DataType) -> bool:
         return False
     inner = kind.field("bytes").type
     return bool(pa.types.is_binary(inner) or pa.types.is_large_binary(inner))
-
-
-def _columns(schema: pa.Schema) -> str:
-    return ", ".join(f"{field.name} ({field.type})" for field in schema)
 
 
 def _indices(path: Path, name: str, numbers: pa.ChunkedArray) -> NDArray[np.int64]:
@@ -112,8 +102,8 @@ def _indices(path: Path, name: str, numbers: pa.ChunkedArray) -> NDArray[np.int6
 def _class_names(schema: pa.Schema, label_column: str) -> tuple[str, ...]:
     """The names that the Hugging Face metadata give to class indices; none where they are silent."""
     try:
-        told = json.loads((schema.metadata or {})[b"huggingface"])
-        names = tuple(str(name) for name in told["info"]["features"][label_column]["names"])
+        metadata = json.loads((schema.metadata or {})[b"huggingface"])
+        names = tuple(str(name) for name in metadata["info"]["features"][label_column]["names"])
     except (KeyError, TypeError, ValueError):
         return ()
     return names if len(set(names)) == len(names) else ()
@@ -122,7 +112,7 @@ def _class_names(schema: pa.Schema, label_column: str) -> tuple[str, ...]:
 def _encoded(path: Path, column: str, rows: Rows) -> Iterator[Encoded]:
     """The encoded images of some rows, in the file's order."""
     start = 0
-    try:
+    with reported(f"{path}: {column}: cannot be read", *_UNREADABLE):
         for batch in pq.ParquetFile(path).iter_batches(_AT_ONCE, columns=[f"{column}.bytes"]):
             first, last = np.searchsorted(rows, (start, start + len(batch)))
             wanted = rows[first:last]
@@ -131,5 +121,3 @@ def _encoded(path: Path, column: str, rows: Rows) -> Iterator[Encoded]:
                     raise InputError(f"{path}: row {row}: {column}: holds no bytes")
                 yield f"{path}: row {row}", image["bytes"]
             start += len(batch)
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{path}: {column}: cannot be read: {error}") from None

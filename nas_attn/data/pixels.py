@@ -1,4 +1,4 @@
-"""From the bytes of image files to one array of pixels."""
+"""Decoding of image files into one array of pixels."""
 
 import logging
 import math
@@ -13,14 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps
 
-from nas_attn.space import InputError
+from nas_attn.space import InputError, reported
 
 Encoded = tuple[str, Path | bytes | Image.Image]
-"""What an image is called in a message, and its file, the file's content, or the image already opened."""
+"""Name of an image in messages, and its file, the file's content, or the opened image."""
 
 _LOG = logging.getLogger(__name__)
 _DEEP = ("I", "F")
-"""How the modes of images begin that have more than 8 bits a channel."""
+"""First letters of image modes of more than 8 bits a channel."""
 
 
 def decode(
@@ -32,12 +32,10 @@ def decode(
     first is taken; the log tells once how many are concerned. With `image_size` every image is squeezed or stretched to
     a square of so many pixels a side.
 
-    All pixels lie in memory, and for a moment twice, when they are divided into parts. What would not fit is refused
-    before it is decoded, by the memory that the machine has: a smaller share that a container or other programs leave
-    is not seen.
+    All pixels lie in memory, and for a moment twice, when they are divided into parts.
 
-    Raises `InputError` that names the image which cannot be read, or two whose sizes differ, or says how much memory is
-    needed.
+    Raises `InputError` for an image that cannot be read, two whose sizes differ, and, before anything is decoded, where
+    the memory of the machine, whatever a container or other programs leave of it, does not suffice.
     """
     first, pictures = "", np.empty((0,), dtype=np.uint8)
     counts, concerned = Counter[str](), dict[str, str]()
@@ -54,7 +52,9 @@ def decode(
                 " images must have one size, or be given one: image_size = 32"
             )
         pictures[number] = picture
-    _tell(counts, concerned)
+    for what, number in counts.items():
+        others = f" and {number - 1:,} more" if number > 1 else ""
+        _LOG.warning("%s%s: %s", concerned[what], others, what)
     return pictures
 
 
@@ -72,7 +72,7 @@ def _room(name: str, count: int, picture: NDArray[np.uint8]) -> NDArray[np.uint8
 
 
 def memory_bytes() -> float:
-    """The memory of this machine; without end where the system does not tell."""
+    """Memory of this machine; infinite where the system does not say."""
     if not hasattr(os, "sysconf"):
         return math.inf
     return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
@@ -86,23 +86,18 @@ def size(picture: NDArray[np.uint8]) -> str:
 def _decode(
     name: str, content: Path | bytes | Image.Image, channels: int, image_size: int | None, background: str
 ) -> tuple[NDArray[np.uint8], list[str]]:
-    """The pixels of an image as a viewer shows them, (C, H, W), and what had to be done to its own for that."""
-    try:
-        with _opened(content) as image:
-            mode = image.mode
-            if not mode.startswith(_DEEP):
-                picture, done = _shown(image, background)
-                if channels == 3 or mode == "LAB":  # which has no way to grey of its own
-                    picture = picture.convert("RGB")
-                if channels == 1:
-                    picture = picture.convert("L")
-                if image_size is not None:
-                    picture = picture.resize((image_size, image_size), Image.Resampling.BILINEAR)
-    except Exception as error:  # decoders stumble over broken files in any way
-        told = str(error).partition("\n")[0] or type(error).__name__
-        raise InputError(f"{name}: cannot be read as an image: {told}") from None
-    if mode.startswith(_DEEP):
-        raise InputError(f"{name}: has more than 8 bits a channel; save it with 8")
+    """The pixels of an image as a viewer shows them, (C, H, W), and how its own were changed for that."""
+    # decoders stumble over broken files in any way
+    with reported(f"{name}: cannot be read as an image", Exception), _opened(content) as image:
+        if image.mode.startswith(_DEEP):
+            raise InputError(f"{name}: has more than 8 bits a channel; save it with 8")
+        picture, done = _shown(image, background)
+        if channels == 3 or image.mode == "LAB":  # which has no way to grey of its own
+            picture = picture.convert("RGB")
+        if channels == 1:
+            picture = picture.convert("L")
+        if image_size is not None:
+            picture = picture.resize((image_size, image_size), Image.Resampling.BILINEAR)
     pixels = np.asarray(picture, dtype=np.uint8)
     return np.ascontiguousarray(pixels.reshape(*pixels.shape[:2], channels).transpose(2, 0, 1)), done
 
@@ -114,7 +109,7 @@ def _opened(content: Path | bytes | Image.Image) -> Image.Image:
 
 
 def _shown(image: Image.Image, background: str) -> tuple[Image.Image, list[str]]:
-    """The first frame, upright and without transparent pixels, and what was done for that."""
+    """The first frame, upright and without transparent pixels, and the changes made for that."""
     done = []
     if image.format != "MPO" and getattr(image, "is_animated", False):
         done.append("of several frames or pages the first counts")
@@ -133,14 +128,7 @@ def _shown(image: Image.Image, background: str) -> tuple[Image.Image, list[str]]
 
 
 def _orientation(image: Image.Image) -> int:
-    """How EXIF says that an image is to be turned; 1, which is not at all, where nothing that can be read says so."""
+    """EXIF orientation; 1, which is upright, where there is none that can be read."""
     with suppress(Exception):
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
     return 1
-
-
-def _tell(done: Counter[str], first: dict[str, str]) -> None:
-    """Say once what was done to images, and to how many."""
-    for what, count in done.items():
-        others = f" and {count - 1:,} more" if count > 1 else ""
-        _LOG.warning("%s%s: %s", first[what], others, what)

@@ -1,19 +1,15 @@
-"""Images whose classes only one kind of attention tells apart, at one place: a truth that a search has to find.
+"""Synthetic images whose classes only one kind of attention tells apart, at one place: a known optimum for a search.
 
-Two lines of an image hold two words each. Two of the four words are a bright dot before a dark one, two a dark dot
-before a bright one. In one class the words on a line are the same, in the other they differ. All four stand in columns
-of their own, at least `gap` columns apart, on whichever lines they are.
+Each of two lines of an image holds two words of two dots. Two of the four words are a bright dot before a dark one, two
+a dark dot before a bright one. In one class the words on a line are the same, in the other they differ. All four stand
+in columns of their own, at least `gap` columns apart.
 
-Why little helps in a network that sees at most `gap` columns at once, and then takes means: whatever it sees holds at
-most one word, and the four words are the same in both classes, so that sums and means over an image say nothing. Nor
-does attention that weighs channels by such means, weighs positions by what is near, or compares positions without
-knowing their lines.
-
-What helps is the mean over each line that then weighs this line, as in coordinate and triplet attention: two same words
-on a line weigh each other, and a sum over lines of products is no sum over words. It has to stand where a word is seen
-as a whole, for whatever is narrower than its four columns is on each line twice in both classes; and where lines are
-still apart, before rows are pooled. Only a convolution's padding tells how high a line stands, which in principle helps
-others a little.
+A network that sees at most `gap` columns at once sees one word at most, and the four words are the same in both
+classes, so that means over an image do not help; nor does attention that weighs channels by such means, weighs
+positions by what is near, or compares positions without knowing their lines. What helps is the mean over each line that
+then weighs this line, as in coordinate and triplet attention: two same words on a line weigh each other. It has to
+stand where a word is seen as a whole, and where lines are still apart, before rows are pooled. A convolution's padding,
+which tells how high a line stands, helps others a little.
 """
 
 import numpy as np
@@ -34,7 +30,7 @@ _GREY, _CONTRAST, _NOISE = 128, 100, 8
 
 
 def planted(source: Planted) -> Gallery:
-    """As many images as are asked for, the classes in turn, all fixed by the seed, (1, 8, 16 + 5 gap) each."""
+    """The synthetic images of a seed, the classes in turn, (1, 8, 16 + 5 gap) each."""
     rng = np.random.default_rng(source.seed)
     labels = np.arange(source.images, dtype=np.int64) % 2
     images = _drawn(*_words(labels, rng), source.gap, rng)

@@ -1,14 +1,13 @@
-"""Fewer and smaller images, for training that is to cost less."""
+"""Fewer and smaller images, for cheaper training."""
 
 from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
 
 from nas_attn.space import InputError
 
-from .images import ImageData, Part, spread
+from .images import ImageData, Part, channel_stats
 
 _AT_ONCE = 1024
 
@@ -16,9 +15,8 @@ _AT_ONCE = 1024
 def reduced(data: ImageData, share: float, resolution: float) -> ImageData:
     """A share of the train images of each class, and all images with a share of their height and width.
 
-    The images that stay are the same every time, one of each class at least, and a smaller share is part of a larger
-    one. Sizes are rounded, by antialiased bilinear interpolation; mean and std are those of what stays to train on.
-    Where both shares are 1, it is the data itself.
+    A smaller share is part of a larger one, and has one image of each class at least. Images are resized by antialiased
+    bilinear interpolation, to rounded sizes; mean and std are of the reduced train part.
 
     Raises `InputError` for the data of a user's module, which makes its images itself.
     """
@@ -29,18 +27,18 @@ def reduced(data: ImageData, share: float, resolution: float) -> ImageData:
         raise InputError(f"found {found} for a data module, which makes its images itself; leave it out")
     train = data.train if share == 1 else _share(data.train, data.classes, share)
     train, validation, test = (_resized(part, resolution) for part in (train, data.validation, data.test))
-    mean, std = spread(train.images)
+    mean, std = channel_stats(train.images)
     return replace(data, train=train, validation=validation, test=test, mean=mean, std=std)
 
 
 def _share(part: Part, classes: int, share: float) -> Part:
     labels = part.labels.cpu()
-    kept = []
+    chosen = []
     for label in range(classes):
         rows = torch.nonzero(labels == label).flatten()
         order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(label))
-        kept.append(rows[order[: max(1, round(share * len(rows)))]])
-    rows = torch.cat(kept).sort().values.to(part.images.device)
+        chosen.append(rows[order[: max(1, round(share * len(rows)))]])
+    rows = torch.cat(chosen).sort().values.to(part.images.device)
     return replace(part, images=part.images[rows], labels=part.labels[rows])
 
 
@@ -48,12 +46,8 @@ def _resized(part: Part, resolution: float) -> Part:
     size = [max(1, round(resolution * side)) for side in part.image[1:]]
     if size == list(part.image[1:]) or not len(part):
         return part
-    return replace(
-        part, images=torch.cat([_interpolated(images, size) for images in torch.split(part.images, _AT_ONCE)])
-    )
-
-
-def _interpolated(images: Tensor, size: list[int]) -> Tensor:
-    """uint8 (N, C, H, W) of another height and width."""
-    made = F.interpolate(images.float(), size, mode="bilinear", antialias=True)
-    return made.round().clamp(0, 255).to(torch.uint8)
+    resized = []
+    for images in torch.split(part.images, _AT_ONCE):
+        pixels = F.interpolate(images.float(), size, mode="bilinear", antialias=True)
+        resized.append(pixels.round().clamp(0, 255).to(torch.uint8))
+    return replace(part, images=torch.cat(resized))

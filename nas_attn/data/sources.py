@@ -1,4 +1,4 @@
-"""From what a study says about its data to the images themselves."""
+"""Images of the data source that a study names."""
 
 import logging
 from pathlib import Path
@@ -14,7 +14,7 @@ from nas_attn.space import InputError
 from .data_module import open_module
 from .folder import open_folder
 from .gallery import Gallery, Rows
-from .images import ImageData, Part, spread
+from .images import ImageData, Part, channel_stats
 from .layout import find_parts
 from .parquet import open_parquet
 from .pixels import size
@@ -23,16 +23,15 @@ from .split import split
 from .torchvision_sets import open_published
 
 _LOG = logging.getLogger(__name__)
-_Held = Digits | Planted | ImageFolder | Parquet | Torchvision
+_Galleried = Digits | Planted | ImageFolder | Parquet | Torchvision
 
 
 def load_data(source: DataSource, folder: Path, device: torch.device | None = None) -> ImageData:
     """Read the images that a study names, and divide them; paths are relative to `folder`.
 
-    A user's module is set up for `device`, without one for the CPU.
-
     The parts depend on the images, the shares and `split_seed` alone. Where validation or test images stand apart, all
-    of them are that part, and `limit` leaves them alone. A user's module divides its images itself.
+    of them are that part, and `limit` leaves them alone. A user's module, which is set up for `device` (default: CPU),
+    divides its images itself.
 
     Raises `InputError` that says which file, column or class is at fault, and the cure.
     """
@@ -43,17 +42,16 @@ def load_data(source: DataSource, folder: Path, device: torch.device | None = No
         raise InputError(f"{gallery.where}: has one class, {gallery.class_names[0]!r}; there must be two or more")
     limit = None if isinstance(source, Digits | Planted) else source.limit
     shares = [0.0 if part in apart else getattr(source, part) for part in ("validation", "test")]
-    train, *judging = _parts(gallery, split(gallery, shares[0], shares[1], source.split_seed, limit))
+    train, *others = _parts(gallery, split(gallery, shares[0], shares[1], source.split_seed, limit))
     validation, test = (
         _part_apart(apart[part], gallery, train.images[0].numpy()) if part in apart else taken
-        for part, taken in zip(("validation", "test"), judging, strict=True)
+        for part, taken in zip(("validation", "test"), others, strict=True)
     )
-    mean, std = spread(train.images)
-    return ImageData(train, validation, test, gallery.class_names, mean, std)
+    return ImageData(train, validation, test, gallery.class_names, *channel_stats(train.images))
 
 
-def _open(source: _Held, folder: Path) -> tuple[Gallery, dict[str, Gallery]]:
-    """What a source holds, and the parts of it that stand apart, by name."""
+def _open(source: _Galleried, folder: Path) -> tuple[Gallery, dict[str, Gallery]]:
+    """The images of a source, and the parts of it that stand apart, by name."""
     if isinstance(source, Digits):
         return _digits(), {}
     if isinstance(source, Planted):
@@ -102,7 +100,7 @@ def _parts(gallery: Gallery, rows: tuple[Rows, Rows, Rows]) -> tuple[Part, Part,
 
 
 def _part_apart(tested: Gallery, known: Gallery, example: NDArray[np.uint8]) -> Part:
-    """All images of a gallery, with the labels that another gives to their classes."""
+    """All images of a gallery, with the labels of another for their classes."""
     if unknown := [name for name in tested.class_names if name not in known.class_names]:
         raise InputError(
             f"{tested.where}: class {unknown[0]!r} is unknown in {known.where}, whose {len(known.class_names)} classes"

@@ -1,4 +1,4 @@
-"""Which image belongs to which part: fixed by a seed, and the same share of each class."""
+"""Stratified split of a gallery into three parts, by a seed."""
 
 from zlib import crc32
 
@@ -17,7 +17,7 @@ def split(
     """The rows for training, validation and test, disjoint, and counting up.
 
     A class is divided by the seed and its own name alone; a limit leaves images out, but moves none to another part.
-    A share of 0 asks for no such part.
+    A share of 0 means no such part.
 
     Raises `InputError` where the shares leave nothing to train on, or a class cannot be in every part.
     """
@@ -42,13 +42,13 @@ def split(
 
 
 def _sizes(images: int, validation: float, test: float) -> Rows:
-    """How many images of a class go to train, validation and test; one at least to a part that is asked for."""
-    judging = [max(1, round(share * images)) if share else 0 for share in (validation, test)]
-    return np.array([images - sum(judging), *judging], dtype=np.int64)
+    """Sizes of train, validation and test part of a class; one image at least where the share is not 0."""
+    others = [max(1, round(share * images)) if share else 0 for share in (validation, test)]
+    return np.array([images - sum(others), *others], dtype=np.int64)
 
 
 def _keep(full: Rows, quota: int) -> Rows:
-    """How much of each part of a class a limit keeps; where it can, one image at least.
+    """Sizes of the parts of a class under a limit; where it can, one image at least.
 
     >>> _keep(np.array([6, 2, 2]), 3).tolist()
     [1, 1, 1]
@@ -62,7 +62,7 @@ def _keep(full: Rows, quota: int) -> Rows:
 
 
 def _apportion(counts: Rows, limit: int) -> Rows:
-    """Scale counts down to a sum of `limit`, each by the same share, the largest remainders rounded up.
+    """Counts scaled down to a sum of `limit` by the largest-remainder method.
 
     >>> _apportion(np.array([60, 20, 20]), 8).tolist()
     [5, 2, 1]
@@ -76,11 +76,11 @@ def _apportion(counts: Rows, limit: int) -> Rows:
 
 
 def _check(where: str, name: str, full: Rows, kept: Rows, shares: tuple[float, ...]) -> None:
-    asked = [(part, f, k) for part, f, k, share in zip(PARTS, full, kept, shares, strict=True) if share]
-    if any(size < 1 for _, size, _ in asked):
+    parts = [(part, f, k) for part, f, k, share in zip(PARTS, full, kept, shares, strict=True) if share]
+    if any(size < 1 for _, size, _ in parts):
         raise InputError(
             f"{where}: class {name!r} has {full.sum()} images, too few to be in every part"
-            f" ({', '.join(part for part, _, _ in asked)}); add images, remove the class or change the shares"
+            f" ({', '.join(part for part, _, _ in parts)}); add images, remove the class or change the shares"
         )
-    if missing := [part for part, _, size in asked if size < 1]:
+    if missing := [part for part, _, size in parts if size < 1]:
         raise InputError(f"{where}: the limit leaves no image of class {name!r} for {missing[0]}; raise limit")

@@ -1,4 +1,4 @@
-"""Sets of images that torchvision knows by name."""
+"""Data sets of torchvision, by name."""
 
 import inspect
 from numbers import Integral
@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas_attn.settings import Torchvision, library
-from nas_attn.space import InputError, allowed
+from nas_attn.space import InputError, allowed, first_line
 
-from .gallery import Gallery, Rows
+from .gallery import Gallery, Rows, indexed_gallery
 from .pixels import decode
 
 _TRAINS = {"train": (True,), "split": ("train", "trainval")}
@@ -19,7 +19,7 @@ _TESTS = {"train": (False,), "split": ("test",)}
 
 
 def open_published(root: Path, source: Torchvision) -> tuple[Gallery, Gallery | None]:
-    """The images that a set of torchvision has for training, and those that it sets apart for testing, if it does.
+    """The training images of a data set, and its test images, if it has any.
 
     Classes have the names that the set gives them, else their index; a class without an image is left out.
 
@@ -41,7 +41,7 @@ def open_published(root: Path, source: Torchvision) -> tuple[Gallery, Gallery | 
 
 
 def _parted_by(made: Any) -> str:
-    """Which argument chooses a part of a set; none where a set needs more than that and a folder."""
+    """The argument that chooses a part of a set; none where a set needs more than that and a folder."""
     arguments = inspect.signature(made).parameters
     needed = {
         name
@@ -62,8 +62,7 @@ def _part(made: Any, root: Path, source: Torchvision, parted_by: str, names: dic
         except Exception as error:  # each set has its own ways to miss its files
             if f"for argument {parted_by}" not in str(error):
                 cure = "" if source.download else "; set download = true, or put its files there"
-                told = str(error).partition("\n")[0] or type(error).__name__
-                raise InputError(f"{root}: {source.name} cannot be read there: {told}{cure}") from error
+                raise InputError(f"{root}: {source.name} cannot be read there: {first_line(error)}{cure}") from error
     return None
 
 
@@ -73,14 +72,14 @@ def _gallery(images: Any, root: Path, source: Torchvision) -> Gallery:
         raise InputError(f"{where}: has no images")
     indices = _indices(where, images)
     channels = source.channels or (1 if images[0][0].mode in ("1", "L") else 3)
-    names = _names(images, int(indices.max()) + 1)
-    present, labels = np.unique(indices, return_inverse=True)
+    classes = getattr(images, "classes", None) or ()
+    names = [name if isinstance(name, str) else ", ".join(name) for name in classes]
 
     def pixels(rows: Rows) -> NDArray[np.uint8]:
         named = ((f"{where}: image {row}", images[int(row)][0]) for row in rows)
         return decode(named, len(rows), channels, source.image_size)
 
-    return Gallery(where, tuple(names[index] for index in present), labels.astype(np.int64), pixels)
+    return indexed_gallery(where, indices, names, pixels)
 
 
 def _indices(where: str, images: Any) -> NDArray[np.int64]:
@@ -92,10 +91,3 @@ def _indices(where: str, images: Any) -> NDArray[np.int64]:
     if listed is None or np.ndim(listed) != 1:
         listed = [images[row][1] for row in range(len(images))]
     return np.asarray(listed, dtype=np.int64)
-
-
-def _names(images: Any, count: int) -> tuple[str, ...]:
-    """What the set calls its classes, several words of one joined."""
-    told = getattr(images, "classes", None) or ()
-    names = tuple(name if isinstance(name, str) else ", ".join(name) for name in told)
-    return names if len(set(names)) == len(names) >= count else tuple(map(str, range(count)))

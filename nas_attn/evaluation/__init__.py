@@ -1,30 +1,30 @@
-"""What counting, timing and training find out about one architecture."""
+"""Evaluation of architectures: exact costs, latency, training by a protocol, screening by a supernet."""
 
 from .evaluator import Costs, Evaluator, OnEpoch, screened_row, timing_device
 from .jobs import Workers
 from .ledger import Ledger, open_ledger
-from .pretraining import Kept, Nursery, OnPretrained
-from .protocol import Treatment, read_weights, weights_file
-from .question import asked_by, asked_data
+from .pretraining import Checkpoint, OnPretrained, PretrainedStore
+from .protocol import TrainingProtocol, read_weights, weights_file
+from .question import data_question, question_of
 from .supernet import Supernet, screened
 from .timing import OnTimed, Predictor, Timing, predictor
 
 __all__ = [
     "Costs",
     "Evaluator",
-    "Kept",
+    "Checkpoint",
     "Ledger",
-    "Nursery",
+    "PretrainedStore",
     "OnEpoch",
     "OnPretrained",
     "OnTimed",
     "Predictor",
     "Supernet",
     "Timing",
-    "Treatment",
+    "TrainingProtocol",
     "Workers",
-    "asked_by",
-    "asked_data",
+    "question_of",
+    "data_question",
     "open_ledger",
     "predictor",
     "read_weights",

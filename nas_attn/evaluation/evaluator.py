@@ -1,4 +1,4 @@
-"""Joint of timing, ledger and treatment: an architecture becomes a row of knowledge about it."""
+"""Rows of what counting, timing and training find out about architectures."""
 
 import math
 from collections.abc import Callable
@@ -14,11 +14,11 @@ from nas_attn.pricing import SpacePrices
 from nas_attn.results import Evaluation, Latency
 from nas_attn.settings import Latency as LatencyTarget
 from nas_attn.space import Architecture, InputError, SearchSpace, parse
-from nas_attn.training import Judged, TrainingFailed, faults_told, training_device
+from nas_attn.training import Score, TrainingFailed, faults_reported, training_device
 
 from .jobs import Workers
 from .ledger import Ledger, open_ledger
-from .protocol import Treatment
+from .protocol import TrainingProtocol
 from .timing import Predictor, Timing, host
 
 OnEpoch = Callable[[Evaluation, int, int], None]
@@ -27,11 +27,11 @@ OnEpoch = Callable[[Evaluation, int, int], None]
 
 @dataclass(frozen=True)
 class Costs:
-    """Finds out what architectures cost, before any is trained."""
+    """Costs of architectures, before any is trained."""
 
     timing: Timing
     predictor: Predictor | None
-    """Where latencies are predicted, by what."""
+    """Without it latencies are measured."""
 
     def prices(self, space: SearchSpace) -> SpacePrices:
         """Parameters, MACs and FLOPs for one image, of every architecture of a space."""
@@ -49,10 +49,10 @@ class Costs:
         )
 
     def time(self, row: Evaluation) -> Evaluation:
-        """The row with its latency, as the study asks for it, or with the reason why there is none.
+        """The row with its latency, or with the reason why there is none.
 
-        It is measured on the untrained network, or, where latencies are predicted and this one is not measured yet,
-        predicted.
+        It is predicted where there is a predictor and the latency is not measured yet; else measured on the untrained
+        network.
         """
         if self.predictor is None or self.timing.known(parse(row.architecture)):
             return self.measure(row)
@@ -73,7 +73,7 @@ class Costs:
         """
         architecture = parse(row.architecture)
         try:
-            with faults_told():
+            with faults_reported():
                 reading = self.timing.measure(architecture)
         except (TrainingFailed, Unrunnable) as failure:
             if not architecture.placements and row.role != "width-matched":
@@ -107,59 +107,38 @@ class Costs:
 
 
 @dataclass(frozen=True)
-class Evaluator:
-    """Finds out about the architectures of one step of a study."""
+class Evaluator(Costs):
+    """Costs and training of the architectures of one step of a study."""
 
-    costs: Costs
-    treatment: Treatment
-    """How networks are trained in this step."""
+    protocol: TrainingProtocol
     workers: Workers | None
     """Processes that train; without them training is done here."""
     on_epoch: OnEpoch
 
-    def prices(self, space: SearchSpace) -> SpacePrices:
-        """As `Costs.prices`."""
-        return self.costs.prices(space)
-
-    def count(self, architecture: Architecture) -> Evaluation:
-        """As `Costs.count`."""
-        return self.costs.count(architecture)
-
-    def time(self, row: Evaluation) -> Evaluation:
-        """As `Costs.time`."""
-        return self.costs.time(row)
-
-    def measure(self, row: Evaluation) -> Evaluation:
-        """As `Costs.measure`."""
-        return self.costs.measure(row)
-
     def train(self, row: Evaluation) -> Future[Evaluation]:
-        """The row with accuracy and losses, once it is trained with the seed that it says."""
+        """The row with accuracy and losses, trained with its seed."""
         if self.workers is not None:
             return self.workers.train(row)
         trained: Future[Evaluation] = Future()
-        trained.set_result(self.treatment.train(row, lambda done, epochs: self.on_epoch(row, done, epochs)))
+        trained.set_result(self.protocol.train(row, lambda done, epochs: self.on_epoch(row, done, epochs)))
         return trained
 
     @property
     def jobs(self) -> int:
-        """How many rows may be in training at a time."""
+        """Most rows in training at a time."""
         return 1 if self.workers is None else self.workers.jobs
 
 
 def timing_device(latency: LatencyTarget) -> torch.device:
-    """The device that a study names for its latency.
-
-    Raises `InputError` where this machine does not have it.
-    """
+    """The device that a study names for its latency; raises `InputError` where this machine does not have it."""
     device = training_device() if latency.device == "auto" else torch.device(latency.device)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise InputError(f"latency.device: found {latency.device!r}; this machine has {torch.cuda.device_count()} GPUs")
     return device
 
 
-def screened_row(row: Evaluation, found: Judged | TrainingFailed) -> Evaluation:
-    """A row with what screening has found."""
+def screened_row(row: Evaluation, found: Score | TrainingFailed) -> Evaluation:
+    """A row with its score by a supernet, or the reason why it has none."""
     if isinstance(found, TrainingFailed):
         return replace(row, state="failed", reason=str(found))
     known = row.but(state="complete", **asdict(found))
@@ -170,6 +149,6 @@ def screened_row(row: Evaluation, found: Judged | TrainingFailed) -> Evaluation:
 
 @cache
 def versions() -> str:
-    """What computes a row."""
+    """Versions of the packages that compute a row."""
     packages = ("nas-attn", "torch", "pytorch-lightning", "optuna", "fvcore")
     return ", ".join(f"{package} {version(package)}" for package in packages)

@@ -1,4 +1,4 @@
-"""Joint of assembly and cost: what every attention costs at every site, and so every architecture, before training."""
+"""Exact costs of every attention at every site, and so of every architecture, without training."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ from nas_attn.backbones import network
 from nas_attn.cost import Cost, count
 from nas_attn.pricing import COUNTED, Integers, SpacePrices, filled
 from nas_attn.settings import Backbone
-from nas_attn.space import NONE, Architecture, Attention, InputError, Placement, SearchSpace, Site, allowed
+from nas_attn.space import NONE, Architecture, Attention, InputError, Placement, SearchSpace, Site, allowed, reported
 
 Shape = tuple[int, ...]
 Pass = tuple[Shape, Shape]
@@ -27,21 +27,21 @@ _Known = dict[tuple[Attention, tuple[Pass, ...]], Cost]
 
 @dataclass(frozen=True, eq=False)
 class Ledger:
-    """What one network costs with any architecture, for one image: a sum over what stands at its sites.
+    """Costs of a backbone with any architecture, for one image: a sum over the attentions at its sites.
 
-    An attention costs what its module alone costs for the shapes that pass its site, so that the sum is exactly what
-    `count` finds in the network that is built.
+    An attention costs what its module alone costs for the shapes that pass its site, so the sum is exactly what `count`
+    finds in the network that is built.
     """
 
     backbone: Backbone
     image: tuple[int, int, int]
     """Channels, height and width."""
     classes: int
-    bare: Cost
+    plain: Cost
     """Of the network without attention."""
     sites: Mapping[str, Site]
     passes: Mapping[str, tuple[Pass, ...]]
-    """What passes each site while the network looks at one image: once, unless it uses the place again."""
+    """Shapes that pass each site for one image: once, unless the network uses the place again."""
     _known: _Known = field(default_factory=dict, init=False, repr=False)
 
     def price(self, architecture: Architecture) -> Cost:
@@ -50,27 +50,19 @@ class Ledger:
         Raises `InputError` for a site, a kind or an option that does not exist, for an operator without a price, and
         where an attention does not take a map of its size.
         """
-        return sum(map(self._added, architecture.placements), start=self.bare)
+        return sum(map(self._added, architecture.placements), start=self.plain)
 
     def space_prices(self, space: SearchSpace) -> SpacePrices:
-        """What every network of a space costs; raises `InputError` as `price` does."""
+        """Costs of every network of a space; raises `InputError` as `price` does."""
         nothing = Cost(params=0, macs=0, flops=0)
         costs = [[sum(map(self._added, filling), start=nothing) for filling in slot.fillings()] for slot in space.slots]
-        return SpacePrices(_measured([self.bare])[0], tuple(map(_measured, costs)))
-
-    def prices(self, space: SearchSpace, answers: Integers) -> dict[str, Integers]:
-        """Parameters, MACs and FLOPs, an array each, of many networks of a space.
-
-        A row of `answers`, (networks, slots), holds for each slot the number of a filling in the order of
-        `Slot.fillings`. Raises `InputError` for numbers that are none, and as `price` does.
-        """
-        return self.space_prices(space).totals(answers)
+        return SpacePrices(_measured([self.plain])[0], tuple(map(_measured, costs)))
 
     def table(self, space: SearchSpace, *, at_most: int = 100_000, seed: int = 0) -> pd.DataFrame:
-        """A row a network of a space, indexed by `key`: its spelling, its prices, and what each slot is filled with.
+        """A row a network of a space, indexed by `key`: its spelling, its costs, and the filling of each slot.
 
-        Where there are more than `at_most`, so many different ones, each as likely to be drawn as any other; the
-        table's `attrs` say how many `networks` there are, and whether these are the `whole` of them.
+        Of more than `at_most` networks it is a uniform sample without replacement; the table's `attrs` give the number
+        of `networks` in the space, and whether these are the `whole` of them.
 
         Raises `InputError` as `price` does, and for a number below 1.
         """
@@ -89,28 +81,28 @@ class Ledger:
         return table
 
     def _added(self, placement: Placement) -> Cost:
-        """What an attention adds to the bare network."""
+        """Costs that an attention adds to the plain backbone."""
         if placement.site not in self.sites:
             raise InputError(
                 f"{placement.site}: {self.backbone.name} has no such site; {allowed(placement.site, self.sites)}"
             )
-        asked = placement.attention, self.passes[placement.site]
-        if asked not in self._known:
-            with _told(f"{placement.site}={placement.attention}", self.image):
-                self._known[asked] = _alone(placement.attention, self.sites[placement.site], asked[1])
-        return self._known[asked]
+        question = placement.attention, self.passes[placement.site]
+        if question not in self._known:
+            with _fitting(f"{placement.site}={placement.attention}", self.image):
+                self._known[question] = _alone(placement.attention, self.sites[placement.site], question[1])
+        return self._known[question]
 
     def _spelt(self, filling: tuple[Placement, ...]) -> str:
-        """What a slot is filled with, as a placement is spelt, with the position for the site."""
+        """A filling, spelt as placements are, with the position for the site."""
         texts = (f"{self.sites[placement.site].position}={placement.attention}" for placement in filling)
         return " ".join(dict.fromkeys(texts)) or NONE
 
 
 @cache
 def open_ledger(backbone: Backbone | str, image: tuple[int, int, int], classes: int) -> Ledger:
-    """The ledger of a network, for images of (channels, height, width) and this many class scores.
+    """The ledger of a backbone, for images of (channels, height, width) and this many class scores.
 
-    The bare network is counted once, with a module at every site that notes what passes there; no weights are made.
+    The plain backbone is counted once, with a module at every site that notes the shapes there; no weights are made.
 
     Raises `InputError` for a backbone that does not exist or does not take such images, and for an operator without a
     price.
@@ -125,14 +117,14 @@ def open_ledger(backbone: Backbone | str, image: tuple[int, int, int], classes: 
         return _Notes(lambda *shapes: passes[site.name].append(shapes))
 
     with torch.device("meta"):
-        bare = network(chosen)(in_channels=image[0], classes=classes, insert=insert)
-    with _told(chosen.name, image):
-        cost = count(bare, image)
+        plain = network(chosen)(in_channels=image[0], classes=classes, insert=insert)
+    with _fitting(chosen.name, image):
+        cost = count(plain, image)
     return Ledger(chosen, image, classes, cost, sites, {site: tuple(noted) for site, noted in passes.items()})
 
 
 class _Notes(nn.Module):
-    """Stands at a site, changes and costs nothing, and notes the shapes of what passes."""
+    """Identity at a site, without cost, that notes the shapes that pass."""
 
     gated: ClassVar[bool] = True
 
@@ -168,13 +160,8 @@ def _measured(costs: Sequence[Cost]) -> Integers:
 
 
 @contextmanager
-def _told(what: str, image: tuple[int, int, int]) -> Iterator[None]:
-    """Say what it is that does not take images of this size."""
-    try:
+def _fitting(what: str, image: tuple[int, int, int]) -> Iterator[None]:
+    """Context of a pass of images of this size."""
+    message = f"{what}: cannot take images of {' x '.join(map(str, image))} here"
+    with reported(message), reported(message, ValueError, RuntimeError):
         yield
-    except InputError:
-        raise
-    except Exception as error:  # a user's attention may fail in any way
-        size = " x ".join(map(str, image))
-        kind = "" if isinstance(error, ValueError | RuntimeError) else f"{type(error).__name__}: "
-        raise InputError(f"{what}: cannot take images of {size} here: {kind}{error}") from error

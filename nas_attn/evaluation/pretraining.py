@@ -1,4 +1,4 @@
-"""Joint of assembly, supernet and training: what is trained once for all networks of a study, and then kept."""
+"""Networks that are trained once for all of a study, and then kept: the plain backbone and the supernet."""
 
 import hashlib
 import json
@@ -15,13 +15,15 @@ from torch import nn
 from nas_attn.assembly import build
 from nas_attn.data import ImageData
 from nas_attn.export.standalone.weights import broken
-from nas_attn.settings import Backbone, Recipe
-from nas_attn.space import Architecture, SearchSpace, make_folder
-from nas_attn.training import Variants, deciding, faults_told, train
+from nas_attn.settings import Backbone, Recipe, check_format, lasting
+from nas_attn.space import Architecture, InputError, SearchSpace, make_folder
+from nas_attn.training import Variants, deciding, faults_reported, train
 
 from .protocol import read_weights, write_weights
 from .supernet import Supernet, build_supernet, variants
 
+_NEWEST = 1
+"""The format version of what is kept; version 0.1.0 wrote format 1 without its number."""
 _LOG = logging.getLogger(__name__)
 
 OnPretrained = Callable[[str, int, int], None]
@@ -29,8 +31,8 @@ OnPretrained = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """Trained weights in a file, which is named for all that made them."""
+class Checkpoint:
+    """Trained weights in a file, whose name is a digest of all that they depend on."""
 
     path: Path
     accuracy: float
@@ -38,12 +40,12 @@ class Kept:
     loss: float
     """On the validation part, in nats."""
     seconds: float
-    """What the training took, when it was done."""
+    """Time of the training."""
 
 
 @dataclass(frozen=True)
-class Nursery:
-    """Trains what is trained once, and finds it again by all that made it; an interrupted training goes on."""
+class PretrainedStore:
+    """Folder of networks that are trained once; an interrupted training goes on."""
 
     folder: Path
     backbone: Backbone
@@ -52,13 +54,13 @@ class Nursery:
     seed: int
     on_epoch: OnPretrained
 
-    def base(self, recipe: Recipe) -> Kept:
-        """The bare backbone, trained by a recipe from initial weights, or from those that it names.
+    def base(self, recipe: Recipe) -> Checkpoint:
+        """The plain backbone, trained by a recipe from initial weights, or from those that it names.
 
         Raises `TrainingFailed` as `train` does.
         """
-        bare = build(Architecture(), self.backbone, **self._shape, seed=self.seed)
-        return self._once("base", bare, recipe, {})
+        plain = build(Architecture(), self.backbone, **self._shape, seed=self.seed)
+        return self._once("base", plain, recipe, {})
 
     def supernet(
         self,
@@ -67,35 +69,35 @@ class Nursery:
         affordable: Callable[[Architecture], bool],
         limits: Mapping[str, float],
         sandwich: Sequence[Architecture],
-    ) -> tuple[Supernet, Kept]:
-        """One network that holds every answer of a space, trained on those that fit a budget's limits.
+    ) -> tuple[Supernet, Checkpoint]:
+        """The supernet of a space, trained on the architectures that fit a budget's limits.
 
-        Each step learns of the `sandwich` too. Raises `InputError` where nothing fits, and as `train` does.
+        Each iteration learns of the `sandwich` too. Raises `InputError` where nothing fits, and as `train` does.
         """
         supernet = build_supernet(space, self.backbone, **self._shape, seed=self.seed)
-        asked = {
+        question = {
             "sandwich": list(map(str, sandwich)),
             "limits": limits,
             "slots": [[list(map(str, filling)) for filling in slot.fillings()] for slot in space.slots],
         }
         sampled = variants(supernet, space, self.seed, affordable=affordable, sandwich=sandwich)
-        return supernet, self._once("supernet", supernet, recipe, asked, sampled)
+        return supernet, self._once("supernet", supernet, recipe, question, sampled)
 
     @property
     def _shape(self) -> dict[str, int]:
         return {"in_channels": self.data.image[0], "classes": self.data.classes}
 
     def _once(
-        self, what: str, network: nn.Module, recipe: Recipe, asked: Mapping[str, Any], sampled: Variants | None = None
-    ) -> Kept:
+        self, what: str, network: nn.Module, recipe: Recipe, question: dict[str, Any], sampled: Variants | None = None
+    ) -> Checkpoint:
         """The network as it was kept, or trained and kept."""
-        path = self.folder / f"{what}-{self._fingerprint({**asked, 'recipe': recipe.model_dump()})}.safetensors"
+        path = self.folder / f"{what}-{self._digest({**question, 'recipe': lasting(recipe)})}.safetensors"
         kept = _find(path)
         if kept is not None:
             read_weights(network, path)
             return kept
         make_folder(path.parent)
-        with faults_told():
+        with faults_reported():
             score = train(
                 network,
                 self.data,
@@ -107,13 +109,14 @@ class Nursery:
                 auxiliary_weight=self.backbone.auxiliary_weight,
                 trainer=self.trainer,
             )
-        told = {"accuracy": score.accuracy, "loss": score.loss, "seconds": score.seconds}
-        write_weights(network, path, **{name: repr(value) for name, value in told.items()})
-        return Kept(path, **told)
+        found = {"accuracy": score.accuracy, "loss": score.loss, "seconds": score.train_seconds}
+        words = {name: repr(value) for name, value in found.items()}
+        write_weights(network, path, format_version=str(_NEWEST), **words)
+        return Checkpoint(path, **found)
 
-    def _fingerprint(self, asked: Mapping[str, Any]) -> str:
+    def _digest(self, question: Mapping[str, Any]) -> str:
         made_by = {
-            **asked,
+            **question,
             "backbone": self.backbone.identity(),
             "data": self.data.digest,
             "seed": self.seed,
@@ -123,14 +126,17 @@ class Nursery:
         return hashlib.sha256(json.dumps(made_by, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def _find(path: Path) -> Kept | None:
-    """What is kept in a file, if it is whole and as it was written."""
+def _find(path: Path) -> Checkpoint | None:
+    """The checkpoint in a file, if it is whole and as it was written; raises `InputError` for a newer format."""
     try:
         if broken(path.read_bytes()):
             _LOG.warning("%s: holds other numbers than were written into it, so it is trained again", path)
             return None
         with safe_open(path, "pt") as file:
-            told = file.metadata()
-        return Kept(path, **{name: float(told[name]) for name in ("accuracy", "loss", "seconds")})
+            metadata = file.metadata() or {}
+        check_format(int(metadata.get("format_version", "1")), _NEWEST, str(path))
+        return Checkpoint(path, **{name: float(metadata[name]) for name in ("accuracy", "loss", "seconds")})
+    except InputError:
+        raise
     except (OSError, SafetensorError, TypeError, KeyError, ValueError):
         return None

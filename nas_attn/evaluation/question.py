@@ -1,4 +1,4 @@
-"""Joint of settings, timing and training: what the rows of a step answer, so that rows of two questions do not mix."""
+"""The question that the rows of a step answer: the settings that they depend on, so that rows of two do not mix."""
 
 from typing import Any
 
@@ -11,31 +11,29 @@ from nas_attn.training import deciding
 from .timing import host
 
 _OF_NO_ROW = {"name", "networks", "seeds", "extra_trainings", "score"}
-"""What a step says that does not change its rows."""
+"""Settings of a step that do not change its rows."""
 _OF_RECIPE = {"epochs", "learning_rate", "batch_size"}
-"""What a step says that its recipe says."""
-_AS_BEFORE = {("background", "white")}
-"""What data were asked for before it could be said."""
+"""Settings of a step that are part of its recipe."""
 
 
-def asked_by(file: StudyFile, step: Step, backbone: Backbone, timed_on: torch.device) -> dict[str, Any]:
-    """What a row of this step answers; where files stand, and what the target is called, are no part."""
-    asked = file.model_dump(include={"objectives", "seed", "latency"})
-    asked["trainer"] = {name: str(value) for name, value in deciding(file.trainer).items()}
-    asked["data"] = asked_data(file)
-    asked["backbone"] = backbone.identity()
-    asked["recipe"] = step.recipe(file.base_recipe if step.proxy == "supernet" else file.recipe).model_dump()
-    if step.proxy == "inherit":
-        asked["base"] = file.base_recipe.model_dump()
-    asked["step"] = step.model_dump(exclude=_OF_NO_ROW | _OF_RECIPE)
-    for told_by_each_row in ("name", "source"):
-        del asked["latency"][told_by_each_row]
+def question_of(file: StudyFile, step: Step, backbone: Backbone, timed_on: torch.device) -> dict[str, Any]:
+    """Settings that decide the rows of a step; where files stand, and what the latency target is called, do not."""
+    latency = file.latency.model_dump(exclude={"name", "source"})
     if "latency_ms" in file.objectives or "latency_ms" in file.budget.limits:
-        asked["latency"]["measured_on"] = f"{device_name(timed_on)}, host {host(timed_on)}"
-    return asked
+        latency["measured_on"] = f"{device_name(timed_on)}, host {host(timed_on)}"
+    return {
+        "objectives": file.objectives,
+        "seed": file.seed,
+        "latency": latency,
+        "trainer": {name: str(value) for name, value in deciding(file.trainer).items()},
+        "data": data_question(file),
+        "backbone": backbone.identity(),
+        "recipe": step.recipe(file.base_recipe if step.proxy == "supernet" else file.recipe).model_dump(),
+        "base": file.base_recipe.model_dump() if step.proxy == "inherit" else {},
+        "step": step.model_dump(exclude=_OF_NO_ROW | _OF_RECIPE),
+    }
 
 
-def asked_data(file: StudyFile) -> dict[str, Any]:
-    """Which images a study asks for; where their files stand is no part, nor what older studies could not ask."""
-    asked = file.data.model_dump(exclude={"path", "test_path"})
-    return {name: value for name, value in asked.items() if (name, str(value)) not in _AS_BEFORE}
+def data_question(file: StudyFile) -> dict[str, Any]:
+    """Settings that decide a study's images; where their files stand does not."""
+    return file.data.model_dump(exclude={"path", "test_path"})

@@ -1,8 +1,8 @@
-"""Joint of assembly and training: one network that holds every architecture of a space, and is one of them at a time.
+"""Supernet: one network that shares its weights among all architectures of a space, and is one of them at a time.
 
-Weight sharing is of Guo et al., "Single Path One-Shot Neural Architecture Search with Uniform Sampling", 2019
-(https://arxiv.org/abs/1904.00420); learning from the least and the greatest network too is of Yu and Huang,
-"Universally Slimmable Networks and Improved Training Techniques", 2019 (https://arxiv.org/abs/1903.05134).
+Guo et al., "Single Path One-Shot Neural Architecture Search with Uniform Sampling", 2019
+(https://arxiv.org/abs/1904.00420); the sandwich rule is of Yu and Huang, "Universally Slimmable Networks and Improved
+Training Techniques", 2019 (https://arxiv.org/abs/1903.05134).
 """
 
 import random
@@ -16,7 +16,7 @@ from nas_attn.backbones import attend
 from nas_attn.data import ImageData
 from nas_attn.settings import Backbone
 from nas_attn.space import Architecture, Attention, InputError, SearchSpace, Site, allowed
-from nas_attn.training import Judged, Raised, faults_told, recalibration
+from nas_attn.training import Raised, Score, faults_reported, recalibration
 
 _MOST_TRIES = 10_000
 
@@ -24,8 +24,8 @@ _MOST_TRIES = 10_000
 class Supernet(nn.Module):
     """A backbone with every attention of a space at its site, of which those of one architecture are active.
 
-    (B, C, H, W) -> (B, classes). It begins as the backbone, and is what it was last told to be; what is not active
-    takes no part in a pass, and gets no gradient. Made by `build_supernet`.
+    (B, C, H, W) -> (B, classes). It begins as the plain backbone; `choose` changes that. What is not active takes no
+    part in a pass, and gets no gradient. Made by `build_supernet`.
     """
 
     def __init__(self, network: nn.Module) -> None:
@@ -34,23 +34,23 @@ class Supernet(nn.Module):
         self.places = {module.site: module for module in network.modules() if isinstance(module, Alternatives)}
 
     def forward(self, images: Tensor) -> Tensor:
-        """Class scores of a batch of images, as the architecture that is active gives them."""
+        """Class scores of a batch of images by the active architecture."""
         scores: Tensor = self.network(images)
         return scores
 
     def choose(self, architecture: Architecture) -> None:
-        """Be this architecture from now on; attentions that differ in how they start are one.
+        """Make this architecture the active one; attentions that differ only in how they start are one.
 
-        Raises `InputError` for a site and for an attention that are not of the space, and stays what it was.
+        Raises `InputError` for a site or an attention that is not of the space; the active architecture then stays.
         """
         keys = self._keys(architecture)
         for site, alternatives in self.places.items():
             alternatives.active = keys.get(site)
 
     def weights_of(self, architecture: Architecture) -> dict[str, Tensor]:
-        """Its weights for an architecture, by their names in the network that `build` makes of it, identity-started.
+        """The weights of an architecture, by their names in the identity-started network that `build` makes of it.
 
-        The tensors are the supernet's own: copy them before it learns on. Raises `InputError` as `choose` does.
+        The tensors are the supernet's own: copy them before it is trained on. Raises `InputError` as `choose` does.
         """
         keys = self._keys(architecture)
         found = self.network.named_modules(remove_duplicate=False)
@@ -77,7 +77,7 @@ class Supernet(nn.Module):
 
 
 class Alternatives(nn.ModuleDict):
-    """What may stand at a site, by its spelling: one of them is active, or none; shapes are as of any attention."""
+    """The attentions that are offered at a site, by their spelling, of which one is active, or none."""
 
     def __init__(self, site: Site, attentions: Iterable[Attention], seed: int) -> None:
         super().__init__()
@@ -90,7 +90,7 @@ class Alternatives(nn.ModuleDict):
         self.gated = any(getattr(module, "gated", False) for module in self.values())
 
     def forward(self, features: Tensor, gating_signal: Tensor | None = None) -> Tensor:
-        """The features as what is active makes them, or as they are; the signal goes to a gated one."""
+        """The features after the active attention, or as they are; the signal goes to a gated one."""
         standing = None if self.active is None else self[self.active]
         try:
             return attend(standing, features, features if gating_signal is None else gating_signal)
@@ -102,10 +102,10 @@ class Alternatives(nn.ModuleDict):
 def build_supernet(
     space: SearchSpace, backbone: Backbone | str, *, in_channels: int, classes: int, seed: int = 0
 ) -> Supernet:
-    """The supernet of a space, with nothing active; each attention starts as the identity.
+    """The supernet of a space, with no attention active; each starts as the identity.
 
-    The backbone's weights are those that `build` gives it, and an attention's initial ones depend on the seed, its
-    site and its spelling alone. The global random state is left as it was.
+    The backbone's weights are those of `build`; an attention's initial weights depend on the seed, its site and its
+    spelling alone. The global random state is left as it was.
 
     Raises `InputError` as `build` does.
     """
@@ -129,20 +129,20 @@ def variants(
     affordable: Callable[[Architecture], bool] = lambda _: True,
     sandwich: Sequence[Architecture] = (),
 ) -> Callable[[int], Iterator[None]]:
-    """What a supernet is in each training step, asked for with the step's number: one network after the other.
+    """The architectures of a supernet in a training iteration, given by its number, which become active in turn.
 
-    First those of the `sandwich`, such as the bare network and the dearest; then one that is drawn by seed and step
-    alone, its every answer uniformly at random, among those that are affordable.
+    First those of the `sandwich`, such as the plain backbone and the most expensive network; then one that is drawn by
+    seed and iteration alone, uniformly among the affordable ones.
 
-    Raises `InputError`, when it is asked, where drawing finds none.
+    A call raises `InputError` where drawing finds none.
     """
 
-    def of_step(step: int) -> Iterator[None]:
-        for architecture in (*sandwich, _drawn(space, random.Random(f"{seed} {step}"), affordable)):
+    def of_iteration(iteration: int) -> Iterator[None]:
+        for architecture in (*sandwich, _drawn(space, random.Random(f"{seed} {iteration}"), affordable)):
             supernet.choose(architecture)
             yield
 
-    return of_step
+    return of_iteration
 
 
 def _drawn(space: SearchSpace, rng: random.Random, affordable: Callable[[Architecture], bool]) -> Architecture:
@@ -162,27 +162,25 @@ def screened(
     batch_size: int,
     seed: int,
     device: torch.device,
-) -> Iterator[Judged | Raised]:
-    """How well a trained supernet does as each of these architectures, in their order, one when it is asked for.
+) -> Iterator[Score | Raised]:
+    """Scores of a trained supernet as each of these architectures, lazily and in their order.
 
-    Or what was raised as this one and is not raised as the plain backbone.
-
-    Batch-normalisation statistics are renewed for each, as `recalibration` tells, so that none depends on another.
-    Leave the supernet alone until all are known or the iterator is closed; its statistics are then as they were, and
-    it is on the CPU, in eval mode.
+    For one that fails, where the plain backbone does not, it is the failure. Batch-normalisation statistics are renewed
+    for each, by `recalibration`, so that none depends on another. Leave the supernet alone until the iterator ends or
+    is closed; its statistics are then as they were, and it is on the CPU, in eval mode.
 
     Raises `InputError` for an architecture that is not of the space, `TrainingFailed` where memory does not suffice, or
-    where not even the plain backbone can be judged.
+    where even the plain backbone fails.
     """
-    with recalibration(supernet, data, calibration, batch_size, seed, device) as judged:
+    with recalibration(supernet, data, calibration, batch_size, seed, device) as scored:
         for architecture in architectures:
             supernet.choose(architecture)
             try:
-                with faults_told():
-                    found: Judged | Raised = judged()
+                with faults_reported():
+                    found: Score | Raised = scored()
             except Raised as failure:
                 supernet.choose(Architecture())
-                with faults_told():
-                    judged()
+                with faults_reported():
+                    scored()
                 found = failure
             yield found

@@ -1,12 +1,12 @@
-"""Joint of assembly, ledger and cost: how long an architecture takes, measured once a host, or predicted."""
+"""Latencies of architectures, measured once a host, or predicted."""
 
 import hashlib
 import logging
 import platform
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
+from functools import cache, cached_property
 from importlib.metadata import version
 from itertools import cycle
 from typing import Any
@@ -32,22 +32,22 @@ from nas_attn.cost import (
 )
 from nas_attn.settings import Backbone, Latency
 from nas_attn.space import Architecture, InputError, Placement, SearchSpace, Slot
-from nas_attn.training import TrainingFailed, faults_told
+from nas_attn.training import TrainingFailed, faults_reported
 
 from .ledger import open_ledger
 
 _LOG = logging.getLogger(__name__)
 
 TIMINGS = 60
-"""How many networks are timed, at most, before the others are predicted."""
+"""Most networks that are timed before the others are predicted."""
 
 OnTimed = Callable[[int, int], None]
-"""Called with the networks that are timed, and those that will be."""
+"""Called with the networks timed so far, and in all."""
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Times the architectures of one backbone on one target; what was timed on this host is not timed again."""
+    """Latency measurement of a backbone's architectures on one target, each timed once on this host."""
 
     backbone: Backbone
     image: tuple[int, int, int]
@@ -56,16 +56,16 @@ class Timing:
     device: torch.device
     readings: Readings
     beside: "Timing | None" = None
-    """Whose bare network every other one is timed in turn with; without it, its own."""
+    """Whose plain backbone every network is timed in turn with; without it, its own."""
 
     def known(self, architecture: Architecture) -> LatencyReading | None:
-        """What was measured on this host before, or nothing."""
+        """The latency, if it was measured on this host before."""
         return self.readings.get(self._question(architecture))
 
     def measure(self, architecture: Architecture) -> LatencyReading:
-        """The latency of the untrained network, in turn with a bare network, whose first reading sets the unit.
+        """The latency of the untrained network, in turn with a plain backbone, whose first reading sets the unit.
 
-        Raises `InputError` where not even the bare network can run on the target, and as `measure_latency` does.
+        Raises `InputError` where even the plain backbone cannot run on the target, and as `measure_latency` does.
         """
         with alone_on_this_host():
             reading = self.known(architecture)
@@ -81,21 +81,25 @@ class Timing:
     def _reference(self) -> Reference:
         if self.beside is not None:
             return self.beside._reference()
-        bare = Architecture()
         try:
-            return Reference(self._bare_pass, self.measure(bare).median_ms)
+            return Reference(self._plain_pass, self.measure(Architecture()).median_ms)
         except Unrunnable as error:
             raise InputError(str(error)) from None
 
     @cached_property
-    def _bare_pass(self) -> Callable[[], object]:
+    def _plain_pass(self) -> Callable[[], object]:
         return prepare(self._build(Architecture()), self.image, self.target, self.device)
 
     def _build(self, architecture: Architecture) -> nn.Module:
         return build(architecture, self.backbone.untrained, in_channels=self.image[0], classes=self.classes)
 
     def _question(self, architecture: Architecture) -> dict[str, Any]:
-        packages = ("nas-attn", "torch", *(("onnxruntime",) if self.target.runtime == "onnxruntime" else ()))
+        """All that a latency depends on.
+
+        The version of nas-attn is no part. A release that changes how fast networks are, or how they are timed, has to
+        put a number of its own here.
+        """
+        packages = ("torch", *(("onnxruntime",) if self.target.runtime == "onnxruntime" else ()))
         return {
             "architecture": architecture.key,
             "backbone": self.backbone.untrained.identity(),
@@ -108,71 +112,63 @@ class Timing:
         }
 
 
-@dataclass(frozen=True)
-class Parts:
-    """What the networks of a space consist of, slot by slot."""
+PartsOf = Callable[[Architecture], tuple[Part, ...]]
 
-    space: SearchSpace
-    price: Callable[[Architecture], Cost]
-    """What an architecture costs."""
-    _known: dict[tuple[Placement, ...], Part] = field(default_factory=dict)
 
-    def of(self, architecture: Architecture) -> tuple[Part, ...]:
-        """The parts that an architecture adds to the bare network."""
-        here = (_standing(slot, architecture) for slot in self.space.slots)
-        return tuple(self._part(placements) for placements in here if placements)
+def parts_of(space: SearchSpace, price: Callable[[Architecture], Cost]) -> PartsOf:
+    """Function that splits an architecture of a space into the parts that it adds to the plain backbone, by slot."""
+    plain = price(Architecture())
 
-    def _part(self, placements: tuple[Placement, ...]) -> Part:
-        if placements not in self._known:
-            alone = Architecture(placements)
-            cost = self.price(alone)
-            macs, flops = cost.macs - self._bare.macs, cost.flops - self._bare.flops
-            kind = placements[0].attention.kind
-            self._known[placements] = Part(str(alone), kind, len(placements), macs, flops - 2 * macs)
-        return self._known[placements]
+    @cache
+    def part(placements: tuple[Placement, ...]) -> Part:
+        alone = Architecture(placements)
+        cost = price(alone)
+        macs, flops = cost.macs - plain.macs, cost.flops - plain.flops
+        return Part(str(alone), placements[0].attention.kind, len(placements), macs, flops - 2 * macs)
 
-    @cached_property
-    def _bare(self) -> Cost:
-        return self.price(Architecture())
+    def parts(architecture: Architecture) -> tuple[Part, ...]:
+        here = (_standing(slot, architecture) for slot in space.slots)
+        return tuple(part(placements) for placements in here if placements)
+
+    return parts
 
 
 @dataclass(frozen=True)
 class Predictor:
-    """Predicts the latency of a space's architectures from a few that were timed."""
+    """Latency predictor of a space's architectures, fitted to a few that were timed."""
 
-    parts: Parts
+    parts: PartsOf
     prediction: Prediction
 
     def of(self, architecture: Architecture) -> Forecast:
         """The latency of an architecture, with its 95 % interval."""
-        return self.prediction.of(self.parts.of(architecture))
+        return self.prediction.of(self.parts(architecture))
 
 
 def predictor(timing: Timing, space: SearchSpace, on_timed: OnTimed = lambda _done, _total: None) -> Predictor:
-    """Time at most 60 architectures of a space, so that the others can be predicted.
+    """Predictor of a space's latencies, after at most 60 architectures are timed.
 
     One that cannot run is passed over, which the log says. Raises `InputError` as `Timing.measure` does.
     """
-    parts = Parts(space, open_ledger(timing.backbone, timing.image, timing.classes).price)
+    parts = parts_of(space, open_ledger(timing.backbone, timing.image, timing.classes).price)
     chosen = design(space, TIMINGS, random.Random(0))
     timed: dict[Architecture, float] = {}
     for done, architecture in enumerate(chosen, start=1):
         try:
-            with faults_told():
+            with faults_reported():
                 timed[architecture] = timing.measure(architecture).median_ms
         except (Unrunnable, TrainingFailed) as failure:
             if not architecture.placements:
                 raise InputError(f"the plain backbone cannot be timed: {failure}") from failure
             _LOG.warning("%s: no latency is learnt from it: %s", architecture, failure)
         on_timed(done, len(chosen))
-    return Predictor(parts, fit_latency([*map(parts.of, timed)], [*timed.values()]))
+    return Predictor(parts, fit_latency([*map(parts, timed)], [*timed.values()]))
 
 
 def design(space: SearchSpace, number: int, rng: random.Random) -> list[Architecture]:
-    """At most `number` architectures to learn from, the baselines first.
+    """At most `number` architectures to learn from: all of a space, or the baselines and then a random design.
 
-    All of them, where there are no more; else the others are a random design in which every kind comes about equally
-    often in a slot, as it does in networks that are drawn at random.
+    In it every kind comes about equally often in a slot, as it does in networks that are drawn at random.
     """
     if space.size <= number:
         return list(dict.fromkeys(space.architectures()))
@@ -185,15 +181,15 @@ def design(space: SearchSpace, number: int, rng: random.Random) -> list[Architec
 
 
 def host(device: torch.device) -> str:
-    """Ten hexadecimal digits that name this machine with its device, without telling what it is called."""
+    """Ten hexadecimal digits that identify this machine with its device, without its name."""
     return hashlib.sha256(f"{platform.node()} {device_name(device)}".encode()).hexdigest()[:10]
 
 
 def _balanced(slot: Slot, number: int, rng: random.Random) -> list[tuple[Placement, ...]]:
-    """Answers to a slot in random order: nothing and each kind equally often, and so each choice of a kind."""
-    answers: list[list[tuple[Placement, ...]]] = [[()]]
-    answers += ([slot.fill(kind, choice) for choice in kind.choices()] for kind in slot.kinds)
-    endless = [cycle(rng.sample(group, len(group))) for group in rng.sample(answers, len(answers))]
+    """Fillings of a slot in random order: none and each kind equally often, and so each choice of a kind."""
+    fillings: list[list[tuple[Placement, ...]]] = [[()]]
+    fillings += ([slot.fill(kind, choice) for choice in kind.choices()] for kind in slot.kinds)
+    endless = [cycle(rng.sample(group, len(group))) for group in rng.sample(fillings, len(fillings))]
     return rng.sample([next(endless[count % len(endless)]) for count in range(number)], number)
 
 

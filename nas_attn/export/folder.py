@@ -1,4 +1,4 @@
-"""Joint of space, attentions, backbones and weights: a network becomes a folder that needs torch alone."""
+"""Export of a trained network into a folder that needs torch alone."""
 
 import io
 import json
@@ -14,8 +14,8 @@ from torch import nn
 from torch.fx.experimental import _config as shape_settings
 
 from nas_attn.results import Evaluation, known_columns
-from nas_attn.settings import MEASURES, Backbone, ImageFacts, Measure, learnt, listed
-from nas_attn.space import Architecture, parse
+from nas_attn.settings import MEASURES, Backbone, ImageFacts, Measure, learnt, listed, with_null
+from nas_attn.space import Architecture, first_line, parse
 
 from .model_source import TEMPLATES, model_source, needed_packages
 from .standalone.folder import claimed, exchange, write_file
@@ -25,44 +25,41 @@ from .standalone.weights import packed
 
 @dataclass(frozen=True, slots=True)
 class Winner:
-    """A trained network with all that its files say about it."""
+    """A trained network with the facts for its files."""
 
     network: nn.Module
     """With its trained weights."""
     backbone: Backbone
     row: Evaluation
-    """What is known of it, over its seeds."""
+    """Its results, over its seeds."""
     facts: ImageFacts
-    """What its images are like."""
     study: Mapping[str, Any]
-    """What was asked: data, recipe, objectives."""
+    """Data, recipe, objectives."""
     test_accuracy: float
-    """Of these weights, on the part that no search has seen; NaN where it is not known."""
+    """Of these weights, on the part that no search has seen; NaN where it is unknown."""
     test_images: int
-    """How many images that part has."""
+    """Number of images of that part."""
     own: Evaluation | None = None
     """The row of the one training that gave these weights; without it, `row`, which then is of one seed."""
 
     def __post_init__(self) -> None:
         if self.own is None and self.row.seeds > 1:
-            raise ValueError(
-                f"{self.row.key}: a mean of {self.row.seeds} seeds does not say how good these weights are"
-            )
+            raise ValueError(f"{self.row.key}: a mean of {self.row.seeds} seeds is no accuracy of these weights")
 
     @property
     def architecture(self) -> Architecture:
-        """What stands where."""
+        """Its attentions."""
         return parse(self.row.architecture)
 
 
 def export(winner: Winner, out: Path) -> list[str]:
-    """Write the network's files into a folder, and prove that they work; returns what the user should know.
+    """Write the network's files into a folder, and prove that they work; returns notes for the user.
 
     `model.py` is source to read, `model.safetensors` the weights, `model.pt2` the program of `torch.export`,
-    `config.json` and `README.md` say what it is, `MANIFEST.sha256` holds the checksums. Before they are kept, a fresh
-    Python process that cannot import this package loads them, and must give the outputs of the network in memory for
-    three shapes, a batch of one and a map that is not square among them, or those of them that the network takes. An
-    earlier export is replaced if it is whole and unchanged, but for the `__pycache__` that Python makes of `model.py`.
+    `config.json` and `README.md` the description, `MANIFEST.sha256` the checksums. Before they are kept, a fresh Python
+    process that cannot import this package loads them, and must give the outputs of the network in memory for three
+    shapes, a batch of one and a map that is not square among them, or those of them that the network takes. An earlier
+    export is replaced if it is whole and unchanged, but for the `__pycache__` that Python makes of `model.py`.
 
     Raises `InputError` where the folder holds anything else or cannot be written, `RuntimeError` where an output
     differs.
@@ -76,37 +73,36 @@ def export(winner: Winner, out: Path) -> list[str]:
         shapes_of = {"model.py": shapes, **({"model.pt2": program.shapes} if program.shapes else {})}
         prove(work / "new", network, shapes_of)
         replaced = exchange(work, out)
-    return [note for note in (program.refused, _said_of_seeds(winner), replaced) if note]
+    return [note for note in (program.refused, _note_on_seeds(winner), replaced) if note]
 
 
 @dataclass(frozen=True, slots=True)
 class _Program:
-    """What became of `model.pt2`."""
+    """Content of `model.pt2`, or the reason why there is none."""
 
     shapes: list[Shape]
-    """Of batches that it has to take."""
+    """Of batches that it takes."""
     content: bytes = b""
     takes: str = ""
     """The same in words."""
     refused: str = ""
-    """Why it is not there."""
 
 
 def _program(network: nn.Module, shapes: list[Shape]) -> _Program:
-    """Export a network for as many sizes as `torch.export` allows."""
+    """Program of a network for as many sizes as `torch.export` allows."""
     one_size = [shape for shape in shapes if shape[2:] == shapes[0][2:]]
     freedoms = (
         (shapes, "any batch, height and width, but for images of a few pixels, which it refuses"),
         (one_size, f"any batch of images of {shapes[0][2]} x {shapes[0][3]} pixels"),
     )
-    for takes, said in freedoms if shapes != one_size else freedoms[1:]:
+    for takes, words in freedoms if shapes != one_size else freedoms[1:]:
         free = dict.fromkeys((0, 2, 3) if takes != one_size else (0,), torch.export.Dim.DYNAMIC)
         content = io.BytesIO()  # where torch writes a file by itself, a full disk ends the process
         try:
             _export_program(network, shapes[0], free, content)
-            return _Program(takes, content.getvalue(), said)
+            return _Program(takes, content.getvalue(), words)
         except Exception as error:  # torch.export refuses in many ways, and the other files stand without it
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            reason = first_line(error)
     return _Program([], refused=f"model.pt2 is not there, because torch.export refused: {reason}")
 
 
@@ -149,11 +145,12 @@ def _files(winner: Winner, network: nn.Module, program: _Program) -> dict[str, b
 
 
 def _config(winner: Winner) -> dict[str, Any]:
-    row, own = (_with_null(known_columns(one)) for one in (winner.row, winner.own or winner.row))
-    named = ("key", "architecture", "seed", "weights_sha256", "device", "versions")
-    tested = _with_null({"test_accuracy": winner.test_accuracy, "test_images": winner.test_images})
+    row, own = (with_null(known_columns(one)) for one in (winner.row, winner.own or winner.row))
+    first = ("key", "architecture", "seed", "weights_sha256", "device", "versions")
+    tested = with_null({"test_accuracy": winner.test_accuracy, "test_images": winner.test_images})
     return {
-        **{name: row.pop(name) for name in named},
+        "format_version": 1,
+        **{name: row.pop(name) for name in first},
         "backbone": winner.backbone.name,
         "backbone_settings": winner.backbone.model_dump(mode="json", exclude={"name"}, exclude_defaults=True),
         "placements": {placement.site: str(placement.attention) for placement in winner.architecture.placements},
@@ -166,13 +163,8 @@ def _config(winner: Winner) -> dict[str, Any]:
     }
 
 
-def _with_null(values: Mapping[str, Any]) -> dict[str, Any]:
-    """NaN, which JSON does not know, as null."""
-    return {name: None if value != value else value for name, value in values.items()}
-
-
-def _said_of_seeds(winner: Winner) -> str:
-    """Which of several trainings the weights are of, and how good it is beside the mean of all."""
+def _note_on_seeds(winner: Winner) -> str:
+    """The training that the weights are of, beside the mean of all."""
     row, own = winner.row, winner.own or winner.row
     if row.seeds == 1:
         return ""

@@ -1,4 +1,4 @@
-"""Joint of space, attentions and backbones: an architecture becomes the source of a module that stands alone."""
+"""Source of a module that stands alone and builds the network of an architecture."""
 
 import ast
 import json
@@ -13,7 +13,7 @@ from torch import nn
 from nas_attn.attention import IdentityStart, attention_class
 from nas_attn.backbones import BACKBONES, Point, attach, construction, is_foreign, network, plan, sites
 from nas_attn.settings import Backbone
-from nas_attn.space import Architecture, Attention, InputError, Placement, Site
+from nas_attn.space import Architecture, Attention, Placement, Site, reported
 
 from .standalone.source import standalone_source
 from .standalone.tensors import read_tensors
@@ -27,7 +27,7 @@ TEMPLATES = Environment(
 
 
 def model_source(architecture: Architecture, backbone: Backbone, *, in_channels: int, classes: int) -> str:
-    """The text of `model.py`: `build` and `load`, and every class and function in use as it is written where it stands.
+    """The text of `model.py`: `build` and `load`, and every class and function in use as it is written in its package.
 
     A network of timm or torchvision is made by its library; all else is copied, a user's own network and attentions
     too. Raises `InputError` where a definition of the user's own cannot be copied.
@@ -35,9 +35,8 @@ def model_source(architecture: Architecture, backbone: Backbone, *, in_channels:
     if is_foreign(backbone.name):
         return _foreign_source(architecture, backbone, in_channels, classes)
     make = network(backbone)
-    known = {
-        site.name: site for site in sites(lambda insert: make(in_channels=in_channels, classes=classes, insert=insert))
-    }
+    listed = sites(lambda insert: make(in_channels=in_channels, classes=classes, insert=insert))
+    known = {site.name: site for site in listed}
     made = BACKBONES[backbone.name]
     return _rendered(
         "model.py.jinja",
@@ -45,15 +44,8 @@ def model_source(architecture: Architecture, backbone: Backbone, *, in_channels:
         backbone,
         copied=[made.func],
         make=made.func.__name__,
-        arguments={
-            **made.keywords,
-            **dict(backbone.arguments),
-            "in_channels": in_channels,
-            "classes": classes,
-        },
-        placed=[
-            (placement.site, _call(placement.attention, known[placement.site])) for placement in architecture.placements
-        ],
+        arguments={**made.keywords, **dict(backbone.arguments), "in_channels": in_channels, "classes": classes},
+        placed=[(one.site, _call(one.attention, known[one.site])) for one in architecture.placements],
     )
 
 
@@ -82,10 +74,7 @@ def _foreign_source(architecture: Architecture, backbone: Backbone, in_channels:
         make=made.name if from_library else made.make.__name__,
         arguments=made.arguments,
         stripped=found.own_attention if backbone.attention == "strip" else (),
-        placed=[
-            (places[placement.site].point, _call(placement.attention, places[placement.site].site))
-            for placement in architecture.placements
-        ],
+        placed=[(places[p.site].point, _call(p.attention, places[p.site].site)) for p in architecture.placements],
     )
 
 
@@ -99,15 +88,12 @@ def _rendered(
     **values: Any,
 ) -> str:
     kinds = dict.fromkeys(kind for placement in architecture.placements for kind in _classes(placement))
-    try:
+    named = f"{backbone.name} with {architecture}"
+    with reported(f"{named}: cannot be copied into a module of its own", ValueError, OSError, TypeError):
         imports, definitions = standalone_source([read_tensors, *kinds, *copied], packages)
-    except (ValueError, OSError, TypeError) as error:
-        raise InputError(
-            f"{backbone.name} with {architecture}: cannot be copied into a module of its own: {error}"
-        ) from None
     values["arguments"] = {name: _literal(value) for name, value in values["arguments"].items()}
     return TEMPLATES.get_template(template).render(
-        about=textwrap.fill(f"{backbone.name} with {architecture}", 110, break_on_hyphens=False),
+        about=textwrap.fill(named, 110, break_on_hyphens=False),
         imports=imports,
         definitions=definitions,
         needs=" and ".join(needed_packages(imports)),
@@ -116,13 +102,13 @@ def _rendered(
 
 
 def _classes(placement: Placement) -> list[type[nn.Module]]:
-    """The kind that stands there, and what is around it."""
+    """The classes of a placed attention: its kind, and a wrapper around it, if any."""
     around = [IdentityStart] if ("start", "identity") in placement.attention.options else []
     return [attention_class(placement.attention.kind), *around]
 
 
 def _call(attention: Attention, site: Site) -> str:
-    """The expression that makes an attention for a site."""
+    """The expression that constructs an attention for a site."""
     made = attention_class(attention.kind)
     widths = site.widths(getattr(made, "gated", False))
     options = [f"{name}={_literal(value)}" for name, value in attention.options if name != "start"]
@@ -131,7 +117,7 @@ def _call(attention: Attention, site: Site) -> str:
 
 
 def _literal(value: Any) -> str:
-    """A value as a program writes it."""
+    """A value as a Python literal."""
     if isinstance(value, tuple):
         return f"({', '.join(map(_literal, value))}{',' if len(value) == 1 else ''})"
     return json.dumps(value) if isinstance(value, str) else repr(value)

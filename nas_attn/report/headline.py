@@ -99,14 +99,14 @@ def _several(rows: pd.DataFrame, several: pd.DataFrame, judged: Measure) -> str:
     )
 
 
-def _others(table: pd.DataFrame, compared: int, lead: str) -> list[str]:
+def _others(table: pd.DataFrame, compared: int, opening: str) -> list[str]:
     """What became of the rows that are not compared."""
     if "state" not in table.columns:
         return []
     counts = {str(state): int(count) for state, count in table["state"].value_counts().items()}
     counts["complete"] = counts.get("complete", 0) - compared
     parts = [f"{counts[state]} {_are(counts[state])} {what}" for state, what in _STATES.items() if counts.get(state)]
-    return [f"{lead}, {listed(parts)}."] if parts else []
+    return [f"{opening}, {listed(parts)}."] if parts else []
 
 
 def _networks(count: int) -> str:

@@ -1,4 +1,4 @@
-"""How well latencies were predicted, held against those that were measured."""
+"""Agreement of predicted latencies with measured ones."""
 
 import math
 from collections.abc import Sequence

@@ -22,9 +22,9 @@ def page(template: str, room: str = __package__, **contents: Any) -> bytes:
 
 def specification(chart: alt.TopLevelMixin) -> dict[str, Any]:
     """A chart as a page holds it: without the address of a schema."""
-    held: dict[str, Any] = chart.to_dict()
-    del held["$schema"]
-    return held
+    kept: dict[str, Any] = chart.to_dict()
+    del kept["$schema"]
+    return kept
 
 
 @cache

@@ -176,9 +176,9 @@ def _columns(names: Sequence[str]) -> int:
 
 def _share(chart: alt.ConcatChart, hover: alt.Parameter) -> None:
     """Let the selection that the first panel holds be made in every panel; each panel has a zoom that names it."""
-    held = chart["params"]
-    views = sorted({view for parameter in held for view in parameter.views})
-    for parameter in held:
+    kept = chart["params"]
+    views = sorted({view for parameter in kept for view in parameter.views})
+    for parameter in kept:
         if parameter.name == hover.name:
             parameter.views = views
 

@@ -125,7 +125,7 @@ def row_columns() -> dict[str, tuple[Any, Any]]:
         **{f"{_TIMED}{one.name}": (timed[one.name], one.default) for one in fields(Latency)},
         **{one.name: (bounded(one.largest), math.nan) for one in learnt},
         **{f"{one.name}_std": (float, math.nan) for one in learnt},
-        **{name: told for name, told in own.items() if name not in ("key", "architecture")},
+        **{name: kind for name, kind in own.items() if name not in ("key", "architecture")},
     }
 
 

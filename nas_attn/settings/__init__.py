@@ -20,9 +20,10 @@ from .measures import (
     short,
 )
 from .objects import is_named_object, library, named_object
+from .questions import changes, complete, flat, lasting
 from .recipe import Recipe, Settings
 from .studyfile import Budget, Latency, Search, StudyFile, read_study_file
-from .written import Count, bounded, read_written
+from .written import Count, bounded, check_format, read_written, with_nan, with_null
 
 __all__ = [
     "Score",
@@ -60,12 +61,19 @@ __all__ = [
     "Step",
     "StudyFile",
     "Torchvision",
+    "changes",
     "check",
+    "check_format",
+    "complete",
+    "flat",
     "is_named_object",
+    "lasting",
     "library",
     "meaning",
     "named_object",
     "read_document",
     "read_study_file",
     "read_written",
+    "with_nan",
+    "with_null",
 ]

@@ -13,7 +13,7 @@ _Pixels = Annotated[int, Field(ge=1, le=65_536, strict=True)]
 
 
 def _frozen(value: object) -> object:
-    """Tables and lists as tuples, so that a backbone can be compared and looked up."""
+    """Tables and lists as tuples, so that a backbone can be compared and hashed."""
     if isinstance(value, Mapping):
         return tuple((name, _frozen(inner)) for name, inner in sorted(value.items()))
     return tuple(map(_frozen, value)) if isinstance(value, list) else value

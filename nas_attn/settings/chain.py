@@ -1,4 +1,4 @@
-"""The steps in which a study looks at networks, the cheapest first: the `chain` of a study."""
+"""The steps that evaluate networks, the cheapest first: the `chain` of a study."""
 
 import math
 from typing import Any, Literal
@@ -9,7 +9,7 @@ from .measures import Score
 from .recipe import Recipe, Settings
 
 FINAL = "final"
-"""The step that trains as the winner will be trained; what it finds is the truth that the others are held against."""
+"""The step that trains as the winner will be trained; what it finds is the truth that the others are compared with."""
 
 Start = Literal["scratch", "inherit"]
 """From initial weights, or from a trained backbone into which attention is inserted as the identity."""
@@ -32,12 +32,12 @@ class Step(Settings):
     """
 
     proxy: Literal["supernet", "inherit", "scratch", "final"]
-    """How a network is judged: by its share of one network that holds all (`supernet`), by a short training from a
-    trained backbone (`inherit`), by training from initial weights (`scratch`), or as the winner will be (`final`)."""
+    """What a network is evaluated by: its share of one network that holds all (`supernet`), a short training from a
+    trained backbone (`inherit`), training from initial weights (`scratch`), or as the winner will be (`final`)."""
     name: str = Field("", pattern=r"^\w*$")
     """What rows call the step; without it, its proxy."""
     networks: int | None = Field(None, ge=1, strict=True)
-    """How many networks it looks at. Of a first step that trains: the `trials` of the search; of a first `supernet`:
+    """How many networks it evaluates. Of a first step that trains: the `trials` of the search; of a first `supernet`:
     2,000; of a later step: a quarter of those of the step before."""
     seeds: int = Field(1, ge=1, strict=True)
     """How many times each is trained, with one seed after the other; of a `supernet`, how many are trained."""
@@ -50,7 +50,7 @@ class Step(Settings):
     weights: Literal["base", "supernet"] = "base"
     """Where an `inherit` takes its weights: from the trained backbone, or from the supernet of an earlier step."""
     sandwich: bool = Field(False, strict=True)
-    """Whether a `supernet` learns in each step of the bare network and of the dearest one too, not of one at random."""
+    """Whether a `supernet` learns in each iteration of the plain backbone and of the most expensive network too."""
     calibration: int = Field(512, ge=2, strict=True)
     """Training images by which a `supernet` renews its batch-normalisation statistics for each network."""
     epochs: int | None = Field(None, ge=1, strict=True)

@@ -1,4 +1,4 @@
-"""Holding a file against what it may say, with every fault told at once, at its line."""
+"""What a file may say, checked with every fault at once, each with its line."""
 
 import types
 import typing
@@ -79,19 +79,21 @@ def _tell(fault: ErrorDetails, model: type[BaseModel], document: Document) -> st
         return f"{place}: is missing; allowed: {', '.join(map(_tag, _members(model, fault['loc'])))}"
     if fault["type"] in ("value_error", "assertion_error"):
         return f"{place}: {without_passwords(fault['msg'].removeprefix('Value error, '))}"
-    found = fault["ctx"]["tag"] if fault["type"] == "union_tag_invalid" else fault["input"]
-    return f"{place}: found {quoted(found)}; {meaning(fault)}"
+    return f"{place}: found {quoted(_found(fault))}; {meaning(fault)}"
 
 
 def meaning(fault: ErrorDetails) -> str:
     """What is allowed where pydantic complains."""
-    found = fault["ctx"]["tag"] if fault["type"] == "union_tag_invalid" else fault["input"]
     context = fault.get("ctx", {})
     if fault["type"] in _ALLOWED:
         return f"allowed: {_ALLOWED[fault['type']].format(**context)}"
     if listed := context.get("expected") or context.get("expected_tags"):
-        return allowed(found, [name.strip("' ") for name in listed.replace(" or ", ",").split(",")])
+        return allowed(_found(fault), [name.strip("' ") for name in listed.replace(" or ", ",").split(",")])
     return f"{fault['msg'][:1].lower()}{fault['msg'][1:]}"
+
+
+def _found(fault: ErrorDetails) -> Any:
+    return fault["ctx"]["tag"] if fault["type"] == "union_tag_invalid" else fault["input"]
 
 
 def _names(model: type[BaseModel], loc: tuple[str | int, ...]) -> list[str]:

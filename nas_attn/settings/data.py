@@ -11,7 +11,7 @@ from .recipe import Settings
 
 class _Split(Settings):
     validation: float = Field(0.2, gt=0, lt=1, strict=True)
-    """Share of the images by which the search judges; not used where a folder of them stands apart."""
+    """Share of the images by which the search compares networks; not used where a folder of them stands apart."""
     test: float = Field(0.2, gt=0, lt=1, strict=True)
     """Share of the images that the search never sees; not used where they stand apart."""
     split_seed: int = Field(0, ge=0, strict=True)
@@ -143,7 +143,7 @@ class ImageFacts:
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """What is remembered of the images of a study and of their labels, so that a change is noticed, and can be told."""
+    """What is remembered of the images of a study and of their labels, so that a change is noticed and can be named."""
 
     parts: dict[str, str]
     """The SHA-256 of the images of each part with their classes."""

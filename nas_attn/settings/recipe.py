@@ -17,7 +17,7 @@ class Recipe(Settings):
     epochs: int = Field(10, ge=1, strict=True)
     """Passes over the training part."""
     batch_size: int = Field(64, ge=2, strict=True)
-    """Images a step."""
+    """Images an iteration."""
     optimizer: Literal["sgd", "adamw"] = "sgd"
     """`sgd` has Nesterov's momentum; both follow one cycle of the learning rate."""
     learning_rate: float = Field(0.1, gt=0, strict=True)
@@ -27,10 +27,10 @@ class Recipe(Settings):
     weight_decay: float = Field(5e-4, ge=0, strict=True)
     """Applied to every parameter with two or more dimensions: not to biases and normalisation."""
     label_smoothing: float = Field(0.0, ge=0, lt=1, strict=True)
-    """Share of the target that is spread over all classes."""
+    """Share of the target that all classes have in common."""
     horizontal_flip: bool = Field(False, strict=True)
     """Mirror every second training image; wrong for digits and letters."""
     crop_padding: int = Field(0, ge=0, strict=True)
     """Pixels of zero padding around a training image from which a crop of its size is taken; 0: none."""
     cutout: int = Field(0, ge=0, strict=True)
-    """Side, in pixels, of a square of every training image that is blotted out with the mean colour; 0: none."""
+    """Side, in pixels, of a square of every training image that gets the mean colour; 0: none."""

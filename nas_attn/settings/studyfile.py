@@ -1,4 +1,4 @@
-"""What a study asks: its `study.toml`."""
+"""The question of a study: its `study.toml`."""
 
 import json
 import re
@@ -54,11 +54,11 @@ class Latency(Settings):
     @field_validator("runtime")
     @classmethod
     def _runs_so(cls, runtime: str, info: ValidationInfo) -> str:
-        asked = {name: info.data[name] for name in _ONNX_NEEDS if name in info.data}
-        if runtime == "onnxruntime" and (amiss := {name for name in asked if asked[name] != _ONNX_NEEDS[name]}):
-            told = ", ".join(f"{name} {_toml(asked[name])}" for name in _ONNX_NEEDS if name in amiss)
-            needed = ", ".join(f"{name} = {_toml(_ONNX_NEEDS[name])}" for name in _ONNX_NEEDS if name in amiss)
-            raise ValueError(f"found 'onnxruntime' with {told}; allowed with it: {needed}")
+        amiss = [name for name, needed in _ONNX_NEEDS.items() if info.data.get(name, needed) != needed]
+        if runtime == "onnxruntime" and amiss:
+            found = ", ".join(f"{name} {json.dumps(info.data[name])}" for name in amiss)
+            needed = ", ".join(f"{name} = {json.dumps(_ONNX_NEEDS[name])}" for name in amiss)
+            raise ValueError(f"found 'onnxruntime' with {found}; allowed with it: {needed}")
         return runtime
 
     @property
@@ -125,9 +125,9 @@ class StudyFile(Settings):
     recipe: Recipe = Recipe()
     """How the winner will be trained; what a step of the chain does not say is as here."""
     base: Recipe | None = None
-    """How the bare backbone is trained from which networks inherit; without it, by `[recipe]`."""
+    """How the plain backbone is trained from which networks inherit; without it, by `[recipe]`."""
     chain: tuple[Step, ...] = ()
-    """The steps in which networks are judged, the cheapest first; without it, each is trained as the winner will be."""
+    """The steps that evaluate networks, the cheapest first; without it, each is trained as the winner will be."""
     trainer: Mapping[str, Any] = Field(default_factory=dict)
     """Handed to Lightning's `Trainer`; classes as `package.module:Class`, or as a table with a `class`."""
     latency: Latency = Latency()
@@ -169,7 +169,7 @@ class StudyFile(Settings):
 
     @property
     def base_recipe(self) -> Recipe:
-        """How the bare backbone is trained from which networks inherit."""
+        """How the plain backbone is trained from which networks inherit."""
         return self.base or self.recipe
 
     @property
@@ -197,21 +197,14 @@ class StudyFile(Settings):
         )[0]
 
 
-def _toml(value: Any) -> str:
-    """A text or a truth value as a file spells it."""
-    return json.dumps(value)
-
-
 def read_study_file(folder: Path) -> StudyFile:
     """Read the `study.toml` of a study's folder.
 
     Raises `InputError` with every fault, or where the folder or the file is missing.
     """
-    path = folder / "study.toml"
-    if folder.is_file():
-        raise InputError(f"{folder}: is a file; a study is a folder that holds a study.toml")
     if not folder.is_dir():
-        raise InputError(f"{folder}: there is no such folder; a study is a folder that holds a study.toml")
-    if not path.is_file():
+        found = "is a file" if folder.is_file() else "there is no such folder"
+        raise InputError(f"{folder}: {found}; a study is a folder that holds a study.toml")
+    if not (folder / "study.toml").is_file():
         raise InputError(f"{folder}: has no study.toml; a study is a folder that holds one")
-    return check(StudyFile, read_document(path))
+    return check(StudyFile, read_document(folder / "study.toml"))

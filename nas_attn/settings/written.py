@@ -1,4 +1,4 @@
-"""What was written down earlier, and may have been edited since: held against its types when it is read again."""
+"""Stored values, checked against their types and the version of their format when they are read."""
 
 import math
 from collections.abc import Mapping
@@ -37,8 +37,29 @@ Count = Annotated[int, Field(ge=0, le=LARGEST, strict=True)]
 _BY_TYPE: Mapping[Any, Any] = {int: Count, float: bounded(), str: Annotated[str, Strict()]}
 
 
+def check_format(found: object, newest: int, where: str) -> None:
+    """Raise `InputError` for a format version that only a newer nas-attn reads, or none at all."""
+    if type(found) is not int or not 1 <= found <= newest:
+        newer = "; a newer nas-attn reads it" if type(found) is int and found > newest else ""
+        raise InputError(f"{where}: format_version: found {quoted(found)}; allowed: 1 to {newest}{newer}")
+
+
+def with_null(value: Any) -> Any:
+    """Nested tables with null for numbers that are not finite, which JSON does not know."""
+    if isinstance(value, Mapping):
+        return {name: with_null(inner) for name, inner in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def with_nan(value: Any) -> Any:
+    """Nested tables as `with_null` has written them, with NaN for null."""
+    if isinstance(value, Mapping):
+        return {name: with_nan(inner) for name, inner in value.items()}
+    return math.nan if value is None else value
+
+
 def read_written(kind: type[T], said: object, where: str) -> T:
-    """The value of a dataclass whose fields were written down; a field that is not there has its default.
+    """A dataclass from its stored fields; an absent field has its default.
 
     Raises `InputError` with a line for each fault: where, the field, what was found, what is allowed.
     """

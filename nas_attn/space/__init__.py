@@ -1,7 +1,7 @@
 """Ground floor: the values of the subject. What may be chosen, what was chosen, and how it is spelt."""
 
 from .architecture import NONE, POSITIONS, Architecture, Attention, Placement, Site
-from .errors import InputError, allowed, quoted
+from .errors import InputError, allowed, first_line, in_a_line, quoted, reported
 from .files import make_folder, write_whole
 from .ranges import fold
 from .searchspace import Choice, Choose, Kind, SearchSpace, Slot
@@ -25,7 +25,10 @@ __all__ = [
     "Value",
     "allowed",
     "parse",
+    "first_line",
+    "in_a_line",
     "quoted",
+    "reported",
     "fold",
     "is_kind",
     "is_word",

@@ -1,6 +1,7 @@
-"""How bad input is told: where, what was found, what is allowed, and the nearest right spelling."""
+"""Errors of a user's input: where, what was found, what is allowed, and the nearest right spelling."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 
 from .secrets import without_passwords
@@ -13,6 +14,40 @@ class InputError(ValueError):
 
     The command line shows the message without a traceback and ends with exit code 2.
     """
+
+
+@contextmanager
+def reported(what: str, *kinds: type[Exception]) -> Iterator[None]:
+    """Context in which an exception of these kinds becomes an `InputError`: what failed, and why, in a line.
+
+    Without kinds every exception does, and its type is named. An `InputError` goes through.
+
+    >>> with reported("labels.csv: cannot be read", OSError):
+    ...     raise FileNotFoundError(2, "No such file")
+    Traceback (most recent call last):
+    nas_attn.space.errors.InputError: labels.csv: cannot be read: No such file
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        if kinds and not isinstance(error, kinds):
+            raise
+        reason = getattr(error, "strerror", None) or first_line(error) if kinds else in_a_line(error)
+        raise InputError(f"{what}: {reason}") from error
+
+
+def in_a_line(error: Exception) -> str:
+    """The type of an exception, what it says and its notes; of a worker's traceback the end."""
+    lines = str(error).strip().splitlines() or [""]
+    line = lines[-1] if "Traceback" in str(error) else f"{type(error).__name__}: {lines[0]}".removesuffix(": ")
+    return "; ".join((line, *getattr(error, "__notes__", ())))
+
+
+def first_line(error: Exception) -> str:
+    """The first line of what an exception says, its type where it says nothing."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 def quoted(value: object) -> str:

@@ -2,6 +2,7 @@
 
 import math
 import random
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
@@ -30,10 +31,10 @@ class Kind:
 
     name: str
     options: tuple[tuple[str, tuple[Value, ...]], ...] = ()
-    """Each option with its values, the preferred one first; an option with one value is never asked for."""
+    """Each option with its values, the preferred one first; an option with one value is no question."""
     positions: tuple[str, ...] = ("branch",)
     """Where in a block it may stand, the preferred position first."""
-    twins: tuple[tuple[Choice, Choice], ...] = ()
+    equivalents: tuple[tuple[Choice, Choice], ...] = ()
     """Pairs of choices that build the same network; the second of each is the one that counts."""
 
     def __post_init__(self) -> None:
@@ -59,12 +60,12 @@ class Kind:
     @property
     def size(self) -> int:
         """How many choices there are that build different networks."""
-        return self.spellings - len(self.twins)
+        return self.spellings - len(self.equivalents)
 
     def choices(self) -> Iterator[Choice]:
         """Every choice that builds a network of its own."""
-        twins = dict(self.twins)
-        return (choice for choice in product(*(values for _, values in self.questions)) if choice not in twins)
+        equivalents = dict(self.equivalents)
+        return (choice for choice in product(*(values for _, values in self.questions)) if choice not in equivalents)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ class Slot:
 
     def fill(self, kind: Kind, choice: Choice) -> tuple[Placement, ...]:
         """The placements of this kind at this slot's sites; choices that build the same network give the same."""
-        position, *values = dict(kind.twins).get(choice, choice)
+        position, *values = dict(kind.equivalents).get(choice, choice)
         attention = Attention(kind.name, tuple(zip((name for name, _ in kind.options), values, strict=True)))
         return tuple(Placement(site.name, attention) for site in self.sites if site.position == position)
 
@@ -123,7 +124,7 @@ class SearchSpace:
     def decide(self, choose: Choose) -> Architecture:
         """Walk the questions: `"stage2"`, and where the answer is `se`, `"stage2.se.reduction"`.
 
-        A question with one possible answer is not asked. Random sampling, replay of given answers and
+        A question with one possible answer answers itself. Random sampling, replay of given answers and
         Optuna's `trial.suggest_categorical` are all a `choose`.
 
         Raises `InputError` for an answer that was not offered.
@@ -169,12 +170,12 @@ class SearchSpace:
         return self.decide(lambda _, values: rng.choice(values))
 
     def architectures(self) -> Iterator[Architecture]:
-        """Every architecture, one after the other; the bare network first."""
+        """Every architecture, one after the other; the plain backbone first."""
         for fillings in product(*(tuple(slot.fillings()) for slot in self.slots)):
             yield Architecture(tuple(placement for filling in fillings for placement in filling))
 
     def baselines(self) -> tuple[Architecture, ...]:
-        """What every search is held against: nothing anywhere, and each kind everywhere.
+        """What every search is compared with: nothing anywhere, and each kind everywhere.
 
         A kind takes the first value of each option, and leaves empty the slots that do not offer it.
         """
@@ -199,12 +200,7 @@ def _ask(choose: Choose, question: str, values: tuple[_V, ...]) -> _V:
 
 def _repeated(names: Iterable[str]) -> str | None:
     """The first name that stands there twice."""
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            return name
-        seen.add(name)
-    return None
+    return next((name for name, times in Counter(names).items() if times > 1), None)
 
 
 def _slot_answers(slot: Slot, placed: Mapping[str, Placement]) -> dict[str, Value]:
@@ -219,8 +215,9 @@ def _slot_answers(slot: Slot, placed: Mapping[str, Placement]) -> dict[str, Valu
             continue
         choice = {name: value for name, values in kind.questions for value in values if value == found[name]}
         if choice.keys() == found.keys() and slot.fill(kind, tuple(choice.values())) == tuple(here):
-            asked = {name: choice[name] for name, values in kind.questions if len(values) > 1}
-            return {slot.name: kind.name, **{f"{slot.name}.{kind.name}.{name}": asked[name] for name in asked}}
+            prefix = f"{slot.name}.{kind.name}"
+            more = {f"{prefix}.{name}": choice[name] for name, values in kind.questions if len(values) > 1}
+            return {slot.name: kind.name, **more}
     raise InputError(
         f"{here[0].site}: this space does not offer {attention} there, at every site of {slot.name} in one position"
     )

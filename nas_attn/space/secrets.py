@@ -21,8 +21,8 @@ _IN_URL = (
 )
 """Before an `@`, as it is or percent-encoded; a name that may be the secret; what should be a port and is none."""
 _PAIR = re.compile(
-    r"(?:(?P<quote>['\"])(?P<quoted>[\w.%\- ]+)(?P=quote)\s*[:=]|(?P<plain>[\w.%\-]+)\s*(?:=|%3d))\s*"
-    r"(?:'(?P<single>[^']*)'|\"(?P<double>[^\"]*)\"|(?P<bare>[^\s'\"&;]+(?:[&;](?!\w+(?:=|%3d))[^\s'\"&;]*)*))",
+    r"(?:(?P<quote>['\"])(?P<quoted>[\w.%\- ]+)(?P=quote)\s*[:=]|(?P<name>[\w.%\-]+)\s*(?:=|%3d))\s*"
+    r"(?:'(?P<single>[^']*)'|\"(?P<double>[^\"]*)\"|(?P<plain>[^\s'\"&;]+(?:[&;](?!\w+(?:=|%3d))[^\s'\"&;]*)*))",
     re.IGNORECASE,
 )
 _TOKEN = re.compile(r"[^\s'\"`<>]+")
@@ -76,8 +76,8 @@ def _named(text: str) -> list[tuple[int, int]]:
     """Where values of names stand that are a secret's; a value may hold names of its own."""
     found, start = [], 0
     while match := _PAIR.search(text, start):
-        form = next(form for form in ("single", "double", "bare") if match[form] is not None)
-        secret = _NAME.search(unquote(match["quoted"] or match["plain"]))
+        form = str(match.lastgroup)
+        secret = _NAME.search(unquote(match["quoted"] or match["name"]))
         found += [match.span(form)] if secret else []
         start = match.end() if secret else match.start(form)
     return found

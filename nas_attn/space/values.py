@@ -25,9 +25,9 @@ def is_kind(text: str) -> bool:
 
 
 def spell_value(value: Value) -> str:
-    """The text of an option's value: `true`, `8`, `0.5` or a bare word.
+    """The text of an option's value: `true`, `8`, `0.5` or a word.
 
-    Raises `ValueError` for a text that could not be told from another value when it is read back, and for a number
+    Raises `ValueError` for a text that would be another value when it is read back, and for a number
     that is not finite.
     """
     if type(value) is bool:

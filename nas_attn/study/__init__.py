@@ -13,12 +13,12 @@ from .record import (
     read_prediction,
     read_rows,
     read_slots,
-    write_asked,
     write_prediction,
+    write_question,
     write_row,
     write_rows,
 )
-from .storage import OptunaStudy, begin_study, find_study, hold, storage_faults_told, storage_url
+from .storage import OptunaStudy, begin_study, find_study, hold, storage_faults, storage_url
 
 __all__ = [
     "ARCHITECTURE",
@@ -36,10 +36,10 @@ __all__ = [
     "read_prediction",
     "read_rows",
     "read_slots",
-    "storage_faults_told",
+    "storage_faults",
     "storage_url",
     "terminable",
-    "write_asked",
+    "write_question",
     "write_prediction",
     "write_row",
     "write_rows",

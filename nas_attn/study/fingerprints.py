@@ -9,7 +9,7 @@ Seen = tuple[str, str]
 """The part and the class of an image."""
 
 
-def told_changes(
+def image_changes(
     before: Fingerprint, now: Fingerprint, classes_before: Sequence[str], classes_now: Sequence[str]
 ) -> list[str]:
     """One line, or none where images, labels and parts are what they were; files may have other names."""

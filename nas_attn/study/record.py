@@ -1,7 +1,6 @@
 """What a study has written down: what it was asked, and the rows of what it has found."""
 
 import logging
-import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -15,18 +14,31 @@ from optuna.trial import FrozenTrial
 from pydantic import TypeAdapter, ValidationError
 
 from nas_attn.results import Agreement, Evaluation, Faults, read_row, written_row
-from nas_attn.settings import Fingerprint, ImageFacts, Objective, meaning
-from nas_attn.space import Architecture, InputError, SearchSpace, parse, quoted, without_passwords
+from nas_attn.settings import (
+    Fingerprint,
+    ImageFacts,
+    Objective,
+    changes,
+    check_format,
+    flat,
+    meaning,
+    with_nan,
+    with_null,
+)
+from nas_attn.space import Architecture, InputError, SearchSpace, parse, quoted
 
-from .fingerprints import told_changes
+from .fingerprints import image_changes
 
 WIDTH_MATCHED = "final-rivals"
 """The name, since version 0.1.0, of what keeps the rows of width-matched baselines; no step can be called so."""
 
 ARCHITECTURE = "architecture"
 _ROW, _ROWS = "evaluation:", "evaluations:"
-_ASKED, _SLOTS, _FACTS, _PREDICTION = "asked", "slots", "facts", "prediction"
-_FINGERPRINT = "fingerprint"
+_QUESTION = "asked"
+"""The name of the stored question since version 0.1.0."""
+_SLOTS, _FACTS, _PREDICTION, _FINGERPRINT = "slots", "facts", "prediction", "fingerprint"
+_FORMAT_VERSION, _NEWEST = "format_version", 1
+"""Of all that is stored of a study; version 0.1.0 wrote format 1 without its number."""
 _NEVER_BEGUN = "processes died of it, the last by exit code 1; perhaps memory does not suffice"
 """The reason that version 0.1.0 wrote down where no process could begin, as from a script without a main guard."""
 _LOG = logging.getLogger(__name__)
@@ -34,112 +46,99 @@ _UNKNOWN = (
     "study %s: an earlier version began it, without a fingerprint of its images, so that it is not known whether they"
     " and their labels are still the same%s"
 )
-_OBJECTIVES = TypeAdapter(list[Objective])
-_PLACES = TypeAdapter(dict[str, list[str]])
-_IMAGES, _AGREEMENT, _QUESTION = TypeAdapter(ImageFacts), TypeAdapter(Agreement), TypeAdapter(dict[str, Any])
 T = TypeVar("T")
 
 
-def write_asked(
+def write_question(
     study: optuna.Study,
-    asked: Mapping[str, Any],
+    question: Mapping[str, Any],
     space: SearchSpace,
     facts: ImageFacts,
     fingerprint: Fingerprint | None = None,
 ) -> None:
-    """Write down what a study asks, so that later rows can only join rows of the same question.
+    """Write down the question of a new study; of one that was begun, make sure that it is still the same.
 
-    A study without a fingerprint of its images takes this one, which the log says.
+    A study without a fingerprint of its images takes this one, with a warning in the log.
 
-    Raises `InputError` that names what has changed, where the study was begun with another question.
+    Raises `InputError` that names what has changed.
     """
-    question = _flat({**asked, "space": _describe(space), "images": asdict(facts)})
-    before = _asked(study)
-    if not before:
+    question = {**question, "space": _choices(space), "images": asdict(facts)}
+    if is_begun(study):
+        _refuse_changes(study, question, facts, fingerprint, "; those of today count from now on")
+    else:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
-            study.set_metric_names(list(asked["objectives"]))
+            study.set_metric_names(list(question["objectives"]))
+        study.set_user_attr(_FORMAT_VERSION, _NEWEST)
         study.set_user_attr(_SLOTS, {slot.name: [site.name for site in slot.sites] for slot in space.slots})
         study.set_user_attr(_FACTS, asdict(facts))
-        if fingerprint is not None:
-            study.set_user_attr(_FINGERPRINT, asdict(fingerprint))
-        study.set_user_attr(_ASKED, question)
-        return
-    _refuse_changes(study, before, question, _changed_images(study, facts, fingerprint))
     if fingerprint is not None and _FINGERPRINT not in study.user_attrs:
-        _LOG.warning(_UNKNOWN, study.study_name, "; those of today count from now on")
         study.set_user_attr(_FINGERPRINT, asdict(fingerprint))
+    if not is_begun(study):
+        study.set_user_attr(_QUESTION, flat(question))
 
 
 def check_images(
-    study: optuna.Study, asked: Mapping[str, Any], facts: ImageFacts, fingerprint: Fingerprint | None = None
+    study: optuna.Study, question: Mapping[str, Any], facts: ImageFacts, fingerprint: Fingerprint | None = None
 ) -> None:
     """Make sure that the images are those that the study was begun with, so that no test image was trained on.
 
     Raises `InputError` that names what has changed.
     """
-    question = _flat({"data": asked["data"], "images": asdict(facts)})
-    before = {name: value for name, value in _asked(study).items() if name.startswith(("data.", "images."))}
-    _refuse_changes(study, before, question, _changed_images(study, facts, fingerprint))
-    if fingerprint is not None and _FINGERPRINT not in study.user_attrs:
-        _LOG.warning(_UNKNOWN, study.study_name, "")
-
-
-def _changed_images(study: optuna.Study, facts: ImageFacts, now: Fingerprint | None) -> list[str]:
-    """What images and labels tell of a change since the study was begun."""
-    told = study.user_attrs.get(_FINGERPRINT)
-    if now is None or told is None:
-        return []
-    before = TypeAdapter(Fingerprint).validate_python(told)
-    return told_changes(before, now, read_facts(study).class_names, facts.class_names)
+    others = {name: value for name, value in _question(study).items() if not name.startswith(("data.", "images."))}
+    _refuse_changes(study, {**others, "data": question["data"], "images": asdict(facts)}, facts, fingerprint)
 
 
 def _refuse_changes(
-    study: optuna.Study, before: Mapping[str, Any], question: Mapping[str, Any], more: Sequence[str] = ()
+    study: optuna.Study,
+    question: Mapping[str, Any],
+    facts: ImageFacts,
+    fingerprint: Fingerprint | None,
+    consequence: str = "",
 ) -> None:
-    changed = [
-        without_passwords(f"  {name}: was {before.get(name, 'absent')}, is {question.get(name, 'absent')}")
-        for name in sorted({*before, *question})
-        if before.get(name) != question.get(name)
-    ]
-    changed += [f"  {line}" for line in more]
-    if changed:
+    found, stored = changes(_question(study), question), attributes(study).get(_FINGERPRINT)
+    if fingerprint is not None and stored is not None:
+        before = _checked(study, Fingerprint, _FINGERPRINT, stored)
+        found += image_changes(before, fingerprint, read_facts(study).class_names, facts.class_names)
+    if found:
         raise InputError(
             f"study {study.study_name}: its rows answer another question, and rows of two questions do not mix:\n"
-            + "\n".join(changed)
-            + "\nUndo the change, or give the changed study a folder of its own."
+            + "".join(f"  {line}\n" for line in found)
+            + "Undo the change, or give the changed study a folder of its own."
         )
+    if fingerprint is not None and stored is None:
+        _LOG.warning(_UNKNOWN, study.study_name, consequence)
 
 
 def is_begun(study: optuna.Study) -> bool:
-    """Whether it is written down what the study asks; a process may have died before."""
-    return _ASKED in attributes(study)
+    """Whether the study's question is written down; a process may have died before."""
+    return _QUESTION in attributes(study)
 
 
 def read_objectives(study: optuna.Study) -> list[str]:
-    """What the study trades off, in the order of its directions."""
-    return [*_kept(study, _OBJECTIVES, f"{_ASKED}.objectives", _asked(study).get("objectives"))]
+    """The objectives of the study, in the order of its directions."""
+    return [*_checked(study, list[Objective], f"{_QUESTION}.objectives", _question(study).get("objectives"))]
 
 
 def read_facts(study: optuna.Study) -> ImageFacts:
-    """What the study's images are like."""
-    return _kept(study, _IMAGES, _FACTS, attributes(study).get(_FACTS))
+    """The facts of the study's images."""
+    return _checked(study, ImageFacts, _FACTS, attributes(study).get(_FACTS))
 
 
 def read_slots(study: optuna.Study) -> dict[str, list[str]]:
     """The slots of the study's space, each with the names of its sites."""
-    return _kept(study, _PLACES, _SLOTS, attributes(study).get(_SLOTS))
+    return _checked(study, dict[str, list[str]], _SLOTS, attributes(study).get(_SLOTS))
 
 
 def write_prediction(study: optuna.Study, agreement: Agreement) -> None:
     """Write down how well each timed network is predicted from the others."""
-    study.set_user_attr(_PREDICTION, _with_null(asdict(agreement)))
+    study.set_user_attr(_PREDICTION, with_null(asdict(agreement)))
 
 
 def read_prediction(study: optuna.Study) -> Agreement | None:
     """How well latencies are predicted, where they are."""
-    told = attributes(study).get(_PREDICTION)
-    return None if told is None else _kept(study, _AGREEMENT, _PREDICTION, _with_nan(told))
+    stored = attributes(study).get(_PREDICTION)
+    return None if stored is None else _checked(study, Agreement, _PREDICTION, with_nan(stored))
 
 
 def read_rows(study: optuna.Study) -> dict[tuple[str, int], Evaluation]:
@@ -156,7 +155,7 @@ def read_rows(study: optuna.Study) -> dict[tuple[str, int], Evaluation]:
     faults = Faults()
     for where, name, fields in _written(study, said):
         try:
-            row = read_row(_with_nan(fields), where, sites)
+            row = read_row(with_nan(fields), where, sites)
             if name not in (None, f"{_ROW}{row.seed}"):
                 raise InputError(f"{where}: seed: found {row.seed}; allowed: {str(name).removeprefix(_ROW)}")
             if not row.reason.endswith(_NEVER_BEGUN):
@@ -198,33 +197,23 @@ def _written(study: optuna.Study, said: Mapping[str, Any]) -> Iterator[tuple[str
 
 def write_row(trial: optuna.Trial, row: Evaluation) -> None:
     """Write a row down with its trial, beside those of other seeds."""
-    trial.set_user_attr(f"{_ROW}{row.seed}", _with_null(written_row(row)))
+    trial.set_user_attr(f"{_ROW}{row.seed}", with_null(written_row(row)))
 
 
 def write_rows(study: optuna.Study, rows: Sequence[Evaluation], before: int) -> None:
     """Write down rows that no trial stands for, in one go, after as many as there are before."""
     if rows:
-        study.set_user_attr(f"{_ROWS}{before:09}", [_with_null(written_row(row)) for row in rows])
-
-
-def _with_null(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """NaN, which JSON does not know, as null."""
-    return {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in fields.items()}
-
-
-def _with_nan(fields: Any) -> Any:
-    """Null as NaN; what is no table as it is."""
-    if not isinstance(fields, Mapping):
-        return fields
-    return {name: math.nan if value is None else value for name, value in fields.items()}
+        study.set_user_attr(f"{_ROWS}{before:09}", [with_null(written_row(row)) for row in rows])
 
 
 def attributes(study: optuna.Study) -> dict[str, Any]:
-    """What is kept of a study beside its trials; raises `InputError` where that is not JSON any more."""
+    """The attributes of a study; raises `InputError` where they are not JSON, or of a format that is too new."""
     try:
-        return study.user_attrs
+        stored = study.user_attrs
     except (ValueError, RecursionError) as error:
-        raise InputError(f"study {study.study_name}: what is kept of it is no JSON: {error}") from None
+        raise InputError(f"study {study.study_name}: its attributes are no JSON: {error}") from None
+    check_format(stored.get(_FORMAT_VERSION, 1), _NEWEST, f"study {study.study_name}")
+    return stored
 
 
 def trials(study: optuna.Study) -> list[FrozenTrial]:
@@ -247,13 +236,13 @@ def _broken(study: optuna.Study) -> Iterator[str]:
                 yield f"study {study.study_name}: trial {number}: cannot be read: {error}"
 
 
-def _asked(study: optuna.Study) -> dict[str, Any]:
-    return _kept(study, _QUESTION, _ASKED, attributes(study).get(_ASKED, {}))
+def _question(study: optuna.Study) -> dict[str, Any]:
+    return _checked(study, dict[str, Any], _QUESTION, attributes(study).get(_QUESTION, {}))
 
 
-def _kept(study: optuna.Study, adapter: TypeAdapter[T], name: str, said: Any) -> T:
+def _checked(study: optuna.Study, kind: type[T], name: str, stored: Any) -> T:
     try:
-        return adapter.validate_python(said)
+        return TypeAdapter(kind).validate_python(stored)
     except ValidationError as error:
         fault = error.errors()[0]
         place = ".".join(map(str, (name, *fault["loc"])))
@@ -262,27 +251,10 @@ def _kept(study: optuna.Study, adapter: TypeAdapter[T], name: str, said: Any) ->
         ) from None
 
 
-def _describe(space: SearchSpace) -> dict[str, Any]:
+def _choices(space: SearchSpace) -> dict[str, Any]:
     return {
-        f"{slot.name}.{kind.name}.{question}": list(values)
+        f"{slot.name}.{kind.name}.{question}": values
         for slot in space.slots
         for kind in slot.kinds
         for question, values in kind.questions
     }
-
-
-def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in tree.items():
-        if isinstance(value, Mapping):
-            flat.update(_flat(value, f"{prefix}{name}."))
-        else:
-            flat[f"{prefix}{name}"] = _plain(value)
-    return flat
-
-
-def _plain(value: Any) -> Any:
-    """The value as it comes back from a database, without the last digits of what was computed."""
-    if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
-    return float(f"{value:.4g}") if isinstance(value, float) else value

@@ -115,7 +115,7 @@ def _lasting_prefix(folder: Path, storage: str | None, database: BaseStorage) ->
 
 
 @contextmanager
-def storage_faults_told(folder: Path, storage: str | None) -> Iterator[None]:
+def storage_faults(folder: Path, storage: str | None) -> Iterator[None]:
     """Within it a storage that cannot be read or written any more is an `InputError`; what it holds is kept."""
     try:
         yield

@@ -1,18 +1,17 @@
-"""How a network learns: a recipe, the trainer, checkpoints, and the score of what it makes of images."""
+"""Training of a network by a recipe: trainer, checkpoints, scores of trained and of untrained networks."""
 
 from .checkpoint import OnEpoch
 from .classifier import Classifier, Variants
-from .failure import Diverged, Raised, TrainingFailed, faults_told
-from .fit import Score, score, train, try_step
-from .judging import Normalise
-from .recalibration import Judged, recalibration
+from .failure import Diverged, Raised, TrainingFailed, faults_reported
+from .fit import score, train, try_iteration
+from .metrics import Normalise, Score
+from .recalibration import recalibration
 from .trainer import check_trainer, deciding, training_device
 from .zero_cost import gradnorm, jacob_cov, synflow
 
 __all__ = [
     "Classifier",
     "Diverged",
-    "Judged",
     "Normalise",
     "OnEpoch",
     "Raised",
@@ -21,7 +20,7 @@ __all__ = [
     "Variants",
     "check_trainer",
     "deciding",
-    "faults_told",
+    "faults_reported",
     "gradnorm",
     "jacob_cov",
     "recalibration",
@@ -29,5 +28,5 @@ __all__ = [
     "synflow",
     "train",
     "training_device",
-    "try_step",
+    "try_iteration",
 ]

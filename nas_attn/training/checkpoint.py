@@ -1,4 +1,4 @@
-"""A training in a file, so that one which was interrupted goes on."""
+"""Checkpoints of a training, so that one which was interrupted goes on."""
 
 import io
 import json
@@ -15,19 +15,21 @@ from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 from torch import Tensor, nn
 
 from nas_attn.data import ImageData
-from nas_attn.settings import Recipe
-from nas_attn.space import InputError, write_whole
+from nas_attn.settings import Recipe, check_format, lasting
+from nas_attn.space import InputError, first_line, make_folder, write_whole
 
 from .failure import callers_own
 from .trainer import Trainer, deciding
 
 OnEpoch = Callable[[int, int], None]
-"""Told after each epoch how many are done, and of how many."""
+"""Called after each epoch with the epochs done and the epochs in all."""
 
 KEEP_EVERY_SECONDS = 10.0
-"""A training is kept at the end of an epoch, when so much time has passed since it was begun or last kept."""
+"""Time after which the end of an epoch writes a checkpoint, since the training began or since the last one."""
 
 _KEY = "nas_attn.training"
+_NEWEST = 1
+"""The format version of what the package adds to a checkpoint; version 0.1.0 wrote format 1 without its number."""
 _SEAL = b"\nnas_attn sha256 "
 _LOG = logging.getLogger(__name__)
 
@@ -39,16 +41,13 @@ class WholeFiles(TorchCheckpointIO):
         """Write a checkpoint; raises `InputError` where it cannot be written."""
         content, place = io.BytesIO(), Path(path)
         torch.save(checkpoint, content)
-        content.write(_SEAL + _digest(content.getbuffer()))  # behind the end of the archive, where torch does not look
-        try:
-            place.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(f"{place}: cannot be written: {error.strerror}") from None
+        content.write(_SEAL + _digest(content.getbuffer()))  # behind the end of the archive, where torch does not read
+        make_folder(place.parent)
         write_whole(place, content.getbuffer())
 
 
 class EpochEnd(pl.callbacks.Checkpoint):
-    """What happens when all else of an epoch is done: the training is kept, and the caller told how far it is."""
+    """Checkpoint and progress at the end of an epoch, when all else of it is done."""
 
     def __init__(self, path: Path | None, on_epoch: OnEpoch | None) -> None:
         self.identity = ""
@@ -59,24 +58,24 @@ class EpochEnd(pl.callbacks.Checkpoint):
 
     @property
     def state_key(self) -> str:
-        """Where its state stands in a checkpoint."""
+        """Key of its state in a checkpoint."""
         return _KEY
 
     @property
     def seconds(self) -> float:
-        """How long this training has taken, by the wall clock, with all that it took before it was interrupted."""
+        """Wall-clock time of this training, that before an interruption included."""
         return self._seconds_before + time.perf_counter() - self._began
 
     def state_dict(self) -> dict[str, Any]:
-        """Whose training it is, and how long it took."""
-        return {"identity": self.identity, "seconds": self.seconds}
+        """The training's identity, and how long it took."""
+        return {"format_version": _NEWEST, "identity": self.identity, "seconds": self.seconds}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on where the time of a checkpoint ends."""
+        """Add the time of a checkpoint."""
         self._seconds_before = state_dict["seconds"]
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Keep the training where it is time to, and there is more to come; then tell the caller."""
+        """Write a checkpoint where it is time to and there is more to come; then call `on_epoch`."""
         done, epochs = trainer.current_epoch + 1, trainer.max_epochs or 0
         due = time.perf_counter() - self._last_kept >= KEEP_EVERY_SECONDS
         if self._path is not None and due and done < epochs:
@@ -88,10 +87,10 @@ class EpochEnd(pl.callbacks.Checkpoint):
 
 
 def identity(network: nn.Module, data: ImageData, recipe: Recipe, seed: int, trainer: Trainer | None) -> str:
-    """What two trainings have in common that come to the same end: a digest of all that they begin with."""
+    """Digest of all that a training begins with; two of one identity come to the same end."""
     facts = {
         "data": [len(data.train), data.class_names, data.mean, data.std],
-        "recipe": recipe.model_dump(),
+        "recipe": lasting(recipe),
         "seed": seed,
         "trainer": deciding(trainer),
     }
@@ -108,8 +107,11 @@ def _digest(content: bytes | memoryview) -> bytes:
     return sha256(content).hexdigest().encode()
 
 
-def kept(path: Path, identity: str) -> Path | None:
-    """The file, where it holds a checkpoint of this training; where it holds something else, the log says so."""
+def resumable(path: Path, identity: str) -> Path | None:
+    """The file, if it holds a checkpoint of this training; if it holds something else, the log says so.
+
+    Raises `InputError` where it is of a format that is too new.
+    """
     if not path.exists():
         return None
     try:
@@ -117,11 +119,14 @@ def kept(path: Path, identity: str) -> Path | None:
         archive, sealed, digest = content.rpartition(_SEAL)
         if sealed and digest != _digest(archive):
             raise ValueError("its contents are not those that were written")  # torch reads changed numbers silently
-        found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)["callbacks"][_KEY]["identity"]
+        found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)["callbacks"][_KEY]
+        check_format(found.get("format_version", 1), _NEWEST, str(path))
+    except InputError:
+        raise
     except Exception as error:  # a damaged file has many ways to say so
-        _LOG.warning("%s: cannot be read, so training begins anew: %s", path, str(error).partition("\n")[0])
+        _LOG.warning("%s: cannot be read, so training begins anew: %s", path, first_line(error))
         return None
-    if found != identity:
+    if found["identity"] != identity:
         _LOG.warning("%s: is of another training, so this one begins anew", path)
         return None
     return path

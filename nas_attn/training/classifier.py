@@ -1,4 +1,4 @@
-"""A network in training, as Lightning sees it."""
+"""Lightning module of a network in training."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping
@@ -13,20 +13,20 @@ from torch import Tensor, nn
 from nas_attn.data import Batch, ImageData, batches_in_order, training_batches
 from nas_attn.settings import Recipe
 
-from .device import seed_chance
+from .device import seed_rng
 from .failure import Diverged, Read
-from .judging import Judgement, Mean, Normalise
+from .metrics import Normalise, RunningMean, summed_metrics
 from .optimisation import make_optimizer
 
 Variants = Callable[[int], Iterable[None]]
-"""Asked with the number of a training step; where it yields, the network is what the next forward pass shall see."""
+"""Called with the number of a training iteration; at each yield the network is what the next forward pass is of."""
 
 
 class Classifier(pl.LightningModule):
-    """Fits a network to the train part of the data, which lie near the device, and judges it by the validation part.
+    """Training on the train part of the data, which lie near the device, and validation on the validation part.
 
-    Its metrics are gathered on the device, and read once an epoch. A network that gives auxiliary scores too while it
-    is trained learns from the sum of all losses: the first, and `auxiliary_weight` times each other.
+    Metrics are summed on the device, and read once an epoch. Of a network that gives auxiliary scores too in training
+    the loss is the first plus `auxiliary_weight` times each other.
     """
 
     def __init__(
@@ -46,12 +46,11 @@ class Classifier(pl.LightningModule):
         self.variants = variants
         self.auxiliary_weight = auxiliary_weight
         self.normalise = Normalise(data)
-        self.judgement = Judgement(data.classes)
-        self.mean_loss = Mean(torch.device("cpu"))
+        self.train_mean = self.validation_mean = RunningMean()
         self.train_loss = math.nan
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """As every module; but the hook that runs is noted at once, for Lightning notes it some fifty times a step."""
+        """As every module; but the hook that runs is noted at once, for Lightning notes it some fifty times a batch."""
         if name == "_current_fx_name":
             object.__setattr__(self, name, value)
         else:
@@ -66,26 +65,26 @@ class Classifier(pl.LightningModule):
         return logits
 
     def train_dataloader(self) -> Read:
-        """This epoch's batches."""
+        """Batches of this epoch."""
         return Read(training_batches(self.data.train, self.recipe, self.seed, self.current_epoch))
 
     def val_dataloader(self) -> Read:
-        """The validation part."""
+        """Batches of the validation part."""
         return Read(batches_in_order(self.data.validation, self.recipe.batch_size))
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
-        """The batch as it is: it lies there already, and to look for what does not takes time."""
+        """The batch as it is: it lies there already, and to search it for what does not takes time."""
         return batch
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """The recipe's optimiser; its rate changes with every step."""
+        """The recipe's optimiser, and its learning rate, which changes with every iteration."""
         optimizer, schedule = make_optimizer(self.network, self.recipe, int(self.trainer.estimated_stepping_batches))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_train_epoch_start(self) -> None:
-        """Begin with the chance of this epoch."""
-        seed_chance(self.device, self.seed, self.current_epoch)
-        self.mean_loss = Mean(self.device)
+        """Begin with the random states of this epoch."""
+        seed_rng(self.device, self.seed, self.current_epoch)
+        self.train_mean = RunningMean()
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         """Cross-entropy with the recipe's label smoothing; of several variants, the mean."""
@@ -93,39 +92,39 @@ class Classifier(pl.LightningModule):
         if self.variants is None:
             loss = self.loss(images, labels)
         else:
-            step = self.current_epoch * int(self.trainer.num_training_batches) + index
-            loss = torch.stack([self.loss(images, labels) for _ in self.variants(step)]).mean()
-        self.mean_loss.add(loss.detach(), len(labels))
+            iteration = self.current_epoch * int(self.trainer.num_training_batches) + index
+            loss = torch.stack([self.loss(images, labels) for _ in self.variants(iteration)]).mean()
+        self.train_mean.add(loss.detach() * len(labels), len(labels))
         return loss
 
     def on_train_batch_end(self, outputs: object, batch: Batch, index: int) -> None:
-        """After an epoch's last step, and before it is judged, stop where the loss is no number."""
+        """Stop after an epoch's last batch, and before its validation, where the loss is no number."""
         if self.trainer.is_last_batch:
-            self.train_loss = self.mean_loss.read()
+            (self.train_loss,) = self.train_mean.read()
             self._check(self.train_loss, "training")
 
-    def validation_step(self, batch: Batch, index: int) -> None:
-        """Cross-entropy without smoothing, and accuracy."""
-        images, labels = batch
-        self.judgement.update(self(images), labels)
-
     def on_validation_epoch_start(self) -> None:
-        """Judge afresh."""
-        self.judgement.reset()
+        """Forget the last validation."""
+        self.validation_mean = RunningMean()
+
+    def validation_step(self, batch: Batch, index: int) -> None:
+        """Accuracy, and cross-entropy without smoothing."""
+        images, labels = batch
+        self.validation_mean.add(summed_metrics(self(images), labels), len(labels))
 
     def on_validation_epoch_end(self) -> None:
-        """Stop where the network that came out is no good for numbers."""
-        accuracy, loss = self.judgement.result()
+        """Log the metrics; stop where the loss is no number."""
+        accuracy, loss = self.validation_mean.read()
         self._check(loss, "validation")
         self.log_dict({"val_loss": loss, "val_accuracy": accuracy})
 
     def on_train_epoch_end(self) -> None:
-        """Let loggers and callbacks know."""
+        """Log the training loss and the learning rate."""
         rate = self.trainer.optimizers[0].param_groups[0]["lr"]
         self.log_dict({"train_loss": self.train_loss, "learning_rate": rate})
 
     def loss(self, images: Tensor, labels: Tensor) -> Tensor:
-        """What a batch is learnt from: cross-entropy with smoothing, of auxiliary scores too."""
+        """Cross-entropy of a batch with label smoothing, weighted auxiliary ones included."""
         given = _scores(self(images))
         smoothing = self.recipe.label_smoothing
         losses = [F.cross_entropy(scores.float(), labels, label_smoothing=smoothing) for scores in given]
@@ -144,7 +143,7 @@ class Classifier(pl.LightningModule):
 
 
 def _scores(output: Any) -> list[Tensor]:
-    """The tensors in what a network gives, in their order: alone, in a tuple, list or mapping, or nested."""
+    """The tensors in a network's output, in their order: alone, in a tuple, list or mapping, or nested."""
     if isinstance(output, Tensor):
         return [output]
     inner = output.values() if isinstance(output, Mapping) else output if isinstance(output, tuple | list) else ()

@@ -1,47 +1,38 @@
-"""What chance does on the device that trains, and what torch does there for all."""
+"""Random states and switches of torch that a training leaves as they were."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
-import numpy as np
 import torch
 import torch.distributed as dist
 
-
-@contextmanager
-def own_chance(device: torch.device) -> Iterator[None]:
-    """After it torch's chance, on the CPU and on a CUDA device, is as it was before."""
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        yield
+from nas_attn.data import mixed_seed
 
 
-def seed_chance(device: torch.device, seed: int, epoch: int) -> None:
-    """Let torch's chance, on the CPU and on a CUDA device, begin an epoch in a way that seed and epoch fix."""
-    mixed = np.random.SeedSequence((seed, epoch), spawn_key=(1,)).generate_state(1, np.uint64)
-    torch.default_generator.manual_seed(int(mixed[0]))
+def forked_rng(device: torch.device) -> AbstractContextManager[None]:
+    """Context after which torch's random states, of the CPU and of this CUDA device, are as they were before."""
+    return torch.random.fork_rng([device] if device.type == "cuda" else [])
+
+
+def seed_rng(device: torch.device, seed: int, epoch: int) -> None:
+    """Derive torch's random states, of the CPU and of this CUDA device, from seed and epoch."""
+    mixed = mixed_seed(seed, epoch, stream=1)
+    torch.default_generator.manual_seed(mixed)
     if device.type == "cuda":
         with torch.cuda.device(device):
-            torch.cuda.manual_seed(int(mixed[0]))
+            torch.cuda.manual_seed(mixed)
 
 
 @contextmanager
 def own_switches() -> Iterator[None]:
-    """After it torch's switches that are one for a whole process, and that a trainer may set, are as they were."""
+    """Context of a trainer, after which torch's switches are as before, and no new process group is left."""
     strict, warns = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
     benchmark = torch.backends.cudnn.benchmark
+    grouped = dist.is_available() and dist.is_initialized()
     try:
         yield
     finally:
         torch.use_deterministic_algorithms(strict, warn_only=warns)
         torch.backends.cudnn.benchmark = benchmark
-
-
-@contextmanager
-def own_process_group() -> Iterator[None]:
-    """After it there is no process group of torch's, as strategies for several devices make, that was not before."""
-    before = dist.is_available() and dist.is_initialized()
-    try:
-        yield
-    finally:
-        if dist.is_available() and dist.is_initialized() and not before:
+        if dist.is_available() and dist.is_initialized() and not grouped:
             dist.destroy_process_group()

@@ -1,4 +1,4 @@
-"""How training goes wrong, told in a sentence: a network's fault, or one of all; and how it is broken off."""
+"""Failures of a training as one-line errors: of a network, or of the machine, the images and the settings."""
 
 import signal
 import threading
@@ -11,48 +11,49 @@ from typing import Any
 import torch
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
-from nas_attn.space import InputError
+from nas_attn.space import InputError, first_line, in_a_line
 
 _NO_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "alloc_failed")
 _OF_CALLER = "_raised_by_the_caller"
 
 
 class TrainingFailed(Exception):
-    """A network could not be trained, for the reason that the message gives; another network may well be."""
+    """Failure of one network's training; another network may train well."""
 
 
 class Diverged(TrainingFailed):
-    """The loss became no number: what a recipe makes of a network, and no fault in either."""
+    """Loss that became no number: what a recipe makes of a network, and no fault in either."""
 
 
 class Raised(TrainingFailed):
-    """Something was raised that is neither; the message begins with its type."""
+    """Any other exception; the message begins with its type."""
 
 
 @contextmanager
-def faults_told() -> Iterator[None]:
-    """Within it all that goes wrong is told in a line: as `TrainingFailed` what a network may be to blame for.
+def faults_reported() -> Iterator[None]:
+    """Context in which an exception becomes a `TrainingFailed`, or an `InputError` where it is no network's fault.
 
-    What the machine is to blame for, such as a full disk, a lost file or connection, is an `InputError`. Both have what
-    was raised as their cause. `KeyboardInterrupt`, `SystemExit` and what a caller's own function raises go through.
+    The latter are faults of the machine, such as a full disk, a lost file or connection. Both have what was raised as
+    their cause. `KeyboardInterrupt`, `SystemExit` and what a caller's own function raises go through.
     """
     try:
-        with memory_faults_told():
+        with memory_faults_reported():
             yield
     except (InputError, TrainingFailed):
         raise
+    except OSError as error:
+        if hasattr(error, _OF_CALLER):
+            raise
+        raise InputError(f"stopped by a fault of this machine, not of a network: {in_a_line(error)}") from error
     except Exception as error:  # a network, an attention, a callback may fail in any way
         if hasattr(error, _OF_CALLER):
             raise
-        if isinstance(error, OSError):
-            told = f"stopped by a fault of this machine, not of a network: {in_a_line(error)}"
-            raise InputError(told) from error
         raise Raised(in_a_line(error)) from error
 
 
 @contextmanager
 def callers_own() -> Iterator[None]:
-    """Within it a function of the caller's runs: what it raises is no fault of a network."""
+    """Context of a function of the caller's, whose exceptions are no fault of a network."""
     try:
         yield
     except Exception as error:
@@ -60,16 +61,9 @@ def callers_own() -> Iterator[None]:
         raise
 
 
-def in_a_line(error: Exception) -> str:
-    """The type of what was raised, and what it says; of a worker's traceback the end."""
-    said = str(error).strip().splitlines() or [""]
-    line = said[-1] if "Traceback" in str(error) else f"{type(error).__name__}: {said[0]}".removesuffix(": ")
-    return "; ".join((line, *getattr(error, "__notes__", ())))
-
-
 @dataclass(frozen=True, slots=True)
 class Read:
-    """Batches, of which it is told where they cannot be read: no network is to blame for that."""
+    """Batches whose reading fails as an `InputError`, for no network is to blame; a lack of memory goes through."""
 
     batches: Any
 
@@ -77,7 +71,6 @@ class Read:
         return len(self.batches)
 
     def __iter__(self) -> Iterator[Any]:
-        """Each batch; raises `InputError`, but for a lack of memory, which goes through."""
         try:
             yield from self.batches
         except (InputError, TrainingFailed):
@@ -89,8 +82,8 @@ class Read:
 
 
 @contextmanager
-def memory_faults_told() -> Iterator[None]:
-    """Within it running out of memory, on any device, is a `TrainingFailed`; what filled the memory is let go."""
+def memory_faults_reported() -> Iterator[None]:
+    """Context in which a lack of memory, on any device, is a `TrainingFailed`; what filled the memory is let go."""
     try:
         yield
     except (RuntimeError, MemoryError) as error:
@@ -98,8 +91,7 @@ def memory_faults_told() -> Iterator[None]:
             raise
         traceback.clear_frames(error.__traceback__)
         torch.cuda.empty_cache()
-        first_line = str(error).partition("\n")[0]
-        raise TrainingFailed(f"out of memory: {first_line or type(error).__name__}") from None
+        raise TrainingFailed(f"out of memory: {first_line(error)}") from None
 
 
 def _out_of_memory(error: Exception) -> bool:
@@ -109,10 +101,10 @@ def _out_of_memory(error: Exception) -> bool:
 
 
 @contextmanager
-def interrupts_told() -> Iterator[None]:
-    """Within it Ctrl-C and SIGTERM are a `KeyboardInterrupt`, which Lightning would make a `SystemExit`.
+def interrupts_reported() -> Iterator[None]:
+    """Context in which Ctrl-C and SIGTERM are a `KeyboardInterrupt`, which Lightning would make a `SystemExit`.
 
-    Who asks to exit by a SIGTERM handler of his own does exit. The handlers of both signals are as they were after it.
+    A SIGTERM handler of the caller's that exits still does. After it the handlers of both signals are as they were.
     """
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

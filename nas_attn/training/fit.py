@@ -1,8 +1,7 @@
-"""A network trained by a recipe, and how well it then does."""
+"""Training of a network by a recipe, and its accuracy and loss."""
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -14,26 +13,12 @@ from torch import Tensor, nn
 from nas_attn.data import ImageData, LoaderPart, Part, batches_in_order, quiet
 from nas_attn.settings import Recipe
 
-from .checkpoint import EpochEnd, OnEpoch, WholeFiles, identity, kept
+from .checkpoint import EpochEnd, OnEpoch, WholeFiles, identity, resumable
 from .classifier import Classifier, Variants
-from .device import own_chance, own_process_group, own_switches
-from .failure import Read, interrupts_told, memory_faults_told
-from .judging import Judgement, Normalise
+from .device import forked_rng, own_switches
+from .failure import Read, interrupts_reported, memory_faults_reported
+from .metrics import Normalise, Score, mean_metrics
 from .trainer import make_trainer, run_ended, training_device
-
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """How well a trained network does on the validation part, after its last epoch."""
-
-    accuracy: float
-    """Share of right answers, 0 to 1."""
-    loss: float
-    """Mean cross-entropy in nats, without label smoothing."""
-    train_loss: float
-    """Mean loss over the training images in the last epoch, as they were trained on: augmented, with smoothing."""
-    seconds: float
-    """Time that training and judging took, by the wall clock; with what it took before an interruption."""
 
 
 def train(
@@ -50,15 +35,16 @@ def train(
 ) -> Score:
     """Train a network (B, C, H, W) -> (B, classes) in place, on one device.
 
-    Data order, augmentation and the network's own chance (dropout) depend on the seed and the epoch alone: networks
-    that are trained with one seed see the same images, and on a CPU the same weights come to the same end, bit by bit,
-    with the same number of threads. `on_epoch` is told after each epoch how many are done, and of how many.
-    `variants` is asked once a training step, with the step's number, and makes the network another one before each of
-    its yields; the step learns from the mean of their losses. `auxiliary_weight` is as `Classifier` says. `checkpoint`
-    names a file in which the training is kept at the end of epochs; called again with the same arguments, it goes on
-    from there, to the same end, and removes the file when it is done. `trainer` is what `check_trainer` accepts; unless
-    it asks for more nothing is printed or written. Torch's chance and switches go on as they were, and the network
-    comes back on the CPU, in eval mode.
+    All random numbers (data order, augmentation, dropout) derive from the seed and the epoch: networks that are trained
+    with one seed see the same images, and on a CPU the same weights come to the same end, bit by bit, with the same
+    number of threads. Torch's random states and switches go on as they were, and the network comes back on the CPU, in
+    eval mode.
+
+    `on_epoch` is called after each epoch with the epochs done and the epochs in all. `variants` is called once a
+    training iteration, with its number, and makes the network another one before each of its yields; the loss is the
+    mean over them. `auxiliary_weight` is as in `Classifier`. `checkpoint` names a file in which the training is kept at
+    the end of epochs; called again with the same arguments, it goes on from there, to the same end, and removes the
+    file when it is done. `trainer` is what `check_trainer` accepts; by default nothing is printed or written.
 
     Raises `TrainingFailed` where the loss is no number any more, or memory does not suffice; `InputError` where the
     checkpoint cannot be written, images cannot be read, or `trainer` is at fault; `KeyboardInterrupt` on Ctrl-C and on
@@ -67,15 +53,15 @@ def train(
     end = EpochEnd(checkpoint, on_epoch)
     double = {name for name, tensor in _tensors(network) if tensor.dtype == torch.float64}
     try:
-        with quiet(), own_switches(), interrupts_told(), memory_faults_told():
+        with quiet(), own_switches(), interrupts_reported(), memory_faults_reported():
             device = training_device(trainer)
             if checkpoint is not None:
                 end.identity = identity(network, data, recipe, seed, trainer)
             driver = make_trainer(recipe.epochs, device, trainer, [end], WholeFiles())
             network.train()
             classifier = Classifier(network, data.near(device), recipe, seed, variants, auxiliary_weight)
-            _fit(driver, classifier, checkpoint and kept(checkpoint, end.identity))
-        accuracy, loss = classifier.judgement.result()
+            _fit(driver, classifier, checkpoint and resumable(checkpoint, end.identity))
+        accuracy, loss = classifier.validation_mean.read()
     finally:
         network.zero_grad(set_to_none=True)
         _retire(network, double)
@@ -84,7 +70,7 @@ def train(
     return Score(accuracy, loss, classifier.train_loss, end.seconds)
 
 
-def try_step(
+def try_iteration(
     network: nn.Module,
     data: ImageData,
     recipe: Recipe,
@@ -93,12 +79,12 @@ def try_step(
     auxiliary_weight: float | None = None,
     trainer: Mapping[str, Any] | None = None,
 ) -> None:
-    """See whether a network can be trained at all: pass one batch through it, forth and back.
+    """Pass one batch through a network, forth and back; raises as `train` does.
 
-    The network is left as it then is. Raises as `train` does.
+    The network is left as it then is.
     """
     device = training_device(trainer)
-    with quiet(), own_switches(), own_chance(device), memory_faults_told():
+    with quiet(), own_switches(), forked_rng(device), memory_faults_reported():
         network.train()
         learner = Classifier(network, data.near(device), recipe, seed, auxiliary_weight=auxiliary_weight)
         images, labels = next(iter(learner.to(device).train_dataloader()))
@@ -120,12 +106,9 @@ def score(
     """
     device = training_device(trainer)
     try:
-        with torch.inference_mode(), memory_faults_told():
-            judgement = Judgement(data.classes).to(device)
+        with torch.inference_mode(), memory_faults_reported():
             model = nn.Sequential(Normalise(data), network).to(device).eval()
-            for images, labels in Read(batches_in_order(part.to(device), batch_size)):
-                judgement.update(model(images), labels)
-            return judgement.result()
+            return mean_metrics(model, Read(batches_in_order(part.to(device), batch_size)))
     finally:
         _retire(network, {name for name, _ in _tensors(network)})
 
@@ -133,10 +116,10 @@ def score(
 def _fit(trainer: pl.Trainer, classifier: Classifier, checkpoint: Path | None) -> None:
     device = trainer.strategy.root_device
     if device.type == "cuda":
-        _lay_out(classifier.network, torch.channels_last)
+        classifier.network.to(memory_format=torch.channels_last)
     part = classifier.data.train
     attached = part.host.attached(trainer) if isinstance(part, LoaderPart) else nullcontext()
-    with own_chance(device), own_process_group(), run_ended(trainer), attached:
+    with forked_rng(device), run_ended(trainer), attached:
         trainer.fit(classifier, ckpt_path=checkpoint, weights_only=True)
     if trainer.received_sigterm:
         raise KeyboardInterrupt("training was broken off")
@@ -144,16 +127,11 @@ def _fit(trainer: pl.Trainer, classifier: Classifier, checkpoint: Path | None) -
 
 def _retire(network: nn.Module, double: Collection[str]) -> None:
     """Back to the CPU, in float32 whatever it was trained in, but for complex tensors and these double ones."""
-    network.to("cpu").eval()
+    network.to("cpu").to(memory_format=torch.contiguous_format).eval()
     for name, tensor in _tensors(network):
         if tensor.is_floating_point() and not (name in double and tensor.dtype == torch.float64):
             tensor.data = tensor.data.float()
-    _lay_out(network, torch.contiguous_format)
 
 
 def _tensors(network: nn.Module) -> Iterator[tuple[str, Tensor]]:
     return chain(network.named_parameters(), network.named_buffers())
-
-
-def _lay_out(network: nn.Module, order: torch.memory_format) -> None:
-    network.to(memory_format=order)

@@ -1,4 +1,4 @@
-"""How weights move: the optimiser of a recipe, and its one cycle of the learning rate."""
+"""Optimiser and learning-rate schedule of a recipe."""
 
 from typing import Any
 
@@ -12,19 +12,19 @@ _ADAM_SECOND_BETA = 0.999
 
 
 def parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """What decays, and what does not: biases, scales and whatever else has fewer than two dimensions."""
-    learnt = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    groups = [
-        {"params": [parameter for parameter in learnt if parameter.ndim >= 2], "weight_decay": weight_decay},
-        {"params": [parameter for parameter in learnt if parameter.ndim < 2], "weight_decay": 0.0},
-    ]
-    return [group for group in groups if group["params"]]
+    """Parameter groups with weight decay and without: biases, scales and all else of fewer than two dimensions."""
+    decaying, others = list[nn.Parameter](), list[nn.Parameter]()
+    for parameter in network.parameters():
+        if parameter.requires_grad:
+            (decaying if parameter.ndim >= 2 else others).append(parameter)
+    groups = ((decaying, weight_decay), (others, 0.0))
+    return [{"params": parameters, "weight_decay": decay} for parameters, decay in groups if parameters]
 
 
-def make_optimizer(network: nn.Module, recipe: Recipe, steps: int) -> tuple[Optimizer, OneCycleLR]:
-    """The recipe's optimiser, and a learning rate that rises to the recipe's and falls to nearly 0 within `steps`.
+def make_optimizer(network: nn.Module, recipe: Recipe, iterations: int) -> tuple[Optimizer, OneCycleLR]:
+    """The recipe's optimiser, and one cycle of the learning rate, which ends near 0 after `iterations`.
 
-    The rate is of Smith and Topin, "Super-Convergence" (https://arxiv.org/abs/1708.07120); momentum stays.
+    Smith and Topin, "Super-Convergence" (https://arxiv.org/abs/1708.07120), but with constant momentum.
     """
     groups = parameter_groups(network, recipe.weight_decay)
     optimizer: Optimizer
@@ -33,4 +33,4 @@ def make_optimizer(network: nn.Module, recipe: Recipe, steps: int) -> tuple[Opti
         optimizer = SGD(groups, lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=nesterov)
     else:
         optimizer = AdamW(groups, lr=recipe.learning_rate, betas=(recipe.momentum, _ADAM_SECOND_BETA))
-    return optimizer, OneCycleLR(optimizer, recipe.learning_rate, total_steps=steps, cycle_momentum=False)
+    return optimizer, OneCycleLR(optimizer, recipe.learning_rate, total_steps=iterations, cycle_momentum=False)

@@ -1,7 +1,7 @@
-"""Scores of untrained networks, which cost a pass or two and no training; more is better.
+"""Zero-cost proxies: scores of untrained networks, from a pass or two; more is better.
 
 Abdelfattah, Mehrotra, Dudziak, Lane, "Zero-Cost Proxies for Lightweight NAS", 2021 (https://arxiv.org/abs/2101.08134).
-All work in double precision on a copy, so that the network stays as it is, and without the chance of dropout.
+All compute in double precision on a copy of the network, without dropout.
 """
 
 import copy
@@ -17,7 +17,7 @@ _JACOBIAN_NOISE = 1e-5
 
 
 def synflow(network: nn.Module, image_shape: tuple[int, int, int]) -> float:
-    """The decimal logarithm of the synaptic flow through a network, for one image of (channels, height, width).
+    """Decimal logarithm of the synaptic flow through a network, for one image of (channels, height, width).
 
     R is the sum of the class scores of an image of ones, with every parameter made positive and every batch
     normalisation the identity; the flow is the sum of |w dR/dw| over all weights of convolutions and linear layers. NaN
@@ -40,13 +40,13 @@ def synflow(network: nn.Module, image_shape: tuple[int, int, int]) -> float:
 
 
 def jacob_cov(network: nn.Module, images: Tensor) -> float:
-    """How differently a network sees the images of a batch, normalised (B, C, H, W).
+    """Dissimilarity of a network's Jacobians at the images of a batch, normalised (B, C, H, W).
 
     - sum(log(v + k) + 1 / (v + k)) over the eigenvalues v of the correlations of the images' Jacobians, each the
     gradient of the sum of its class scores, with k = 1e-5; batch normalisation uses the batch. NaN where the Jacobian
     of an image is constant.
 
-    Mellor, Turner, Storkey, Crowley, "Neural Architecture Search without Training", 2020, as its first version has it
+    Mellor, Turner, Storkey, Crowley, "Neural Architecture Search without Training", 2020, first version
     (https://arxiv.org/abs/2006.04647v1).
     """
     net = _in_training(network)
@@ -60,7 +60,7 @@ def jacob_cov(network: nn.Module, images: Tensor) -> float:
 
 
 def gradnorm(network: nn.Module, images: Tensor, labels: Tensor) -> float:
-    """The sum, over the weights of convolutions and linear layers, of the Euclidean norm of the gradient of each.
+    """Sum, over the weights of convolutions and linear layers, of the Euclidean norms of their gradients.
 
     The loss is the mean cross-entropy of one batch, normalised images (B, C, H, W) with labels (B,); batch
     normalisation uses the batch.

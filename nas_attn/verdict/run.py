@@ -130,12 +130,12 @@ def _written(folder: StudyFolder, found: Conclusion, unmatched: Sequence[str]) -
     return Verdict(found, (*found.sentences, *unmatched), (table, picture) if found.drawn else (table,))
 
 
-def _seeded(chain: Chain, found: _Found, asked: int | None) -> _Found:
+def _seeded(chain: Chain, found: _Found, requested: int | None) -> _Found:
     """What is known once the plain backbone and the most promising one, or any where none is, have all their seeds."""
     seen: set[str] = set()
     while (first := found.leader or found.best) is not None and first.key not in seen:
         seen.add(first.key)
-        networks, seeds = (Architecture(), parse(first.architecture)), _seeds(chain, found, first, asked)
+        networks, seeds = (Architecture(), parse(first.architecture)), _seeds(chain, found, first, requested)
         if found.leader is None and found.pairs(seeds):
             break
         if _train(chain, found, networks, seeds):
@@ -143,19 +143,19 @@ def _seeded(chain: Chain, found: _Found, asked: int | None) -> _Found:
     return found
 
 
-def _compare(chain: Chain, study: OptunaStudy, found: _Found, leader: Evaluation, asked: int | None) -> list[str]:
+def _compare(chain: Chain, study: OptunaStudy, found: _Found, leader: Evaluation, requested: int | None) -> list[str]:
     """Train what a network has to be compared with, and say why where some of it cannot be."""
-    seeds = _seeds(chain, found, leader, asked)
+    seeds = _seeds(chain, found, leader, requested)
     _train(chain, found, [*_without_one(chain.space, parse(leader.architecture))], seeds)
     return _compare_widths(chain, study, leader, seeds)
 
 
-def _seeds(chain: Chain, found: _Found, leader: Evaluation, asked: int | None) -> int:
+def _seeds(chain: Chain, found: _Found, leader: Evaluation, requested: int | None) -> int:
     """How many seeds everything has that is compared: at least as many as the leader or the plain backbone has."""
     file, keys = chain.folder.file, (leader.key, Architecture().key)
     had = [row.seed - file.seed + 1 for row in found.rows if row.key in keys]
     usual = max([_SEEDS, *(step.seeds for step in file.steps if step.name == FINAL)])
-    return max(asked or usual, *had)
+    return max(requested or usual, *had)
 
 
 def _train(chain: Chain, found: _Found, networks: Sequence[Architecture], seeds: int) -> bool:
@@ -226,9 +226,9 @@ class _Plain:
             return f"{row.key} is trained as no baseline: {row.reason}."
         missing = [each for each in range(seed, seed + step.seeds) if (row.key, each) not in known]
         if missing:
-            watch, treatment = self.chain.watch, replace(self._chain.treatment(step), keeps=None)
-            with Workers(treatment, self.chain.jobs) if self.chain.jobs > 1 else nullcontext() as workers:
-                evaluator = Evaluator(self._costs, treatment, workers, watch.on_epoch)
+            watch, protocol = self.chain.watch, replace(self._chain.protocol(step), keeps=None)
+            with Workers(protocol, self.chain.jobs) if self.chain.jobs > 1 else nullcontext() as workers:
+                evaluator = Evaluator(self._chain.timing, None, protocol, workers, watch.on_epoch)
                 rows = [replace(row, seed=each) for each in missing]
                 train_width_matched(study, rows, evaluator, lambda row: watch.on_row(row, done), self.chain.check_hold)
         return ""

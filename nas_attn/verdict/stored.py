@@ -6,7 +6,7 @@ from nas_attn.study import StudyFolder, read_slots
 from .conclusion import Conclusion, conclude
 
 VERDICT = "verdict.csv"
-"""The file in a study's folder that says that a verdict was asked for."""
+"""The file in a study's folder that says that a verdict was requested."""
 
 
 def concluded(folder: StudyFolder, minutes: float | None = None) -> Conclusion:

@@ -11,7 +11,7 @@ from nas_attn.attention import ATTENTIONS, IdentityStart
 from nas_attn.backbones import BACKBONES, sites
 from nas_attn.space import Architecture, Attention, InputError, Placement, parse
 
-FILES = sorted(Path(__file__).parents[1].joinpath("search_spaces").glob("*.toml"))
+FILES = sorted(Path(__file__).parents[2].joinpath("search_spaces").glob("*.toml"))
 BARE = Architecture()
 WITH_WEIGHTS = [kind for kind, attention in ATTENTIONS.items() if attention(64).state_dict()]
 POSITIONS = ("pre", "inner", "branch", "identity", "block")
@@ -36,11 +36,11 @@ def assert_same_weights(one, other):
 
 @pytest.mark.parametrize("kind", ATTENTIONS)
 @pytest.mark.parametrize("position", POSITIONS)
-def test_the_weights_of_the_backbone_are_those_of_the_bare_network(kind, position):
-    bare = network("none", seed=5).state_dict()
+def test_the_weights_of_the_backbone_are_those_of_the_plain_backbone(kind, position):
+    plain = network("none", seed=5).state_dict()
     attended = network(everywhere(kind, position), seed=5).state_dict()
     assert any(is_attention(name) for name in attended) == (kind in WITH_WEIGHTS)
-    assert_same_weights({name: value for name, value in attended.items() if not is_attention(name)}, bare)
+    assert_same_weights({name: value for name, value in attended.items() if not is_attention(name)}, plain)
 
 
 def test_other_seeds_give_other_weights():
@@ -224,16 +224,16 @@ def test_a_site_of_a_placement_is_used_once():
 
 @pytest.mark.parametrize("position", POSITIONS)
 @pytest.mark.parametrize("kind", ATTENTIONS)
-def test_identity_start_leaves_the_output_of_the_bare_network_exactly_as_it_was(kind, position):
-    bare = network("none").eval()
+def test_identity_start_leaves_the_output_of_the_plain_backbone_exactly_as_it_was(kind, position):
+    plain = network("none").eval()
     attended = network(everywhere(f"{kind}(start=identity)", position)).eval()
     assert sum(name.endswith("gamma") for name, _ in attended.named_parameters()) == 3
-    missing, unexpected = attended.load_state_dict(bare.state_dict(), strict=False)
+    missing, unexpected = attended.load_state_dict(plain.state_dict(), strict=False)
     assert not unexpected
     assert all(is_attention(name) for name in missing)
     images = torch.randn(2, 3, 9, 12, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        assert torch.equal(attended(images), bare(images))
+        assert torch.equal(attended(images), plain(images))
 
 
 def test_an_unknown_start_is_told():

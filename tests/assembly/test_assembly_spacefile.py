@@ -11,7 +11,7 @@ from nas_attn.attention import ATTENTIONS
 from nas_attn.backbones import BACKBONES, sites
 from nas_attn.space import InputError
 
-FILES = sorted(Path(__file__).parents[1].joinpath("search_spaces").glob("*.toml"))
+FILES = sorted(Path(__file__).parents[2].joinpath("search_spaces").glob("*.toml"))
 KINDS = ", ".join(ATTENTIONS)
 
 
@@ -372,8 +372,8 @@ def test_a_place_that_makes_no_sense_for_a_kind_is_told(faults_of):
 
 
 def test_weights_are_found_beside_the_file_or_are_told_to_be_missing(tmp_path, load, faults_of):
-    (tmp_path / "bare.safetensors").write_bytes(b"")
-    file, _ = load('[backbone]\nname = "resnet8"\nweights = "bare.safetensors"\n[kinds.se]')
-    assert Path(file.backbone.weights) == tmp_path / "bare.safetensors"
+    (tmp_path / "plain.safetensors").write_bytes(b"")
+    file, _ = load('[backbone]\nname = "resnet8"\nweights = "plain.safetensors"\n[kinds.se]')
+    assert Path(file.backbone.weights) == tmp_path / "plain.safetensors"
     (fault,) = faults_of('[backbone]\nname = "resnet8"\nweights = "bear.safetensors"\n[kinds.se]')
     assert fault.startswith(f"3: backbone.weights: there is no file {tmp_path / 'bear.safetensors'}")

@@ -75,19 +75,19 @@ def test_a_site_sees_the_channels_that_it_names_once_and_its_signal_those_of_the
 @pytest.mark.parametrize("name", ONE_OF_EACH)
 def test_what_changes_nothing_leaves_the_scores_as_they_are(name):
     images = torch.randn(2, 3, 41, 36)
-    bare = network(name).eval()
+    plain = network(name).eval()
     for insert in (lambda site: nn.Identity(), lambda site: Recorder() if site.position == "stage" else None):
-        assert torch.equal(network(name, insert=insert).eval()(images), bare(images))
+        assert torch.equal(network(name, insert=insert).eval()(images), plain(images))
 
 
 @pytest.mark.parametrize("name", ONE_OF_EACH)
 def test_the_initial_weights_do_not_depend_on_what_stands_where(name):
     placed = tuple(Placement(site.name, Attention("se")) for site in sites_of(name))
-    bare = build(Architecture(), name, in_channels=3, classes=10)
+    plain = build(Architecture(), name, in_channels=3, classes=10)
     attended = build(Architecture(placed), name, in_channels=3, classes=10)
     weights = attended.state_dict()
-    assert all(torch.equal(weights[key], tensor) for key, tensor in bare.state_dict().items())
-    missing, unexpected = attended.load_state_dict(bare.state_dict(), strict=False)
+    assert all(torch.equal(weights[key], tensor) for key, tensor in plain.state_dict().items())
+    missing, unexpected = attended.load_state_dict(plain.state_dict(), strict=False)
     assert not unexpected
     names = {key.split("_attention.")[0] for key in missing}
     assert names == {placement.site.replace(".block", ".", 1) for placement in placed}

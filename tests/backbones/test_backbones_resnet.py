@@ -128,9 +128,9 @@ def test_what_stands_after_a_stage_sees_what_stands_after_its_last_block():
             return 3 * features + self.number
 
     added = {"stage2.block2.block": Plus(1), "stage2.block2.stage": Plus(2)}
-    bare, model = network("resnet20").eval(), network("resnet20", insert=lambda site: added.get(site.name)).eval()
+    plain, model = network("resnet20").eval(), network("resnet20", insert=lambda site: added.get(site.name)).eval()
     features = torch.randn(2, 16, 6, 6)
-    torch.testing.assert_close(model.stage2(features), 3 * (3 * bare.stage2(features) + 1) + 2)
+    torch.testing.assert_close(model.stage2(features), 3 * (3 * plain.stage2(features) + 1) + 2)
 
 
 @pytest.mark.parametrize("depth", [-4, 0, 2, 7, 9, 18, 21, 100])

@@ -141,7 +141,7 @@ def test_the_head_of_the_paper_takes_images_of_every_size_that_is_large_enough(s
 
 @pytest.mark.parametrize("size", [(31, 32), (64, 31), (8, 8), (1, 1)])
 def test_an_image_that_would_be_pooled_to_nothing_is_refused(size):
-    told = f"found images of {size[0]} x {size[1]}; allowed: 32 x 32 or more, as five poolings halve them"
+    told = f"found images of {size[0]} x {size[1]}; allowed: 32 x 32 or more, five poolings halve them"
     with torch.device("meta"):
         model = network()
         with pytest.raises(ValueError, match=told):

@@ -62,14 +62,14 @@ def test_without_attention_it_is_the_librarys_network(name):
 @pytest.mark.parametrize("kind", ATTENTIONS)
 @pytest.mark.parametrize("name", FAMILIES)
 def test_with_identity_start_every_kind_leaves_the_output_exactly_as_it_was(name, kind):
-    bare = wake(build(library(name))).eval()
+    plain = wake(build(library(name))).eval()
     placed = build(name, lambda site: fitting(site, kind, start="identity")).eval()
-    loaded = placed.load_state_dict(bare.state_dict(), strict=False)
+    loaded = placed.load_state_dict(plain.state_dict(), strict=False)
     assert loaded.unexpected_keys == []
     assert loaded.missing_keys
     assert all(key.startswith("attentions.") for key in loaded.missing_keys)
     with torch.no_grad():
-        expected = bare(images())
+        expected = plain(images())
         assert torch.equal(placed(images()), expected)
         assert not torch.equal(wake(placed)(images()), expected)  # its share is no longer zero
 
@@ -201,10 +201,10 @@ def test_a_compiled_network_gives_the_same():
 
 
 def test_the_price_of_attached_attention_is_that_of_its_layers():
-    bare = count(on_meta("foreign_nets:basic", classes=10), (3, 16, 16))
+    plain = count(on_meta("foreign_nets:basic", classes=10), (3, 16, 16))
     placed = count(on_meta("foreign_nets:basic", at_branches("se", reduction=4), classes=10), (3, 16, 16))
     # two layers between 8 channels and 2, two between 16 and 4
-    assert placed.params - bare.params == placed.macs - bare.macs == 2 * 8 * 2 + 2 * 16 * 4
+    assert placed.params - plain.params == placed.macs - plain.macs == 2 * 8 * 2 + 2 * 16 * 4
 
 
 def test_a_name_that_the_network_has_already_is_refused():
@@ -260,9 +260,9 @@ def test_own_attention_is_named_and_stripped():
     kept = plan(Backbone(name="timm:seresnet18"), in_channels=3, classes=10)
     assert kept.own_attention == tuple(f"layer{stage}.{block}.se" for stage in (1, 2, 3, 4) for block in (0, 1))
     stripped = Backbone(name="timm:seresnet18", attention="strip")
-    bare = build(stripped)
-    assert all(type(bare.get_submodule(path)) is nn.Identity for path in kept.own_attention)
-    assert params(bare) == params(build("timm:resnet18"))
+    plain = build(stripped)
+    assert all(type(plain.get_submodule(path)) is nn.Identity for path in kept.own_attention)
+    assert params(plain) == params(build("timm:resnet18"))
     sites = [place.site for place in plan(stripped, in_channels=3, classes=10).places]
     assert [site.module for site in sites if site.position == "branch"] == [
         f"layer{stage}.{block}.bn2" for stage in (1, 2, 3, 4) for block in (0, 1)

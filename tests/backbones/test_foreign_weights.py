@@ -31,9 +31,9 @@ def same(one, other, but=()):
 
 @pytest.mark.parametrize("name", ["foreign_nets:basic", "resnet8"])
 @pytest.mark.parametrize("spelling", ["plain", "nested", "prefixed", "safetensors"])
-def test_a_file_of_the_bare_networks_weights_gives_its_output(name, spelling, tmp_path):
-    bare, images = build(name).eval(), torch.randn(2, 3, 16, 16)
-    tensors, path = bare.state_dict(), tmp_path / ("w.safetensors" if spelling == "safetensors" else "w.pt")
+def test_a_file_of_the_plain_backbones_weights_gives_its_output(name, spelling, tmp_path):
+    plain, images = build(name).eval(), torch.randn(2, 3, 16, 16)
+    tensors, path = plain.state_dict(), tmp_path / ("w.safetensors" if spelling == "safetensors" else "w.pt")
     if spelling == "safetensors":
         save_file(tensors, path)
     else:
@@ -41,7 +41,7 @@ def test_a_file_of_the_bare_networks_weights_gives_its_output(name, spelling, tm
         torch.save({"state_dict": spelt} if spelling == "nested" else spelt, path)
     built = placed(name).eval()
     assert load(built, name=name, weights=str(path)) == ()
-    assert torch.equal(built(images), bare(images))
+    assert torch.equal(built(images), plain(images))
 
 
 def test_a_classifier_of_other_classes_stays_as_it_was_and_is_named(tmp_path):

@@ -82,10 +82,10 @@ def test_what_is_trained_once_is_found_again(searched):
 def test_a_network_that_inherits_begins_as_the_trained_backbone(make_study):
     folder = StudyFolder.open(make_study(study=CHAIN))
     chain = Chain.open(folder)
-    treatment = chain.treatment(folder.file.steps[1])
+    protocol = chain.protocol(folder.file.steps[1])
     images = chain.data.validation.images[:8].float()
     bare, attended = (
-        treatment.build(parse(spelling), seed).eval()
+        protocol.build(parse(spelling), seed).eval()
         for spelling, seed in (("none", 0), ("stage2.block0.branch=se(reduction=4)", 1))
     )
     assert bare(images).equal(attended(images))

@@ -10,7 +10,7 @@ from fakes import FACTS, FakeEvaluator, space, study_file
 
 from nas_attn.chain import run_chain
 from nas_attn.search import Search, promoted
-from nas_attn.study import StudyFolder, begin_study, find_study, write_asked
+from nas_attn.study import StudyFolder, begin_study, find_study, write_question
 
 
 class Jobs:
@@ -59,7 +59,7 @@ class FakeChain:
         file, path = self.folder.file, self.folder.path
         self.begun.append((step.name, len(self.work.log)))
         study = find_study(path, None, step.name) or begin_study(path, None, file.objectives, step.name)
-        write_asked(study, {"objectives": file.objectives, "seed": file.seed}, space(), FACTS)
+        write_question(study, {"objectives": file.objectives, "seed": file.seed}, space(), FACTS)
         yield Search(study, space(), file, step, Evaluator(self.work), lambda row, trained: None, chosen)
 
     def run_step(self, step, chosen=None):

@@ -44,13 +44,13 @@ def totals(file):
     return pd.DataFrame([(cost.params, cost.macs, cost.flops) for cost in costs], columns=["params", "macs", "flops"])
 
 
-def test_space_counts_its_networks_and_names_the_cheapest_and_the_dearest(shown, file, totals):
+def test_space_counts_its_networks_and_names_the_cheapest_and_the_most_expensive(shown, file, totals):
     _, space = load_space(file)
     text = shown("space", file)
     assert f"resnet8, {len(space.slots)} slots (one a {load_space(file)[0].per}), {len(totals)} networks" in text
-    dearest = str(list(space.architectures())[totals["flops"].idxmax()])
+    most_expensive = str(list(space.architectures())[totals["flops"].idxmax()])
     assert "fewest FLOPs: none\n" in text
-    assert f"most FLOPs: {dearest}\n" in text
+    assert f"most FLOPs: {most_expensive}\n" in text
 
 
 def test_space_says_how_many_ways_build_the_same_networks(shown, tmp_path):
@@ -108,7 +108,7 @@ def test_sites_takes_the_network_of_a_space_file(shown, file):
 
 
 def test_sites_tells_which_attention_comes_before_an_activation(shown, monkeypatch):
-    monkeypatch.syspath_prepend(Path(__file__).parent / "backbones")
+    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "backbones")
     text = shown("sites", "foreign_nets:Flat", "--image", "3x32x32", "--classes", "10")
     assert "\nAfter one: attention comes before an activation that no module gives\n" in text
     assert "no module gives" not in shown("sites", "foreign_nets:basic", "--image", "3x32x32", "--classes", "10")

@@ -49,9 +49,9 @@ class Desk:
         return passed_ms
 
 
-NETWORK, BARE = "network", "bare"
-TRUE_MS = {NETWORK: 12.0, BARE: 10.0}
-BESIDE = Reference(BARE, 10.0)
+NETWORK, PLAIN = "network", "plain"
+TRUE_MS = {NETWORK: 12.0, PLAIN: 10.0}
+BESIDE = Reference(PLAIN, 10.0)
 
 
 def test_a_reading_tells_all_that_it_depends_on(witness):
@@ -103,8 +103,8 @@ def test_the_two_networks_take_turns_in_rounds_after_both_are_warm():
     desk = Desk(lambda one_pass, now_ms: 20.0)
     _timed(NETWORK, BESIDE, desk, 50)
     warm = 2 * WARM_UP_CALLS
-    assert set(desk.done[:warm]) == {NETWORK, BARE}
-    assert desk.done[warm:] == ([NETWORK] * ROUND + [BARE] * ROUND) * 10
+    assert set(desk.done[:warm]) == {NETWORK, PLAIN}
+    assert desk.done[warm:] == ([NETWORK] * ROUND + [PLAIN] * ROUND) * 10
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_other_work_on_the_host_is_not_counted():
 
 def test_the_unit_is_the_latency_of_the_reference():
     desk = Desk(lambda one_pass, now_ms: TRUE_MS[one_pass])
-    assert _timed(NETWORK, Reference(BARE, 5.0), desk, 50)[0] == pytest.approx((6.0, 6.0, 6.0))
+    assert _timed(NETWORK, Reference(PLAIN, 5.0), desk, 50)[0] == pytest.approx((6.0, 6.0, 6.0))
 
 
 def test_an_interval_holds_the_truth_in_nineteen_of_twenty_cases():

@@ -75,7 +75,7 @@ def test_one_channel_makes_colours_grey_and_three_make_grey_a_colour(pictures):
     assert load(pictures).image == (3, 4, 6)
 
 
-def test_sizes_that_differ_are_told_with_the_cure_and_the_cure_works(pictures):
+def test_sizes_that_differ_are_reported_with_the_cure_and_the_cure_works(pictures):
     paint(pictures / "red" / "big.png", size=(9, 5))
     message = refuse(pictures)
     assert "big.png is 9 x 5 pixels" in message
@@ -103,12 +103,12 @@ def test_images_for_testing_may_stand_apart(pictures):
     assert data.test.labels.tolist() == [data.class_names.index("red")]
 
 
-def test_a_test_class_that_cannot_be_learnt_is_told(pictures):
+def test_a_test_class_that_cannot_be_learnt_is_reported(pictures):
     paint(pictures.parent / "apart" / "blue" / "a.png")
     assert "apart: class 'blue' is unknown in" in refuse(pictures, test_path="apart")
 
 
-def test_test_images_of_another_size_are_told(pictures):
+def test_test_images_of_another_size_are_reported(pictures):
     paint(pictures.parent / "apart" / "red" / "a.png", size=(6, 5))
     message = refuse(pictures, test_path="apart")
     assert "apart: images are 6 x 5 pixels, but 6 x 4 in" in message
@@ -129,7 +129,7 @@ def test_sixteen_bits_are_refused_rather_than_clipped(pictures):
     assert refuse(pictures) == f"{file}: has more than 8 bits a channel; save it with 8"
 
 
-def test_what_is_no_folder_of_classes_is_told(pictures):
+def test_what_is_no_folder_of_classes_is_reported(pictures):
     folder = pictures.parent
     assert refuse(folder / "nowhere") == f"{folder / 'nowhere'}: there is no such folder"
     assert "is a file, not a folder" in refuse(folder / "pictures" / "red" / "0.png")
@@ -137,12 +137,12 @@ def test_what_is_no_folder_of_classes_is_told(pictures):
     assert "10 images lie in the folder itself" in refuse(pictures / "red")
 
 
-def test_a_class_without_images_is_told(pictures):
+def test_a_class_without_images_is_reported(pictures):
     (pictures / "blue").mkdir()
     assert refuse(pictures).startswith(f"{pictures / 'blue'}: holds no images")
 
 
-def test_a_lonely_class_is_told(pictures):
+def test_a_lonely_class_is_reported(pictures):
     for file in (pictures / "red").iterdir():
         file.unlink()
     (pictures / "red").rmdir()
@@ -156,6 +156,6 @@ def test_parts_are_not_taken_for_classes(pictures):
     assert "pictures/train" in refuse(pictures)
 
 
-def test_a_class_with_too_few_images_is_told(pictures):
+def test_a_class_with_too_few_images_is_reported(pictures):
     paint(pictures / "blue" / "0.png")
     assert "class 'blue' has 1 images, too few" in refuse(pictures)

@@ -75,7 +75,7 @@ class Broken(Hooked):
     def on_after_batch_transfer(self, batch, dataloader_idx):
         return batch["picture"], batch["label"]
 
-class Bare(Hooked):
+class Plain(Hooked):
     def on_after_batch_transfer(self, batch, dataloader_idx):
         return batch["image"], batch["label"]
 
@@ -126,22 +126,22 @@ class AnyNetwork(pl.LightningModule):
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-def test_a_module_is_asked_what_lightning_asks_it_in_training(load, home, calls, small_network):
+def test_a_module_gets_the_calls_of_lightning_in_training(load, home, calls, small_network):
     """Per epoch and batch, in the same stages; but preparing and setting up are once for all trainings."""
     options = {"max_epochs": 2, "num_sanity_val_steps": 0, "logger": False, "enable_checkpointing": False}
     shown = {"enable_progress_bar": False, "enable_model_summary": False, "accelerator": "cpu"}
     with quiet():
         trainer = pl.Trainer(check_val_every_n_epoch=2, reload_dataloaders_every_n_epochs=1, **options, **shown)
         trainer.fit(AnyNetwork(), datamodule=__import__(home).Hooked())
-    asked = list(calls)
+    expected = list(calls)
     calls.clear()
     data = load()
     opened = [call[0] for call in calls]
     calls.clear()
     train(small_network(), data, Recipe(epochs=2), seed=0)
     once = {"prepare_data", "setup fit", "teardown fit"}
-    assert sorted(calls) == sorted(call for call in asked if call[0] not in once)
-    assert [call[0] for call in asked if call[0] in once] == ["prepare_data", "setup fit", "teardown fit"]
+    assert sorted(calls) == sorted(call for call in expected if call[0] not in once)
+    assert [call[0] for call in expected if call[0] in once] == ["prepare_data", "setup fit", "teardown fit"]
     assert opened[:3] == ["prepare_data", "setup fit", "setup test"]
     assert "teardown fit" not in opened
 
@@ -153,7 +153,7 @@ def test_what_a_hook_does_while_training_is_done_in_training_alone(load):
         assert levels(batches_in_order(part, 64)) == [-1, 0, 1]
 
 
-def test_test_images_are_looked_at_by_a_trainer_that_tests(load, calls):
+def test_test_images_are_read_by_a_trainer_that_tests(load, calls):
     data = load()
     for part, stage in ((data.train, "validating"), (data.validation, "validating"), (data.test, "testing")):
         calls.clear()
@@ -170,7 +170,7 @@ def test_images_are_what_hooks_make_of_them(load):
 
 
 def test_mean_and_std_are_of_pixels_as_hooks_leave_them(load):
-    assert load("Bare").mean == pytest.approx((100 * sum(row % 3 for row in range(40)) / 40 / 255,))
+    assert load("Plain").mean == pytest.approx((100 * sum(row % 3 for row in range(40)) / 40 / 255,))
 
 
 def test_a_network_is_trained_scored_and_recalibrated_through_the_hooks(load, small_network, calls):
@@ -186,19 +186,19 @@ def test_a_network_is_trained_scored_and_recalibrated_through_the_hooks(load, sm
     data, network = load(), Seen()
     train(network, data, Recipe(epochs=1), seed=0)
     assert network.levels == {9, 10, 11, -1, 0, 1}
-    for look in (
+    for use in (
         lambda: score(network, data.test, data, 64),
         lambda: score(network, data.validation, data, 64),
         lambda: recalibrated(network, data),
     ):
         network.levels.clear()
-        look()
+        use()
         assert network.levels == {-1, 0, 1}
 
 
 def recalibrated(network, data):
-    with recalibration(network, data, images=40, batch_size=8, seed=0, device=torch.device("cpu")) as judged:
-        judged()
+    with recalibration(network, data, images=40, batch_size=8, seed=0, device=torch.device("cpu")) as scored:
+        scored()
 
 
 def test_a_process_that_trains_too_gets_the_module_without_a_trainer(load, small_network, calls):
@@ -224,13 +224,13 @@ def test_a_module_tears_down_once_nothing_uses_it(load, calls):
     assert calls.count(("teardown fit",)) == 1
 
 
-def test_a_module_that_fails_in_tearing_down_is_told_and_harms_nothing(load, caplog):
+def test_a_module_that_fails_in_tearing_down_is_reported_and_harms_nothing(load, caplog):
     load("Stubborn")
     gc.collect()
     assert "Stubborn: teardown failed: OSError: nothing to tear down" in caplog.text
 
 
-def test_a_hook_that_fails_is_told_before_anything_is_trained(load, home):
+def test_a_hook_that_fails_is_reported_before_anything_is_trained(load, home):
     with pytest.raises(
         InputError, match=f"{home}:Broken: a hook for batches of train_dataloader failed: KeyError: 'pic"
     ):

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from nas_attn.data import ImageData, Part, load_data, pixels
-from nas_attn.data.images import spread
+from nas_attn.data.images import channel_stats
 from nas_attn.settings import ImageFolder
 from nas_attn.space import InputError
 
@@ -22,7 +22,7 @@ def part(images=20, seed=0):
 @pytest.fixture
 def data():
     train = part()
-    return ImageData(train, part(8, 1), part(8, 2), ("a", "b"), *spread(train.images))
+    return ImageData(train, part(8, 1), part(8, 2), ("a", "b"), *channel_stats(train.images))
 
 
 def test_the_mean_colour_is_that_of_all_pixels_to_the_grey_level():
@@ -39,7 +39,7 @@ def test_equal_data_have_one_digest_wherever_they_lie(data):
     assert data.near(torch.device("cpu")).digest == data.digest
 
 
-def test_whatever_a_network_learns_from_or_is_judged_by_changes_the_digest(data):
+def test_whatever_a_network_learns_from_or_is_scored_by_changes_the_digest(data):
     def changed(part, **fields):
         new = {name: getattr(part, name).clone() for name in fields}
         for name, value in fields.items():
@@ -89,7 +89,7 @@ def test_images_that_do_not_fit_memory_are_refused_with_what_they_need(tmp_path,
 def test_what_no_machine_could_hold_is_refused_before_it_is_decoded():
     def images():
         yield "huge", Image.new("L", (100, 100))
-        raise AssertionError("a second image was asked for")
+        raise AssertionError("a second image was read")
 
     with pytest.raises(
         InputError, match=r"huge is 100 x 100 pixels; reading 1,000,000,000,000 of them takes 18,626,451.5"

@@ -65,11 +65,11 @@ def test_folders_called_as_parts_are_the_parts(home, train, validation, test, ca
     assert [blues(part) for part in (data.train, data.validation, data.test)] == [[1] * 12, [2] * 6, [3] * 4]
     classes_are_right(data)
     (record,) = caplog.records
-    told = f"{train} is the train part, {validation} the validation part, {test} the test part"
-    assert record.getMessage() == f"{home}: read as parts, not as classes: {told}"
+    message = f"{train} is the train part, {validation} the validation part, {test} the test part"
+    assert record.getMessage() == f"{home}: read as parts, not as classes: {message}"
 
 
-def test_a_part_without_a_folder_is_a_share_of_the_one_that_trains_which_is_told(home, caplog):
+def test_a_part_without_a_folder_is_a_share_of_the_one_that_trains_which_is_reported(home, caplog):
     """torchvision's layout of ImageNet has no test folder, Hugging Face's often no validation."""
     for name in COLOURS:
         paint(home / "train" / name, 10, 1)
@@ -160,7 +160,7 @@ def test_parts_without_one_that_trains_are_refused(home):
     assert refuse(home).startswith(f"{home}: its sub-folders are test, val, which are parts, not classes")
 
 
-def test_a_class_that_cannot_be_learnt_is_told_and_one_that_is_not_judged_too(home, caplog):
+def test_a_class_that_cannot_be_learnt_is_reported_and_one_that_is_not_scored_too(home, caplog):
     for folder in ("train/cat", "train/dog", "val/cat"):
         paint(home / folder, 10)
     load(home)
@@ -179,7 +179,7 @@ def test_test_path_goes_before_a_test_folder_and_may_hold_parts_itself(home, cap
     assert f"{home / 'test'}: passed over, for test_path names other images" in caplog.text
 
 
-def test_parts_inside_of_classes_are_not_used_which_is_told(home, caplog):
+def test_parts_inside_of_classes_are_not_used_which_is_reported(home, caplog):
     for name in COLOURS:
         paint(home / name / "train", 6)
         paint(home / name / "test", 4)

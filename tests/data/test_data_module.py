@@ -56,10 +56,10 @@ class Named(Module):
     class_names = ["a", "b", "c"]
     mean, std = [0.5], [0.25]
 
-class Bare(pl.LightningDataModule):
+class Plain(pl.LightningDataModule):
     pass
 
-class NoJudge(Bare):
+class NoValidation(Plain):
     train_dataloader = Module.train_dataloader
 
 class Miscounted(Named):
@@ -118,8 +118,8 @@ def test_the_loaders_are_used_as_they_are(load):
     batches = training_batches(data.train, Recipe(batch_size=64), 0, 0)
     assert len(batches) == 6
     assert [len(labels) for _, labels in batches] == [7, 7, 7, 7, 7, 5]
-    (images, labels), *_ = judged = list(batches_in_order(data.validation, 64))
-    assert [len(labels) for _, labels in judged] == [5, 5, 2]
+    (images, labels), *_ = scored = list(batches_in_order(data.validation, 64))
+    assert [len(labels) for _, labels in scored] == [5, 5, 2]
     assert labels.dtype == torch.int64
     assert images[:, 0, 0, 0].tolist() == [-1, 0, 1, -1, 0]
 
@@ -138,7 +138,7 @@ def test_seed_and_epoch_fix_order_and_augmentation_whatever_others_draw(load, ar
     assert shown(training_batches(part, Recipe(), 4, 1)) != first
 
 
-def test_the_chance_of_others_goes_on_as_if_nothing_had_happened(load):
+def test_the_random_state_of_others_goes_on_as_if_nothing_had_happened(load):
     def draw():
         return random.random(), np.random.rand(), torch.rand(()).item()
 
@@ -169,7 +169,7 @@ def test_without_test_images_the_validation_part_stands_in_which_is_said(load, c
     assert "its validation part stands in for a test part" in caplog.text
 
 
-def test_classes_are_told_by_the_module_or_counted(load):
+def test_classes_are_named_by_the_module_or_counted(load):
     assert load().class_names == ("0", "1", "2")
     assert load("Tested").class_names == ("0", "1", "2")
     assert load("Named").class_names == ("a", "b", "c")
@@ -183,13 +183,13 @@ def test_floating_images_go_into_a_network_as_they_are(load):
 
 
 def test_pixels_are_normalised_by_what_the_module_says_or_the_train_loader_shows(load):
-    told, found = load("Named", floating=False), load(floating=False)
-    assert (told.mean, told.std) == ((0.5,), (0.25,))
+    declared, found = load("Named", floating=False), load(floating=False)
+    assert (declared.mean, declared.std) == ((0.5,), (0.25,))
     levels = np.array([20 * (row % 3) for row in range(40)]) / 255
     assert found.mean == pytest.approx((levels.mean(),))
     assert found.std == pytest.approx((levels.std(),))
     images = torch.randint(0, 256, (2, 1, 8, 8), dtype=torch.uint8)
-    assert torch.allclose(Normalise(told)(images), (images / 255 - 0.5) / 0.25, atol=1e-5)
+    assert torch.allclose(Normalise(declared)(images), (images / 255 - 0.5) / 0.25, atol=1e-5)
 
 
 def test_a_network_learns_from_a_module(load, small_network):
@@ -213,16 +213,16 @@ def test_the_digest_knows_arguments_and_source(load, home, tmp_path):
 def test_fewer_or_smaller_images_are_refused(load):
     data = load()
     assert reduced(data, 1, 1) is data
-    for share, resolution, told in ((0.5, 1, "data_share = 0.5"), (1, 0.5, "resolution = 0.5")):
-        with pytest.raises(InputError, match=f"found {told} for a data module"):
+    for share, resolution, message in ((0.5, 1, "data_share = 0.5"), (1, 0.5, "resolution = 0.5")):
+        with pytest.raises(InputError, match=f"found {message} for a data module"):
             reduced(data, share, resolution)
 
 
 @pytest.mark.parametrize(
-    ("name", "arguments", "told"),
+    ("name", "arguments", "message"),
     [
-        ("Bare", {}, "has no train_dataloader of its own"),
-        ("NoJudge", {}, "has no val_dataloader of its own"),
+        ("Plain", {}, "has no train_dataloader of its own"),
+        ("NoValidation", {}, "has no val_dataloader of its own"),
         ("Pixels", {"count": 3, "floating": True}, "has no prepare_data; it must be a LightningDataModule"),
         ("Module", {"flat": 3}, "it failed: TypeError: .* unexpected keyword argument 'flat'"),
         ("Broken", {}, "setup failed: KeyError: 'no such column'"),
@@ -236,12 +236,12 @@ def test_fewer_or_smaller_images_are_refused(load):
         ("Wider", {}, r"val_dataloader: images are float32 \(2, 1, 8, 9\), but float32 \(7, 1, 8, 8\)"),
     ],
 )
-def test_what_is_missing_is_told(load, home, name, arguments, told):
-    with pytest.raises(InputError, match=f"^{home}:{name}: .*{told}"):
+def test_what_is_missing_is_reported(load, home, name, arguments, message):
+    with pytest.raises(InputError, match=f"^{home}:{name}: .*{message}"):
         load(name, **arguments)
 
 
-def test_a_module_that_is_not_there_is_told(tmp_path, home):
+def test_a_module_that_is_not_there_is_reported(tmp_path, home):
     with pytest.raises(InputError, match="nowhere cannot be imported"):
         load_data(DataModule(module="nowhere:Module"), tmp_path)
     with pytest.raises(InputError, match="has no 'Modul'; did you mean 'Module'"):

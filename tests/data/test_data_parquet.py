@@ -26,8 +26,8 @@ def write(file, labels, images=None, names=(), label="label", image="image", **m
     images = [encoded(10 * label) for label in labels] if images is None else images
     table = pa.table({image: images, label: labels, **more})
     if names:
-        told = {"info": {"features": {label: {"names": names, "_type": "ClassLabel"}}}}
-        table = table.replace_schema_metadata({"huggingface": json.dumps(told)})
+        metadata = {"info": {"features": {label: {"names": names, "_type": "ClassLabel"}}}}
+        table = table.replace_schema_metadata({"huggingface": json.dumps(metadata)})
     pq.write_table(table, file, row_group_size=7)
 
 
@@ -71,8 +71,8 @@ def test_classes_without_names_go_by_their_index_and_without_images_are_left_out
 
 def test_metadata_that_say_something_else_do_no_harm(file):
     table = pa.table({"image": [encoded(label) for label in LABELS], "label": LABELS})
-    for told in (b"{", b"[]", b'{"info": {"features": {"label": {"dtype": "int64"}}}}'):
-        pq.write_table(table.replace_schema_metadata({"huggingface": told}), file)
+    for metadata in (b"{", b"[]", b'{"info": {"features": {"label": {"dtype": "int64"}}}}'):
+        pq.write_table(table.replace_schema_metadata({"huggingface": metadata}), file)
         assert load(file).class_names == ("0", "1", "2")
 
 
@@ -84,7 +84,7 @@ def test_test_labels_are_matched_by_name(file):
     assert [len(part) for part in (data.train, data.validation)] == [24, 6]
 
 
-def test_a_test_label_that_cannot_be_learnt_is_told(file):
+def test_a_test_label_that_cannot_be_learnt_is_reported(file):
     write(file, LABELS)
     write(file.with_name("test.parquet"), [0, 3])
     with pytest.raises(InputError, match=r"test.parquet: class '3' is unknown in .*images.parquet"):
@@ -98,7 +98,7 @@ def test_a_limit_is_the_same_share_of_each_class(file):
     assert torch.bincount(labels).tolist() == [5, 5, 5]
 
 
-def test_what_is_no_parquet_file_is_told(file):
+def test_what_is_no_parquet_file_is_reported(file):
     assert refuse(file) == "there is no such file"
     file.write_text("label,image")
     assert refuse(file).startswith("is not a Parquet file")
@@ -111,14 +111,14 @@ def test_what_is_no_parquet_file_is_told(file):
     assert refuse(file).endswith("It holds data/train-00000-of-00001.parquet, part.parquet")
 
 
-def test_a_missing_label_column_is_told_with_those_there(file):
+def test_a_missing_label_column_is_reported_with_those_there(file):
     write(file, LABELS, label="labels")
     message = refuse(file)
     assert "has no column 'label' for label_column; did you mean 'labels'? allowed: image, labels" in message
     assert load(file, label_column="labels").classes == 3
 
 
-def test_a_missing_image_column_is_told_with_those_there(file):
+def test_a_missing_image_column_is_reported_with_those_there(file):
     write(file, LABELS, image="img")
     assert "'image' for image_column; did you mean 'img'? allowed: img" in refuse(file, image_column="image")
     write(file, LABELS, images=[b"bytes"] * 30)
@@ -143,17 +143,17 @@ def test_one_of_two_image_columns_must_be_named(file):
         ([0, 1, 1, 1] * 2, "class '0' has 2 images, too few"),
     ],
 )
-def test_labels_that_name_no_class_are_told(file, labels, message):
+def test_labels_that_name_no_class_are_reported(file, labels, message):
     write(file, labels, images=[encoded(0)] * len(labels))
     assert message in refuse(file)
 
 
-def test_a_label_beyond_the_names_is_told(file):
+def test_a_label_beyond_the_names_is_reported(file):
     write(file, LABELS, names=["a", "b"])
     assert refuse(file) == "row 2: label: found 2, but there are 2 names"
 
 
-def test_a_file_without_rows_is_told(file):
+def test_a_file_without_rows_is_reported(file):
     kind = pa.struct({"bytes": pa.binary(), "path": pa.string()})
     pq.write_table(pa.table({"image": pa.array([], kind), "label": pa.array([], pa.int64())}), file)
     assert refuse(file) == "has no rows"

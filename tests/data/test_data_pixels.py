@@ -60,7 +60,7 @@ def test_a_photograph_stands_as_its_exif_says(orientation, kind):
     assert abs(shown - expected).max() < 30
 
 
-def test_photographs_in_folders_and_in_parquet_files_are_upright_before_their_size_is_asked(tmp_path, caplog):
+def test_photographs_in_folders_and_in_parquet_files_are_upright_before_their_size_is_read(tmp_path, caplog):
     """Those that stand upright are 16 wide and 24 high, and so are those that lie."""
     upright, lying = Image.fromarray(np.kron(np.rot90(CORNERS, -1), np.ones((8, 8, 1), np.uint8))), oriented(6)
     contents = [lying, encoded(upright)] * 10
@@ -131,7 +131,7 @@ def test_half_transparent_pixels_are_mixed_with_the_background():
     assert decoded(encoded(half)).tolist() == [[[127, 127, 227]]]
 
 
-def test_a_study_says_what_its_transparent_pictures_are_laid_on_and_is_told(tmp_path, caplog):
+def test_a_study_says_what_its_transparent_pictures_are_laid_on_and_is_warned(tmp_path, caplog):
     for row in range(20):
         file = tmp_path / "icons" / "ab"[row % 2] / f"{row}.png"
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -141,7 +141,7 @@ def test_a_study_says_what_its_transparent_pictures_are_laid_on_and_is_told(tmp_
     assert load_data(ImageFolder(path="icons", background="black"), tmp_path).train.images.unique().tolist() == [0, 9]
 
 
-def test_opaque_pictures_with_an_alpha_channel_are_as_without_and_nothing_is_told(caplog):
+def test_opaque_pictures_with_an_alpha_channel_are_as_without_and_nothing_is_reported(caplog):
     with_alpha = Image.fromarray(CORNERS).convert("RGBA")
     assert np.array_equal(decoded(encoded(with_alpha)), CORNERS)
     assert not caplog.records
@@ -180,7 +180,7 @@ def test_of_sixteen_bits_of_colour_the_higher_eight_show():
 
 
 @pytest.mark.parametrize(
-    ("image", "kind", "told"),
+    ("image", "kind", "message"),
     [
         (Image.fromarray(np.full((2, 2), 30000, np.uint16)), "PNG", "has more than 8 bits a channel"),
         (Image.fromarray(np.full((2, 2), 30000, np.uint16)), "TIFF", "has more than 8 bits a channel"),
@@ -189,14 +189,14 @@ def test_of_sixteen_bits_of_colour_the_higher_eight_show():
     ],
     ids=lambda value: value.mode if isinstance(value, Image.Image) else str(value),
 )
-def test_what_would_not_show_as_it_is_meant_is_refused_by_name(image, kind, told):
+def test_what_would_not_show_as_it_is_meant_is_refused_by_name(image, kind, message):
     for channels in (1, 3):
-        with pytest.raises(InputError, match=f"^image 0: {told}"):
+        with pytest.raises(InputError, match=f"^image 0: {message}"):
             decoded(encoded(image, kind), channels=channels)
 
 
 @pytest.mark.parametrize("kind", ["GIF", "PNG", "TIFF", "WEBP"])
-def test_the_first_frame_counts_and_that_is_told_once(kind, caplog):
+def test_the_first_frame_counts_and_that_is_reported_once(kind, caplog):
     frames = [Image.new("RGB", (4, 4), colour) for colour in ((255, 0, 0), (0, 255, 0), (0, 0, 255))]
     moving = encoded(
         frames[0], kind, save_all=True, append_images=frames[1:], **{"WEBP": {"lossless": True}}.get(kind, {})

@@ -99,7 +99,7 @@ def test_words_that_weigh_their_own_line_tell_the_classes_apart():
 
 @pytest.mark.parametrize("seen", ["pixels", "words at their places"])
 def test_a_sum_over_places_does_not_tell_the_classes_apart(seen):
-    """Over half is luck: 1,000 images are judged, so four standard deviations are 0.063."""
+    """Over half is luck: 1,000 images are scored, so four standard deviations are 0.063."""
     images, labels = images_and_labels(loaded(images=3000))
     if seen != "pixels":
         images = (abs(images) > DOT) * np.sign(images)

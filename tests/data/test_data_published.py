@@ -106,7 +106,7 @@ def test_a_set_without_a_test_part_is_divided_into_three(tmp_path):
     assert [len(part) for part in (data.train, data.validation, data.test)] == [12, 4, 4]
 
 
-def test_a_name_that_torchvision_does_not_know_is_told_with_those_it_does(tmp_path):
+def test_a_name_that_torchvision_does_not_know_is_reported_with_those_it_does(tmp_path):
     message = refuse(tmp_path, "CIFAR")
     assert message.startswith("data.name: found 'CIFAR'; torchvision has no set of that name")
     assert "did you mean 'CIFAR10'?" in message
@@ -114,13 +114,13 @@ def test_a_name_that_torchvision_does_not_know_is_told_with_those_it_does(tmp_pa
     assert "FakeData" not in message
 
 
-def test_files_that_are_missing_are_told_with_the_cure(tmp_path):
+def test_files_that_are_missing_are_reported_with_the_cure(tmp_path):
     assert refuse(tmp_path, "FashionMNIST").startswith(f"{tmp_path / 'sets'}: FashionMNIST cannot be read there: ")
     assert refuse(tmp_path, "CIFAR10").endswith("; set download = true, or put its files there")
     assert "torchvision cannot fetch FER2013; put its files into" in refuse(tmp_path, "FER2013", download=True)
 
 
-def test_a_set_for_another_task_is_told(tmp_path):
+def test_a_set_for_another_task_is_reported(tmp_path):
     (tmp_path / "sets" / "MovingMNIST").mkdir(parents=True)
     np.save(tmp_path / "sets" / "MovingMNIST" / "mnist_test_seq.npy", np.zeros((20, 3, 64, 64), dtype=np.uint8))
     assert "MovingMNIST: its images have no class each, but Tensor" in refuse(tmp_path, "MovingMNIST")

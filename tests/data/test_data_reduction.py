@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nas_attn.data import ImageData, Part, reduced
-from nas_attn.data.images import spread
+from nas_attn.data.images import channel_stats
 
 
 def data(counts=(20, 5, 1), size=(6, 8)):
@@ -15,8 +15,8 @@ def data(counts=(20, 5, 1), size=(6, 8)):
     pixels = torch.randint(
         0, 256, (len(labels), 2, *size), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
     )
-    train, judge = Part(pixels, labels), Part(pixels[:4], labels[:4])
-    return ImageData(train, judge, judge, tuple("abc"[: len(counts)]), *spread(pixels))
+    train, other = Part(pixels, labels), Part(pixels[:4], labels[:4])
+    return ImageData(train, other, other, tuple("abc"[: len(counts)]), *channel_stats(pixels))
 
 
 def rows(part, whole):

@@ -4,7 +4,7 @@ import torch
 from sklearn.datasets import load_digits
 
 from nas_attn.data import ImageData, Part, load_data
-from nas_attn.data.images import spread
+from nas_attn.data.images import channel_stats
 from nas_attn.settings import Digits
 from nas_attn.space import InputError
 
@@ -50,13 +50,13 @@ def test_mean_and_std_are_those_of_the_train_part_alone(digits):
 
 def test_mean_and_std_go_channel_by_channel():
     images = torch.randint(0, 256, (5, 3, 4, 6), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    mean, std = spread(images)
+    mean, std = channel_stats(images)
     assert mean == pytest.approx(images.numpy().mean((0, 2, 3)) / 255)
     assert std == pytest.approx(images.numpy().std((0, 2, 3)) / 255)
 
 
 def test_a_channel_that_never_varies_can_still_be_divided_by():
-    assert spread(torch.full((4, 1, 2, 2), 51, dtype=torch.uint8)) == (pytest.approx((0.2,)), (1 / 255,))
+    assert channel_stats(torch.full((4, 1, 2, 2), 51, dtype=torch.uint8)) == (pytest.approx((0.2,)), (1 / 255,))
 
 
 def test_shares_that_leave_nothing_to_train_on_are_refused(tmp_path):

@@ -18,26 +18,26 @@ counts = st.lists(st.integers(10, 60), min_size=2, max_size=5)
 
 @settings(max_examples=50, deadline=None)
 @given(counts, st.sampled_from([0.1, 0.2, 0.35]), st.sampled_from([0.0, 0.15, 0.3]), st.integers(0, 9))
-def test_parts_are_disjoint_whole_and_of_the_shares_asked_for(counts, validation, test, seed):
-    held = gallery(counts)
-    parts = split(held, validation, test, seed)
+def test_parts_are_disjoint_whole_and_of_the_given_shares(counts, validation, test, seed):
+    images = gallery(counts)
+    parts = split(images, validation, test, seed)
     assert sorted(np.concatenate(parts)) == list(range(sum(counts)))
     for rows in parts:
         assert (np.diff(rows) > 0).all()
     for label, count in enumerate(counts):
         for rows, share in zip(parts[1:], (validation, test), strict=True):
-            assert abs((held.labels[rows] == label).sum() - share * count) <= 0.5
+            assert abs((images.labels[rows] == label).sum() - share * count) <= 0.5
 
 
 @settings(max_examples=50, deadline=None)
 @given(counts, st.integers(80, 300))
 def test_a_limit_is_kept_to_the_image_and_moves_none_to_another_part(counts, limit):
-    held = gallery(counts)
-    whole, limited = split(held, 0.2, 0.2, 0), split(held, 0.2, 0.2, 0, limit)
+    images = gallery(counts)
+    whole, limited = split(images, 0.2, 0.2, 0), split(images, 0.2, 0.2, 0, limit)
     assert sum(map(len, limited)) == min(limit, sum(counts))
     for few, all_rows in zip(limited, whole, strict=True):
         assert set(few) <= set(all_rows)
-    taken = np.bincount(held.labels[np.concatenate(limited)])
+    taken = np.bincount(images.labels[np.concatenate(limited)])
     assert (abs(taken - np.array(counts) * min(1, limit / sum(counts))) < 1).all()
 
 
@@ -55,12 +55,12 @@ def test_small_classes_still_are_in_every_part():
     assert [(labels[rows] == 0).sum() for rows in parts] == [1, 1, 1]
 
 
-def test_a_class_that_cannot_be_in_every_part_is_told():
+def test_a_class_that_cannot_be_in_every_part_is_reported():
     with pytest.raises(InputError, match=r"here: class 'class1' has 2 images, too few .*train, validation, test"):
         split(gallery([20, 2]), 0.2, 0.2, 0)
     assert [len(rows) for rows in split(gallery([20, 2]), 0.2, 0.0, 0)] == [17, 5, 0]
 
 
-def test_a_limit_that_empties_a_part_is_told():
+def test_a_limit_that_empties_a_part_is_reported():
     with pytest.raises(InputError, match=r"limit leaves no image of class 'class0' for test; raise limit"):
         split(gallery([10, 10, 10, 10]), 0.2, 0.2, 0, limit=8)

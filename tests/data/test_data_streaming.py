@@ -36,7 +36,7 @@ def test_streaming_shows_the_same_batches_bit_by_bit(part):
     assert threads() == []
 
 
-def test_a_few_batches_are_made_before_they_are_asked_for():
+def test_a_few_batches_are_made_before_they_are_needed():
     made = []
     ahead = prefetched(lambda number: made.append(number) or number, range(100))
     assert next(ahead) == 0
@@ -67,8 +67,8 @@ def test_a_part_streams_where_it_would_take_more_than_half_of_what_is_free(part,
         there = part.to(META)
     assert there.device == META
     assert there.images.device == (CPU if streams else META)
-    (told,) = caplog.messages
-    assert told.startswith("60 images (0.00 GiB) " + ("stream to meta" if streams else "lie in the memory of meta"))
+    (message,) = caplog.messages
+    assert message.startswith("60 images (0.00 GiB) " + ("stream to meta" if streams else "lie in the memory of meta"))
 
 
 def test_what_streams_can_come_back(part):

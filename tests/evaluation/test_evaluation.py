@@ -5,7 +5,7 @@ import torch
 
 from nas_attn.cost import Forecast, LatencyReading, Readings, Unrunnable, device_name
 from nas_attn.data import load_data
-from nas_attn.evaluation import Costs, Evaluator, Timing, Treatment, timing_device
+from nas_attn.evaluation import Evaluator, Timing, TrainingProtocol, timing_device
 from nas_attn.evaluation.timing import host
 from nas_attn.settings import Backbone, Digits, Latency, Recipe
 from nas_attn.space import Architecture, InputError, parse
@@ -19,11 +19,11 @@ def evaluator(tmp_path):
     backbone, readings = Backbone(name="resnet8"), Readings(tmp_path / "latency.jsonl")
     timing = Timing(backbone, (1, 8, 8), 10, Latency(calls=50), torch.device("cpu"), readings)
     data, recipe = load_data(Digits(), tmp_path), Recipe(epochs=1, batch_size=256)
-    treatment = Treatment(backbone, data, recipe, "scratch", keeps=tmp_path / "weights")
-    return Evaluator(Costs(timing, None), treatment, None, on_epoch=lambda row, done, epochs: None)
+    protocol = TrainingProtocol(backbone, data, recipe, "scratch", keeps=tmp_path / "weights")
+    return Evaluator(timing, None, protocol, None, on_epoch=lambda row, done, epochs: None)
 
 
-def test_knowledge_grows_step_by_step(evaluator):
+def test_knowledge_grows_bit_by_bit(evaluator):
     counted = evaluator.count(SE)
     assert (counted.key, counted.architecture, counted.state) == (SE.key, str(SE), "priced")
     assert counted["params"] > 0
@@ -48,21 +48,21 @@ def test_knowledge_grows_step_by_step(evaluator):
         assert package in trained.versions
 
 
-def test_epochs_are_told_with_their_row(evaluator):
-    told = []
+def test_epochs_are_reported_with_their_row(evaluator):
+    reported = []
     row = evaluator.count(SE)
-    replace(evaluator, on_epoch=lambda *event: told.append(event)).train(row)
-    assert told == [(row, 1, 1)]
+    replace(evaluator, on_epoch=lambda *event: reported.append(event)).train(row)
+    assert reported == [(row, 1, 1)]
 
 
-@pytest.mark.parametrize("step", ["time", "train"])
-def test_running_out_of_memory_becomes_a_reason(evaluator, monkeypatch, step):
+@pytest.mark.parametrize("work", ["time", "train"])
+def test_running_out_of_memory_becomes_a_reason(evaluator, monkeypatch, work):
     def exhausted(*_args, **_kwargs):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB")
 
     counted = evaluator.count(SE)
     monkeypatch.setattr("nas_attn.backbones.resnet.BasicBlock.forward", exhausted)
-    row = evaluator.time(counted) if step == "time" else evaluator.train(counted).result()
+    row = evaluator.time(counted) if work == "time" else evaluator.train(counted).result()
     assert row.state == "failed"
     assert "out of memory" in row.reason
 
@@ -73,15 +73,15 @@ class Oracle:
 
 
 def test_where_latencies_are_predicted_only_a_network_that_was_not_timed_is(evaluator):
-    evaluator.costs.timing.readings.put(
-        evaluator.costs.timing._question(Architecture()), LatencyReading(1.0, 0.9, 1.1, 0.1, 50, "a processor")
+    evaluator.timing.readings.put(
+        evaluator.timing._question(Architecture()), LatencyReading(1.0, 0.9, 1.1, 0.1, 50, "a processor")
     )
-    predicting = replace(evaluator.costs, predictor=Oracle())
-    bare, other = (predicting.time(evaluator.count(architecture)) for architecture in (Architecture(), SE))
-    assert (bare["latency_ms"], bare["latency_source"], bare["latency_calls"]) == (1.0, "measured", 50)
+    predicting = replace(evaluator, predictor=Oracle())
+    plain, other = (predicting.time(evaluator.count(architecture)) for architecture in (Architecture(), SE))
+    assert (plain["latency_ms"], plain["latency_source"], plain["latency_calls"]) == (1.0, "measured", 50)
     assert (other["latency_ms"], other["latency_source"], other["latency_calls"]) == (5.0, "predicted", 0)
     assert (other["latency_ms_low"], other["latency_ms_high"]) == (4.0, 6.0)
-    assert other["latency_device"] == bare["latency_device"]
+    assert other["latency_device"] == plain["latency_device"]
     measured = predicting.measure(other)
     assert (measured["latency_source"], measured["latency_predicted_ms"]) == ("measured", 5.0)
     assert measured["latency_ms"] != 5.0
@@ -98,7 +98,7 @@ def test_a_network_that_cannot_run_on_the_target_fails_with_the_reason(evaluator
     assert (row.state, row.reason) == ("failed", "latency: the network cannot run so")
 
 
-def test_a_gpu_that_is_not_there_is_told():
+def test_a_gpu_that_is_not_there_is_reported():
     with pytest.raises(InputError, match=r"latency\.device: found 'cuda:99'"):
         timing_device(Latency(device="cuda:99"))
     assert timing_device(Latency(device="cpu")) == torch.device("cpu")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
-from small_treatment import RECIPE, STUDY, keeping, row
+from small_protocol import RECIPE, STUDY, keeping, row
 from torch import nn
 
 import nas_attn
@@ -48,7 +48,7 @@ def searched(make_study):
 
 
 @pytest.fixture
-def treatment(tmp_path):
+def protocol(tmp_path):
     return keeping(tmp_path)
 
 
@@ -74,7 +74,7 @@ class Odd(nn.Module):
         self.register_buffer("whole", torch.randn(6))
         self.register_buffer("slice", self.whole[2:5])
         self.register_buffer("strided", torch.randn(4, 3).T)
-        self.register_buffer("spread", torch.randn(3, 1).expand(3, 4))
+        self.register_buffer("expanded", torch.randn(3, 1).expand(3, 4))
         self.register_buffer("nothing", torch.zeros(0, 3))
         self.register_buffer("count", torch.tensor(7))
         self.register_buffer("spectrum", torch.randn(2, 3, dtype=torch.complex64))
@@ -96,7 +96,7 @@ def test_buffers_of_every_form_and_number_type_are_kept_and_read_by_both_readers
             assert torch.equal(found[name], tensor)
     with torch.no_grad():
         network.one.weight.zero_()
-    network.spread = network.spread.clone()  # torch itself loads nothing into what lies on itself
+    network.expanded = network.expanded.clone()  # torch itself loads nothing into what lies on itself
     read_weights(network, path)
     assert network.two.weight is network.one.weight
     assert torch.equal(network.two.weight, load_file(path)["one.weight"])
@@ -109,11 +109,11 @@ def test_numbers_that_no_reader_knows_are_refused_by_name():
         packed(network)
 
 
-def test_complex_and_double_numbers_are_still_so_after_training(treatment):
+def test_complex_and_double_numbers_are_still_so_after_training(protocol):
     network = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
     network.register_parameter("spectrum", nn.Parameter(torch.full((2, 2), 1 + 2j)))
     network.register_buffer("exact", torch.tensor([1e-300], dtype=torch.float64))
-    train(network, treatment.data, RECIPE, 0)
+    train(network, protocol.data, RECIPE, 0)
     assert network.spectrum[0, 0] == 1 + 2j
     assert network.exact.item() == 1e-300
 
@@ -209,9 +209,9 @@ FORMS = {
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_the_loss_is_the_first_and_the_weight_times_each_other(treatment, form):
+def test_the_loss_is_the_first_and_the_weight_times_each_other(protocol, form):
     network = Scores(FORMS[form])
-    learner = Classifier(network, treatment.data, Recipe(label_smoothing=0.1), 0, auxiliary_weight=0.25)
+    learner = Classifier(network, protocol.data, Recipe(label_smoothing=0.1), 0, auxiliary_weight=0.25)
     images, labels = torch.randint(256, (5, 1, 8, 8), dtype=torch.uint8), torch.arange(5)
     scores = [learner.normalise(images).flatten(1) @ head.weight.T + head.bias for head in network.heads]
     one, two, three = (nn.functional.cross_entropy(each, labels, label_smoothing=0.1) for each in scores)
@@ -247,30 +247,30 @@ FAULTS = [
 
 
 @pytest.mark.parametrize("error", FAULTS, ids=lambda error: type(error).__name__)
-def test_whatever_an_attention_raises_is_a_failed_row(treatment, monkeypatch, error):
+def test_whatever_an_attention_raises_is_a_failed_row(protocol, monkeypatch, error):
     monkeypatch.setattr("nas_attn.attention.se.SqueezeExcitation.forward", fails(error))
-    found = treatment.train(row(SE))
+    found = protocol.train(row(SE))
     assert found.state == "failed"
     assert type(error).__name__ in found.reason
     assert "\n" not in found.reason
     assert found.weights_sha256 == ""
-    assert treatment.train(row()).state == "complete"
+    assert protocol.train(row()).state == "complete"
 
 
 @pytest.mark.parametrize("error", FAULTS, ids=lambda error: type(error).__name__)
-def test_what_the_plain_backbone_raises_too_ends_the_search_without_a_row(treatment, monkeypatch, error):
+def test_what_the_plain_backbone_raises_too_ends_the_search_without_a_row(protocol, monkeypatch, error):
     monkeypatch.setattr("nas_attn.backbones.resnet.BasicBlock.forward", fails(error))
     for spelt in ("none", SE):
         with pytest.raises(InputError, match=r"^the plain backbone cannot be trained: .*" + type(error).__name__):
-            treatment.train(row(spelt))
-    assert treatment.train(row(role="width-matched")).state == "failed"
+            protocol.train(row(spelt))
+    assert protocol.train(row(role="width-matched")).state == "failed"
 
 
 @pytest.mark.parametrize("left", [KeyboardInterrupt, SystemExit])
-def test_who_wants_to_leave_leaves(treatment, monkeypatch, left):
+def test_who_wants_to_leave_leaves(protocol, monkeypatch, left):
     monkeypatch.setattr("nas_attn.attention.se.SqueezeExcitation.forward", fails(left()))
     with pytest.raises(left):
-        treatment.train(row(SE))
+        protocol.train(row(SE))
 
 
 def test_a_search_goes_on_after_a_candidate_that_fails(make_study, monkeypatch):
@@ -291,7 +291,7 @@ def breaks_in_training(self, features):
     return features * 0.5
 
 
-def test_lost_images_and_a_full_disk_end_the_search_without_a_row(treatment, monkeypatch):
+def test_lost_images_and_a_full_disk_end_the_search_without_a_row(protocol, monkeypatch):
     def lost(*_args):
         raise FileNotFoundError(2, "No such file or directory", "photo7.png")
         yield
@@ -299,19 +299,19 @@ def test_lost_images_and_a_full_disk_end_the_search_without_a_row(treatment, mon
     with monkeypatch.context() as patched:
         patched.setattr("nas_attn.data.batches.PartBatches.__iter__", lost)
         with pytest.raises(InputError, match=r"the images cannot be read: FileNotFoundError: .*photo7"):
-            treatment.train(row(SE))
+            protocol.train(row(SE))
     with monkeypatch.context() as patched:
         patched.setattr(
             "nas_attn.attention.se.SqueezeExcitation.forward", fails(OSError(28, "No space left on device"))
         )
         with pytest.raises(InputError, match=r"fault of this machine, not of a network: OSError: .*No space left"):
-            treatment.train(row(SE))
-    treatment.keeps.parent.joinpath("a file").write_text("")
+            protocol.train(row(SE))
+    protocol.keeps.parent.joinpath("a file").write_text("")
     with pytest.raises(InputError, match="a file/weights: cannot be written: Not a directory"):
-        replace(treatment, keeps=treatment.keeps.parent / "a file" / "weights").train(row(SE))
+        replace(protocol, keeps=protocol.keeps.parent / "a file" / "weights").train(row(SE))
 
 
-def test_what_a_callers_own_function_raises_is_no_fault_of_a_network(treatment):
+def test_what_a_callers_own_function_raises_is_no_fault_of_a_network(protocol):
     class EnoughError(Exception):
         pass
 
@@ -319,20 +319,20 @@ def test_what_a_callers_own_function_raises_is_no_fault_of_a_network(treatment):
         raise EnoughError
 
     with pytest.raises(EnoughError):
-        treatment.train(row(SE), stop)
+        protocol.train(row(SE), stop)
 
 
-def test_one_network_that_cannot_be_screened_is_told_and_the_others_are(tmp_path, monkeypatch):
+def test_one_network_that_cannot_be_screened_is_reported_and_the_others_are(tmp_path, monkeypatch):
     (tmp_path / "space.toml").write_text('backbone = "resnet8"\nper = "stage"\n[kinds.spatial]\n[kinds.se]\n')
     space, data = load_space(tmp_path / "space.toml")[1], load_data(Digits(), tmp_path)
     supernet = build_supernet(space, "resnet8", in_channels=1, classes=10)
     monkeypatch.setattr("nas_attn.attention.spatial.SpatialAttention.forward", fails(TypeError("no")))
-    asked = {"calibration": 64, "batch_size": 64, "seed": 0, "device": torch.device("cpu")}
-    found = dict(zip(map(str, space.baselines()), screened(supernet, data, space.baselines(), **asked), strict=True))
-    failed = [name for name, judged in found.items() if isinstance(judged, TrainingFailed)]
+    options = {"calibration": 64, "batch_size": 64, "seed": 0, "device": torch.device("cpu")}
+    found = dict(zip(map(str, space.baselines()), screened(supernet, data, space.baselines(), **options), strict=True))
+    failed = [name for name, scored in found.items() if isinstance(scored, TrainingFailed)]
     assert failed == [name for name in found if "spatial" in name]
     assert str(found[failed[0]]).startswith("TypeError: no; in spatial(start=identity) at stage1.block0")
     assert all(found[name].loss > 0 for name in found if name not in failed)
     monkeypatch.setattr("nas_attn.backbones.resnet.BasicBlock.forward", fails(TypeError("all")))
     with pytest.raises(TrainingFailed, match="all"):
-        list(screened(supernet, data, space.baselines()[1:], **asked))
+        list(screened(supernet, data, space.baselines()[1:], **options))

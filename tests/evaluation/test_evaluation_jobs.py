@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from nas_attn.data import load_data
-from nas_attn.evaluation import Treatment, Workers, weights_file
+from nas_attn.evaluation import TrainingProtocol, Workers, weights_file
 from nas_attn.results import evaluation
 from nas_attn.settings import Backbone, Digits, Recipe
 from nas_attn.space import InputError, parse
@@ -19,9 +19,9 @@ NAN = float("nan")
 
 
 @pytest.fixture
-def treatment(tmp_path):
+def protocol(tmp_path):
     data = load_data(Digits(), tmp_path)
-    return Treatment(
+    return TrainingProtocol(
         backbone=Backbone(name="resnet8"), data=data, recipe=Recipe(epochs=1, batch_size=256), start="scratch"
     )
 
@@ -35,7 +35,7 @@ ROWS = [row("none", 0), row("stage2.block0.branch=se(reduction=4)", 1), row("non
 
 
 class Stubborn:
-    """Ends the process that it is trained in, as often as it is asked to."""
+    """Ends the process that it is trained in, as often as it is made to."""
 
     def __init__(self, folder, deaths):
         self.folder, self.deaths = folder, deaths
@@ -64,16 +64,16 @@ def found(row):
     return row["accuracy"], row["loss"], row["train_loss"]
 
 
-def test_rows_are_those_of_one_job(treatment):
-    alone = [treatment.train(one) for one in ROWS]
-    with Workers(treatment, 2) as workers:
+def test_rows_are_those_of_one_job(protocol):
+    alone = [protocol.train(one) for one in ROWS]
+    with Workers(protocol, 2) as workers:
         together = [future.result() for future in [workers.train(one) for one in ROWS]]
     assert [one.state for one in together] == ["complete"] * 3
     assert list(map(found, together)) == list(map(found, alone))
 
 
-def test_weights_are_kept_by_the_processes(treatment, tmp_path):
-    with Workers(replace(treatment, keeps=tmp_path / "weights"), 1) as workers:
+def test_weights_are_kept_by_the_processes(protocol, tmp_path):
+    with Workers(replace(protocol, keeps=tmp_path / "weights"), 1) as workers:
         workers.train(ROWS[1]).result()
     assert weights_file(tmp_path / "weights", ROWS[1].key, 1).is_file()
 
@@ -81,27 +81,27 @@ def test_weights_are_kept_by_the_processes(treatment, tmp_path):
 @pytest.mark.parametrize(("deaths", "state"), [(1, "complete"), (2, "failed")])
 def test_a_network_is_tried_again_when_its_process_dies_once(tmp_path, deaths, state):
     with Workers(Stubborn(tmp_path, deaths), 1) as workers:
-        told = workers.train(ROWS[0]).result()
-        assert told.state == state
-        assert ("2 processes died while they trained it, the last by SIGKILL" in told.reason) == (state == "failed")
+        trained = workers.train(ROWS[0]).result()
+        assert trained.state == state
+        assert ("2 processes died while they trained it, the last by SIGKILL" in trained.reason) == (state == "failed")
         assert workers.train(ROWS[1]).result().state == "complete"
 
 
-def test_what_is_told_to_a_user_crosses_the_processes():
+def test_what_is_reported_to_a_user_crosses_the_processes():
     with Workers(Faulty(), 1) as workers, pytest.raises(InputError, match="the disk: is full"):
         workers.train(ROWS[0]).result()
 
 
 def test_a_process_that_ends_before_it_is_ready_ends_the_search_and_is_no_fault_of_the_network():
     with Workers(Unloadable(), 2) as workers:
-        told = [workers.train(row) for row in ROWS]
-        for future in told:
+        futures = [workers.train(row) for row in ROWS]
+        for future in futures:
             with pytest.raises(InputError, match=r"before it was ready, by exit code 1.*if __name__ == \"__main__\":"):
                 future.result()
 
 
-def test_processes_end_with_their_context(treatment):
-    with Workers(treatment, 2) as workers:
+def test_processes_end_with_their_context(protocol):
+    with Workers(protocol, 2) as workers:
         pending = workers.train(ROWS[0])
         assert len(multiprocessing.active_children()) == 2
     assert multiprocessing.active_children() == []
@@ -109,7 +109,7 @@ def test_processes_end_with_their_context(treatment):
 
 
 def test_processes_end_with_the_one_that_began_them(tmp_path):
-    """Killed without a chance to say goodbye."""
+    """Killed at once, so that it says no goodbye."""
     children = tmp_path / "children"
     began = multiprocessing.get_context("spawn").Process(target=_begin_and_wait, args=(children,))
     began.start()

@@ -14,7 +14,7 @@ from nas_attn.results import evaluation
 from nas_attn.search import Search
 from nas_attn.settings import ImageFacts, StudyFile
 from nas_attn.space import Kind, SearchSpace, Site, Slot
-from nas_attn.study import read_rows, write_asked
+from nas_attn.study import read_rows, write_question
 
 SLOTS = [Slot(f"s{n}", (Site(f"s{n}", f"s{n}", f"s{n}", "branch", 16),), (Kind("gate"), Kind("eca"))) for n in range(3)]
 SPACE = SearchSpace(tuple(SLOTS))
@@ -29,7 +29,7 @@ FILE = StudyFile.model_validate(
 
 
 class Noted:
-    """A treatment that trains nothing and notes what is begun and what is done; one process is killed in its middle."""
+    """A protocol that trains nothing and notes what is begun and what is done; one process is killed in its middle."""
 
     def __init__(self, log):
         self.log = log
@@ -42,8 +42,8 @@ class Noted:
                 self.log.with_name("killed").open("x").close()
                 os.kill(os.getpid(), signal.SIGKILL)
         self._note("end", row)
-        chance = hash((int(row.key, 16), row.seed)) % 1000 / 1000
-        return row.but(state="complete", accuracy=0.5 + chance / 4, loss=1.0, train_loss=1.0, train_seconds=0.05)
+        luck = hash((int(row.key, 16), row.seed)) % 1000 / 1000
+        return row.but(state="complete", accuracy=0.5 + luck / 4, loss=1.0, train_loss=1.0, train_seconds=0.05)
 
     def _note(self, what, row):
         with self.log.open("a") as log:
@@ -77,7 +77,7 @@ def test_four_workers_do_nothing_twice_and_lose_nothing_when_one_is_killed(tmp_p
     log, facts = tmp_path / "log", ImageFacts(1, 8, 8, ("a", "b"), (0.5,), (1.0,))
     log.touch()
     study = optuna.create_study(directions=["maximize", "minimize"])
-    write_asked(study, {"objectives": FILE.objectives, "seed": 0}, SPACE, facts)
+    write_question(study, {"objectives": FILE.objectives, "seed": 0}, SPACE, facts)
     with Workers(Noted(log), 4) as workers:
         said = Search(study, SPACE, FILE, FILE.steps[-1], Evaluator(workers), lambda row, trained: None).run(10)
     assert said.startswith("10 of 10 networks are trained; 8 of 8 more trainings were spent: ")

@@ -3,10 +3,10 @@
 import pytest
 import torch
 from safetensors.torch import load_file
-from small_treatment import RECIPE, STUDY, keeping, row
+from small_protocol import RECIPE, STUDY, keeping, row
 
 import nas_attn
-from nas_attn.evaluation import Nursery, read_weights, weights_file
+from nas_attn.evaluation import PretrainedStore, read_weights, weights_file
 from nas_attn.evaluation.protocol import write_weights
 from nas_attn.settings import Backbone
 from nas_attn.space import Architecture, InputError, parse
@@ -15,7 +15,7 @@ SE = "stage1.block0.branch=se(reduction=4)"
 
 
 @pytest.fixture
-def treatment(tmp_path):
+def protocol(tmp_path):
     return keeping(tmp_path)
 
 
@@ -30,13 +30,13 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_damaged_weights_are_not_read(treatment, damage):
-    found = treatment.train(row(SE))
-    path = weights_file(treatment.keeps, found.key, 0)
-    read_weights(treatment.build(parse(SE), 0), path, found.weights_sha256)
+def test_damaged_weights_are_not_read(protocol, damage):
+    found = protocol.train(row(SE))
+    path = weights_file(protocol.keeps, found.key, 0)
+    read_weights(protocol.build(parse(SE), 0), path, found.weights_sha256)
     path.write_bytes(DAMAGES[damage](path.read_bytes()))
     with pytest.raises(InputError, match=f"{path.name}: holds no weights of this network: .*{found.weights_sha256}"):
-        read_weights(treatment.build(parse(SE), 0), path, found.weights_sha256)
+        read_weights(protocol.build(parse(SE), 0), path, found.weights_sha256)
 
 
 def test_weights_of_another_seed_under_this_name_are_not_exported(make_study, tmp_path):
@@ -44,24 +44,24 @@ def test_weights_of_another_seed_under_this_name_are_not_exported(make_study, tm
     study.run()
     found = study.folder.pick("best")
     path = weights_file(study.folder.path / "weights", found.key, found.seed)
-    bare = study.network(found.key)
+    plain = study.network(found.key)
     with torch.no_grad():
-        bare.head.bias.add_(1.0)
-    write_weights(bare, path)
+        plain.head.bias.add_(1.0)
+    write_weights(plain, path)
     with pytest.raises(InputError, match=found.weights_sha256):
         study.export(tmp_path / "out", "best")
     assert not (tmp_path / "out").exists()
 
 
-def test_a_trained_base_that_was_damaged_is_trained_again(treatment, tmp_path, caplog):
-    nursery = Nursery(tmp_path / "trained", Backbone(name="resnet8"), treatment.data, {}, 0, lambda *_: None)
-    kept = nursery.base(RECIPE)
+def test_a_trained_base_that_was_damaged_is_trained_again(protocol, tmp_path, caplog):
+    store = PretrainedStore(tmp_path / "trained", Backbone(name="resnet8"), protocol.data, {}, 0, lambda *_: None)
+    kept = store.base(RECIPE)
     whole = kept.path.read_bytes()
-    assert nursery.base(RECIPE) == kept
+    assert store.base(RECIPE) == kept
     for damage in DAMAGES.values():
         kept.path.write_bytes(damage(whole))
-        nursery.base(RECIPE)
-        assert load_file(kept.path).keys() == treatment.build(Architecture(), 0).state_dict().keys()
+        store.base(RECIPE)
+        assert load_file(kept.path).keys() == protocol.build(Architecture(), 0).state_dict().keys()
         assert all(torch.equal(one, load_file(kept.path)[name]) for name, one in nas_weights(whole, tmp_path).items())
     assert "other numbers than were written" in caplog.text
 

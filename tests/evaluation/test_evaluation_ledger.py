@@ -20,7 +20,7 @@ from nas_attn.evaluation import open_ledger
 from nas_attn.space import POSITIONS, Architecture, Attention, InputError, Placement, parse
 
 IMAGE = (3, 18, 13)
-FILES = sorted(Path(__file__).parents[1].joinpath("search_spaces").glob("*.toml"))
+FILES = sorted(Path(__file__).parents[2].joinpath("search_spaces").glob("*.toml"))
 MEASURES = ("params", "macs", "flops")
 DRAWN = 1000 if os.environ.get("NAS_ATTN_THOROUGH") else 8  # direct counts of each space take a second each
 
@@ -42,8 +42,8 @@ def opened(name):
 
 
 def everywhere(kind, position):
-    asked = sites(lambda insert: BACKBONES["resnet8"](in_channels=3, classes=10, insert=insert))
-    return Architecture(tuple(Placement(site.name, Attention(kind)) for site in asked if site.position == position))
+    listed = sites(lambda insert: BACKBONES["resnet8"](in_channels=3, classes=10, insert=insert))
+    return Architecture(tuple(Placement(site.name, Attention(kind)) for site in listed if site.position == position))
 
 
 @pytest.mark.parametrize("position", POSITIONS)
@@ -65,14 +65,14 @@ def test_no_attention_is_free(kind):
 
 
 def test_the_price_of_squeeze_and_excitation_is_its_formula():
-    bare = price(Architecture(), "resnet20", (3, 32, 32), 10)
+    plain = price(Architecture(), "resnet20", (3, 32, 32), 10)
     attended = price(parse("stage2.block1.branch=se(reduction=8)"), "resnet20", (3, 32, 32), 10)
     channels, width, pixels = 32, 4, 16 * 16
     macs = 2 * channels * width
-    assert attended.params - bare.params == macs
-    assert attended.macs - bare.macs == macs
+    assert attended.params - plain.params == macs
+    assert attended.macs - plain.macs == macs
     # the mean and the product pass over every pixel, the activations over the squeezed values
-    assert attended.flops - bare.flops == 2 * macs + 2 * channels * pixels + width + channels
+    assert attended.flops - plain.flops == 2 * macs + 2 * channels * pixels + width + channels
 
 
 def test_the_macs_of_resnet20_are_those_of_its_layers():
@@ -86,14 +86,14 @@ def test_the_macs_of_resnet20_are_those_of_its_layers():
 
 def test_prices_of_placements_add_up():
     texts = ("stage1.block0.branch=cbam", "stage2.block0.block=non_local", "stage3.block0.branch=gate")
-    bare = price(Architecture())
+    plain = price(Architecture())
     together = price(parse(" ".join(texts)))
     for measure in ("params", "macs", "flops"):
-        alone = sum(getattr(price(parse(text)), measure) - getattr(bare, measure) for text in texts)
-        assert getattr(together, measure) - getattr(bare, measure) == alone
+        alone = sum(getattr(price(parse(text)), measure) - getattr(plain, measure) for text in texts)
+        assert getattr(together, measure) - getattr(plain, measure) == alone
 
 
-def test_an_attention_that_cannot_take_its_map_is_told():
+def test_an_attention_that_cannot_take_its_map_is_reported():
     with pytest.raises(
         InputError, match=r"stage3\.block0\.branch=simam: cannot take images of 3 x 4 x 4 here: .* 1 x 1"
     ):
@@ -145,7 +145,7 @@ FILLINGS = [len(list(slot.fillings())) for slot in BLOCKS.slots]
 @settings(deadline=None, max_examples=40)
 def test_many_prices_are_each_networks_price(answers):
     fillings = [list(slot.fillings()) for slot in BLOCKS.slots]
-    totals = BLOCKS_LEDGER.prices(BLOCKS, np.array(answers))
+    totals = BLOCKS_LEDGER.space_prices(BLOCKS).totals(np.array(answers))
     for number, row in enumerate(answers):
         placed = tuple(placement for slot, filling in enumerate(row) for placement in fillings[slot][filling])
         cost = BLOCKS_LEDGER.price(Architecture(placed))
@@ -155,9 +155,9 @@ def test_many_prices_are_each_networks_price(answers):
 
 
 @pytest.mark.parametrize("answers", [[[0] * 8], [[0] * 8 + [99]], [[-1] + [0] * 8], [[0.5] * 9]])
-def test_numbers_that_are_no_fillings_are_told(answers):
+def test_numbers_that_are_no_fillings_are_reported(answers):
     with pytest.raises(InputError, match="answers: "):
-        BLOCKS_LEDGER.prices(BLOCKS, np.array(answers))
+        BLOCKS_LEDGER.space_prices(BLOCKS).totals(np.array(answers))
 
 
 def test_the_table_of_a_small_space_holds_each_network_once():
@@ -198,14 +198,14 @@ def test_a_ledger_is_opened_once():
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("stage4.block0.branch=se", "stage4.block0.branch: resnet8 has no such site; did you mean"),
         ("stage3.block0.branch=see", "stage3.block0.branch: unknown kind 'see'"),
         ("stage3.block0.branch=se(ratio=3)", "unknown option 'ratio'"),
     ],
 )
-def test_what_cannot_be_priced_is_told(text, told):
+def test_what_cannot_be_priced_is_reported(text, message):
     with pytest.raises(InputError) as refused:
         price(parse(text))
-    assert told in str(refused.value)
+    assert message in str(refused.value)

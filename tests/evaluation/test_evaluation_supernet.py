@@ -20,7 +20,7 @@ from nas_attn.settings import Digits
 from nas_attn.space import Architecture, InputError, Kind, SearchSpace, Site, Slot, parse
 from nas_attn.training import Normalise, score
 
-BARE = Architecture()
+PLAIN = Architecture()
 KINDS = """
 [kinds.se]
 reduction = [4, 8]
@@ -70,18 +70,18 @@ def digits(tmp_path_factory):
 
 @pytest.fixture
 def trained(space, digits):
-    """A supernet after a few steps, each of another network."""
+    """A supernet after a few iterations, each of another network."""
     net = supernet_of(space, in_channels=1)
-    learn(net.train(), digits, variants(net, space, 0), steps=12)
+    learn(net.train(), digits, variants(net, space, 0), iterations=12)
     return net
 
 
-def learn(net, data, of_step, steps, images=64):
+def learn(net, data, of_iteration, iterations, images=64):
     optimizer = torch.optim.SGD(net.parameters(), lr=0.05, momentum=0.9, weight_decay=0.01)
-    for step in range(steps):
+    for iteration in range(iterations):
         optimizer.zero_grad()
-        rows = slice(step * images % 960, step * images % 960 + images)
-        for _ in of_step(step):
+        rows = slice(iteration * images % 960, iteration * images % 960 + images)
+        for _ in of_iteration(iteration):
             F.cross_entropy(net(Normalise(data)(data.train.images[rows])), data.train.labels[rows]).backward()
         optimizer.step()
 
@@ -106,21 +106,21 @@ def test_its_weights_for_an_architecture_make_the_network_that_is_built_alone(tm
 @pytest.mark.parametrize("backbone", NETWORKS[:4])
 def test_it_begins_as_the_backbone_that_is_built_with_its_seed(tmp_path, backbone):
     net = supernet_of(space_of(tmp_path, backbone), backbone, seed=3)
-    bare = alone(BARE, backbone, seed=3)
-    weights = net.weights_of(BARE)
-    assert weights.keys() == bare.state_dict().keys()
-    assert all(torch.equal(weights[name], value) for name, value in bare.state_dict().items())
+    plain = alone(PLAIN, backbone, seed=3)
+    weights = net.weights_of(PLAIN)
+    assert weights.keys() == plain.state_dict().keys()
+    assert all(torch.equal(weights[name], value) for name, value in plain.state_dict().items())
     with torch.inference_mode():
-        assert torch.equal(net.eval()(IMAGES), bare.eval()(IMAGES))
+        assert torch.equal(net.eval()(IMAGES), plain.eval()(IMAGES))
 
 
 def test_untrained_it_is_the_backbone_whatever_is_active(space):
     net = supernet_of(space).eval()
     with torch.inference_mode():
-        bare = net(IMAGES)
+        plain = net(IMAGES)
         for architecture in samples(space):
             net.choose(architecture)
-            assert torch.equal(net(IMAGES), bare)
+            assert torch.equal(net(IMAGES), plain)
 
 
 def test_initial_weights_of_an_attention_depend_on_seed_site_and_spelling_alone(tmp_path, space):
@@ -157,7 +157,7 @@ def test_the_global_random_state_is_left_as_it_was(space):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("stage1.block9.branch=se(reduction=4)", "stage1.block9.branch: the supernet has no such site; did you mean"),
         ("stage1.block0.branch=se(reduction=2)", r"stage1.block0.branch: .* no se\(reduction=2,start=identity\) here"),
@@ -167,18 +167,18 @@ def test_the_global_random_state_is_left_as_it_was(space):
         ),
     ],
 )
-def test_what_it_does_not_hold_is_told_and_it_stays_what_it_was(space, text, told):
+def test_what_it_does_not_hold_is_reported_and_it_stays_what_it_was(space, text, message):
     net = wake(supernet_of(space).eval())
     net.choose(space.baselines()[1])
     with torch.inference_mode():
         before = net(IMAGES)
         for refuse in (net.choose, net.weights_of):
-            with pytest.raises(InputError, match=told):
+            with pytest.raises(InputError, match=message):
                 refuse(parse(text))
         assert torch.equal(net(IMAGES), before)
 
 
-def test_a_site_that_the_backbone_does_not_have_is_told():
+def test_a_site_that_the_backbone_does_not_have_is_reported():
     site = Site("stage9.block0.branch", "stage9", "stage9.block0", "branch", 16)
     space = SearchSpace((Slot("stage9", (site,), (Kind("se", (("reduction", (4,)),)),)),))
     with pytest.raises(InputError, match=r"stage9\.block0\.branch: resnet8 has no such site; did you mean"):
@@ -192,47 +192,49 @@ def test_what_is_not_active_does_not_move(space, digits):
     def always(architecture):
         return variants(net, SearchSpace(()), 0, sandwich=(architecture,))
 
-    learn(net, digits, always(first), steps=3)
+    learn(net, digits, always(first), iterations=3)
     before = {name: value.clone() for name, value in net.state_dict().items()}
-    learn(net, digits, always(second), steps=3)
+    learn(net, digits, always(second), iterations=3)
     moved = {name for name, value in net.state_dict().items() if not torch.equal(value, before[name])}
     attention = {name.partition("_attention.")[2].partition(".")[0] for name in moved if "_attention." in name}
     assert attention == {"gate(start=identity)"}
     assert any("_attention." not in name for name in moved)
 
 
-def test_what_a_step_trains_depends_on_seed_and_step_alone(space):
+def test_what_an_iteration_trains_depends_on_seed_and_iteration_alone(space):
     net = supernet_of(space)
 
-    def trained_in(step, seed):
-        next(variants(net, space, seed)(step))
+    def trained_in(iteration, seed):
+        next(variants(net, space, seed)(iteration))
         return [alternatives.active for alternatives in net.places.values()]
 
-    forward = [trained_in(step, 0) for step in range(20)]
-    assert forward == [trained_in(step, 0) for step in reversed(range(20))][::-1]
-    assert forward != [trained_in(step, 1) for step in range(20)]
+    forward = [trained_in(iteration, 0) for iteration in range(20)]
+    assert forward == [trained_in(iteration, 0) for iteration in reversed(range(20))][::-1]
+    assert forward != [trained_in(iteration, 1) for iteration in range(20)]
 
 
 def test_each_answer_is_trained_as_often_as_any_other(space):
     net = supernet_of(space)
-    of_step = variants(net, space, 0)
-    steps = 2000
-    active = Counter(net.places["stage1.block0.branch"].active for step in range(steps) for _ in of_step(step))
+    of_iteration = variants(net, space, 0)
+    iterations = 2000
+    active = Counter(
+        net.places["stage1.block0.branch"].active for iteration in range(iterations) for _ in of_iteration(iteration)
+    )
     # none, se, gate (in the branch), simam (inner) and non_local (after the block) a fifth each; of se each half
-    share = {key: count / steps for key, count in active.items()}
+    share = {key: count / iterations for key, count in active.items()}
     for key, expected in {
         "se(reduction=4,start=identity)": 0.1,
         "se(reduction=8,start=identity)": 0.1,
         "gate(start=identity)": 0.2,
         None: 0.6,
     }.items():
-        assert share[key] == pytest.approx(expected, abs=5 * (expected * (1 - expected) / steps) ** 0.5)
+        assert share[key] == pytest.approx(expected, abs=5 * (expected * (1 - expected) / iterations) ** 0.5)
 
 
-def test_a_sandwich_is_trained_in_each_step_beside_what_is_drawn(space):
+def test_a_sandwich_is_trained_in_each_iteration_beside_what_is_drawn(space):
     net = supernet_of(space)
     full = space.baselines()[1]
-    plain, filled = variants(net, space, 0), variants(net, space, 0, sandwich=(BARE, full))
+    plain, filled = variants(net, space, 0), variants(net, space, 0, sandwich=(PLAIN, full))
 
     def state():
         return tuple(alternatives.active for alternatives in net.places.values())
@@ -241,16 +243,16 @@ def test_a_sandwich_is_trained_in_each_step_beside_what_is_drawn(space):
         net.choose(architecture)
         return state()
 
-    for step in range(5):
-        drawn = [state() for _ in plain(step)]
-        assert [state() for _ in filled(step)] == [chosen(BARE), chosen(full), *drawn]
+    for iteration in range(5):
+        drawn = [state() for _ in plain(iteration)]
+        assert [state() for _ in filled(iteration)] == [chosen(PLAIN), chosen(full), *drawn]
 
 
 def test_only_what_is_affordable_is_drawn(space):
     net = supernet_of(space)
-    of_step = variants(net, space, 0, affordable=lambda architecture: len(architecture.placements) < 2)
-    for step in range(50):
-        for _ in of_step(step):
+    of_iteration = variants(net, space, 0, affordable=lambda architecture: len(architecture.placements) < 2)
+    for iteration in range(50):
+        for _ in of_iteration(iteration):
             assert sum(alternatives.active is not None for alternatives in net.places.values()) < 2
     nothing = variants(net, space, 0, affordable=lambda architecture: False)
     with pytest.raises(InputError, match="none of 10,000 networks drawn from the space fits the budget"):
@@ -335,7 +337,7 @@ def test_screening_leaves_the_weights_and_statistics_as_they_were(space, digits,
     broken_off.close()
     after = trained.state_dict()
     assert all(torch.equal(after[name], value) for name, value in before.items())
-    learn(trained.train(), digits, variants(trained, space, 0), steps=1)
+    learn(trained.train(), digits, variants(trained, space, 0), iterations=1)
 
 
 def test_screening_needs_no_batch_normalisation(tmp_path, digits):
@@ -350,7 +352,7 @@ def test_screening_needs_no_batch_normalisation(tmp_path, digits):
 
 @pytest.mark.parametrize("backbone", ["resnet8", "foreign_nets:basic"])
 def test_it_begins_with_the_trained_weights_that_its_backbone_names(tmp_path, backbone):
-    trained = alone(BARE, backbone, seed=7).eval()
+    trained = alone(PLAIN, backbone, seed=7).eval()
     torch.save(trained.state_dict(), tmp_path / "trained.pt")
     net = supernet_of(space_of(tmp_path, backbone), {"name": backbone, "weights": str(tmp_path / "trained.pt")}).eval()
     net.choose(space_of(tmp_path, backbone).baselines()[1])

@@ -8,7 +8,7 @@ import torch
 from nas_attn.assembly import load_space
 from nas_attn.cost import LatencyReading, Readings, Unrunnable
 from nas_attn.evaluation import Timing, open_ledger, predictor
-from nas_attn.evaluation.timing import Parts, design, host
+from nas_attn.evaluation.timing import design, host, parts_of
 from nas_attn.settings import Backbone, Latency
 from nas_attn.space import Architecture, InputError, Kind, SearchSpace, Site, Slot, parse
 
@@ -49,7 +49,7 @@ def space(per_slot=3, stages=2):
     )
 
 
-def test_a_network_is_timed_beside_the_bare_one_whose_first_reading_is_the_unit(timing, bench):
+def test_a_network_is_timed_beside_the_plain_one_whose_first_reading_is_the_unit(timing, bench):
     reading = timing.measure(SE)
     (_, none), (_, reference) = bench.timed
     assert none is None
@@ -57,7 +57,7 @@ def test_a_network_is_timed_beside_the_bare_one_whose_first_reading_is_the_unit(
     assert reading == timing.known(SE)
 
 
-def test_another_network_is_timed_beside_the_bare_one_that_it_is_compared_with(timing, bench):
+def test_another_network_is_timed_beside_the_plain_one_that_it_is_compared_with(timing, bench):
     unit = timing.measure(Architecture())
     wide = Backbone(name="resnet8", arguments={"width": 20})
     replace(timing, backbone=wide, beside=timing).measure(Architecture())
@@ -102,15 +102,15 @@ def test_what_another_host_has_timed_is_never_used(timing, bench, monkeypatch):
     assert host(timing.device) != here
     assert timing.known(SE) is None
     timing.measure(SE)
-    assert len(bench.timed) == 4, "the other host's bare network is no unit here"
+    assert len(bench.timed) == 4, "the other host's plain backbone is no unit here"
 
 
-def test_where_not_even_the_bare_network_runs_the_search_ends(timing, monkeypatch):
+def test_where_not_even_the_plain_backbone_runs_the_search_ends(timing, monkeypatch):
     def refuse(*_args):
-        raise Unrunnable("latency: the network cannot run as told")
+        raise Unrunnable("latency: the network cannot run as configured")
 
     monkeypatch.setattr("nas_attn.evaluation.timing.measure_latency", refuse)
-    with pytest.raises(InputError, match="cannot run as told") as error:
+    with pytest.raises(InputError, match="cannot run as configured") as error:
         timing.measure(SE)
     assert not isinstance(error.value, Unrunnable)
 
@@ -127,13 +127,13 @@ def test_nothing_and_each_kind_are_timed_about_equally_often_in_a_slot():
     large = space(per_slot=5, stages=4)
     chosen = design(large, 60, random.Random(0))[3:]
     for slot in large.slots:
-        asked = [large.answers(architecture) for architecture in chosen]
-        kinds = Counter(str(said[slot.name]) for said in asked)
+        answers = [large.answers(architecture) for architecture in chosen]
+        kinds = Counter(str(said[slot.name]) for said in answers)
         assert set(kinds) == {"none", *(kind.name for kind in slot.kinds)}
         assert max(kinds.values()) <= 1.5 * min(kinds.values())
         for kind in slot.kinds:
             choices = Counter(
-                str(said.get(f"{slot.name}.{kind.name}.reduction")) for said in asked if said[slot.name] == kind.name
+                str(said.get(f"{slot.name}.{kind.name}.reduction")) for said in answers if said[slot.name] == kind.name
             )
             assert len(choices) == kind.size
             assert max(choices.values()) - min(choices.values()) <= 4
@@ -146,20 +146,20 @@ def test_a_small_space_is_timed_whole():
 def test_parts_add_up_to_what_the_ledger_counts(make_study):
     said, small = load_space(make_study() / "space.toml")
     price = open_ledger(said.backbone, said.image, 10).price
-    parts = Parts(small, price)
-    bare = price(Architecture())
+    parts = parts_of(small, price)
+    plain = price(Architecture())
     for architecture in (small.sample(random.Random(seed)) for seed in range(3)):
-        cost, added = price(architecture), parts.of(architecture)
-        assert sum(part.macs for part in added) == cost.macs - bare["macs"]
-        assert sum(2 * part.macs + part.elements for part in added) == cost.flops - bare["flops"]
+        cost, added = price(architecture), parts(architecture)
+        assert sum(part.macs for part in added) == cost.macs - plain.macs
+        assert sum(2 * part.macs + part.elements for part in added) == cost.flops - plain.flops
         assert sum(part.modules for part in added) == len(architecture.placements)
 
 
-def test_timings_predict_the_others_and_are_told_one_by_one(timing, bench, monkeypatch):
+def test_timings_predict_the_others_and_are_reported_one_by_one(timing, bench, monkeypatch):
     monkeypatch.setattr("nas_attn.evaluation.timing.TIMINGS", 7)
-    told, small = [], space(per_slot=2)
-    model = predictor(timing, small, lambda done, total: told.append((done, total)))
+    reported, small = [], space(per_slot=2)
+    model = predictor(timing, small, lambda done, total: reported.append((done, total)))
     assert len(bench.timed) <= 7 < small.size
-    assert told == [(number, len(bench.timed)) for number in range(1, len(bench.timed) + 1)]
+    assert reported == [(number, len(bench.timed)) for number in range(1, len(bench.timed) + 1)]
     for architecture in small.architectures():
         assert model.of(architecture).latency_ms == pytest.approx(timing.measure(architecture).median_ms, rel=0.05)

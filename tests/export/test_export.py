@@ -146,7 +146,7 @@ def test_an_export_that_differs_is_not_kept(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_program_that_torch_refuses_is_told_and_the_rest_is_kept(tmp_path, monkeypatch):
+def test_a_program_that_torch_refuses_is_reported_and_the_rest_is_kept(tmp_path, monkeypatch):
     def refuse(*_args, **_kwargs):
         raise RuntimeError("too dynamic")
 
@@ -228,7 +228,7 @@ def test_a_network_for_one_size_leaves_with_a_program_for_that_size(tmp_path, ow
     assert "any batch of images of 9 x 8 pixels" in (tmp_path / "out" / "README.md").read_text()
 
 
-def test_a_definition_that_cannot_be_copied_is_told(tmp_path, own_package, monkeypatch):
+def test_a_definition_that_cannot_be_copied_is_reported(tmp_path, own_package, monkeypatch):
     (tmp_path / "mine_to_export" / "blocks.py").write_text(
         "import mine_to_export.nets\n\n\nclass Renamed(mine_to_export.nets.Scale):\n    pass\n"
     )

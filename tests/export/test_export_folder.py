@@ -158,9 +158,9 @@ CHANGES = {
 def test_what_a_user_put_into_a_folder_is_never_replaced(earlier, change):
     change(earlier)
     before = snapshot(earlier.parent)
-    with pytest.raises(InputError, match=re.escape(CHANGES[change])) as told:
+    with pytest.raises(InputError, match=re.escape(CHANGES[change])) as refused:
         export(winner("stage1.block0.branch=se"), earlier)
-    assert str(told.value).startswith(f"{earlier}: exists, and is no earlier export")
+    assert str(refused.value).startswith(f"{earlier}: exists, and is no earlier export")
     assert snapshot(earlier.parent) == before
 
 
@@ -242,7 +242,7 @@ KILLED = """
 import json, os, shutil, signal, sys
 from pathlib import Path
 from nas_attn.space import InputError
-from nas_attn.export.standalone import claimed, exchange, write_file
+from nas_attn.export.standalone.folder import claimed, exchange, write_file
 
 given, out = map(Path, sys.argv[1:])
 texts = {path.name: path.read_bytes() for path in given.iterdir() if path.name != "MANIFEST.sha256"}
@@ -250,13 +250,13 @@ texts["README.md"] += b"later"
 
 
 def export_again(killed_at):
-    steps = 0
+    calls = 0
 
     def kill(event, _):
-        nonlocal steps
+        nonlocal calls
         if event in ("open", "os.mkdir", "os.rename", "os.remove", "os.rmdir"):
-            steps += 1
-            if steps == killed_at:
+            calls += 1
+            if calls == killed_at:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     sys.addaudithook(kill)
@@ -292,7 +292,7 @@ print(json.dumps(seen))
 """
 
 
-def test_an_export_that_is_killed_at_any_step_leaves_one_whole_and_the_next_clears_the_rest(whole, tmp_path):
+def test_an_export_that_is_killed_at_any_moment_leaves_one_whole_and_the_next_clears_the_rest(whole, tmp_path):
     (tmp_path / "here").mkdir()
     command = [sys.executable, "-c", KILLED, whole, tmp_path / "here" / "out"]
     process = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -317,7 +317,7 @@ def test_what_a_killed_export_of_version_0_1_0_left_is_cleared_and_nothing_else(
     assert (mine / "export" / "drawing.svg").is_file()
 
 
-def test_something_of_a_users_where_an_export_works_is_told_and_kept(earlier):
+def test_something_of_a_users_where_an_export_works_is_reported_and_kept(earlier):
     mine = earlier.with_name(".out-export")
     (mine / "new").mkdir(parents=True)
     (mine / "new" / "notes.txt").write_text("mine")
@@ -327,7 +327,7 @@ def test_something_of_a_users_where_an_export_works_is_told_and_kept(earlier):
 
 
 def test_two_exports_do_not_write_to_one_folder_at_once(earlier):
-    code = "import sys, pathlib\nfrom nas_attn.export.standalone import claimed\n"
+    code = "import sys, pathlib\nfrom nas_attn.export.standalone.folder import claimed\n"
     code += "with claimed(pathlib.Path(sys.argv[1])): pass"
     with claimed(earlier) as work:
         command = [sys.executable, "-c", code, earlier]

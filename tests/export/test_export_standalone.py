@@ -193,7 +193,7 @@ def test_one_meaning_of_one_name_may_be_met_twice(package):
 
 
 @pytest.mark.parametrize("line", ["from nas_attn.first import one as two", "from nas_attn import first as two"])
-def test_an_import_that_a_copy_cannot_replace_is_told(package, line):
+def test_an_import_that_a_copy_cannot_replace_is_reported(package, line):
     made = package(first="def one():\n    return 1\n", second=f"{line}\n\ndef other():\n    return two\n")
     with pytest.raises(ValueError, match=r"^two: nas_attn\.second must import a definition, under its own name"):
         standalone_source([made["second"].other])
@@ -257,7 +257,7 @@ def test_a_type_that_is_not_read_is_not_guessed(tmp_path):
         read_tensors(path)
 
 
-def test_a_network_that_prints_is_proved_and_one_that_differs_is_told(tmp_path):
+def test_a_network_that_prints_is_proved_and_one_that_differs_is_reported(tmp_path):
     (tmp_path / "model.py").write_text(
         "import torch\nprint('imported')\n\ndef load(_):\n    return torch.nn.Identity()\n"
     )

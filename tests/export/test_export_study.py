@@ -54,7 +54,7 @@ def test_the_card_of_a_mean_over_seeds_says_what_these_weights_do(study, exporte
     accuracy, loss = score(network, data.validation, data, 128)
     tested, _ = score(network, data.test, data, 128)
     rows = study.folder.all_rows()
-    mean, spread = (find([row["accuracy"] for row in rows]) for find in (statistics.mean, statistics.stdev))
+    mean, deviation = (find([row["accuracy"] for row in rows]) for find in (statistics.mean, statistics.stdev))
     losses = [row["loss"] for row in rows]
 
     assert [row.seed for row in rows] == [4, 5, 6]
@@ -63,13 +63,13 @@ def test_the_card_of_a_mean_over_seeds_says_what_these_weights_do(study, exporte
     assert config["weights"]["accuracy"] == pytest.approx(accuracy)
     assert config["weights"]["loss"] == pytest.approx(loss, rel=1e-4)
     assert config["weights"]["test_accuracy"] == pytest.approx(tested)
-    assert (config["metrics"]["accuracy"], config["metrics"]["accuracy_std"]) == pytest.approx((mean, spread))
+    assert (config["metrics"]["accuracy"], config["metrics"]["accuracy_std"]) == pytest.approx((mean, deviation))
     assert config["metrics"]["seeds"] == 3
 
     for line in (
         f"| accuracy, validation part, these weights | {100 * accuracy:.2f} %, seed 4 |",
         f"| accuracy, validation part, mean of 3 training runs | {100 * mean:.2f} %, "
-        f"standard deviation {100 * spread:.2f} points |",
+        f"standard deviation {100 * deviation:.2f} points |",
         f"| accuracy, test part, which no search has seen, these weights | {100 * tested:.2f} %, 359 images |",
         f"| loss, validation part, these weights | {loss:.4f} |",
         f"| loss, validation part, mean of 3 training runs | {statistics.mean(losses):.4f}, "
@@ -90,7 +90,7 @@ def test_the_card_of_one_training_says_so(tmp_path):
     card = (tmp_path / "out" / "README.md").read_text()
     assert "\n| accuracy, validation part, one training run | 75.00 %, seed 0 |\n" in card
     assert "\n| loss, validation part, one training run | 0.5000 |\n" in card
-    assert "One training run says nothing about the spread between runs." in card
+    assert "One training run says nothing about the differences between runs." in card
     assert "mean of" not in card
 
 
@@ -121,7 +121,7 @@ def small_disk(tmp_path):
     subprocess.run(["umount", disk], check=True)
 
 
-def test_an_export_onto_a_full_disk_is_told_and_the_earlier_one_stays(study, exported, small_disk):
+def test_an_export_onto_a_full_disk_is_reported_and_the_earlier_one_stays(study, exported, small_disk):
     out = Path(shutil.copytree(exported[0], small_disk / "out"))
     before = snapshot(small_disk)
     process = subprocess.run([*COMMAND, study.folder.path, out], capture_output=True, text=True, check=False)
@@ -130,7 +130,7 @@ def test_an_export_onto_a_full_disk_is_told_and_the_earlier_one_stays(study, exp
     assert snapshot(small_disk) == before
 
 
-def test_a_program_for_which_there_is_no_space_is_told(study, tmp_path):
+def test_a_program_for_which_there_is_no_space_is_reported(study, tmp_path):
     def limit():
         resource.setrlimit(resource.RLIMIT_FSIZE, (350_000, 350_000))  # the weights fit
 

@@ -171,10 +171,10 @@ def check_own(network, size):
         position = next(position for start, position in OWN[network].items() if path.startswith(start))
         block = next(name for name, end in ends.items() if path.startswith(f"{end}."))
         back[f"{block}.{position}"] = copy.deepcopy(whole.get_submodule(path))
-    bare = build(stripped, lambda site: back.get(site.name))
-    bare.load_state_dict(whole.state_dict(), strict=False)
-    bare.double().eval()
-    assert len(bare.attentions) == len(back) > 0
+    plain = build(stripped, lambda site: back.get(site.name))
+    plain.load_state_dict(whole.state_dict(), strict=False)
+    plain.double().eval()
+    assert len(plain.attentions) == len(back) > 0
     with torch.no_grad():
         expected = whole(images(size, torch.float64))
-        torch.testing.assert_close(bare(images(size, torch.float64)), expected, rtol=1e-12, atol=1e-12)
+        torch.testing.assert_close(plain(images(size, torch.float64)), expected, rtol=1e-12, atol=1e-12)

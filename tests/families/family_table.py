@@ -132,10 +132,10 @@ def _steps(backbone, sites, family, number):
         assert built(images).isfinite().all()
         assert built(images).shape == (2, 10)
     yield "count"
-    bare, placed = (count(net, (3, family.size, family.size)) for net in (build(backbone), built))
+    plain, placed = (count(net, (3, family.size, family.size)) for net in (build(backbone), built))
     extra = sum(parameter.numel() for parameter in built.attentions.parameters())
-    assert placed.params - bare.params == extra
-    assert placed.flops > bare.flops
+    assert placed.params - plain.params == extra
+    assert placed.flops > plain.flops
     yield "train"
     _train(copy.deepcopy(built), images)
     yield "export"

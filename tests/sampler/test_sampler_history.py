@@ -21,7 +21,7 @@ def test_each_seed_is_one_evaluation_however_often_a_network_was_asked_for(tmp_p
     rows = read_rows(study)
     assert {len(values) for values in history.evaluated.values()} == {3}
     assert sorted(values for every in history.evaluated.values() for values, *_ in every) == sorted(
-        row.accuracy for row in rows.values()
+        row["accuracy"] for row in rows.values()
     )
 
 

@@ -14,7 +14,7 @@ from nas_attn.pricing import filled
 from nas_attn.results import table, write_csv
 from nas_attn.search import Search
 from nas_attn.space import InputError, parse
-from nas_attn.study import read_rows, write_asked
+from nas_attn.study import read_rows, write_question
 
 SEEDS = (3, 4, 5)
 FOREIGN = parse("stage9.x=se")
@@ -89,7 +89,7 @@ def searched(known, sampler="random", **changes):
     served = replace(known, rows=tuple(replace(row, seed=row.seed - SEEDS[0], **changes) for row in known.rows))
     study = optuna.create_study(directions=served.directions)
     file = study_file(objectives=served.objectives, search={"sampler": sampler})
-    write_asked(study, {"objectives": file.objectives}, served.space, FACTS)
+    write_question(study, {"objectives": file.objectives}, served.space, FACTS)
     networks = served.space.size
     said = Search(study, served.space, file, file.steps[0], served, lambda row, trained: None).run(networks)
     assert said == f"{networks} of {networks} networks are trained"

@@ -22,17 +22,17 @@ def slot(name, *kinds, blocks=2):
 
 SE = Kind("se", (("reduction", (8, 4)), ("bias", (False, True))))
 BOTH = Kind("gate", (("reduction", (2,)),), positions=("block", "branch"))
-TWINS = Kind("se", SE.options, twins=((("branch", 4, True), ("branch", 8, True)),))
-BARE = Kind("spatial")
+EQUIVALENT = Kind("se", SE.options, equivalents=((("branch", 4, True), ("branch", 8, True)),))
+PLAIN = Kind("spatial")
 WORDS = Kind("words", (("mode", ("mean", "none", "words")), ("share", (0.5, 1e-07, -2)), ("position_x", (1,))))
 
 MADE_UP = {
     "nothing": SearchSpace(()),
-    "an empty slot": SearchSpace((slot("stage1"), slot("stage2", BARE))),
-    "one of each": SearchSpace((slot("stage1", SE), slot("stage2", BOTH, blocks=1), slot("stage3", BARE))),
-    "all in each": SearchSpace(tuple(slot(f"stage{n}", SE, BOTH, BARE) for n in (1, 2))),
-    "twelve blocks": SearchSpace((slot("stage1", BOTH, SE, blocks=12), slot("stage2", BARE))),
-    "twins": SearchSpace((slot("stage1", TWINS), slot("stage2", BARE))),
+    "an empty slot": SearchSpace((slot("stage1"), slot("stage2", PLAIN))),
+    "one of each": SearchSpace((slot("stage1", SE), slot("stage2", BOTH, blocks=1), slot("stage3", PLAIN))),
+    "all in each": SearchSpace(tuple(slot(f"stage{n}", SE, BOTH, PLAIN) for n in (1, 2))),
+    "twelve blocks": SearchSpace((slot("stage1", BOTH, SE, blocks=12), slot("stage2", PLAIN))),
+    "equivalent": SearchSpace((slot("stage1", EQUIVALENT), slot("stage2", PLAIN))),
     "words": SearchSpace((slot("stage1", WORDS, SE),)),
 }
 ALL = {**SPACES, **MADE_UP}

@@ -1,11 +1,11 @@
 """What a space does not hold is told, and a space that could not be walked is never made."""
 
 import pytest
-from space_cases import BARE, BOTH, MADE_UP, SE, WORDS, slot
+from space_cases import BOTH, MADE_UP, PLAIN, SE, WORDS, slot
 
 from nas_attn.space import Architecture, InputError, Kind, SearchSpace, Site, Slot, allowed, parse
 
-SPACE = SearchSpace((slot("stage1", SE, BOTH), slot("stage2", BARE)))
+SPACE = SearchSpace((slot("stage1", SE, BOTH), slot("stage2", PLAIN)))
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_the_neighbours_of_those_are_held(text):
     assert str(SPACE.decide(lambda question, _: answers[question])) == text
 
 
-def test_a_space_without_slots_holds_only_the_bare_network():
+def test_a_space_without_slots_holds_only_the_plain_backbone():
     assert MADE_UP["nothing"].answers(Architecture()) == {}
     with pytest.raises(InputError, match=r"^stage1: no slot of this space holds this site"):
         MADE_UP["nothing"].answers(parse("stage1=se"))
@@ -105,14 +105,14 @@ def test_the_empty_answer_cannot_name_a_kind():
 
 def test_a_slot_that_would_hide_an_answer_is_refused():
     with pytest.raises(ValueError, match=r"stage1: offers the kind 'spatial' twice"):
-        slot("stage1", BARE, SE, BARE)
+        slot("stage1", PLAIN, SE, PLAIN)
     with pytest.raises(ValueError, match=r"stage1\.gate: no site has the position 'block'"):
         Slot("stage1", (Site("stage1.block0.branch", "stage1", "stage1.block0", "branch", 16),), (BOTH,))
 
 
 def test_a_space_that_asks_twice_is_refused():
     with pytest.raises(ValueError, match=r"^stage1: stands in this space twice"):
-        SearchSpace((slot("stage1", SE), slot("stage1", BARE)))
+        SearchSpace((slot("stage1", SE), slot("stage1", PLAIN)))
     first = slot("stage1", SE)
     with pytest.raises(ValueError, match=r"^stage1\.block0\.branch: stands in this space twice"):
         SearchSpace((first, Slot("first", first.sites, (WORDS,))))

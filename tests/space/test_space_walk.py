@@ -68,24 +68,24 @@ def test_the_sequences_of_answers_lead_to_every_architecture(name):
 
 def test_the_sizes_of_made_up_spaces_are_known():
     sizes = {name: space.size for name, space in MADE_UP.items()}
-    # a slot counts 1 for nothing and, for each kind, the product of its positions and values: SE 4, BOTH 2, BARE 1
+    # a slot counts 1 for nothing and, for each kind, the product of its positions and values: SE 4, BOTH 2, PLAIN 1
     assert sizes == {
         "nothing": 1,
         "an empty slot": 2,
         "one of each": 5 * 3 * 2,
         "all in each": 8**2,
         "twelve blocks": 7 * 2,
-        "twins": (1 + 3) * 2,
+        "equivalent": (1 + 3) * 2,
         "words": 1 + 9 + 4,
     }
-    assert MADE_UP["twins"].spellings == (1 + 4) * 2
+    assert MADE_UP["equivalent"].spellings == (1 + 4) * 2
     assert SPACES["resnet20-blocks"].size == math.prod(slot.size for slot in SPACES["resnet20-blocks"].slots)
 
 
 @EVERY
 def test_the_baselines_are_nothing_and_each_kind_everywhere(space):
-    bare, *others = space.baselines()
-    assert bare == Architecture()
+    plain, *others = space.baselines()
+    assert plain == Architecture()
     kinds = list(dict.fromkeys(kind.name for slot in space.slots for kind in slot.kinds))
     assert [{placement.attention.kind for placement in one.placements} for one in others] == [{kind} for kind in kinds]
     for kind, baseline in zip(kinds, others, strict=True):

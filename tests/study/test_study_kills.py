@@ -14,7 +14,7 @@ from optuna.trial import TrialState
 
 from nas_attn.study import read_rows
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parent.parent
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), *sys.path])}
 
 
@@ -62,7 +62,7 @@ FULL_DISK = """
     from pathlib import Path
     from fakes import FakeEvaluator, search
     from nas_attn.space import InputError
-    from nas_attn.study import storage_faults_told
+    from nas_attn.study import storage_faults
 
     folder = Path(sys.argv[1])
     search(folder, FakeEvaluator()).run(2)
@@ -71,7 +71,7 @@ FULL_DISK = """
     resource.setrlimit(resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY))
     told = []
     try:
-        with storage_faults_told(folder, None):
+        with storage_faults(folder, None):
             search(folder, FakeEvaluator(), on_row=lambda row, trained: told.append(row.key)).run(30)
     except InputError as error:
         print(*told)

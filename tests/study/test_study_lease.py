@@ -13,9 +13,9 @@ from fakes import FACTS, FakeEvaluator, begun, search, space, study_file
 
 from nas_attn.search import Search, screen
 from nas_attn.space import InputError
-from nas_attn.study import StudyFolder, begin_study, find_study, hold, lease, read_rows, write_asked
+from nas_attn.study import StudyFolder, begin_study, find_study, hold, lease, read_rows, write_question
 
-HOLDING = [sys.executable, str(Path(__file__).parent / "holding.py")]
+HOLDING = [sys.executable, str(Path(__file__).parent.parent / "holding.py")]
 STUDY = 'space = "space.toml"\n[search]\nstorage = "{url}"\n'
 
 
@@ -51,7 +51,7 @@ def searched(folder, url, trials, evaluator=None):
     file = study_file(search={"storage": url, "sampler": "random"})
     with hold(folder, url) as check_hold:
         study = find_study(folder, url, "final") or begin_study(folder, url, file.objectives, "final")
-        write_asked(study, {"objectives": file.objectives, "seed": file.seed}, space(), FACTS)
+        write_question(study, {"objectives": file.objectives, "seed": file.seed}, space(), FACTS)
         evaluator = evaluator or FakeEvaluator()
         Search(study, space(), file, file.steps[-1], evaluator, lambda *_: None, check_hold=check_hold).run(trials)
 

@@ -17,10 +17,10 @@ from nas_attn.study import (
     read_prediction,
     read_rows,
     read_slots,
-    storage_faults_told,
+    storage_faults,
     storage_url,
-    write_asked,
     write_prediction,
+    write_question,
 )
 
 ASKED = {"objectives": ("accuracy", "flops"), "recipe": {"epochs": 10, "learning_rate": 0.1}}
@@ -32,8 +32,8 @@ def study(tmp_path):
 
 
 def test_the_same_question_may_be_asked_again(study, tmp_path):
-    write_asked(study, ASKED, space(), FACTS)
-    write_asked(find_study(tmp_path, None, "final"), ASKED, space(), FACTS)
+    write_question(study, ASKED, space(), FACTS)
+    write_question(find_study(tmp_path, None, "final"), ASKED, space(), FACTS)
     assert read_facts(find_study(tmp_path, None, "final")) == FACTS
     assert read_slots(study)["stage2"] == ["stage2.block0.branch"]
 
@@ -51,15 +51,15 @@ def test_the_same_question_may_be_asked_again(study, tmp_path):
     ],
 )
 def test_another_question_is_refused_with_what_has_changed(study, asked, over, facts, told):
-    write_asked(study, ASKED, space(), FACTS)
+    write_question(study, ASKED, space(), FACTS)
     with pytest.raises(InputError) as error:
-        write_asked(study, asked, over, facts)
+        write_question(study, asked, over, facts)
     assert told in str(error.value)
 
 
 def test_rounding_in_the_last_digits_is_no_change(study):
-    write_asked(study, ASKED, space(), FACTS)
-    write_asked(study, ASKED, space(), replace(FACTS, mean=(0.5 + 1e-9,)))
+    write_question(study, ASKED, space(), FACTS)
+    write_question(study, ASKED, space(), replace(FACTS, mean=(0.5 + 1e-9,)))
 
 
 def test_a_row_comes_back_as_it_was_written(tmp_path):
@@ -130,7 +130,10 @@ def test_a_storage_url_that_makes_no_sense_is_told(tmp_path):
 def test_a_database_that_fails_in_the_middle_is_told(tmp_path):
     going_on = search(tmp_path, FakeEvaluator())
     (tmp_path / "study.db").write_bytes(b"overwritten " * 1000)
-    with pytest.raises(InputError, match="cannot be used as an Optuna database"), storage_faults_told(tmp_path, None):
+    with (
+        pytest.raises(InputError, match="cannot be used as an Optuna database"),
+        storage_faults(tmp_path, None),
+    ):
         going_on.run(2)
 
 

@@ -6,7 +6,7 @@ from fakes import FACTS, FakeEvaluator, begun, search, space, study_file
 
 from nas_attn.search import Search, screen
 from nas_attn.space import InputError
-from nas_attn.study import StudyFolder, begin_study, find_study, write_asked
+from nas_attn.study import StudyFolder, begin_study, find_study, write_question
 
 CHAIN = study_file(chain=[{"proxy": "inherit", "seeds": 2, "networks": 6}, "final"])
 
@@ -41,10 +41,10 @@ def test_what_one_step_asks_is_nothing_to_another(tmp_path):
     asked = {"objectives": ("accuracy", "flops"), "recipe": {"epochs": 10}}
     for step, epochs in (("inherit", 3), ("final", 10)):
         study = begin_study(tmp_path, None, asked["objectives"], step)
-        write_asked(study, {**asked, "recipe": {"epochs": epochs}}, space(), FACTS)
+        write_question(study, {**asked, "recipe": {"epochs": epochs}}, space(), FACTS)
     with pytest.raises(InputError, match=r"study inherit: .*\n.*recipe\.epochs: was 3, is 4"):
-        write_asked(find_study(tmp_path, None, "inherit"), {**asked, "recipe": {"epochs": 4}}, space(), FACTS)
-    write_asked(find_study(tmp_path, None, "final"), asked, space(), FACTS)
+        write_question(find_study(tmp_path, None, "inherit"), {**asked, "recipe": {"epochs": 4}}, space(), FACTS)
+    write_question(find_study(tmp_path, None, "final"), asked, space(), FACTS)
 
 
 def test_a_step_trains_as_many_as_it_says_and_its_rows_say_their_step(tmp_path):

@@ -70,9 +70,9 @@ def test_an_interrupted_training_comes_to_the_same_end_bit_by_bit(run, path, epo
     with pytest.raises(KeyboardInterrupt):
         run(stop_after(epochs), recipe=recipe)
     assert path.exists()
-    told = []
-    assert_same_end(run(lambda done, of: told.append((done, of)), recipe=recipe), whole)
-    assert told == [(done, 4) for done in range(epochs + 1, 5)]
+    reported = []
+    assert_same_end(run(lambda done, of: reported.append((done, of)), recipe=recipe), whole)
+    assert reported == [(done, 4) for done in range(epochs + 1, 5)]
     assert list(path.parent.iterdir()) == []
 
 
@@ -99,9 +99,9 @@ def test_an_interruption_within_an_epoch_costs_that_epoch_only(run, small_networ
     with pytest.raises(KeyboardInterrupt):
         run(network=network)
     handle.remove()
-    told = []
-    assert_same_end(run(lambda done, of: told.append(done)), whole)
-    assert told == [2, 3, 4]
+    reported = []
+    assert_same_end(run(lambda done, of: reported.append(done)), whole)
+    assert reported == [2, 3, 4]
 
 
 @ON_CPU
@@ -129,7 +129,7 @@ def test_time_before_an_interruption_counts(run, path, monkeypatch):
     state["callbacks"]["nas_attn.training"]["seconds"] += 1000
     torch.save(state, path)
     seconds = []
-    monkeypatch.setattr(sys.modules[__name__], "outcome", lambda network, result: seconds.append(result.seconds))
+    monkeypatch.setattr(sys.modules[__name__], "outcome", lambda network, result: seconds.append(result.train_seconds))
     run()
     assert 1000 < seconds[0] < 1100
 
@@ -170,10 +170,10 @@ def test_a_damaged_file_is_not_trusted(run, path, caplog, damage):
     with pytest.raises(KeyboardInterrupt):
         run(stop_after(2))
     damage(path)
-    told = []
+    reported = []
     with caplog.at_level(logging.WARNING):
-        assert_same_end(run(lambda done, of: told.append(done)), run(checkpoint=None))
-    assert told == [1, 2, 3, 4]
+        assert_same_end(run(lambda done, of: reported.append(done)), run(checkpoint=None))
+    assert reported == [1, 2, 3, 4]
     assert f"{path}: cannot be read, so training begins anew" in caplog.text
 
 
@@ -190,24 +190,24 @@ def test_a_damaged_file_is_not_trusted(run, path, caplog, damage):
 def test_the_file_of_another_training_is_not_gone_on_with(run, caplog, path, other):
     with pytest.raises(KeyboardInterrupt):
         run(stop_after(2))
-    told = []
+    reported = []
     with caplog.at_level(logging.WARNING):
-        run(lambda done, of: told.append(done), **other)
-    assert told[0] == 1
+        run(lambda done, of: reported.append(done), **other)
+    assert reported[0] == 1
     assert f"{path}: is of another training" in caplog.text
 
 
 def test_the_same_shapes_with_other_initial_weights_are_another_training(run, caplog, small_network):
     with pytest.raises(KeyboardInterrupt):
         run(stop_after(2))
-    network, told = small_network(dropout=0.5), []
+    network, reported = small_network(dropout=0.5), []
     with torch.no_grad():
         network[0].weight[0, 0, 0, 0] += 1e-3
-    run(lambda done, of: told.append(done), network=network)
-    assert told[0] == 1
+    run(lambda done, of: reported.append(done), network=network)
+    assert reported[0] == 1
 
 
-def test_a_full_disk_is_told_and_what_was_kept_before_stays(run, path, monkeypatch):
+def test_a_full_disk_is_reported_and_what_was_kept_before_stays(run, path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         run(stop_after(2))
     kept = path.read_bytes()
@@ -221,9 +221,9 @@ def test_a_full_disk_is_told_and_what_was_kept_before_stays(run, path, monkeypat
             run()
     assert path.read_bytes() == kept
     assert list(path.parent.iterdir()) == [path]
-    told = []
-    run(lambda done, of: told.append(done))
-    assert told == [3, 4]
+    reported = []
+    run(lambda done, of: reported.append(done))
+    assert reported == [3, 4]
 
 
 PROGRAM = """
@@ -232,7 +232,8 @@ from pathlib import Path
 import torch
 from torch import nn
 from nas_attn.settings import Digits, Recipe
-from nas_attn.training import checkpoint, load_data, train
+from nas_attn.data import load_data
+from nas_attn.training import checkpoint, train
 
 checkpoint.KEEP_EVERY_SECONDS = 0.0
 task = sys.argv[1]

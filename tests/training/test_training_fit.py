@@ -12,19 +12,19 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from nas_attn.data import Part, training_batches
 from nas_attn.settings import Recipe
 from nas_attn.training import Classifier, TrainingFailed, score, train, training_device
-from nas_attn.training.failure import memory_faults_told
+from nas_attn.training.failure import memory_faults_reported
 
 ON_CPU = training_device().type == "cpu"
 QUICK = Recipe(epochs=1, batch_size=256)
 
 
 def test_digits_are_learnt_in_a_few_epochs(digits, small_network):
-    told = []
+    reported = []
     network = small_network()
-    result = train(network, digits, Recipe(epochs=4), seed=0, on_epoch=lambda done, of: told.append((done, of)))
+    result = train(network, digits, Recipe(epochs=4), seed=0, on_epoch=lambda done, of: reported.append((done, of)))
     assert result.accuracy > 0.8
-    assert result.seconds > 0
-    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert result.train_seconds > 0
+    assert reported == [(1, 4), (2, 4), (3, 4), (4, 4)]
     assert not network.training
     assert {parameter.device.type for parameter in network.parameters()} == {"cpu"}
     assert all(parameter.grad is None for parameter in network.parameters())
@@ -48,9 +48,9 @@ def test_the_loss_that_trains_has_the_smoothing_of_the_recipe(digits, small_netw
     network = small_network().eval()
     images, labels = digits.train.images[:20], digits.train.labels[:20]
     loss = Classifier(network, digits, Recipe(label_smoothing=0.3), seed=0).training_step((images, labels), 0)
-    chances = F.log_softmax(network((images / 255 - digits.mean[0]) / digits.std[0]), dim=1)
+    probabilities = F.log_softmax(network((images / 255 - digits.mean[0]) / digits.std[0]), dim=1)
     targets = 0.7 * F.one_hot(labels, 10) + 0.3 / 10
-    assert loss.item() == pytest.approx(-(targets * chances).sum(1).mean().item(), rel=1e-5)
+    assert loss.item() == pytest.approx(-(targets * probabilities).sum(1).mean().item(), rel=1e-5)
 
 
 @pytest.mark.skipif(not ON_CPU, reason="an accelerator may add in another order")
@@ -89,7 +89,7 @@ def test_networks_with_one_seed_see_the_same_images_in_the_same_order(digits, sm
     assert all(torch.equal(one, other) for one, other in zip(*(watcher.seen for watcher in watchers), strict=True))
 
 
-def test_the_chance_of_others_goes_on_as_if_nothing_had_happened(digits, small_network):
+def test_the_random_state_of_others_goes_on_as_if_nothing_had_happened(digits, small_network):
     torch.manual_seed(11)
     expected = torch.rand(4)
     torch.manual_seed(11)
@@ -120,13 +120,13 @@ def test_a_loss_that_is_no_number_ends_training_with_the_reason(digits, small_ne
     done = []
     network = small_network()
     with pytest.raises(TrainingFailed, match=r"the training loss became nan in epoch 1 of 3; a learning_rate below"):
-        train(network, digits, Recipe(epochs=3, learning_rate=1e9), 0, on_epoch=lambda *told: done.append(told))
+        train(network, digits, Recipe(epochs=3, learning_rate=1e9), 0, on_epoch=lambda *reported: done.append(reported))
     assert done == []
     assert not network.training
 
 
 class Spoilt(nn.Module):
-    """A network that breaks in its third pass, as it is told to."""
+    """A network that breaks in its third pass, as it is made to."""
 
     def __init__(self, spoil):
         super().__init__()
@@ -165,14 +165,14 @@ def test_running_out_of_memory_ends_training_with_the_reason(digits):
     assert torch.equal(torch.random.get_rng_state(), state)
 
 
-def test_a_host_that_runs_out_of_memory_is_told_as_well():
-    with pytest.raises(TrainingFailed, match=r"^out of memory: .*allocate"), memory_faults_told():
+def test_a_host_that_runs_out_of_memory_is_reported_as_well():
+    with pytest.raises(TrainingFailed, match=r"^out of memory: .*allocate"), memory_faults_reported():
         torch.empty(1 << 60, dtype=torch.uint8)
-    with pytest.raises(TrainingFailed, match=r"^out of memory: MemoryError$"), memory_faults_told():
+    with pytest.raises(TrainingFailed, match=r"^out of memory: MemoryError$"), memory_faults_reported():
         raise MemoryError
 
 
-def test_other_faults_of_a_network_are_told_as_they_are(digits):
+def test_other_faults_of_a_network_are_reported_as_they_are(digits):
     def fail(logits):
         raise RuntimeError("shapes do not fit")
 
@@ -294,7 +294,7 @@ def test_one_variant_a_step_is_training_as_ever(digits, small_network):
     assert steps == list(range(math.ceil(len(digits.train) / 256)))
 
 
-def test_chance_of_an_epoch_does_not_depend_on_how_much_was_drawn_before(digits, small_network):
+def test_the_random_state_of_an_epoch_does_not_depend_on_how_much_was_drawn_before(digits, small_network):
     class Gambler(nn.Module):
         def __init__(self, draws):
             super().__init__()

@@ -11,7 +11,8 @@ import json, os, signal, sys
 from pathlib import Path
 from torch import nn
 from nas_attn.settings import Digits, Recipe
-from nas_attn.training import load_data, train
+from nas_attn.data import load_data
+from nas_attn.training import train
 
 def interrupt(number, frame):
     raise KeyboardInterrupt

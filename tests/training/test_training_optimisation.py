@@ -31,27 +31,27 @@ def test_what_is_frozen_is_in_no_group(network):
 
 def test_each_optimiser_takes_the_momentum_of_the_recipe_through_the_cycle(network):
     for momentum, nesterov in ((0.8, True), (0.0, False)):
-        sgd, schedule = make_optimizer(network, Recipe(momentum=momentum), steps=10)
+        sgd, schedule = make_optimizer(network, Recipe(momentum=momentum), iterations=10)
         for _ in range(9):
             sgd.step()
             schedule.step()
         assert [(group["momentum"], group["nesterov"]) for group in sgd.param_groups] == [(momentum, nesterov)] * 2
-    adamw, _ = make_optimizer(network, Recipe(optimizer="adamw", momentum=0.7), steps=10)
+    adamw, _ = make_optimizer(network, Recipe(optimizer="adamw", momentum=0.7), iterations=10)
     assert isinstance(adamw, torch.optim.AdamW)
     assert adamw.param_groups[0]["betas"] == (0.7, 0.999)
 
 
-@pytest.mark.parametrize("steps", [1, 2, 3, 4, 10, 100])
-def test_the_rate_rises_to_that_of_the_recipe_and_falls_to_nearly_nothing(network, steps):
-    optimizer, schedule = make_optimizer(network, Recipe(learning_rate=0.5), steps)
+@pytest.mark.parametrize("iterations", [1, 2, 3, 4, 10, 100])
+def test_the_rate_rises_to_that_of_the_recipe_and_falls_to_nearly_nothing(network, iterations):
+    optimizer, schedule = make_optimizer(network, Recipe(learning_rate=0.5), iterations)
     rates = []
-    for step in range(steps):
+    for iteration in range(iterations):
         rates.append(optimizer.param_groups[0]["lr"])
         optimizer.step()
-        if step < steps - 1:
+        if iteration < iterations - 1:
             schedule.step()
     assert all(0 < rate <= 0.5 * (1 + 1e-9) for rate in rates)
     assert math.isfinite(sum(rates))
-    if steps >= 10:
+    if iterations >= 10:
         assert max(rates) > 0.49
         assert rates[-1] < 1e-3

@@ -20,29 +20,29 @@ ON_CPU = training_device().type == "cpu"
 
 
 class Listener(pl.Callback):
-    """Notes what it is told, in a list that all of its kind share."""
+    """Notes what it hears, in a list that all of its kind share."""
 
-    told: ClassVar = []
+    reported: ClassVar = []
 
     def __init__(self, name="plain"):
         self.name = name
 
     def on_fit_start(self, trainer, pl_module):
-        self.told.append((self.name, trainer))
+        self.reported.append((self.name, trainer))
 
     def on_train_epoch_end(self, trainer, pl_module):
-        self.told.append({name: float(value) for name, value in trainer.callback_metrics.items()})
+        self.reported.append({name: float(value) for name, value in trainer.callback_metrics.items()})
 
 
 class Unhappy(pl.Callback):
     def __init__(self):
-        raise LookupError("I was not asked")
+        raise LookupError("I was not made")
 
 
 @pytest.fixture
-def told(monkeypatch):
-    monkeypatch.setattr(Listener, "told", [])
-    return Listener.told
+def reported(monkeypatch):
+    monkeypatch.setattr(Listener, "reported", [])
+    return Listener.reported
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_what_a_recipe_or_a_seed_says_cannot_be_set_again(name, value):
             {"callbacks": ["EarlyStopping"]},
             r"trainer\.callbacks\[0\]: found 'EarlyStopping'; allowed: package\.module:C",
         ),
-        ({"callbacks": [f"{__name__}:Unhappy"]}, r"trainer\.callbacks\[0\]: .*Unhappy: I was not asked"),
+        ({"callbacks": [f"{__name__}:Unhappy"]}, r"trainer\.callbacks\[0\]: .*Unhappy: I was not made"),
         (
             {
                 "callbacks": [
@@ -98,7 +98,7 @@ def test_what_a_recipe_or_a_seed_says_cannot_be_set_again(name, value):
         ),
     ],
 )
-def test_a_fault_is_told_before_anything_is_trained(trainer, message):
+def test_a_fault_is_reported_before_anything_is_trained(trainer, message):
     with pytest.raises(InputError, match=message):
         check_trainer(trainer)
 
@@ -120,27 +120,27 @@ def test_what_lightning_takes_is_no_fault_and_leaves_nothing_behind(tmp_path, mo
     assert not torch.are_deterministic_algorithms_enabled()
 
 
-def test_a_trainer_may_ask_for_the_cpu(digits, small_network, told):
-    asked = {"accelerator": "cpu", "devices": 1}
-    assert training_device(asked) == torch.device("cpu")
-    train(small_network(), digits, RECIPE, 0, trainer={**asked, "callbacks": Listener()})
-    assert told[0][1].strategy.root_device == torch.device("cpu")
+def test_a_trainer_may_ask_for_the_cpu(digits, small_network, reported):
+    settings = {"accelerator": "cpu", "devices": 1}
+    assert training_device(settings) == torch.device("cpu")
+    train(small_network(), digits, RECIPE, 0, trainer={**settings, "callbacks": Listener()})
+    assert reported[0][1].strategy.root_device == torch.device("cpu")
 
 
-def test_callbacks_and_values_reach_the_trainer(digits, small_network, told):
-    asked = {
+def test_callbacks_and_values_reach_the_trainer(digits, small_network, reported):
+    settings = {
         "callbacks": [{"class": f"{__name__}:Listener", "name": "mine"}, f"{__name__}:Listener"],
         "gradient_clip_val": 0.25,
         "precision": "bf16-mixed",
     }
-    train(small_network(), digits, RECIPE, 0, trainer=asked)
-    assert [name for name, _ in told[:2]] == ["mine", "plain"]
-    assert told[0][1].gradient_clip_val == 0.25
-    assert told[0][1].precision == "bf16-mixed"
+    train(small_network(), digits, RECIPE, 0, trainer=settings)
+    assert [name for name, _ in reported[:2]] == ["mine", "plain"]
+    assert reported[0][1].gradient_clip_val == 0.25
+    assert reported[0][1].precision == "bf16-mixed"
 
 
 @pytest.mark.skipif(not ON_CPU, reason="an accelerator may add in another order")
-def test_who_listens_changes_nothing(digits, small_network, told, tmp_path):
+def test_who_listens_changes_nothing(digits, small_network, reported, tmp_path):
     def run(trainer):
         network = small_network(dropout=0.5)
         result = train(network, digits, RECIPE, 0, trainer=trainer)
@@ -150,7 +150,7 @@ def test_who_listens_changes_nothing(digits, small_network, told, tmp_path):
     heard, same_weights = run({"callbacks": f"{__name__}:Listener", "logger": "csv", "default_root_dir": str(tmp_path)})
     assert alone == heard
     assert all(torch.equal(weights[name], same_weights[name]) for name in weights)
-    assert told[-1]["val_loss"] == pytest.approx(alone[1], rel=1e-6)
+    assert reported[-1]["val_loss"] == pytest.approx(alone[1], rel=1e-6)
 
 
 def test_each_epoch_reaches_the_logger(digits, small_network, tmp_path, monkeypatch):
@@ -186,7 +186,7 @@ def test_a_callback_may_end_training_and_the_score_is_that_of_the_end(digits, sm
 
 
 class Rates(pl.Callback):
-    """Notes the rate of each step that the optimiser makes."""
+    """Notes the rate of each iteration of the optimiser."""
 
     def __init__(self):
         self.rates = []
@@ -196,11 +196,11 @@ class Rates(pl.Callback):
 
 
 @pytest.mark.parametrize("accumulated", [1, 2, 5])
-def test_the_rate_makes_one_cycle_however_many_batches_make_a_step(digits, small_network, accumulated):
+def test_the_rate_makes_one_cycle_however_many_batches_make_an_iteration(digits, small_network, accumulated):
     watcher = Rates()
     recipe = Recipe(epochs=4, batch_size=64)
-    asked = {"callbacks": watcher, "accumulate_grad_batches": accumulated}
-    train(small_network(), digits, recipe, 0, trainer=asked)
+    settings = {"callbacks": watcher, "accumulate_grad_batches": accumulated}
+    train(small_network(), digits, recipe, 0, trainer=settings)
     batches = math.ceil(len(digits.train) / 64)
     assert len(watcher.rates) == 4 * math.ceil(batches / accumulated)
     peak = watcher.rates.index(max(watcher.rates)) / len(watcher.rates)
@@ -226,14 +226,14 @@ def test_switches_that_a_trainer_sets_are_set_back(digits, small_network, switch
 
 
 def test_a_trainer_is_spelt_as_a_file_spells_it():
-    asked = json.loads('{"logger": [{"class": "csv", "save_dir": "logs"}], "callbacks": [], "precision": "32-true"}')
-    check_trainer(asked)
+    settings = json.loads('{"logger": [{"class": "csv", "save_dir": "logs"}], "callbacks": [], "precision": "32-true"}')
+    check_trainer(settings)
 
 
-def test_a_fault_that_shows_in_training_is_told_too(digits, small_network):
-    asked = {"callbacks": ["pytorch_lightning.callbacks:LearningRateMonitor"]}
+def test_a_fault_that_shows_in_training_is_reported_too(digits, small_network):
+    settings = {"callbacks": ["pytorch_lightning.callbacks:LearningRateMonitor"]}
     with pytest.raises(InputError, match=r"trainer: Cannot use `LearningRateMonitor` .* no logger"):
-        train(small_network(), digits, RECIPE, 0, trainer=asked)
+        train(small_network(), digits, RECIPE, 0, trainer=settings)
 
 
 def test_a_users_own_checkpoints_are_written_where_he_says(digits, small_network, tmp_path):

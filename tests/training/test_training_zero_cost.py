@@ -72,7 +72,7 @@ def test_synflow_does_not_depend_on_the_signs_of_weights():
     assert synflow(network, (1, 8, 8)) == before
 
 
-def test_synflow_is_told_where_it_is_beyond_a_float32_and_nan_where_there_is_none():
+def test_synflow_is_a_number_where_it_is_beyond_a_float32_and_nan_where_there_is_none():
     layers = [nn.Linear(4, 4, bias=False) for _ in range(20)]
     for layer in layers:
         nn.init.constant_(layer.weight, 1e5)
@@ -117,9 +117,9 @@ def test_jacob_cov_is_nan_where_nothing_depends_on_an_image(batch):
 def test_gradnorm_sums_the_norms_of_what_autograd_gives(batch, small_network):
     images, labels = batch
     network = small_network()
-    twin = small_network().double().train()
-    F.cross_entropy(twin(images.double()), labels).backward()
-    norms = [twin[index].weight.grad.norm().item() for index in (0, 4, 9)]
+    copied = small_network().double().train()
+    F.cross_entropy(copied(images.double()), labels).backward()
+    norms = [copied[index].weight.grad.norm().item() for index in (0, 4, 9)]
     assert gradnorm(network, images, labels) == pytest.approx(sum(norms), rel=1e-9)
 
 
@@ -130,18 +130,18 @@ def test_a_score_leaves_the_network_as_it_was(score, batch, small_network):
     network[9].bias.grad = torch.ones(10)
     network[1].eval()
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    chance = torch.get_rng_state()
+    state = torch.get_rng_state()
     SCORES[score](network, *batch)
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
     assert [module.training for module in network] == [index != 1 for index in range(10)]
     assert [parameter.requires_grad for parameter in network.parameters()] == [False] + [True] * 7
     assert [parameter.grad is None for parameter in network.parameters()] == [True] * 7 + [False]
     assert torch.equal(network[9].bias.grad, torch.ones(10))
-    assert torch.equal(torch.get_rng_state(), chance)
+    assert torch.equal(torch.get_rng_state(), state)
 
 
 @pytest.mark.parametrize("score", SCORES)
-def test_a_score_is_the_same_again_whatever_the_mode_and_the_chance(score, batch, small_network):
+def test_a_score_is_the_same_again_whatever_the_mode_and_the_random_state(score, batch, small_network):
     network = small_network(dropout=0.5)
     first = SCORES[score](network.train(), *batch)
     torch.rand(3)

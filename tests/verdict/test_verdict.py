@@ -1,4 +1,4 @@
-"""What a study concludes, once its most promising network is held against the plain backbone and plain ones at its price.
+"""What a study concludes, once its most promising network is compared with the plain backbone and with other widths.
 
 Nothing is trained but in one test: elsewhere a network does the better, the more non-local blocks it has.
 """
@@ -38,8 +38,8 @@ NON_LOCAL = ATTENTIONS["non_local"]
 
 
 def cost(width):
-    """What the plain backbone of this many channels costs, by the ledger."""
-    return open_ledger(Backbone(name="resnet8", arguments={"width": width}), (1, 8, 8), 10).bare
+    """What the bare network of this many channels costs, by the ledger."""
+    return open_ledger(Backbone(name="resnet8", arguments={"width": width}), (1, 8, 8), 10).plain
 
 
 def trained(network, data, recipe, seed, on_epoch=None, points=5, kinds=(NON_LOCAL,), **_):

@@ -1,4 +1,4 @@
-"""The folder of an export: what may be replaced, and an exchange that no kill leaves in halves."""
+"""Folder of an export, which replaces only an earlier export, and whole even when it is killed."""
 
 import hashlib
 import json
@@ -6,12 +6,12 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from nas_attn.space import InputError, write_whole
+from nas_attn.space import InputError, reported, write_whole
 
 _MANIFEST = "MANIFEST.sha256"
 _ALWAYS = {"README.md", "config.json", "model.py", "model.safetensors", _MANIFEST}
@@ -24,28 +24,28 @@ _NEW, _EARLIER, _LOCK = "new", "earlier", "lock"
 
 @contextmanager
 def claimed(out: Path) -> Iterator[Path]:
-    """A hidden folder `.NAME-export` beside `out`, for files in its folder `new`, which `exchange` makes `out`.
+    """Context of an export to `out`, with a hidden folder `.NAME-export` beside it whose `new` `exchange` makes `out`.
 
-    Within this no other process exports to `out`. What a killed export has left is put right first: an earlier export
-    that it had moved aside comes back, and the rest goes. In the end nothing is left beside `out`.
+    Within it no other process exports there. What a killed export has left is put right first: an earlier export that
+    it had moved aside comes back, and the rest goes. In the end nothing is left beside `out`.
 
-    Raises `InputError` where `out` is there and is neither an empty folder nor an earlier export, whole and unchanged;
+    Raises `InputError` where `out` exists and is neither an empty folder nor an earlier export, whole and unchanged;
     where it is a link, the current folder, or within an export; where another export writes there, and where nothing
     can be written.
     """
-    with _faults_told(out):
+    with _writing(out):
         out = out if out.name not in ("", "..") else out.resolve()
         _refuse(out)
         work = out.with_name(f".{out.name}-export")
         made = [folder for folder in out.parents if not folder.exists()]
         lock = _locked(out, work)
     try:
-        with _faults_told(out):
+        with _writing(out):
             _put_right(out, work)
             _refuse(out)
             (work / _NEW).mkdir()
         yield work
-        with _faults_told(out):
+        with _writing(out):
             _put_right(out, work)
     finally:
         with suppress(OSError, InputError):  # after a failure; its own message is the one to be read
@@ -59,6 +59,10 @@ def claimed(out: Path) -> Iterator[Path]:
                 folder.rmdir()
 
 
+def _writing(out: Path) -> AbstractContextManager[None]:
+    return reported(f"{out}: cannot be written", OSError)
+
+
 def write_file(work: Path, name: str, content: bytes, out: Path) -> None:
     """Write a file of the export; raises `InputError`, which names its place in `out`, where that fails."""
     try:
@@ -68,21 +72,20 @@ def write_file(work: Path, name: str, content: bytes, out: Path) -> None:
 
 
 def exchange(work: Path, out: Path) -> str:
-    """Let what is new take the place of `out`, with its checksums; what the user should know about what was there.
+    """Put the new folder, with its checksums, in the place of `out`; a note on what was lost there, if anything.
 
-    A kill between leaves one of the two whole. Raises `InputError` as `claimed` does, where `out` has changed since.
+    A kill leaves one of the two whole. Raises `InputError` as `claimed` does, where `out` has changed since.
     """
     write_file(work, _MANIFEST, _manifest(work / _NEW).encode(), out)
-    with _faults_told(out):
+    with _writing(out):
         out = out if out.name not in ("", "..") else out.resolve()
         _refuse(out)
         derived = (out / "__pycache__").is_dir()
         if out.exists():
             out.rename(work / _EARLIER)
         (work / _NEW).rename(out)
-    return (
-        "the earlier export is replaced, and the __pycache__ that Python made of its model.py went" if derived else ""
-    )
+    note = "the earlier export is replaced, and the __pycache__ that Python made of its model.py went"
+    return note if derived else ""
 
 
 def _refuse(out: Path) -> None:
@@ -103,7 +106,7 @@ def _refuse(out: Path) -> None:
 
 
 def _fault(folder: Path) -> str:
-    """Why a folder is neither empty nor an earlier export as it was written; nothing where it is one of them."""
+    """Why a folder is neither empty nor an earlier export as it was written; empty where it is one of them."""
     if folder.is_symlink():
         return "it is a link"
     if not folder.is_dir():
@@ -146,12 +149,9 @@ def _is_written(path: Path) -> bool:
     if path.is_symlink():
         return False
     if path.name == "__pycache__" and path.is_dir():
-        return all(re.fullmatch(r"model\..+\.pyc", one.name) and _is_plain(one) for one in path.iterdir())
+        plain = {one.name for one in path.iterdir() if one.is_file() and not one.is_symlink()}
+        return all(one.name in plain and re.fullmatch(r"model\..+\.pyc", one.name) for one in path.iterdir())
     return path.name in _FILES and path.is_file()
-
-
-def _is_plain(path: Path) -> bool:
-    return path.is_file() and not path.is_symlink()
 
 
 def _locked(out: Path, work: Path) -> FileLock:
@@ -198,11 +198,3 @@ def _clear(work: Path, folders: set[str], files: set[str]) -> None:
 def _is_there(path: Path) -> bool:
     """Whether something has this name, a dangling link too."""
     return path.is_symlink() or path.exists()
-
-
-@contextmanager
-def _faults_told(out: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise InputError(f"{out}: cannot be written: {error.strerror or error}") from None

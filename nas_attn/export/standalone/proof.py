@@ -1,4 +1,4 @@
-"""The proof that a folder stands alone: a fresh process loads it and gives the outputs that are expected of it."""
+"""Proof that an exported folder stands alone: a fresh process loads it and gives the expected outputs."""
 
 import io
 import subprocess
@@ -15,8 +15,8 @@ Shape = tuple[int, int, int, int]
 _CHECKER = """
 import io, os, sys
 folder, hidden = sys.argv[1:]
-answered = os.fdopen(os.dup(1), "wb")
-os.dup2(2, 1)  # what a network prints is no part of the answer
+written = os.fdopen(os.dup(1), "wb")
+os.dup2(2, 1)  # what a network prints is no part of the outputs
 sys.modules[hidden] = None  # so that any import of it fails
 sys.dont_write_bytecode = True
 sys.path.insert(0, folder)
@@ -25,15 +25,15 @@ load = {
     "model.py": lambda: model.load(folder),
     "model.pt2": lambda: torch.export.load(pathlib.Path(folder, "model.pt2")).module(),
 }
-answers = {}
+outputs = {}
 with torch.inference_mode():
     for name, batches in torch.load(io.BytesIO(sys.stdin.buffer.read())).items():
         network = load[name]()
-        answers[name] = [network(images) for images in batches]
-answer = io.BytesIO()
-torch.save(answers, answer)
-with answered:
-    answered.write(answer.getvalue())
+        outputs[name] = [network(images) for images in batches]
+content = io.BytesIO()
+torch.save(outputs, content)
+with written:
+    written.write(content.getvalue())
 """
 
 
@@ -47,10 +47,10 @@ def prove(folder: Path, network: nn.Module, shapes: Mapping[str, Sequence[Shape]
     probes = {name: [torch.randn(shape, generator=generator) for shape in listed] for name, listed in shapes.items()}
     with torch.inference_mode():
         expected = {name: [network(images) for images in batches] for name, batches in probes.items()}
-    asked = io.BytesIO()
-    torch.save(probes, asked)
+    content = io.BytesIO()
+    torch.save(probes, content)
     command = [sys.executable, "-I", "-c", _CHECKER, str(folder.absolute()), __name__.partition(".")[0]]
-    process = subprocess.run(command, input=asked.getvalue(), capture_output=True, check=False)  # no disk is asked
+    process = subprocess.run(command, input=content.getvalue(), capture_output=True, check=False)  # without a disk
     if process.returncode:
         said = process.stderr.decode(errors="replace").strip()[-2000:] or f"exit code {process.returncode}"
         raise RuntimeError(f"the exported files do not load on their own: {said}")

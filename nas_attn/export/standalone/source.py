@@ -1,4 +1,4 @@
-"""The source of classes and functions with all that they need, as one module that does not import their packages."""
+"""Source of classes and functions with all that they need, as one module that does not import their packages."""
 
 import ast
 import importlib
@@ -15,11 +15,11 @@ _TYPE_CHECKER = re.compile(r"\s+# type: ignore.*")
 
 
 def standalone_source(things: Iterable[type | Callable[..., Any]], packages: Iterable[str] = ()) -> tuple[str, str]:
-    """The imports and the definitions that these classes and functions need, each once, what is used standing first.
+    """The imports and the definitions that these classes and functions need, each once, in the order of their use.
 
-    A definition is copied as it is written, with what it uses from other modules of its package; everything else is
-    imported, and so are these `packages`. Raises `ValueError` where one name would stand for two things in the module,
-    and for an import from such a package that a copy cannot replace: under another name, or of a whole module.
+    A definition is copied with what it uses from other modules of its package; everything else is imported, and so are
+    these `packages`. Raises `ValueError` for a name of two things, and for an import from such a package under another
+    name, or of a whole module.
     """
     wanted = list(things)
     collected = _Collection(frozenset(_root(thing.__module__) for thing in wanted))
@@ -37,7 +37,7 @@ class _Collection:
     imported: dict[str, str | None] = field(default_factory=dict)  # "torch" or "torch nn" -> its other name
 
     def add(self, module: ModuleType, name: str) -> None:
-        """Add what a name stands for in a module; a name that the module neither defines nor imports is a builtin."""
+        """Add the definition or the import of a name in a module; a name that has neither is a builtin."""
         source = inspect.getsource(module)
         tree = ast.parse(source)
         for position, node in enumerate(tree.body):
@@ -106,11 +106,8 @@ def _root(module: str) -> str:
 def _defined(node: ast.stmt) -> set[str]:
     if isinstance(node, ast.ClassDef | ast.FunctionDef):
         return {node.name}
-    if isinstance(node, ast.AnnAssign):
-        return {node.target.id} if isinstance(node.target, ast.Name) else set()
-    if isinstance(node, ast.Assign):
-        return {target.id for target in node.targets if isinstance(target, ast.Name)}
-    return set()
+    targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+    return {target.id for target in targets if isinstance(target, ast.Name)}
 
 
 def _text(tree: ast.Module, position: int, source: str) -> str:

@@ -1,7 +1,8 @@
-"""Weights read without the library that wrote them, so that an exported network needs torch alone."""
+"""Reader of safetensors files that needs torch alone."""
 
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,19 +23,25 @@ _TYPES = {
     "I32": torch.int32,
     "I64": torch.int64,
 }
-"""Those that networks keep; narrower floating numbers are not among them."""
+"""Types of weights that are kept; narrower floating numbers are not among them."""
+
+
+def read_header(content: bytes) -> tuple[dict[str, Any], int]:
+    """The header of a safetensors file, and where its numbers begin: behind eight bytes of length and the header."""
+    start = 8 + int.from_bytes(content[:8], "little")
+    return json.loads(content[8:start]), start
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Read a safetensors file: the length of its header in eight bytes, the header in JSON, then the numbers."""
+    """The tensors of a safetensors file."""
     content = path.read_bytes()
-    start = 8 + int.from_bytes(content[:8], "little")
+    header, start = read_header(content)
+    header.pop("__metadata__", None)
     tensors = {}
-    for name, entry in json.loads(content[8:start]).items():
-        if name != "__metadata__":
-            first, last = entry["data_offsets"]
-            tensors[name] = torch.empty(entry["shape"], dtype=_TYPES[entry["dtype"]])
-            if last > first:  # torch reads nothing from an empty buffer
-                numbers = torch.frombuffer(bytearray(content[start + first : start + last]), dtype=torch.uint8)
-                tensors[name] = numbers.view(tensors[name].dtype).reshape(entry["shape"])
+    for name, entry in header.items():
+        first, last = entry["data_offsets"]
+        tensors[name] = torch.empty(entry["shape"], dtype=_TYPES[entry["dtype"]])
+        if last > first:  # torch reads nothing from an empty buffer
+            numbers = torch.frombuffer(bytearray(content[start + first : start + last]), dtype=torch.uint8)
+            tensors[name] = numbers.view(tensors[name].dtype).reshape(entry["shape"])
     return tensors

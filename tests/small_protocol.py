@@ -1,7 +1,7 @@
 """Trainings of one epoch on digits, whose weights are kept, and rows for them."""
 
 from nas_attn.data import load_data
-from nas_attn.evaluation import Treatment
+from nas_attn.evaluation import TrainingProtocol
 from nas_attn.results import evaluation
 from nas_attn.settings import Backbone, Digits, Recipe
 from nas_attn.space import parse
@@ -24,8 +24,10 @@ calls = 50
 
 
 def keeping(folder):
-    """A treatment that keeps weights in a folder."""
-    return Treatment(Backbone(name="resnet8"), load_data(Digits(), folder), RECIPE, "scratch", keeps=folder / "kept")
+    """A protocol that keeps weights in a folder."""
+    return TrainingProtocol(
+        Backbone(name="resnet8"), load_data(Digits(), folder), RECIPE, "scratch", keeps=folder / "kept"
+    )
 
 
 def row(spelt="none", seed=0, **said):

@@ -1,0 +1,86 @@
+"""Questions of stored results: an absent name means its default, and only a setting that means another is a change."""
+
+from dataclasses import field, make_dataclass
+
+import pytest
+from pydantic import create_model
+
+from nas_attn.settings import Backbone, Latency, Recipe, Step, changes, complete, lasting, questions
+from nas_attn.settings.data import Digits
+
+STORED = {"recipe": Recipe(epochs=3).model_dump(), "data": Digits().model_dump(), "backbone": "resnet8"}
+
+
+@pytest.fixture
+def settings_added(monkeypatch):
+    """Each table has a setting more, called `more`, whose default is 1."""
+    grown = {name: create_model("Grown", __base__=table, more=(int, 1)) for name, table in questions._TABLES.items()}
+    monkeypatch.setattr(questions, "_TABLES", grown)
+    monkeypatch.setitem(questions._DATA, "digits", create_model("Grown", __base__=Digits, more=(int, 1)))
+    facts = make_dataclass("Facts", [("in_channels", int), ("more", int, field(default=1))])
+    monkeypatch.setattr(questions, "ImageFacts", facts)
+    questions._defaults.cache_clear()
+    yield {**grown, "data": questions._DATA["digits"]}
+    questions._defaults.cache_clear()
+
+
+def test_a_question_is_itself():
+    assert changes(STORED, STORED) == []
+    assert changes(complete(STORED), STORED) == []
+
+
+@pytest.mark.parametrize("table", [*questions._TABLES, "data", "images"])
+def test_a_setting_that_is_absent_means_its_default(settings_added, table):
+    now = {**STORED, table: {**(STORED.get(table, {}) if table != "backbone" else {"name": "resnet8"}), "more": 1}}
+    assert changes(STORED, now) == []
+    now[table]["more"] = 2
+    assert changes(STORED, now) == [f"{table}.more: was 1, is 2"]
+
+
+def test_tables_within_tables_count_too():
+    nested = {"trainer": {"callbacks": {"class": "a:B", "depth": 2}}}
+    assert changes(nested, {"trainer": {"callbacks": {"class": "a:B", "depth": 3}}}) == [
+        "trainer.callbacks.depth: was 2, is 3"
+    ]
+    assert changes(nested, {}) == [
+        "trainer.callbacks.class: was a:B, is absent",
+        "trainer.callbacks.depth: was 2, is absent",
+    ]
+
+
+def test_a_setting_that_is_gone_is_passed_over_where_it_held_what_holds_today():
+    assert changes({"step": {"proxy": "scratch", "chosen_by": "promotion"}}, {"step": {"proxy": "scratch"}}) == []
+    (line,) = changes({"step": {"proxy": "scratch", "chosen_by": "sampler"}}, {"step": {"proxy": "scratch"}})
+    assert line.startswith("step.chosen_by: was sampler, ")
+
+
+def test_a_setting_of_a_newer_version_is_refused_as_such():
+    assert changes({**STORED, "recipe": {"epochs": 3, "mixup": 0.5}}, STORED) == [
+        "recipe.mixup: was 0.5, which this version does not know"
+    ]
+
+
+def test_a_backbone_without_settings_is_its_name():
+    plain, stripped = Backbone(name="resnet8"), Backbone(name="resnet8", attention="strip")
+    assert changes({"backbone": plain.identity()}, {"backbone": plain.model_dump(mode="json")}) == []
+    assert changes({"backbone": plain.identity()}, {"backbone": stripped.identity()}) == [
+        "backbone.attention: was keep, is strip"
+    ]
+
+
+def test_a_password_is_not_shown():
+    assert changes({"trainer": {"logger": "postgresql://me:secret@host"}}, {}) == [
+        "trainer.logger: was postgresql://me:***@host, is absent"
+    ]
+
+
+def test_what_digests_are_made_of_stays_when_a_setting_is_added():
+    grown = create_model("Grown", __base__=Recipe, more=(int, 1))
+    assert lasting(Recipe()) == lasting(grown()) == Recipe().model_dump()
+    assert lasting(grown(more=2)) == {**Recipe().model_dump(), "more": 2}
+
+
+def test_what_a_target_is_called_and_where_it_is_known_from_is_filled_in_on_both_sides():
+    target = Latency().model_dump(exclude={"name", "source", "device"})
+    assert changes({"target": target}, {"target": Latency().model_dump()}) == []
+    assert changes({"step": Step(proxy="scratch").model_dump(exclude={"score"})}, {"step": {"proxy": "scratch"}}) == []
