@@ -1,4 +1,4 @@
-"""What the networks of a space cost, held against lists of every one of them."""
+"""What the networks of a space cost, compared with lists of every one of them."""
 
 import math
 from itertools import pairwise, product
@@ -92,7 +92,7 @@ def test_a_network_is_within_all_limits_or_not_counted(slots, params, macs, flop
 
 
 def test_more_networks_than_64_bits_can_count_are_sampled_and_say_so(wide, monkeypatch):
-    """Held against the binomial distribution of how many slots are filled."""
+    """Compared with the binomial distribution of how many slots are filled."""
     monkeypatch.setattr(spaces, "_SAMPLE", 20_000)
     assert wide.networks == 3**40
     known = wide.distribution("macs")
@@ -180,7 +180,7 @@ def test_a_picture_is_what_its_name_ends_in(tmp_path, ending, begin):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_another_ending_is_told(tmp_path):
+def test_another_ending_is_refused(tmp_path):
     prices = space_prices([[]])
     known = {measure: prices.distribution(measure) for measure in COUNTED}
     with pytest.raises(InputError, match=r"found the ending '\.jpg'; .*allowed: \.png, \.svg, \.html"):
