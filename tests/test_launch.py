@@ -66,7 +66,7 @@ def test_a_network_comes_back_with_its_trained_weights(searched):
     row = searched.folder.pick("best")
     data = load_data(searched.folder.file.data, searched.folder.path)
     network = searched.network(row.key)
-    accuracy, loss = score(network, data.validation, data, 128)
+    accuracy, loss = score(network, data.validation, data, 128).values()
     assert accuracy == pytest.approx(row["accuracy"])
     assert loss == pytest.approx(row["loss"], rel=1e-4)
     assert str(searched.architecture(row.key)) == row.architecture

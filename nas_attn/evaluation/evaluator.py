@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import version
 
@@ -141,10 +141,10 @@ def screened_row(row: Evaluation, found: Score | TrainingFailed) -> Evaluation:
     """A row with its score by a supernet, or the reason why it has none."""
     if isinstance(found, TrainingFailed):
         return replace(row, state="failed", reason=str(found))
-    known = row.but(state="complete", **asdict(found))
-    if math.isfinite(found.loss):
+    known = row.but(state="complete", **found.columns)
+    if math.isfinite(found.validation["loss"]):
         return known
-    return replace(known, state="failed", reason=f"the supernet's loss as this network is {found.loss}")
+    return replace(known, state="failed", reason=f"the supernet's loss as this network is {found.validation['loss']}")
 
 
 @cache

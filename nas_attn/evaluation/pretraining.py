@@ -15,7 +15,7 @@ from torch import nn
 from nas_attn.assembly import build
 from nas_attn.data import ImageData
 from nas_attn.export.standalone.weights import broken
-from nas_attn.settings import Backbone, Recipe, check_format, lasting
+from nas_attn.settings import Backbone, Recipe, check_format, lasting, learnt
 from nas_attn.space import Architecture, InputError, SearchSpace, make_folder
 from nas_attn.training import Variants, deciding, faults_reported, train
 
@@ -35,10 +35,8 @@ class Checkpoint:
     """Trained weights in a file, whose name is a digest of all that they depend on."""
 
     path: Path
-    accuracy: float
-    """On the validation part, 0 to 1."""
-    loss: float
-    """On the validation part, in nats."""
+    validation: Mapping[str, float]
+    """Its learnt measures."""
     seconds: float
     """Time of the training."""
 
@@ -109,10 +107,10 @@ class PretrainedStore:
                 auxiliary_weight=self.backbone.auxiliary_weight,
                 trainer=self.trainer,
             )
-        found = {"accuracy": score.accuracy, "loss": score.loss, "seconds": score.train_seconds}
+        found = {**score.validation, "seconds": score.train_seconds}
         words = {name: repr(value) for name, value in found.items()}
         write_weights(network, path, format_version=str(_NEWEST), **words)
-        return Checkpoint(path, **found)
+        return Checkpoint(path, score.validation, score.train_seconds)
 
     def _digest(self, question: Mapping[str, Any]) -> str:
         made_by = {
@@ -135,7 +133,8 @@ def _find(path: Path) -> Checkpoint | None:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
         check_format(int(metadata.get("format_version", "1")), _NEWEST, str(path))
-        return Checkpoint(path, **{name: float(metadata[name]) for name in ("accuracy", "loss", "seconds")})
+        known = {one.name: float(metadata[one.name]) for one in learnt() if one.name in metadata}
+        return Checkpoint(path, known, float(metadata["seconds"]))
     except InputError:
         raise
     except (OSError, SafetensorError, TypeError, KeyError, ValueError):

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +76,7 @@ class TrainingProtocol:
             self._check_plain(row, failure)
             return replace(row, state="failed", reason=str(failure))
         device = device_name(training_device(self.trainer))
-        return row.but(state="complete", **asdict(score), device=device, weights_sha256=digest)
+        return row.but(state="complete", **score.columns, device=device, weights_sha256=digest)
 
     def _check_plain(self, row: Evaluation, failure: TrainingFailed) -> None:
         """Raise `InputError` where the fault is not this network's, because the plain backbone has it too."""

@@ -2,10 +2,3 @@
 
 from .distribution import Integers
 from .totals import COUNTED, SpacePrices, filled
-
-__all__ = [
-    "Integers",
-    "COUNTED",
-    "SpacePrices",
-    "filled",
-]

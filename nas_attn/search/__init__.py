@@ -5,14 +5,3 @@ from .promotion import promoted
 from .screen import screen
 from .tabular import Table
 from .width_matched import read_comparing, train_width_matched, write_comparing
-
-__all__ = [
-    "OnRow",
-    "Search",
-    "Table",
-    "promoted",
-    "read_comparing",
-    "screen",
-    "train_width_matched",
-    "write_comparing",
-]

@@ -1,8 +1,8 @@
 """Table of measures: what networks are judged by, and all that anything else asks about one of them."""
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator
@@ -37,7 +37,10 @@ class Measure:
     ranked_by: str = ""
     """A measure that tells networks apart with less noise, by which proxies rank; without it, the measure itself."""
     metric: str = ""
-    """The metric that computes a learnt one, as `package.module:Class` with the torchmetrics interface."""
+    """The metric that computes a learnt one, as `package.module:Class` with the interface of torchmetrics, updated with
+    logits (B, classes) and labels (B,); it is made with `num_classes` where it takes that."""
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    """What else the metric is made with."""
 
     @property
     def sign(self) -> float:
@@ -121,7 +124,8 @@ MEASURES: dict[str, Measure] = {
             largest=1.0,
             ticks="~%",
             ranked_by="loss",
-            metric="nas_attn.training.metrics:Accuracy",
+            metric="torchmetrics.classification:MulticlassAccuracy",
+            arguments={"average": "micro", "validate_args": False},
         ),
         Measure("loss", "Loss", "nats", "min", "learnt", metric="nas_attn.training.metrics:CrossEntropy"),
         Measure("train_loss", "Training loss", "nats", "min", "learnt", objective=False),

@@ -15,7 +15,7 @@ from nas_attn.settings import Recipe
 
 from .device import seed_rng
 from .failure import Diverged, Read
-from .metrics import Normalise, RunningMean, summed_metrics
+from .metrics import Normalise, RunningMean, computed, validation_metrics
 from .optimisation import make_optimizer
 
 Variants = Callable[[int], Iterable[None]]
@@ -25,7 +25,7 @@ Variants = Callable[[int], Iterable[None]]
 class Classifier(pl.LightningModule):
     """Training on the train part of the data, which lie near the device, and validation on the validation part.
 
-    Metrics are summed on the device, and read once an epoch. Of a network that gives auxiliary scores too in training
+    Metrics are gathered on the device, and read once an epoch. Of a network that gives auxiliary scores too in training
     the loss is the first plus `auxiliary_weight` times each other.
     """
 
@@ -46,7 +46,8 @@ class Classifier(pl.LightningModule):
         self.variants = variants
         self.auxiliary_weight = auxiliary_weight
         self.normalise = Normalise(data)
-        self.train_mean = self.validation_mean = RunningMean()
+        self.train_mean, self.metrics = RunningMean(), validation_metrics(data.classes)
+        self.validation: dict[str, float] = {}
         self.train_loss = math.nan
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -105,18 +106,18 @@ class Classifier(pl.LightningModule):
 
     def on_validation_epoch_start(self) -> None:
         """Forget the last validation."""
-        self.validation_mean = RunningMean()
+        self.metrics.reset()
 
     def validation_step(self, batch: Batch, index: int) -> None:
-        """Accuracy, and cross-entropy without smoothing."""
+        """The learnt measures of a batch, the loss without smoothing."""
         images, labels = batch
-        self.validation_mean.add(summed_metrics(self(images), labels), len(labels))
+        self.metrics.update(self(images), labels)
 
     def on_validation_epoch_end(self) -> None:
         """Log the metrics; stop where the loss is no number."""
-        accuracy, loss = self.validation_mean.read()
-        self._check(loss, "validation")
-        self.log_dict({"val_loss": loss, "val_accuracy": accuracy})
+        self.validation = computed(self.metrics)
+        self._check(self.validation.get("loss", 0.0), "validation")
+        self.log_dict({f"val_{name}": value for name, value in self.validation.items()})
 
     def on_train_epoch_end(self) -> None:
         """Log the training loss and the learning rate."""

@@ -61,13 +61,12 @@ def train(
             network.train()
             classifier = Classifier(network, data.near(device), recipe, seed, variants, auxiliary_weight)
             _fit(driver, classifier, checkpoint and resumable(checkpoint, end.identity))
-        accuracy, loss = classifier.validation_mean.read()
     finally:
         network.zero_grad(set_to_none=True)
         _retire(network, double)
     if checkpoint is not None:
         checkpoint.unlink(missing_ok=True)
-    return Score(accuracy, loss, classifier.train_loss, end.seconds)
+    return Score(classifier.validation, classifier.train_loss, end.seconds)
 
 
 def try_iteration(
@@ -98,8 +97,8 @@ def score(
     batch_size: int,
     *,
     trainer: Mapping[str, Any] | None = None,
-) -> tuple[float, float]:
-    """Accuracy (0 to 1) and mean cross-entropy (nats) of a network on any part of the data, in float32.
+) -> dict[str, float]:
+    """The learnt measures of a network on any part of the data, by name, in float32.
 
     It computes on the device that `trainer` names. The network comes back on the CPU, in eval mode. Raises
     `TrainingFailed` where memory does not suffice, `InputError` where images cannot be read.
@@ -108,7 +107,7 @@ def score(
     try:
         with torch.inference_mode(), memory_faults_reported():
             model = nn.Sequential(Normalise(data), network).to(device).eval()
-            return mean_metrics(model, Read(batches_in_order(part.to(device), batch_size)))
+            return mean_metrics(model, Read(batches_in_order(part.to(device), batch_size)), data.classes)
     finally:
         _retire(network, {name for name, _ in _tensors(network)})
 

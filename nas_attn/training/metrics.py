@@ -1,29 +1,36 @@
-"""Normalised inputs of a network, and accuracy and loss of its outputs."""
+"""Normalised inputs of a network, and the learnt measures of its outputs."""
 
+import inspect
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torchmetrics import MeanMetric, MetricCollection
 
 from nas_attn.data import Batch, ImageData
+from nas_attn.settings import Measure, learnt, named_object
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """Accuracy and losses of a trained network."""
+    """Learnt measures of a trained network."""
 
-    accuracy: float
-    """Share of right answers on the validation part, 0 to 1."""
-    loss: float
-    """Mean cross-entropy on the validation part, in nats, without label smoothing."""
+    validation: Mapping[str, float]
+    """Each of the validation part by its name: accuracy, 0 to 1; loss, in nats, without label smoothing."""
     train_loss: float
     """Mean loss on the training images: of the last epoch, with augmentation and smoothing; after `recalibration`, of
     those that renewed the statistics, with neither."""
     train_seconds: float = math.nan
     """Wall-clock time of training and validation, that before an interruption included."""
+
+    @property
+    def columns(self) -> dict[str, float]:
+        """Columns of a row."""
+        return {**self.validation, "train_loss": self.train_loss, "train_seconds": self.train_seconds}
 
 
 class Normalise(nn.Module):
@@ -60,17 +67,38 @@ class RunningMean:
         return [total / self._samples for total in self._sum.flatten().tolist()]
 
 
-def summed_metrics(logits: Tensor, labels: Tensor) -> Tensor:
-    """Right answers, and cross-entropy in nats, summed over a batch: (2,), of logits (B, classes) and labels (B,)."""
-    logits = logits.float()
-    correct = (logits.argmax(1) == labels).sum()
-    return torch.stack([correct, F.cross_entropy(logits, labels, reduction="sum")])
+class CrossEntropy(MeanMetric):
+    """Mean cross-entropy in nats, of logits (B, classes) and labels (B,)."""
+
+    def __init__(self) -> None:
+        super().__init__(nan_strategy="disable")
+
+    def update(self, logits: Tensor, labels: Tensor) -> None:  # type: ignore[override]
+        """Add a batch."""
+        # One value an image: torchmetrics 1.9 passes over a batch's weight where it is not to look for NaN.
+        super().update(F.cross_entropy(logits.float(), labels, reduction="none"))
 
 
-def mean_metrics(network: nn.Module, batches: Iterable[Batch]) -> tuple[float, float]:
-    """Accuracy, 0 to 1, and mean cross-entropy in nats, of a network over batches."""
-    mean = RunningMean()
+def validation_metrics(classes: int) -> MetricCollection:
+    """Metrics of the learnt measures that judge, by name; updated with logits (B, classes) and labels (B,)."""
+    return MetricCollection({one.name: _metric(one, classes) for one in learnt() if one.metric})
+
+
+def _metric(one: Measure, classes: int) -> Any:
+    kind, arguments = named_object(one.metric), dict(one.arguments)
+    if "num_classes" in inspect.signature(kind).parameters:
+        arguments.setdefault("num_classes", classes)
+    return kind(**arguments)
+
+
+def computed(metrics: MetricCollection) -> dict[str, float]:
+    """Their values; the host waits for the device."""
+    return {name: float(value) for name, value in metrics.compute().items()}
+
+
+def mean_metrics(network: nn.Module, batches: Iterable[Batch], classes: int) -> dict[str, float]:
+    """The learnt measures of a network over batches, by name."""
+    metrics = validation_metrics(classes)
     for images, labels in batches:
-        mean.add(summed_metrics(network(images), labels), len(labels))
-    accuracy, loss = mean.read()
-    return accuracy, loss
+        metrics.to(labels.device).update(network(images), labels)
+    return computed(metrics)

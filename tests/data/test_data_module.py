@@ -196,8 +196,8 @@ def test_a_network_learns_from_a_module(load, small_network):
     data = load("Tested")
     network = small_network()
     result = train(network, data, Recipe(epochs=4, learning_rate=0.02), seed=0)
-    assert result.accuracy > 0.9
-    assert score(network, data.test, data, 64)[0] > 0.9
+    assert result.validation["accuracy"] > 0.9
+    assert score(network, data.test, data, 64)["accuracy"] > 0.9
 
 
 def test_the_digest_knows_arguments_and_source(load, home, tmp_path):

@@ -55,7 +55,7 @@ def samples(space, count=4, seed=0):
 
 @pytest.fixture(autouse=True)
 def _foreign_networks(monkeypatch):
-    monkeypatch.syspath_prepend(Path(__file__).parent / "backbones")
+    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "backbones")
 
 
 @pytest.fixture(scope="module")
@@ -313,9 +313,9 @@ def test_a_screened_network_does_as_it_does_alone_with_renewed_statistics(space,
                 for images, part in zip(batches, rows.split(64), strict=True)
             ]
         update_bn(batches, net)
-        accuracy, loss = score(net, digits.validation, digits, 64)
-        assert found.accuracy == pytest.approx(accuracy)
-        assert found.loss == pytest.approx(loss, rel=1e-4)
+        accuracy, loss = score(net, digits.validation, digits, 64).values()
+        assert found.validation["accuracy"] == pytest.approx(accuracy)
+        assert found.validation["loss"] == pytest.approx(loss, rel=1e-4)
         assert found.train_loss == pytest.approx(sum(losses) / 2, rel=1e-4)
 
 
@@ -324,7 +324,7 @@ def test_what_is_found_depends_neither_on_the_order_nor_on_the_run(space, digits
     found = screen(trained, digits, architectures)
     assert screen(trained, digits, architectures) == found
     assert screen(trained, digits, architectures[::-1])[::-1] == found
-    assert len({each.loss for each in found}) > len(found) // 2
+    assert len({each.validation["loss"] for each in found}) > len(found) // 2
     assert screen(trained, digits, architectures, seed=6) != found
 
 
@@ -347,7 +347,7 @@ def test_screening_needs_no_batch_normalisation(tmp_path, digits):
     for architecture, found in zip(samples(space), screen(net, digits, samples(space)), strict=True):
         built = alone(architecture, "foreign_nets:chunks", in_channels=1)
         built.load_state_dict(net.weights_of(architecture))
-        assert (found.accuracy, found.loss) == pytest.approx(score(built, digits.validation, digits, 64))
+        assert found.validation == pytest.approx(score(built, digits.validation, digits, 64))
 
 
 @pytest.mark.parametrize("backbone", ["resnet8", "foreign_nets:basic"])

@@ -51,8 +51,8 @@ def test_the_card_of_a_mean_over_seeds_says_what_these_weights_do(study, exporte
     network = study.network(config["key"])
     network.load_state_dict(load_file(out / "model.safetensors"))
     data = load_data(study.folder.file.data, study.folder.path)
-    accuracy, loss = score(network, data.validation, data, 128)
-    tested, _ = score(network, data.test, data, 128)
+    accuracy, loss = score(network, data.validation, data, 128).values()
+    tested = score(network, data.test, data, 128)["accuracy"]
     rows = study.folder.all_rows()
     mean, deviation = (find([row["accuracy"] for row in rows]) for find in (statistics.mean, statistics.stdev))
     losses = [row["loss"] for row in rows]

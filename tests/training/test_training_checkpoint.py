@@ -38,7 +38,7 @@ def stop_after(epochs):
 
 
 def outcome(network, result):
-    return result.accuracy, result.loss, result.train_loss, network.state_dict()
+    return result.validation["accuracy"], result.validation["loss"], result.train_loss, network.state_dict()
 
 
 def assert_same_end(one, other):
@@ -254,7 +254,7 @@ try:
 except ValueError as error:
     sys.exit(str(error))
 digest = hashlib.sha256(b"".join(tensor.numpy().tobytes() for tensor in network.state_dict().values()))
-print(result.accuracy, result.loss, result.train_loss, digest.hexdigest())
+print(result.validation["accuracy"], result.validation["loss"], result.train_loss, digest.hexdigest())
 """
 
 

@@ -22,13 +22,13 @@ def test_digits_are_learnt_in_a_few_epochs(digits, small_network):
     reported = []
     network = small_network()
     result = train(network, digits, Recipe(epochs=4), seed=0, on_epoch=lambda done, of: reported.append((done, of)))
-    assert result.accuracy > 0.8
+    assert result.validation["accuracy"] > 0.8
     assert result.train_seconds > 0
     assert reported == [(1, 4), (2, 4), (3, 4), (4, 4)]
     assert not network.training
     assert {parameter.device.type for parameter in network.parameters()} == {"cpu"}
     assert all(parameter.grad is None for parameter in network.parameters())
-    assert score(network, digits.test, digits, batch_size=64)[0] > 0.8
+    assert score(network, digits.test, digits, batch_size=64)["accuracy"] > 0.8
 
 
 def test_accuracy_and_loss_are_those_of_the_validation_part_in_one_pass(digits, small_network):
@@ -39,9 +39,11 @@ def test_accuracy_and_loss_are_those_of_the_validation_part_in_one_pass(digits, 
         logits = network(pixels)
     right = (logits.argmax(1) == digits.validation.labels).float().mean()
     tolerance = 1e-5 if ON_CPU else 0.02
-    assert result.accuracy == pytest.approx(float(right), abs=tolerance)
-    assert result.loss == pytest.approx(float(F.cross_entropy(logits, digits.validation.labels)), rel=tolerance)
-    assert score(network, digits.validation, digits, 7) == pytest.approx((result.accuracy, result.loss), rel=tolerance)
+    assert result.validation["accuracy"] == pytest.approx(float(right), abs=tolerance)
+    assert result.validation["loss"] == pytest.approx(
+        float(F.cross_entropy(logits, digits.validation.labels)), rel=tolerance
+    )
+    assert score(network, digits.validation, digits, 7) == pytest.approx(result.validation, rel=tolerance)
 
 
 def test_the_loss_that_trains_has_the_smoothing_of_the_recipe(digits, small_network):
@@ -60,7 +62,7 @@ def test_the_same_seed_comes_to_the_same_end_bit_by_bit(digits, small_network):
     def run(seed):
         network = small_network(dropout=0.5)
         result = train(network, digits, recipe, seed)
-        return result.accuracy, result.loss, network.state_dict()
+        return result.validation["accuracy"], result.validation["loss"], network.state_dict()
 
     *first, weights = run(seed=5)
     torch.rand(3)
@@ -112,8 +114,8 @@ def test_nothing_is_printed_written_or_left_changed(digits, small_network, capfd
 def test_a_set_smaller_than_a_batch_is_no_trouble(digits, small_network):
     few = Part(digits.train.images[:5], digits.train.labels[:5])
     data = type(digits)(few, few, few, digits.class_names, digits.mean, digits.std)
-    assert math.isfinite(train(small_network(), data, Recipe(epochs=2, batch_size=64), seed=0).loss)
-    assert math.isfinite(train(small_network(), data, Recipe(epochs=2, batch_size=4), seed=0).loss)
+    assert math.isfinite(train(small_network(), data, Recipe(epochs=2, batch_size=64), seed=0).validation["loss"])
+    assert math.isfinite(train(small_network(), data, Recipe(epochs=2, batch_size=4), seed=0).validation["loss"])
 
 
 def test_a_loss_that_is_no_number_ends_training_with_the_reason(digits, small_network):
@@ -202,14 +204,14 @@ def test_a_job_of_a_cluster_trains_as_a_desk_does(digits, small_network, monkeyp
     job = {"JOB_ID": "7", "JOB_NAME": "search", "NTASKS": "4", "PROCID": "1", "LOCALID": "1", "NODELIST": "a[1-2]"}
     for name, value in job.items():
         monkeypatch.setenv(f"SLURM_{name}", value)
-    assert train(small_network(), digits, QUICK, seed=0).loss == pytest.approx(alone.loss, rel=1e-3)
+    assert train(small_network(), digits, QUICK, seed=0).validation == pytest.approx(alone.validation, rel=1e-3)
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
 def test_both_optimisers_learn(digits, small_network, optimizer):
     rate = 0.1 if optimizer == "sgd" else 0.01
     recipe = Recipe(epochs=2, optimizer=optimizer, learning_rate=rate, batch_size=64)
-    assert train(small_network(), digits, recipe, seed=0).accuracy > 0.7
+    assert train(small_network(), digits, recipe, seed=0).validation["accuracy"] > 0.7
 
 
 class Notebook(nn.Module):
@@ -290,7 +292,7 @@ def test_one_variant_a_step_is_training_as_ever(digits, small_network):
         return [None]
 
     plain, varied = (train(small_network(), digits, QUICK, 0, variants=variants) for variants in (None, same))
-    assert (plain.accuracy, plain.loss, plain.train_loss) == (varied.accuracy, varied.loss, varied.train_loss)
+    assert (plain.validation, plain.train_loss) == (varied.validation, varied.train_loss)
     assert steps == list(range(math.ceil(len(digits.train) / 256)))
 
 

@@ -144,7 +144,7 @@ def test_who_listens_changes_nothing(digits, small_network, reported, tmp_path):
     def run(trainer):
         network = small_network(dropout=0.5)
         result = train(network, digits, RECIPE, 0, trainer=trainer)
-        return (result.accuracy, result.loss, result.train_loss), network.state_dict()
+        return (result.validation["accuracy"], result.validation["loss"], result.train_loss), network.state_dict()
 
     alone, weights = run(None)
     heard, same_weights = run({"callbacks": f"{__name__}:Listener", "logger": "csv", "default_root_dir": str(tmp_path)})
@@ -163,7 +163,7 @@ def test_each_epoch_reaches_the_logger(digits, small_network, tmp_path, monkeypa
     assert not table[["train_loss", "val_loss", "val_accuracy", "learning_rate"]].isna().any(axis=None)
     last = table.loc[2]
     assert last[["train_loss", "val_loss", "val_accuracy"]].tolist() == pytest.approx(
-        [result.train_loss, result.loss, result.accuracy], rel=1e-5
+        [result.train_loss, result.validation["loss"], result.validation["accuracy"]], rel=1e-5
     )
     assert table["learning_rate"].iloc[-1] < table["learning_rate"].iloc[0] < RECIPE.learning_rate
 
@@ -182,7 +182,7 @@ def test_a_callback_may_end_training_and_the_score_is_that_of_the_end(digits, sm
     result = train(network, digits, RECIPE, 0, lambda done, of: epochs.append(done), trainer={"callbacks": [stopper]})
     assert epochs == [1]
     tolerance = 1e-5 if ON_CPU else 0.02
-    assert score(network, digits.validation, digits, 64) == pytest.approx((result.accuracy, result.loss), rel=tolerance)
+    assert score(network, digits.validation, digits, 64) == pytest.approx(result.validation, rel=tolerance)
 
 
 class Rates(pl.Callback):
@@ -212,9 +212,9 @@ def test_the_rate_makes_one_cycle_however_many_batches_make_an_iteration(digits,
 @pytest.mark.parametrize("precision", ["64-true", "bf16-true", "bf16-mixed"])
 def test_a_network_comes_back_in_float32_whatever_it_was_trained_in(digits, small_network, precision):
     network = small_network()
-    assert train(network, digits, RECIPE, 0, trainer={"precision": precision}).accuracy > 0.5
+    assert train(network, digits, RECIPE, 0, trainer={"precision": precision}).validation["accuracy"] > 0.5
     assert {tensor.dtype for tensor in network.state_dict().values() if tensor.is_floating_point()} == {torch.float32}
-    assert score(network, digits.test, digits, 64)[0] > 0.5
+    assert score(network, digits.test, digits, 64)["accuracy"] > 0.5
 
 
 @pytest.mark.parametrize("switch", ["deterministic", "benchmark"])
@@ -253,5 +253,6 @@ def test_a_users_own_checkpoints_are_written_where_he_says(digits, small_network
 def test_a_strategy_for_many_devices_trains_on_one_and_leaves_no_group(digits, small_network):
     alone = train(small_network(), digits, RECIPE, 0)
     for _ in range(2):
-        assert train(small_network(), digits, RECIPE, 0, trainer={"strategy": "ddp"}).loss == pytest.approx(alone.loss)
+        found = train(small_network(), digits, RECIPE, 0, trainer={"strategy": "ddp"})
+        assert found.validation == pytest.approx(alone.validation)
         assert not torch.distributed.is_initialized()

@@ -48,7 +48,7 @@ def trained(network, data, recipe, seed, on_epoch=None, points=5, kinds=(NON_LOC
     blocks = sum(isinstance(module, kinds) for module in network.modules())
     on_epoch(1, 1)
     accuracy = 0.6 + 0.01 * points * blocks + random.Random(f"{size} {seed}").gauss(0, 0.005)
-    return Score(accuracy, 1 - accuracy, 1 - accuracy, 1.0)
+    return Score({"accuracy": accuracy, "loss": 1 - accuracy}, 1 - accuracy, 1.0)
 
 
 def timed(network, image, target, device, reference=None):
@@ -222,9 +222,8 @@ def test_where_latency_counts_there_is_a_rival_of_the_same_latency_too(tmp_path)
 
 def test_a_winner_that_inherits_has_rivals_that_inherit_from_bases_of_their_own(tmp_path, quick):
     asked = []
-    quick.setattr(
-        "nas_attn.evaluation.pretraining.train", lambda *given, **_: asked.append(given) or Score(0.6, 0.4, 0.4, 1.0)
-    )
+    score = Score({"accuracy": 0.6, "loss": 0.4}, 0.4, 1.0)
+    quick.setattr("nas_attn.evaluation.pretraining.train", lambda *given, **_: asked.append(given) or score)
     folder = write(tmp_path / "study", f'final = "inherit"\n{COUNTED}')
     nas_attn.open_study(folder).run()
     nas_attn.open_study(folder).verdict()
