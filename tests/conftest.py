@@ -8,6 +8,8 @@ os.environ["OMP_NUM_THREADS"] = (
 
 import numpy as np
 import pytest
+from learning import digits as digits
+from learning import small_network as small_network
 from made_up import study_table
 from PIL import Image
 from processes import TIMED_AT_ONCE

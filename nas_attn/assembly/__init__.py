@@ -2,14 +2,3 @@
 
 from .build import build, furnish, identity_started, place, seed_of, seeded
 from .spacefile import SpaceFile, load_space
-
-__all__ = [
-    "SpaceFile",
-    "build",
-    "furnish",
-    "identity_started",
-    "load_space",
-    "place",
-    "seed_of",
-    "seeded",
-]

@@ -13,14 +13,12 @@ from torch import nn
 
 from nas_attn.attention import ATTENTIONS, STARTS, allowed_positions, attention_class, check_attention, keyword_options
 from nas_attn.backbones import network, sites
-from nas_attn.settings import Backbone, Document, Settings, check, is_named_object, read_document
+from nas_attn.settings import Backbone, Document, Pixels, Settings, check, is_named_object, read_document
 from nas_attn.space import POSITIONS, InputError, Kind, SearchSpace, Site, Slot, Value, allowed
 
 from .offers import offer
 
 T = TypeVar("T")
-
-_Pixels = Annotated[int, Field(ge=1, le=65_536, strict=True)]
 
 _ANY_CHANNELS = 3840  # divisible by much: only options that are faulty at any width are faulty here
 
@@ -101,7 +99,7 @@ _TABLES = {kind: _kind_table(kind, attention) for kind, attention in ATTENTIONS.
 class SpaceFile(Settings):
     """What a search-space file says."""
 
-    image: tuple[_Pixels, _Pixels, _Pixels] = (3, 32, 32)
+    image: tuple[Pixels, Pixels, Pixels] = (3, 32, 32)
     """Channels, height and width for which `nas-attn space` shows prices; a study takes them from its data."""
     classes: int = Field(10, ge=2, le=1_000_000, strict=True)
     """Classes for which `nas-attn space` shows prices; a study takes them from its data."""

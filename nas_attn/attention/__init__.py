@@ -65,31 +65,3 @@ def check_attention(kind: str) -> None:
     """
     if attention_class(kind) is not ATTENTIONS.get(kind):
         check_own(kind)
-
-
-__all__ = [
-    "ATTENTIONS",
-    "allowed_positions",
-    "attention_class",
-    "check_attention",
-    "describe",
-    "details",
-    "keyword_options",
-    "listing",
-    "STARTS",
-    "IdentityStart",
-    "AttentionGate",
-    "BAM",
-    "CBAM",
-    "ConcurrentSqueezeExcitation",
-    "CoordinateAttention",
-    "EffectiveSqueezeExcitation",
-    "EfficientAttention",
-    "EfficientChannelAttention",
-    "GlobalContext",
-    "NonLocal",
-    "SimAM",
-    "SpatialAttention",
-    "SqueezeExcitation",
-    "TripletAttention",
-]

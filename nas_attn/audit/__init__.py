@@ -7,12 +7,3 @@ from .ranking import Audit
 from .rankings import audited, read_rankings
 from .table import readable_audit, write_frame
 from .words import sentences
-
-__all__ = [
-    "Audit",
-    "audited",
-    "read_rankings",
-    "sentences",
-    "readable_audit",
-    "write_frame",
-]

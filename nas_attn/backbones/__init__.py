@@ -45,24 +45,3 @@ def network(backbone: Backbone) -> Network:
         if name not in known:
             raise InputError(f"{backbone.name}: unknown argument {name!r}; {allowed(name, known)}")
     return partial(make, **arguments)
-
-
-__all__ = [
-    "BACKBONES",
-    "VGG",
-    "Attentions",
-    "CifarResNet",
-    "MobileNetV2",
-    "Network",
-    "Point",
-    "attach",
-    "attend",
-    "construction",
-    "is_foreign",
-    "load_backbone_weights",
-    "network",
-    "plan",
-    "scaled",
-    "sites",
-    "wider",
-]

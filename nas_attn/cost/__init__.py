@@ -6,22 +6,3 @@ from .operators import Rule
 from .prediction import Forecast, Part, Prediction, fit_latency
 from .readings import Readings
 from .targets import Unrunnable, prepare
-
-__all__ = [
-    "Cost",
-    "Forecast",
-    "LatencyReading",
-    "Part",
-    "Prediction",
-    "Readings",
-    "Reference",
-    "Rule",
-    "UncountedOperator",
-    "Unrunnable",
-    "alone_on_this_host",
-    "count",
-    "device_name",
-    "fit_latency",
-    "measure_latency",
-    "prepare",
-]

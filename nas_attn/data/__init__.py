@@ -7,18 +7,3 @@ from .loader import LoaderPart, mixed_seed
 from .quiet import quiet
 from .reduction import reduced
 from .sources import load_data
-
-__all__ = [
-    "Batch",
-    "ImageData",
-    "LoaderPart",
-    "Part",
-    "PartBatches",
-    "batches_in_order",
-    "fingerprint",
-    "load_data",
-    "mixed_seed",
-    "quiet",
-    "reduced",
-    "training_batches",
-]

@@ -105,7 +105,6 @@ def _part(source: DataModule, host: Host, name: str, stage: Stage) -> tuple[Load
 
 
 def _count(loader: Any, host: Host) -> int:
-    """The images of a loader; counted where its data set has no length."""
     try:
         return len(loader.dataset)
     except (AttributeError, TypeError):
@@ -129,7 +128,6 @@ def _checked(where: str, batch: Any) -> Tensor:
 def _facts(
     source: DataModule, module: Any, train: LoaderPart, example: Tensor
 ) -> tuple[tuple[str, ...], tuple[float, ...], tuple[float, ...]]:
-    """Class names, and mean and std of each channel."""
     names, number = getattr(module, "class_names", None), getattr(module, "num_classes", None)
     channels, floating = example.shape[1], example.is_floating_point()
     stats = ((0.0,) * channels, (1.0,) * channels) if floating else _declared_stats(source, module, channels)
@@ -170,7 +168,6 @@ def _counted(train: LoaderPart, floating: bool) -> tuple[int, Tensor]:
 
 
 def _running(source: DataModule, what: str) -> AbstractContextManager[None]:
-    """Context of a user's code, whose faults are reported as its own."""
     return reported(f"{source.module}: {what} failed")
 
 

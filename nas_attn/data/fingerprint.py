@@ -49,7 +49,6 @@ def _made(data: ImageData) -> Fingerprint:
 
 
 def _images(part: Part) -> list[tuple[str, int]]:
-    """A digest of the pixels of each image, and its label."""
     chunks = (chunk.cpu().numpy() for chunk in torch.split(part.images, _AT_ONCE))
     pixels = (blake2b(image.tobytes(), digest_size=8).hexdigest() for chunk in chunks for image in chunk)
     return list(zip(pixels, part.labels.tolist(), strict=True))

@@ -108,7 +108,6 @@ def is_image(file: Path) -> bool:
 
 @cache
 def _suffixes() -> frozenset[str]:
-    """Suffixes of the formats that Pillow can read here, with its plug-ins."""
     known = Image.registered_extensions().items()
     return frozenset(suffix for suffix, kind in known if kind in {*Image.OPEN, "MPO"} - _NO_PICTURES)
 

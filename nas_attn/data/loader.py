@@ -108,7 +108,6 @@ def _restore(python: Any, numpy: Any, torchs: Tensor) -> None:
 
 
 def _seed_generators(loader: object, seed: int) -> None:
-    """Seed the generators of a loader's own."""
     for owner in (loader, getattr(loader, "sampler", None), getattr(loader, "batch_sampler", None)):
         if isinstance(generator := getattr(owner, "generator", None), torch.Generator):
             generator.manual_seed(seed)

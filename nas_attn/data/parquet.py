@@ -110,7 +110,6 @@ def _class_names(schema: pa.Schema, label_column: str) -> tuple[str, ...]:
 
 
 def _encoded(path: Path, column: str, rows: Rows) -> Iterator[Encoded]:
-    """The encoded images of some rows, in the file's order."""
     start = 0
     with reported(f"{path}: {column}: cannot be read", *_UNREADABLE):
         for batch in pq.ParquetFile(path).iter_batches(_AT_ONCE, columns=[f"{column}.bytes"]):

@@ -66,7 +66,6 @@ def _open(source: _Galleried, folder: Path) -> tuple[Gallery, dict[str, Gallery]
 
 
 def _open_folders(source: ImageFolder, folder: Path) -> tuple[Gallery, dict[str, Gallery]]:
-    """The classes of a folder, or its parts, each with the classes."""
     path = folder / source.path
     parts = find_parts(path)
     trains = parts.pop("train", path)
@@ -92,7 +91,6 @@ def _digits() -> Gallery:
 
 
 def _parts(gallery: Gallery, rows: tuple[Rows, Rows, Rows]) -> tuple[Part, Part, Part]:
-    """Decode every image once, and hand it to its part."""
     taken = np.sort(np.concatenate(rows))
     images = gallery.decode(taken)
     train, validation, test = (_part(images[np.searchsorted(taken, part)], gallery.labels[part]) for part in rows)

@@ -52,7 +52,6 @@ def _parted_by(made: Any) -> str:
 
 
 def _part(made: Any, root: Path, source: Torchvision, parted_by: str, names: dict[str, tuple[Any, ...]]) -> Any:
-    """The first of these parts that the set has."""
     fetched = {"download": True} if source.download else {}
     if source.download and "download" not in inspect.signature(made).parameters:
         raise InputError(f"data.download: torchvision cannot fetch {source.name}; put its files into {root}")

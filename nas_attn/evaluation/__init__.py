@@ -8,28 +8,3 @@ from .protocol import TrainingProtocol, read_weights, weights_file
 from .question import data_question, question_of
 from .supernet import Supernet, screened
 from .timing import OnTimed, Predictor, Timing, predictor
-
-__all__ = [
-    "Costs",
-    "Evaluator",
-    "Checkpoint",
-    "Ledger",
-    "PretrainedStore",
-    "OnEpoch",
-    "OnPretrained",
-    "OnTimed",
-    "Predictor",
-    "Supernet",
-    "Timing",
-    "TrainingProtocol",
-    "Workers",
-    "question_of",
-    "data_question",
-    "open_ledger",
-    "predictor",
-    "read_weights",
-    "screened",
-    "screened_row",
-    "timing_device",
-    "weights_file",
-]

@@ -70,8 +70,6 @@ class Workers:
 
 
 class _Worker:
-    """A process that trains one network at a time."""
-
     _line: Connection
     _process: SpawnProcess
 
@@ -121,7 +119,6 @@ class _Worker:
 
 
 def _serve(line: Connection, protocol: TrainingProtocol, device: str | None, threads: int) -> None:
-    """Train each row that comes down the line, until the process at its other end is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the search alone answers it
     threading.Thread(target=_die_with_parent, daemon=True).start()
     if device is not None:

@@ -155,13 +155,11 @@ def _alone(attention: Attention, site: Site, passes: tuple[Pass, ...]) -> Cost:
 
 
 def _measured(costs: Sequence[Cost]) -> Integers:
-    """(costs, measures)."""
     return np.array([[getattr(cost, measure) for measure in MEASURES] for cost in costs], dtype=np.int64)
 
 
 @contextmanager
 def _fitting(what: str, image: tuple[int, int, int]) -> Iterator[None]:
-    """Context of a pass of images of this size."""
     message = f"{what}: cannot take images of {' x '.join(map(str, image))} here"
     with reported(message), reported(message, ValueError, RuntimeError):
         yield

@@ -1,8 +1,3 @@
 """Export of a trained network into a folder that needs torch alone."""
 
 from .folder import Winner, export
-
-__all__ = [
-    "Winner",
-    "export",
-]

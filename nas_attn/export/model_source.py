@@ -102,7 +102,6 @@ def _rendered(
 
 
 def _classes(placement: Placement) -> list[type[nn.Module]]:
-    """The classes of a placed attention: its kind, and a wrapper around it, if any."""
     around = [IdentityStart] if ("start", "identity") in placement.attention.options else []
     return [attention_class(placement.attention.kind), *around]
 
@@ -117,7 +116,6 @@ def _call(attention: Attention, site: Site) -> str:
 
 
 def _literal(value: Any) -> str:
-    """A value as a Python literal."""
     if isinstance(value, tuple):
         return f"({', '.join(map(_literal, value))}{',' if len(value) == 1 else ''})"
     return json.dumps(value) if isinstance(value, str) else repr(value)

@@ -2,10 +2,3 @@
 
 from .distribution import Integers
 from .totals import MEASURES, SpacePrices, filled
-
-__all__ = [
-    "Integers",
-    "MEASURES",
-    "SpacePrices",
-    "filled",
-]

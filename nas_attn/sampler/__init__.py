@@ -3,12 +3,3 @@
 from .candidates import Cost, Fits, Priced, Within
 from .history import EVALUATIONS
 from .known_cost import KnownCostSampler
-
-__all__ = [
-    "Cost",
-    "EVALUATIONS",
-    "Fits",
-    "KnownCostSampler",
-    "Priced",
-    "Within",
-]

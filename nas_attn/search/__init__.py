@@ -5,14 +5,3 @@ from .promotion import promoted
 from .references import read_comparing, train_width_matched, write_comparing
 from .screen import screen
 from .tabular import Table
-
-__all__ = [
-    "OnRow",
-    "Search",
-    "promoted",
-    "read_comparing",
-    "screen",
-    "Table",
-    "train_width_matched",
-    "write_comparing",
-]

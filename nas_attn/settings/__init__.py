@@ -1,6 +1,6 @@
 """What a user writes: files in TOML, and the checked, frozen values that their tables become."""
 
-from .backbone import Backbone
+from .backbone import Backbone, Pixels
 from .chain import FINAL, Start, Step
 from .check import check, meaning
 from .data import DataModule, DataSource, Digits, Fingerprint, ImageFacts, ImageFolder, Parquet, Planted, Torchvision
@@ -24,56 +24,3 @@ from .questions import changes, complete, flat, lasting
 from .recipe import Recipe, Settings
 from .studyfile import Budget, Latency, Search, StudyFile, read_study_file
 from .written import Count, bounded, check_format, read_written, with_nan, with_null
-
-__all__ = [
-    "Score",
-    "digits",
-    "short",
-    "measure",
-    "listed",
-    "learnt",
-    "leading",
-    "known_measure",
-    "Measure",
-    "Direction",
-    "MEASURES",
-    "FINAL",
-    "Backbone",
-    "Budget",
-    "Count",
-    "DataModule",
-    "DataSource",
-    "Digits",
-    "Document",
-    "Fingerprint",
-    "ImageFacts",
-    "ImageFolder",
-    "KeyPath",
-    "Latency",
-    "Objective",
-    "Parquet",
-    "Planted",
-    "Recipe",
-    "Search",
-    "Settings",
-    "bounded",
-    "Start",
-    "Step",
-    "StudyFile",
-    "Torchvision",
-    "changes",
-    "check",
-    "check_format",
-    "complete",
-    "flat",
-    "is_named_object",
-    "lasting",
-    "library",
-    "meaning",
-    "named_object",
-    "read_document",
-    "read_study_file",
-    "read_written",
-    "with_nan",
-    "with_null",
-]

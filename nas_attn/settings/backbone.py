@@ -9,7 +9,8 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from .recipe import Settings
 
-_Pixels = Annotated[int, Field(ge=1, le=65_536, strict=True)]
+Pixels = Annotated[int, Field(ge=1, le=65_536, strict=True)]
+"""Of a side of an image, and its channels."""
 
 
 def _frozen(value: object) -> object:
@@ -34,7 +35,7 @@ class Backbone(Settings):
     """`pretrained`: what its library has for it; or a file of weights. Without it, initial weights of the seed."""
     attention: Literal["keep", "strip"] = "keep"
     """What becomes of attention that it has by itself."""
-    image: tuple[_Pixels, _Pixels] | None = None
+    image: tuple[Pixels, Pixels] | None = None
     """Height and width of the images that it takes, for a network that takes no others and from which places are to be
     found; without it a few usual sizes are tried."""
     modules: tuple[str, ...] = ()

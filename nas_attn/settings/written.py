@@ -58,37 +58,37 @@ def with_nan(value: Any) -> Any:
     return math.nan if value is None else value
 
 
-def read_written(kind: type[T], said: object, where: str) -> T:
+def read_written(kind: type[T], stored: object, where: str) -> T:
     """A dataclass from its stored fields; an absent field has its default.
 
     Raises `InputError` with a line for each fault: where, the field, what was found, what is allowed.
     """
     model = _model(cast("Any", kind))
     try:
-        return kind(**dict(model.model_validate(said)))
+        return kind(**dict(model.model_validate(stored)))
     except ValidationError as error:
-        raise InputError("\n".join(f"{where}: {_told(fault, model)}" for fault in error.errors())) from None
+        raise InputError("\n".join(f"{where}: {_line(fault, model)}" for fault in error.errors())) from None
 
 
 @cache
 def _model(kind: Any) -> type[BaseModel]:
     hints = get_type_hints(kind, include_extras=True)
-    told: dict[str, Any] = {
+    types: dict[str, Any] = {
         field.name: (
             _BY_TYPE.get(hints[field.name], hints[field.name]),
             ... if field.default is MISSING else field.default,
         )
         for field in fields(kind)
     }
-    return create_model(kind.__name__, __config__=ConfigDict(extra="forbid"), **told)
+    return create_model(kind.__name__, __config__=ConfigDict(extra="forbid"), **types)
 
 
-def _told(fault: Any, model: type[BaseModel]) -> str:
+def _line(fault: Any, model: type[BaseModel]) -> str:
     name = ".".join(map(str, fault["loc"]))
     if fault["type"] == "missing":
         return f"{name}: is missing"
     if fault["type"] == "extra_forbidden":
         return f"{quoted(name)}: unknown name; {allowed(name, model.model_fields)}"
     place = f"{name}: " if name else ""
-    said = fault["msg"].removeprefix("Value error, ") if fault["type"] == "value_error" else meaning(fault)
-    return f"{place}found {quoted(fault['input'])}; {said}"
+    cure = fault["msg"].removeprefix("Value error, ") if fault["type"] == "value_error" else meaning(fault)
+    return f"{place}found {quoted(fault['input'])}; {cure}"

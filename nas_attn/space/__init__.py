@@ -8,34 +8,3 @@ from .searchspace import Choice, Choose, Kind, SearchSpace, Slot
 from .secrets import without_password, without_passwords, without_secrets
 from .text import parse
 from .values import Value, is_kind, is_word, spell_value
-
-__all__ = [
-    "NONE",
-    "POSITIONS",
-    "Architecture",
-    "Attention",
-    "Choice",
-    "Choose",
-    "InputError",
-    "Kind",
-    "Placement",
-    "SearchSpace",
-    "Site",
-    "Slot",
-    "Value",
-    "allowed",
-    "parse",
-    "first_line",
-    "in_a_line",
-    "quoted",
-    "reported",
-    "fold",
-    "is_kind",
-    "is_word",
-    "make_folder",
-    "spell_value",
-    "without_password",
-    "without_passwords",
-    "without_secrets",
-    "write_whole",
-]

@@ -48,9 +48,9 @@ def without_passwords(text: str, url: str | None = None) -> str:
     if url is not None:
         text = text.replace(url, without_password(url))
         for secret in sorted(_pieces(url), key=len, reverse=True):
-            edges = (r"(?<!\w)", r"(?!\w)") if len(secret) < 4 else ("", "")
-            text = re.sub(f"{edges[0]}{re.escape(secret)}{edges[1]}", _STARS, text)
-    text = _TOKEN.sub(lambda token: _cut(token[0], _spans(token[0])), text)
+            whole = re.escape(secret) if len(secret) > 3 else rf"(?<!\w){re.escape(secret)}(?!\w)"
+            text = re.sub(whole, _STARS, text)
+    text = _TOKEN.sub(lambda token: without_password(token[0]), text)
     return _cut(text, _named(text))
 
 

@@ -1,7 +1,6 @@
-"""A study's folder and its storage: what was asked, the rows, and who may write them."""
+"""A study's folder and its storage: question, rows, and the lease to write them."""
 
-from .budget import over_budget
-from .folder import StudyFolder
+from .folder import StudyFolder, over_budget
 from .interrupts import terminable
 from .lease import OnWaiting
 from .record import (
@@ -19,28 +18,3 @@ from .record import (
     write_rows,
 )
 from .storage import OptunaStudy, begin_study, find_study, hold, storage_faults, storage_url
-
-__all__ = [
-    "ARCHITECTURE",
-    "OnWaiting",
-    "OptunaStudy",
-    "WIDTH_MATCHED",
-    "StudyFolder",
-    "begin_study",
-    "check_images",
-    "find_study",
-    "hold",
-    "over_budget",
-    "read_facts",
-    "read_objectives",
-    "read_prediction",
-    "read_rows",
-    "read_slots",
-    "storage_faults",
-    "storage_url",
-    "terminable",
-    "write_question",
-    "write_prediction",
-    "write_row",
-    "write_rows",
-]

@@ -1,6 +1,6 @@
-"""A study's folder as a reader sees it: the rows and the front, without anything that trains."""
+"""A study's folder as a reader sees it: rows and front, without what trains."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -8,20 +8,24 @@ import optuna
 import pandas as pd
 
 from nas_attn.results import Evaluation, Front, across_seeds, measured_later, pareto_front, table
-from nas_attn.settings import FINAL, StudyFile, learnt, measure, read_study_file
+from nas_attn.settings import FINAL, Budget, StudyFile, learnt, measure, read_study_file
 from nas_attn.space import InputError, allowed
 
-from .budget import over_budget
 from .record import WIDTH_MATCHED, is_begun, read_prediction, read_rows
 from .storage import find_study
 
 
+def over_budget(row: Evaluation, budget: Budget) -> Evaluation | None:
+    """The row marked as over budget, with the reason; None where nothing known exceeds a limit."""
+    for name, limit in budget.limits.items():
+        if (value := row[name]) > limit:
+            return replace(row, state="over_budget", reason=f"{name} {value:,.6g} > {limit:,.6g}")
+    return None
+
+
 @dataclass(frozen=True)
 class StudyFolder:
-    """What a study asks and what it has found so far, step by step.
-
-    Where no step is named, it is the last of the chain that was begun.
-    """
+    """The file of a study and its rows, step by step; without a step, of the last of the chain that was begun."""
 
     path: Path
     file: StudyFile
@@ -43,12 +47,12 @@ class StudyFolder:
     def rows(self, step: str | None = None) -> dict[str, Evaluation]:
         """The row of each architecture by key, over its seeds, in the order of first trial.
 
-        It is held against the budget as the study file states it today.
+        It is compared with the budget in the study file of today.
         """
         return {row.key: row for row in across_seeds(self._rows_of(self.study(step)))}
 
     def seed_rows(self, step: str) -> list[Evaluation]:
-        """The rows of a step seed by seed, held against the budget as `rows` is."""
+        """The rows of a step seed by seed, compared with the budget as `rows` are."""
         return self._rows_of(self.study(step))
 
     def all_rows(self) -> list[Evaluation]:
@@ -76,7 +80,7 @@ class StudyFolder:
 
     def prediction(self) -> str | None:
         """How well latencies were predicted, in words; nothing where they were not."""
-        step = self._told
+        step = self._last_trained
         left_out = read_prediction(self.study(step))
         if left_out is None:
             return None
@@ -91,7 +95,7 @@ class StudyFolder:
         It is of the last begun step in which a network is trained. Of equally good ones another learnt measure decides.
         Raises `InputError` where there is no such row.
         """
-        step = self._told
+        step = self._last_trained
         trained = {key: row for key, row in self.rows(step).items() if row.state == "complete"}
         if not trained:
             raise InputError(f"{self.path}: no network is trained within the budget yet")
@@ -106,8 +110,8 @@ class StudyFolder:
         return trained[which]
 
     @property
-    def _told(self) -> str | None:
-        """The last step with complete rows; nothing in particular where there is none."""
+    def _last_trained(self) -> str | None:
+        """The last step with complete rows, if any."""
         for step in reversed(self.file.steps):
             study = self._begun(step.name)
             if study is not None and any(row.state == "complete" for row in self._rows_of(study)):

@@ -1,4 +1,4 @@
-"""The name under which a folder's study is kept where studies share a storage."""
+"""Name of a folder's study in a storage that studies share."""
 
 import secrets
 from collections.abc import Collection
@@ -15,10 +15,9 @@ _HOME = "home"
 
 
 def study_id(folder: Path, names: Collection[str]) -> str | None:
-    """What the names of this folder's studies begin with; nothing where none was begun.
+    """The name from a file of the folder, so that it moves with the folder; None where no study was begun.
 
-    It stands in a file of the folder, so it moves with the folder, and another folder of the same name has another.
-    Version 0.1.0 had the name of the folder itself: that is gone on with where the folder holds what was trained.
+    Version 0.1.0 took the name of the folder itself, which still counts where the folder contains trained networks.
 
     Raises `InputError` where the names of all studies in the storage leave it open.
     """
@@ -42,15 +41,12 @@ def new_study_id(folder: Path) -> str:
 
 
 def settle(study: optuna.Study, folder: Path) -> None:
-    """Write down where a study is at home, for `refuse_copy`."""
+    """Write down the home of a study, for `refuse_copy`."""
     study.set_user_attr(_HOME, {"machine": machine(), "folder": str(folder.absolute())})
 
 
 def refuse_copy(study: optuna.Study, folder: Path) -> None:
-    """Raise `InputError` where a folder is a copy of another one of this machine, which is still there.
-
-    The rows belong to the folder that holds their weights.
-    """
+    """Raise `InputError` for a copy of a folder that is still on this machine: rows belong to one folder's weights."""
     home = study.user_attrs.get(_HOME, {})
     original = Path(home.get("folder", folder))
     if home.get("machine") != machine() or not (original / _FILE).is_file() or original.samefile(folder):
@@ -68,8 +64,8 @@ def _id_of_0_1_0(folder: Path, names: Collection[str]) -> str | None:
         return None
     if not any((folder / kept).is_dir() and any((folder / kept).iterdir()) for kept in ("weights", "trained")):
         raise InputError(
-            f"{folder}: the storage holds rows of a folder called {name!r}, from before studies had names of their "
-            f"own, and nothing here tells whether they are this one's. If they are, write {name} into "
+            f"{folder}: the storage has rows of a folder called {name!r}, from before studies had names of their "
+            f"own, and nothing here shows whether they are this one's. If they are, write {name} into "
             f"{folder / _FILE}, else any other name"
         )
     return name

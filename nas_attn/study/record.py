@@ -1,4 +1,4 @@
-"""What a study has written down: what it was asked, and the rows of what it has found."""
+"""Stored forms of a study: its question, facts of its images, and its rows."""
 
 import logging
 import warnings
@@ -25,7 +25,7 @@ from nas_attn.settings import (
     with_nan,
     with_null,
 )
-from nas_attn.space import Architecture, InputError, SearchSpace, parse, quoted
+from nas_attn.space import InputError, SearchSpace, parse, quoted
 
 from .fingerprints import image_changes
 
@@ -33,14 +33,15 @@ WIDTH_MATCHED = "final-rivals"
 """The name, since version 0.1.0, of what keeps the rows of width-matched baselines; no step can be called so."""
 
 ARCHITECTURE = "architecture"
+"""The attribute of a trial that spells its architecture."""
 _ROW, _ROWS = "evaluation:", "evaluations:"
 _QUESTION = "asked"
 """The name of the stored question since version 0.1.0."""
 _SLOTS, _FACTS, _PREDICTION, _FINGERPRINT = "slots", "facts", "prediction", "fingerprint"
 _FORMAT_VERSION, _NEWEST = "format_version", 1
 """Of all that is stored of a study; version 0.1.0 wrote format 1 without its number."""
-_NEVER_BEGUN = "processes died of it, the last by exit code 1; perhaps memory does not suffice"
-"""The reason that version 0.1.0 wrote down where no process could begin, as from a script without a main guard."""
+_NEVER_BEGUN = "processes died of it, the last by exit code 1;"
+"""Part of the reason in version 0.1.0 where no process could begin, as from a script without a main guard."""
 _LOG = logging.getLogger(__name__)
 _UNKNOWN = (
     "study %s: an earlier version began it, without a fingerprint of its images, so that it is not known whether they"
@@ -62,8 +63,8 @@ def write_question(
 
     Raises `InputError` that names what has changed.
     """
-    question = {**question, "space": _choices(space), "images": asdict(facts)}
-    if is_begun(study):
+    question, begun = {**question, "space": _choices(space), "images": asdict(facts)}, is_begun(study)
+    if begun:
         _refuse_changes(study, question, facts, fingerprint, "; those of today count from now on")
     else:
         with warnings.catch_warnings():
@@ -74,7 +75,7 @@ def write_question(
         study.set_user_attr(_FACTS, asdict(facts))
     if fingerprint is not None and _FINGERPRINT not in study.user_attrs:
         study.set_user_attr(_FINGERPRINT, asdict(fingerprint))
-    if not is_begun(study):
+    if not begun:
         study.set_user_attr(_QUESTION, flat(question))
 
 
@@ -142,57 +143,50 @@ def read_prediction(study: optuna.Study) -> Agreement | None:
 
 
 def read_rows(study: optuna.Study) -> dict[tuple[str, int], Evaluation]:
-    """The latest row of every key and seed that has one, in the order in which the networks were first looked at.
+    """The latest row of every key and seed that has one, in the order in which the networks were first evaluated.
 
-    What a trial has written counts, even if it was killed or has failed before it had all its seeds. Rows that say
-    `_NEVER_BEGUN` tell nothing of a network, and do not count.
+    The rows of a trial count even if it was killed or has failed before it had all its seeds, but not those with
+    the reason `_NEVER_BEGUN`.
 
-    Raises `InputError` with all that cannot be true, as `read_row` says, and where it stands.
+    Raises `InputError` with every place whose content cannot be true, as `read_row` says.
     """
-    said = attributes(study)
-    sites = {site for places in read_slots(study).values() for site in places} if _SLOTS in said else None
-    found: dict[tuple[str, int], Evaluation] = {}
-    faults = Faults()
-    for where, name, fields in _written(study, said):
+    stored, found, faults = attributes(study), dict[tuple[str, int], Evaluation](), Faults()
+    sites = {site for places in read_slots(study).values() for site in places} if _SLOTS in stored else None
+    for place, name, content in _contents(study, stored):
+        where = f"study {study.study_name}: {place}"
         try:
-            row = read_row(with_nan(fields), where, sites)
-            if name not in (None, f"{_ROW}{row.seed}"):
-                raise InputError(f"{where}: seed: found {row.seed}; allowed: {str(name).removeprefix(_ROW)}")
-            if not row.reason.endswith(_NEVER_BEGUN):
+            if name == ARCHITECTURE:
+                _check_spelling(content, where)
+                continue
+            row = read_row(with_nan(content), where, sites)
+            if name not in ("", f"{_ROW}{row.seed}"):
+                raise InputError(f"{where}: seed: found {row.seed}; allowed: {name.removeprefix(_ROW)}")
+            if _NEVER_BEGUN not in row.reason:
                 found[row.key, row.seed] = row
-        except InputError as error:
-            faults.add(error)
-    for trial in trials(study):
-        try:
-            architecture_of(trial, study)
         except InputError as error:
             faults.add(error)
     faults.report()
     return found
 
 
-def architecture_of(trial: FrozenTrial, study: optuna.Study) -> Architecture | None:
-    """What a trial stands for, once that is written down."""
-    said = trial.user_attrs.get(ARCHITECTURE, "")
-    where = f"study {study.study_name}: trial {trial.number}: {ARCHITECTURE}"
-    if not isinstance(said, str):
-        raise InputError(f"{where}: found {quoted(said)}; allowed: a text")
+def _contents(study: optuna.Study, stored: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
+    """Place, attribute of a trial, and content of rows and architectures; rows without a trial come first."""
+    for name in sorted(name for name in stored if name.startswith(_ROWS)):
+        many = stored[name] if isinstance(stored[name], list) else [stored[name]]
+        yield from ((f"{name}: row {number}", "", content) for number, content in enumerate(many, start=1))
+    for trial in _trials(study):
+        for name, content in trial.user_attrs.items():
+            if name == ARCHITECTURE or name.startswith(_ROW):
+                yield f"trial {trial.number}: {name}", name, content
+
+
+def _check_spelling(content: Any, where: str) -> None:
+    if not isinstance(content, str):
+        raise InputError(f"{where}: found {quoted(content)}; allowed: a text")
     try:
-        return parse(said) if ARCHITECTURE in trial.user_attrs else None
+        parse(content)
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
-
-
-def _written(study: optuna.Study, said: Mapping[str, Any]) -> Iterator[tuple[str, str | None, Any]]:
-    """Where a row stands, the name that says its seed, and its fields; first those that no trial stands for."""
-    for name in sorted(name for name in said if name.startswith(_ROWS)):
-        many = said[name] if isinstance(said[name], list) else [said[name]]
-        for number, fields in enumerate(many, start=1):
-            yield f"study {study.study_name}: {name}: row {number}", None, fields
-    for trial in trials(study):
-        for name, fields in trial.user_attrs.items():
-            if name.startswith(_ROW):
-                yield f"study {study.study_name}: trial {trial.number}: {name}", name, fields
 
 
 def write_row(trial: optuna.Trial, row: Evaluation) -> None:
@@ -216,7 +210,7 @@ def attributes(study: optuna.Study) -> dict[str, Any]:
     return stored
 
 
-def trials(study: optuna.Study) -> list[FrozenTrial]:
+def _trials(study: optuna.Study) -> list[FrozenTrial]:
     """The trials of a study; raises `InputError` that names those which are not JSON any more, or have no number."""
     try:
         return study.get_trials(deepcopy=False)

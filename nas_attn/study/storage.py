@@ -1,4 +1,4 @@
-"""Where a study is kept: an Optuna storage, by default a SQLite file in the study's folder."""
+"""Optuna storage of a study, by default a SQLite file in the study's folder."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,11 +18,11 @@ from .identity import new_study_id, refuse_copy, settle, study_id
 from .lease import OnWaiting, leased
 
 OptunaStudy = optuna.Study
-"""What a step of a study is kept as."""
+"""The stored form of one step of a study."""
 
 _SQLITE = "sqlite:///"
 _LEASE = "search-lease"
-"""What is held beside the steps; no step can be called so."""
+"""The name of the lease beside the steps; no step can be called so."""
 
 
 def storage_url(folder: Path, storage: str | None) -> str:
@@ -59,25 +59,25 @@ def begin_study(folder: Path, storage: str | None, objectives: Sequence[str], st
     better = {"max": StudyDirection.MAXIMIZE, "min": StudyDirection.MINIMIZE}
     directions = [better[measure(objective).better] for objective in objectives]
     with _opened(storage_url(folder, storage)) as database:
-        name = f"{_lasting_prefix(folder, storage, database)}{step}"
+        name = f"{_prefix(folder, storage, optuna.get_all_study_names(database), new=True)}{step}"
         return optuna.create_study(study_name=name, storage=database, directions=directions)
 
 
 @contextmanager
 def hold(
-    folder: Path, storage: str | None = None, on_waiting: OnWaiting = lambda _told: None
+    folder: Path, storage: str | None = None, on_waiting: OnWaiting = lambda _message: None
 ) -> Iterator[Callable[[], None]]:
-    """Keep a study for this process alone: its folder, and what it has in a storage that it may share.
+    """Keep a study for this process alone: its folder, and its part of a storage that others may share.
 
-    What it yields is to be called before anything is written there; it raises `InputError` where another search has
-    taken the study over. Raises `InputError` where another search holds it.
+    Yields a function to call before anything is written, which raises `InputError` where another search has taken the
+    study over. Raises `InputError` where another search is using it.
     """
-    with _held_folder(folder):
+    with _locked(folder):
         if storage is None:
             yield lambda: None
             return
         with _opened(storage_url(folder, storage)) as database:
-            name = f"{_lasting_prefix(folder, storage, database)}{_LEASE}"
+            name = f"{_prefix(folder, storage, optuna.get_all_study_names(database), new=True)}{_LEASE}"
             study = optuna.create_study(study_name=name, storage=database, load_if_exists=True)
             refuse_copy(study, folder)
         with leased(study, folder, on_waiting) as lease:
@@ -86,7 +86,7 @@ def hold(
 
 
 @contextmanager
-def _held_folder(folder: Path) -> Iterator[None]:
+def _locked(folder: Path) -> Iterator[None]:
     lock = FileLock(folder / ".search.lock")
     try:
         lock.acquire(timeout=0)
@@ -100,23 +100,20 @@ def _held_folder(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def _prefix(folder: Path, storage: str | None, names: Collection[str]) -> str | None:
-    """What stands before the names of steps where studies share a storage; None where the folder has none yet."""
+def _prefix(folder: Path, storage: str | None, names: Collection[str], new: bool = False) -> str | None:
+    """The start of the names of steps where studies share a storage; where the folder has none yet, None or a new one.
+
+    `names` are those of all studies in the storage.
+    """
     if storage is None:
         return ""
-    name = study_id(folder, names)
-    return None if name is None else f"{name}."
-
-
-def _lasting_prefix(folder: Path, storage: str | None, database: BaseStorage) -> str:
-    """The same, made where there is none yet."""
-    prefix = _prefix(folder, storage, optuna.get_all_study_names(database))
-    return f"{new_study_id(folder)}." if prefix is None else prefix
+    name = study_id(folder, names) or (new_study_id(folder) if new else None)
+    return name and f"{name}."
 
 
 @contextmanager
 def storage_faults(folder: Path, storage: str | None) -> Iterator[None]:
-    """Within it a storage that cannot be read or written any more is an `InputError`; what it holds is kept."""
+    """Within it a storage that fails is an `InputError`; what it contains is kept."""
     try:
         yield
     except (SQLAlchemyError, OptunaError) as error:
@@ -125,7 +122,7 @@ def storage_faults(folder: Path, storage: str | None) -> Iterator[None]:
 
 @contextmanager
 def _opened(url: str) -> Iterator[BaseStorage]:
-    """The database behind a URL, with Optuna keeping its log to itself and every failure told as the user's to mend."""
+    """The database behind a URL, without Optuna's log; every failure is an `InputError`."""
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
     try:

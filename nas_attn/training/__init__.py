@@ -8,25 +8,3 @@ from .metrics import Normalise, Score
 from .recalibration import recalibration
 from .trainer import check_trainer, deciding, training_device
 from .zero_cost import gradnorm, jacob_cov, synflow
-
-__all__ = [
-    "Classifier",
-    "Diverged",
-    "Normalise",
-    "OnEpoch",
-    "Raised",
-    "Score",
-    "TrainingFailed",
-    "Variants",
-    "check_trainer",
-    "deciding",
-    "faults_reported",
-    "gradnorm",
-    "jacob_cov",
-    "recalibration",
-    "score",
-    "synflow",
-    "train",
-    "training_device",
-    "try_iteration",
-]

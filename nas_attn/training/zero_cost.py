@@ -77,7 +77,6 @@ def _copied(network: nn.Module) -> nn.Module:
 
 
 def _in_training(network: nn.Module) -> nn.Module:
-    """A copy whose batch normalisations use the batch."""
     net = _copied(network)
     for norm in _norms(net):
         norm.training = True

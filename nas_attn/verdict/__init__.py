@@ -5,9 +5,3 @@
 
 from .conclusion import Conclusion
 from .stored import VERDICT, concluded
-
-__all__ = [
-    "Conclusion",
-    "VERDICT",
-    "concluded",
-]

@@ -260,7 +260,7 @@ def test_a_network_is_read_once_whatever_its_weights(monkeypatch):
     def never(*args):
         raise AssertionError("read again")
 
-    monkeypatch.setattr("nas_attn.backbones.foreign.trace", never)
+    monkeypatch.setattr("nas_attn.backbones.foreign.first_passing", never)
     assert found("foreign_nets:chunks", weights="some.pt") is first
     build(Backbone(name="foreign_nets:chunks"))
     with pytest.raises(AssertionError, match="read again"):

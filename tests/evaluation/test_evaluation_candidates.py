@@ -34,7 +34,7 @@ image = [1, 8, 8]
 
 @pytest.fixture(autouse=True)
 def _networks_of_users(monkeypatch):
-    monkeypatch.syspath_prepend(Path(__file__).parent / "case_networks")
+    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "case_networks")
 
 
 @pytest.fixture
@@ -332,7 +332,7 @@ def test_one_network_that_cannot_be_screened_is_reported_and_the_others_are(tmp_
     failed = [name for name, scored in found.items() if isinstance(scored, TrainingFailed)]
     assert failed == [name for name in found if "spatial" in name]
     assert str(found[failed[0]]).startswith("TypeError: no; in spatial(start=identity) at stage1.block0")
-    assert all(found[name].loss > 0 for name in found if name not in failed)
+    assert all(found[name].validation["loss"] > 0 for name in found if name not in failed)
     monkeypatch.setattr("nas_attn.backbones.resnet.BasicBlock.forward", fails(TypeError("all")))
     with pytest.raises(TrainingFailed, match="all"):
         list(screened(supernet, data, space.baselines()[1:], **options))

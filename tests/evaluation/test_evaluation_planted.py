@@ -73,7 +73,7 @@ def test_the_right_kind_at_the_right_place_is_surely_on_the_front(rows):
     known = membership([row for row in rows if row.step == "final"], ["accuracy", "flops"])
     number = [row.architecture for row in known.networks].index(PLANTED)
     assert known.standing(number) == "in"
-    assert known.accuracy[number].low > 0.9
+    assert known.estimates[number].low > 0.9
 
 
 def test_no_network_without_it_is_nearly_as_accurate(rows):

@@ -55,7 +55,7 @@ def samples(space, count=4, seed=0):
 
 @pytest.fixture(autouse=True)
 def _foreign_networks(monkeypatch):
-    monkeypatch.syspath_prepend(Path(__file__).parent / "backbones")
+    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "backbones")
 
 
 @pytest.fixture(scope="module")

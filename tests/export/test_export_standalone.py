@@ -94,7 +94,9 @@ def test_the_source_defines_each_name_once_before_its_use_and_names_this_package
 def test_what_is_not_needed_stays_at_home():
     _, definitions = standalone_source([ATTENTIONS["se"]])
     assert {node.name for node in ast.parse(definitions).body} == {
-        "_counts",
+        "_is_count",
+        "_see",
+        "count",
         "reduced_width",
         "switch",
         "SqueezeExcitation",

@@ -38,7 +38,7 @@ def elsewhere(tmp_path):
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
     monkeypatch.setattr(lease, "STALE_AFTER_S", 2.0)
-    monkeypatch.setattr(lease, "_LOOKED_AT_EVERY_S", 0.02)
+    monkeypatch.setattr(lease, "_WATCHED_EVERY_S", 0.02)
 
 
 def make(folder, url):
@@ -162,7 +162,7 @@ def test_a_second_search_of_one_study_is_refused_with_who_holds_it(folder, elsew
     begin_study(folder, url, study_file().objectives, "final")
     shutil.copytree(folder, elsewhere)
     with Holder(elsewhere, url, "renews") as holder:
-        expected = rf"is held by a search on .* \(process {holder.process.pid}, in .*there/digits, since 20"
+        expected = rf"is in use by a search on .* \(process {holder.process.pid}, in .*there/digits, since 20"
         waited = []
         with pytest.raises(InputError, match=expected), hold(folder, url, waited.append):
             pass

@@ -114,8 +114,8 @@ def test_nothing_is_printed_written_or_left_changed(digits, small_network, capfd
 def test_a_set_smaller_than_a_batch_is_no_trouble(digits, small_network):
     few = Part(digits.train.images[:5], digits.train.labels[:5])
     data = type(digits)(few, few, few, digits.class_names, digits.mean, digits.std)
-    assert math.isfinite(train(small_network(), data, Recipe(epochs=2, batch_size=64), seed=0).loss)
-    assert math.isfinite(train(small_network(), data, Recipe(epochs=2, batch_size=4), seed=0).loss)
+    assert math.isfinite(train(small_network(), data, Recipe(epochs=2, batch_size=64), seed=0).validation["loss"])
+    assert math.isfinite(train(small_network(), data, Recipe(epochs=2, batch_size=4), seed=0).validation["loss"])
 
 
 def test_a_loss_that_is_no_number_ends_training_with_the_reason(digits, small_network):
@@ -204,7 +204,7 @@ def test_a_job_of_a_cluster_trains_as_a_desk_does(digits, small_network, monkeyp
     job = {"JOB_ID": "7", "JOB_NAME": "search", "NTASKS": "4", "PROCID": "1", "LOCALID": "1", "NODELIST": "a[1-2]"}
     for name, value in job.items():
         monkeypatch.setenv(f"SLURM_{name}", value)
-    assert train(small_network(), digits, QUICK, seed=0).loss == pytest.approx(alone.loss, rel=1e-3)
+    assert train(small_network(), digits, QUICK, seed=0).validation == pytest.approx(alone.validation, rel=1e-3)
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])

@@ -71,5 +71,5 @@ def test_a_normalisation_without_statistics_stays_without(digits):
         nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4, track_running_stats=False), nn.Flatten(), nn.Linear(144, 10)
     )
     with recalibration(network, digits, 64, 32, 0, CPU) as scored:
-        assert scored().loss > 0
+        assert scored().validation["loss"] > 0
     assert network[1].running_mean is None

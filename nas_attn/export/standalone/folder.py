@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -33,19 +33,19 @@ def claimed(out: Path) -> Iterator[Path]:
     where it is a link, the current folder, or within an export; where another export writes there, and where nothing
     can be written.
     """
-    with _writing(out):
+    with reported(f"{out}: cannot be written", OSError):
         out = out if out.name not in ("", "..") else out.resolve()
         _refuse(out)
         work = out.with_name(f".{out.name}-export")
         made = [folder for folder in out.parents if not folder.exists()]
         lock = _locked(out, work)
     try:
-        with _writing(out):
+        with reported(f"{out}: cannot be written", OSError):
             _put_right(out, work)
             _refuse(out)
             (work / _NEW).mkdir()
         yield work
-        with _writing(out):
+        with reported(f"{out}: cannot be written", OSError):
             _put_right(out, work)
     finally:
         with suppress(OSError, InputError):  # after a failure; its own message is the one to be read
@@ -57,10 +57,6 @@ def claimed(out: Path) -> Iterator[Path]:
             work.rmdir()
             for folder in made if not out.exists() else ():
                 folder.rmdir()
-
-
-def _writing(out: Path) -> AbstractContextManager[None]:
-    return reported(f"{out}: cannot be written", OSError)
 
 
 def write_file(work: Path, name: str, content: bytes, out: Path) -> None:
@@ -77,7 +73,7 @@ def exchange(work: Path, out: Path) -> str:
     A kill leaves one of the two whole. Raises `InputError` as `claimed` does, where `out` has changed since.
     """
     write_file(work, _MANIFEST, _manifest(work / _NEW).encode(), out)
-    with _writing(out):
+    with reported(f"{out}: cannot be written", OSError):
         out = out if out.name not in ("", "..") else out.resolve()
         _refuse(out)
         derived = (out / "__pycache__").is_dir()
@@ -90,8 +86,7 @@ def exchange(work: Path, out: Path) -> str:
 
 def _refuse(out: Path) -> None:
     if out.is_symlink() or out.exists():
-        fault = _fault(out)
-        if fault:
+        if fault := _fault(out):
             raise InputError(
                 f"{out}: exists, and is no earlier export, whole and unchanged: {fault}; name a new folder, or take "
                 "away what is yours"
@@ -196,5 +191,4 @@ def _clear(work: Path, folders: set[str], files: set[str]) -> None:
 
 
 def _is_there(path: Path) -> bool:
-    """Whether something has this name, a dangling link too."""
     return path.is_symlink() or path.exists()

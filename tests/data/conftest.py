@@ -1,3 +1,0 @@
-from learning import digits, small_network
-
-__all__ = ["digits", "small_network"]
