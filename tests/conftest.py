@@ -12,12 +12,20 @@ from learning import digits as digits
 from learning import small_network as small_network
 from made_up import study_table
 from PIL import Image
+from processes import TIMED_AT_ONCE
 from small_study import SPACE, STUDY
 
 from nas_attn.settings import read_study_file
 from nas_attn.space import InputError
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job, and its children, would ignore it
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _timed_at_once():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(*TIMED_AT_ONCE)
+        yield
 
 
 @pytest.fixture

@@ -21,6 +21,9 @@ kind = "digits"
 epochs = 1
 batch_size = 128
 
+[latency]
+calls = 50
+
 [search]
 trials = 3
 """
