@@ -77,7 +77,7 @@ class History:
         return history
 
     def _take(self, trial: FrozenTrial, candidates: Candidates) -> None:
-        answered, code = candidates.code(trial.params), _code(trial, candidates)
+        answered, code = _codes(trial, candidates)
         if answered is None or code is None:
             return
         partly = UNANSWERED in answered and {*answered} != {UNANSWERED}
@@ -121,7 +121,7 @@ class History:
 def running(study: Study, current: FrozenTrial, candidates: Candidates) -> dict[int, Code]:
     """What runs in other trials, or is being proposed for them, by the trials' numbers."""
     trials = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-    codes = {trial.number: _code(trial, candidates) for trial in trials if trial.number != current.number}
+    codes = {trial.number: _codes(trial, candidates)[1] for trial in trials if trial.number != current.number}
     return {number: code for number, code in codes.items() if code is not None}
 
 
@@ -135,14 +135,16 @@ def given(study: Study, current: FrozenTrial, others: Collection[str]) -> Answer
     return {**answers, **enqueued}
 
 
-def _code(trial: FrozenTrial, candidates: Candidates) -> Code | None:
-    """The candidate that a trial stands for: what was answered, is enqueued, and was proposed."""
-    known = candidates.code({**trial.system_attrs.get(_FIXED, {}), **trial.params})
-    chosen: Any = trial.system_attrs.get(CHOSEN)
+def _codes(trial: FrozenTrial, candidates: Candidates) -> tuple[Code | None, Code | None]:
+    """What a trial answered, and the candidate that it stands for, by what is enqueued and was proposed too."""
+    answered = known = candidates.code(trial.params)
+    if fixed := trial.system_attrs.get(_FIXED):
+        known = candidates.code({**fixed, **trial.params})
     if known is None or UNANSWERED not in known:
-        return known
+        return answered, known
+    chosen: Any = trial.system_attrs.get(CHOSEN)
     if not candidates.offers(chosen):
         if {*known} == {UNANSWERED} or not trial.state.is_finished():
-            return None
+            return answered, None
         chosen = [0] * len(known)
-    return tuple(other if one == UNANSWERED else one for one, other in zip(known, chosen, strict=True))
+    return answered, tuple(other if one == UNANSWERED else one for one, other in zip(known, chosen, strict=True))

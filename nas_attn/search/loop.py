@@ -131,7 +131,8 @@ class Search:
 
     def _begin_again(self, key: str, seed: int) -> None:
         """Make ready to train a network that has its rows with one seed more."""
-        with self._trial(row := next(iter(self._known.rows[key].values()))) as (trial, _):
+        row = next(iter(self._known.rows[key].values()))
+        with self._trial(row) as (trial, _):
             self._trainings[key] = _Training(untrained(row, seed), deque([seed]), [trial])
 
     def _price(self, architecture: Architecture) -> Evaluation:
