@@ -89,7 +89,7 @@ def test_what_is_trained_for_all_networks(tmp_path):
     path, network = tmp_path / "trained.safetensors", torch.nn.Linear(2, 2)
     for words in (WORDS, {**WORDS, "format_version": "1"}):
         write_weights(network, path, **words)
-        assert pretraining._find(path).loss == 1.0
+        assert pretraining._find(path).validation == {"accuracy": 0.5, "loss": 1.0}
     write_weights(network, path, **WORDS, format_version="2")
     with too_new(2, 1):
         pretraining._find(path)
@@ -99,9 +99,9 @@ def test_an_interrupted_training(tmp_path):
     path = tmp_path / "training.ckpt"
     for stored in (IDENTITY, {**IDENTITY, "format_version": 1}):
         checkpoint.WholeFiles().save_checkpoint({"callbacks": {"nas_attn.training": stored}}, path)
-        assert checkpoint.kept(path, "this one") == path
+        assert checkpoint.resumable(path, "this one") == path
     checkpoint.WholeFiles().save_checkpoint(
         {"callbacks": {"nas_attn.training": {**IDENTITY, "format_version": 2}}}, path
     )
     with too_new(2, 1):
-        checkpoint.kept(path, "this one")
+        checkpoint.resumable(path, "this one")
