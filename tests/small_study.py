@@ -47,7 +47,7 @@ calls = 50
 """
 
 
-def told(rows):
+def reproducible(rows):
     """What must be the same in two runs: all but the times."""
     return {
         (row.step, row.key, row.seed): (

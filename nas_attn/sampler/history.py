@@ -1,6 +1,7 @@
 """History of an Optuna study, by candidate, and which candidates it excludes."""
 
 import math
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -58,9 +59,7 @@ class History:
     """The objectives' values, an item an evaluation, in the order of trials."""
     refused: set[Code] = field(default_factory=set)
     """What was evaluated and exceeds a limit, and what was pruned."""
-    failed: set[Code] = field(default_factory=set)
-    lost: set[Code] = field(default_factory=set)
-    """What has failed more than once."""
+    failures: Counter[Code] = field(default_factory=Counter)
     pending: set[Code] = field(default_factory=set)
     """What is running or waits for it."""
     shared: dict[Code, Code] = field(default_factory=dict)
@@ -85,7 +84,7 @@ class History:
         if trial.state in (TrialState.RUNNING, TrialState.WAITING):
             self.pending.add(code)
         elif trial.state == TrialState.FAIL:
-            (self.lost if code in self.failed else self.failed).add(code)
+            self.failures[code] += 1
         elif trial.state == TrialState.COMPLETE and all(map(math.isfinite, trial.values)):
             code = self.shared.setdefault(answered, code) if partly else code
             every = trial.user_attrs.get(EVALUATIONS)
@@ -109,10 +108,11 @@ class History:
 
     def exclusions(self, only: Mapping[int, Sequence[int]]) -> Iterator[Excluded]:
         """What is not to be proposed, ever less of it, where only these fillings of some places may be."""
-        done, hopeless = self.spent | self.failed, self.refused | self.lost | self.pending
+        lost = {code for code, times in self.failures.items() if times > 1}
+        done, hopeless = self.spent | self.failures.keys(), self.refused | lost | self.pending
         yield Excluded(done, self.shared.keys() | self.broken, only)
         yield Excluded(done, self.shared.keys(), only)
-        yield Excluded(self.spent | self.lost, self.shared.keys(), only)
+        yield Excluded(self.spent | lost, self.shared.keys(), only)
         yield Excluded(hopeless, (), only)
         yield Excluded(self.pending, (), only)
         yield Excluded((), (), only)

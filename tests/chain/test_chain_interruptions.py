@@ -6,7 +6,7 @@ from pathlib import Path
 
 import processes
 import pytest
-from small_study import CHAIN, SPACE, told
+from small_study import CHAIN, SPACE, reproducible
 
 import nas_attn
 from nas_attn.study import StudyFolder
@@ -52,7 +52,7 @@ def finish(folder):
     study = nas_attn.open_study(folder)
     study.run()
     study.audit(6, 2)
-    return told(study.folder.all_rows())
+    return reproducible(study.folder.all_rows())
 
 
 @pytest.fixture(scope="module")
