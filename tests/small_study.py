@@ -1,7 +1,7 @@
 """A study that is searched in seconds."""
 
 SPACE = """
-backbone = "resnet8"
+backbone = {name = "resnet8", arguments = {width = 8}}
 image = [1, 8, 8]
 
 [kinds.se]
