@@ -256,7 +256,5 @@ def test_rows_of_a_newer_version_are_refused_with_that_reason(folder):
     path = folder / "rows.csv"
     lines = path.read_text().splitlines()
     path.write_text("\n".join([f"{lines[0]},format", *(f"{line},99" for line in lines[1:])]))
-    with pytest.raises(
-        InputError, match="found 99; this version reads formats 1 to 2; a newer nas-attn"
-    ):
+    with pytest.raises(InputError, match="found 99; this version reads formats 1 to 2; a newer nas-attn"):
         read_csv(path)
