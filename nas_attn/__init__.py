@@ -9,7 +9,7 @@ In the order of a day's work:
 - `open_study`: a study's folder, to search, to read and to export from
 - `front`, `knee`, `hypervolume`, `read_csv`, `write_csv`: the trade-off between accuracy and cost, in pandas
 - `load_table`: a published table of a whole space, to compare samplers without training
-- `InputError`: what every fault of a file, an image or a name is told with
+- `InputError`: every fault of a file, an image or a name
 
 Names are loaded when they are first used, so that importing the package costs nothing.
 """

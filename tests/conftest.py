@@ -12,12 +12,26 @@ from learning import digits as digits
 from learning import small_network as small_network
 from made_up import study_table
 from PIL import Image
+from processes import FORKS, TIMED_AT_ONCE
 from small_study import SPACE, STUDY
 
 from nas_attn.settings import read_study_file
 from nas_attn.space import InputError
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job, and its children, would ignore it
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _timed_at_once():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(*TIMED_AT_ONCE)
+        yield
+
+
+@pytest.fixture
+def forked_workers(monkeypatch):
+    """Processes that train are forked, and so begin at once."""
+    monkeypatch.setattr("nas_attn.evaluation.jobs.get_context", lambda _: FORKS)
 
 
 @pytest.fixture

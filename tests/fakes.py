@@ -27,7 +27,7 @@ def space(stages=3, ratios=(4, 8)):
 
 
 class FakeEvaluator:
-    """Knows everything from the placements; remembers what it was asked."""
+    """Knows everything from the placements; remembers the calls."""
 
     jobs = 1
 

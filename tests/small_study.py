@@ -1,7 +1,7 @@
 """A study that is searched in seconds."""
 
 SPACE = """
-backbone = "resnet8"
+backbone = {name = "resnet8", arguments = {width = 8}}
 image = [1, 8, 8]
 
 [kinds.se]
@@ -20,6 +20,9 @@ kind = "digits"
 [recipe]
 epochs = 1
 batch_size = 128
+
+[latency]
+calls = 50
 
 [search]
 trials = 3
@@ -44,7 +47,7 @@ calls = 50
 """
 
 
-def told(rows):
+def reproducible(rows):
     """What must be the same in two runs: all but the times."""
     return {
         (row.step, row.key, row.seed): (

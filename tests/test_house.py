@@ -47,7 +47,7 @@ def test_the_plan_names_every_room():
 
 
 GONE = {
-    "joint": r"\bjoints?\b(?! posterior)",
+    "wiring module": r"\bjoints?\b(?! posterior)",
     "rival": r"\brivals?\b",
     "bare network": r"\bbare (network|backbone|one)s?\b",
     "twins": r"\btwins?\b",

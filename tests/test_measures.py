@@ -10,7 +10,7 @@ from nas_attn.cli.progress import _row_line
 from nas_attn.report.page import Report, write_report
 from nas_attn.results import evaluations, read_csv, table, write_csv
 from nas_attn.search import promoted
-from nas_attn.search.samplers import SAMPLERS, Asked
+from nas_attn.search.samplers import SAMPLERS, Problem
 from nas_attn.settings import MEASURES, Measure
 from nas_attn.space import parse
 from nas_attn.study import StudyFolder
@@ -105,7 +105,7 @@ def test_the_best_by_it_goes_on_and_it_leads_the_front(folder, one):
 def test_the_sampler_learns_it(folder, one, monkeypatch):
     requested = []
     monkeypatch.setattr("nas_attn.search.samplers.KnownCostSampler", lambda *_, **said: requested.append(said))
-    SAMPLERS["known_cost"](Asked(space(), folder.file, lambda: Evaluator().prices(space())), 0)
+    SAMPLERS["known_cost"](Problem(space(), folder.file, lambda: Evaluator().prices(space())), 0)
     assert requested[0]["leading"] == 0
 
 

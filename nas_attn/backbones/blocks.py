@@ -170,9 +170,9 @@ class _Finder:
         """Whether each module that is called takes what the one before it gives."""
         given = [_taken(call), *(child.outputs for child in call.children)]
         taken = [*map(_taken, call.children), call.outputs]
-        return all(one and other and self._lead(one, other) for one, other in zip(given, taken, strict=True))
+        return all(one and other and self._leads_alone(one, other) for one, other in zip(given, taken, strict=True))
 
-    def _lead(self, starts: tuple[int, ...], ends: tuple[int, ...]) -> bool:
+    def _leads_alone(self, starts: tuple[int, ...], ends: tuple[int, ...]) -> bool:
         """Whether one way alone leads to each of the ends, from one of the starts."""
         for end in ends:
             while end not in starts:

@@ -1,4 +1,4 @@
-"""The steps of a study, in turn."""
+"""Chain of a study: its steps in turn."""
 
 from .run import run_chain
 from .steps import Chain, Watch, open_space

@@ -8,7 +8,7 @@ from .steps import Chain
 
 
 def run_chain(chain: Chain, trials: int | None = None) -> str:
-    """Run every step of a chain in turn, and say in a sentence why the last one stopped.
+    """Run every step of a chain in turn, and return a sentence on why the last one stopped.
 
     `trials` stands for the number of networks of the first step. Raises as `Search.run` does.
     """

@@ -1,8 +1,8 @@
-"""Joint of study, evaluation and pretraining: what each step of a study's chain looks at, and how."""
+"""Steps of a study's chain: which networks each evaluates, and how."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
@@ -33,7 +33,7 @@ from nas_attn.evaluation import (
     screened_row,
     timing_device,
 )
-from nas_attn.pricing import filled
+from nas_attn.pricing import COUNTED, filled
 from nas_attn.results import Evaluation, agreement
 from nas_attn.search import OnRow, Search, screen
 from nas_attn.settings import FINAL, Backbone, Step
@@ -50,7 +50,7 @@ from nas_attn.study import (
 from nas_attn.training import TrainingFailed, check_trainer, training_device
 
 _DRAWN_FOR_ONE = 10  # networks, so that some fit the budget
-_JUDGED_AT_ONCE = 512  # images, in screening
+_SCREENING_BATCH = 512  # images
 
 OnStep = Callable[[Step], None]
 """Called with a step before it begins."""
@@ -60,7 +60,7 @@ OnScreened = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Watch:
-    """Who is told what happens."""
+    """Progress callbacks of a study run."""
 
     on_step: OnStep = lambda _step: None
     on_row: OnRow = lambda _row, _trained: None
@@ -68,12 +68,12 @@ class Watch:
     on_timed: OnTimed = lambda _done, _total: None
     on_screened: OnScreened = lambda _done, _total: None
     on_pretrained: OnPretrained = lambda _what, _done, _epochs: None
-    on_waiting: OnWaiting = lambda _told: None
+    on_waiting: OnWaiting = lambda _message: None
 
 
 @dataclass(frozen=True)
 class Chain:
-    """The steps of one study, on the images and the device that it names."""
+    """Chain of one study, with its space, its images and its target device."""
 
     folder: StudyFolder
     backbone: Backbone
@@ -98,33 +98,27 @@ class Chain:
         return cls(folder, backbone, space, data, timing, jobs, watch or Watch())
 
     def run_step(self, step: Step, chosen: Sequence[Architecture] | None = None) -> str:
-        """Run one step, on these architectures or on those that it finds itself.
+        """Run one step, on these architectures or on those that it finds itself, and return why it stopped.
 
         Raises as `Search.run` does.
         """
-        if step.proxy != "supernet":
-            with self.search(step, chosen) as search:
-                return search.run()
         self.watch.on_step(step)
-        return self._screen(self.study(step), step, self.pool(step.networks or 1) if chosen is None else chosen)
-
-    @contextmanager
-    def search(self, step: Step, chosen: Sequence[Architecture] | None = None) -> Iterator[Search]:
-        """The search of a step that trains, with what trains for it."""
-        self.watch.on_step(step)
-        study, protocol = self.study(step), self.protocol(step)
+        study = self.study(step)
+        if step.proxy == "supernet":
+            return self._screen(study, step, self.pool(step.networks or 1) if chosen is None else chosen)
+        protocol = self.protocol(step)
         with Workers(protocol, self.jobs) if self.jobs > 1 else nullcontext() as workers:
             learnt = self._predictor if self.folder.file.latency.source == "predicted" else None
             if learnt is not None:
                 write_prediction(study, agreement(learnt.prediction.left_out_ms, learnt.prediction.latencies_ms))
             evaluator = Evaluator(self.timing, learnt, protocol, workers, self.watch.on_epoch)
             on_row, check_hold = self.watch.on_row, self.check_hold
-            yield Search(study, self.space, self.folder.file, step, evaluator, on_row, chosen, check_hold)
+            return Search(study, self.space, self.folder.file, step, evaluator, on_row, chosen, check_hold).run()
 
     def pool(self, networks: int) -> list[Architecture]:
         """So many architectures that fit the budget, all where there are no more, and the baselines first.
 
-        Latency, which is not known exactly, leaves none out.
+        A limit of latency, which is not known exactly, excludes none.
         """
         prices, seed = self.ledger.space_prices(self.space), self.folder.file.seed
         if prices.networks <= _DRAWN_FOR_ONE * networks:
@@ -139,11 +133,11 @@ class Chain:
 
     @property
     def ledger(self) -> Ledger:
-        """What every architecture costs."""
+        """Exact costs of every architecture."""
         return open_ledger(self.backbone, self.data.image, self.data.classes)
 
     def protocol(self, step: Step) -> TrainingProtocol:
-        """How networks are trained in a step; what has to be trained first for that is."""
+        """The training protocol of a step; what has to be trained before is."""
         file = self.folder.file
         protocol = TrainingProtocol(
             backbone=scaled(self.backbone, step.width),
@@ -161,7 +155,7 @@ class Chain:
         return replace(protocol, start="inherit", backbone=trained)
 
     def shared_seconds(self, step: Step) -> float:
-        """What was trained once for a step took, for all of its networks together."""
+        """Seconds of what was trained once for all networks of a step."""
         if step.proxy == "scratch":
             return 0.0
         if step.proxy == "inherit" and step.weights == "base":
@@ -171,17 +165,17 @@ class Chain:
 
     @cached_property
     def _base(self) -> Checkpoint:
-        """The trained plain backbone."""
+        """Trained plain backbone."""
         with reported("the plain backbone cannot be trained", TrainingFailed):
             return self._pretrained.base(self.folder.file.base_recipe)
 
     def _supernet(self, seed: int) -> tuple[Supernet, Checkpoint]:
-        """The trained network that holds every answer."""
+        """Trained supernet of this seed."""
         if seed not in self._supernets:
             step, recipe = self.folder.file.steps[0], self.folder.file.base_recipe
             prices = self.ledger.space_prices(self.space)
-            dearest = filled(self.space, np.array([prices.extreme("macs", highest=True)]))
-            sandwich = list(filter(self._fits, (Architecture(), *dearest))) if step.sandwich else []
+            largest = filled(self.space, np.array([prices.extreme("macs", highest=True)]))
+            sandwich = list(filter(self._fits, (Architecture(), *largest))) if step.sandwich else []
             store = replace(self._pretrained, seed=seed)
             with reported("the supernet cannot be trained", TrainingFailed):
                 trained = store.supernet(self.space, step.recipe(recipe), self._fits, self._limits, sandwich)
@@ -190,7 +184,7 @@ class Chain:
 
     @property
     def _pretrained(self) -> PretrainedStore:
-        """Where what all networks share is trained and kept."""
+        """Store of the weights that networks share."""
         file, folder = self.folder.file, self.folder.path / "trained"
         return PretrainedStore(folder, self.backbone, self.data, file.trainer, file.seed, self.watch.on_pretrained)
 
@@ -211,39 +205,38 @@ class Chain:
     def _screened(
         self, step: Step, costs: Costs, seed: int, architectures: Sequence[Architecture]
     ) -> Iterator[Evaluation]:
-        judged = screened(
+        found = screened(
             self._supernet(seed)[0],
             self.data,
             architectures,
             calibration=step.calibration,
-            batch_size=_JUDGED_AT_ONCE,
+            batch_size=_SCREENING_BATCH,
             seed=seed,
             device=training_device(self.folder.file.trainer),
         )
         began = time.perf_counter()
-        for architecture, found in zip(architectures, judged, strict=True):
+        for architecture, score in zip(architectures, found, strict=True):
             row = costs.predict(costs.count(architecture))
             seconds, began = time.perf_counter() - began, time.perf_counter()
-            yield replace(screened_row(row, found), train_seconds=seconds)
+            yield replace(screened_row(row, score), train_seconds=seconds)
 
     def study(self, step: Step) -> OptunaStudy:
-        """The Optuna study of a step, which goes on only where it asks what it did."""
+        """The Optuna study of a step, which goes on only where its question is as it was."""
         path, file = self.folder.path, self.folder.file
         study = find_study(path, file.search.storage, step.name)
         study = study or begin_study(path, file.search.storage, file.objectives, step.name)
-        asked = question_of(file, step, self.backbone, self.timing.device)
-        write_question(study, asked, self.space, self.data.facts, fingerprint(self.data))
+        question = question_of(file, step, self.backbone, self.timing.device)
+        write_question(study, question, self.space, self.data.facts, fingerprint(self.data))
         return study
 
     @property
     def _limits(self) -> dict[str, float]:
-        """What the budget says of measures that are known exactly."""
-        limits = self.folder.file.budget.limits
-        return {measure: limit for measure, limit in limits.items() if measure != "latency_ms"}
+        """The budget's limits of measures that are known exactly."""
+        return {name: limit for name, limit in self.folder.file.budget.limits.items() if name in COUNTED}
 
     def _fits(self, architecture: Architecture) -> bool:
         cost = self.ledger.price(architecture)
-        return all(getattr(cost, measure) <= limit for measure, limit in self._limits.items())
+        return all(getattr(cost, name) <= limit for name, limit in self._limits.items())
 
 
 def open_space(folder: StudyFolder) -> tuple[Backbone, SearchSpace]:

@@ -32,10 +32,13 @@ def show(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 
 def spelt(row: Any, measures: Iterable[str]) -> list[str]:
-    """These measures of a row, as they are written."""
-    from nas_attn.results import spell_cell
+    """These measures of a row, or of what a network costs, as they are written."""
+    from nas_attn.results import Evaluation, spell_cell
+    from nas_attn.settings import measure
 
-    return [spell_cell(name, row) for name in measures]
+    if isinstance(row, Evaluation):
+        return [spell_cell(name, row) for name in measures]
+    return [measure(name).spell(getattr(row, name)) for name in measures]
 
 
 def names(objectives: Sequence[str]) -> str:

@@ -79,7 +79,7 @@ def verdict(
     ] = None,
     jobs: Jobs = 1,
     minutes: Annotated[
-        float | None, typer.Option(min=0, help="Say what so many more minutes of training would settle.")
+        float | None, typer.Option(min=0, help="Say what so many more minutes of training would decide.")
     ] = None,
     no_train: Annotated[bool, typer.Option("--no-train", help="Only conclude from the rows that are there.")] = False,
 ) -> None:

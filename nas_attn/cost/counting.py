@@ -72,12 +72,8 @@ def count(network: nn.Module, *shapes: tuple[int, ...], rules: Mapping[str, Rule
         counted: Counter[str] = analysis.by_operator()
     if uncounted := analysis.unsupported_ops():
         raise _uncounted(uncounted)
-    macs = int(counted["macs"])
-    return Cost(
-        params=sum(parameter.numel() for parameter in network.parameters()),
-        macs=macs,
-        flops=2 * macs + int(counted["elements"]),
-    )
+    macs, params = int(counted["macs"]), sum(parameter.numel() for parameter in network.parameters())
+    return Cost(params, macs, 2 * macs + int(counted["elements"]))
 
 
 def _handles(rules: Mapping[str, Rule]) -> dict[str, Any]:

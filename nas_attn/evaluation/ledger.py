@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from nas_attn.assembly import place
 from nas_attn.backbones import network
 from nas_attn.cost import Cost, count
-from nas_attn.pricing import MEASURES, Integers, SpacePrices, filled
+from nas_attn.pricing import COUNTED, Integers, SpacePrices, filled
 from nas_attn.settings import Backbone
 from nas_attn.space import NONE, Architecture, Attention, InputError, Placement, SearchSpace, Site, allowed, reported
 
@@ -155,7 +155,7 @@ def _alone(attention: Attention, site: Site, passes: tuple[Pass, ...]) -> Cost:
 
 
 def _measured(costs: Sequence[Cost]) -> Integers:
-    return np.array([[getattr(cost, measure) for measure in MEASURES] for cost in costs], dtype=np.int64)
+    return np.array([[getattr(cost, measure) for measure in COUNTED] for cost in costs], dtype=np.int64)
 
 
 @contextmanager

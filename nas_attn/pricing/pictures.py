@@ -10,7 +10,7 @@ from nas_attn.results.pictures import FRONT, INK, KNEE, TOOLTIP, dressed
 from nas_attn.settings import measure
 
 from .distribution import Distribution
-from .totals import MEASURES, SpacePrices
+from .totals import COUNTED, SpacePrices
 
 _BINS = 50
 _WIDTH, _HEIGHT = 310, 240
@@ -21,7 +21,7 @@ def space_chart(
     prices: SpacePrices, distributions: Mapping[str, Distribution], title: str, subtitle: str
 ) -> alt.ConcatChart:
     """A histogram of every measure, with the plain backbone and the median marked."""
-    panels = [_panel(name, plain, distributions[name]) for name, plain in zip(MEASURES, prices.plain, strict=True)]
+    panels = [_panel(name, plain, distributions[name]) for name, plain in zip(COUNTED, prices.plain, strict=True)]
     return dressed(alt.concat(*panels, columns=len(panels), spacing=30), title, subtitle)
 
 

@@ -14,7 +14,7 @@ from nas_attn.space import Architecture, InputError, SearchSpace
 
 from .distribution import Distribution, Integers, Share
 
-MEASURES = ("params", "macs", "flops")
+COUNTED = ("params", "macs", "flops")
 """What is known of a network before anything runs, and adds up over its slots."""
 
 _MOST_LISTED = 1_000_000
@@ -29,7 +29,7 @@ class SpacePrices:
     """
 
     plain: Integers
-    """Of the plain backbone, in the order of `MEASURES`."""
+    """Of the plain backbone, in the order of `COUNTED`."""
     added: tuple[Integers, ...]
     """For each slot, (fillings, measures)."""
 
@@ -58,7 +58,7 @@ class SpacePrices:
         totals = np.tile(self.plain.astype(np.int64), (len(answers), 1))
         for added, filling in zip(self.added, answers.T, strict=True):
             totals += added[filling]
-        return dict(zip(MEASURES, totals.T, strict=True))
+        return dict(zip(COUNTED, totals.T, strict=True))
 
     def listed(self) -> Integers:
         """The filling numbers of every network, in the order of `SearchSpace.architectures`."""
@@ -80,7 +80,7 @@ class SpacePrices:
 
     def extreme(self, measure: str, *, highest: bool) -> tuple[int, ...]:
         """The filling numbers of the network with the least or the most of a measure; of equals, the first."""
-        column = MEASURES.index(measure)
+        column = COUNTED.index(measure)
         return tuple(int((added[:, column] * (-1 if highest else 1)).argmin()) for added in self.added)
 
     def distribution(self, measure: str) -> Distribution:

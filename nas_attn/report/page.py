@@ -9,7 +9,7 @@ import pandas as pd
 
 from nas_attn.audit import Audit, readable_audit, sentences
 from nas_attn.audit.picture import audit_chart
-from nas_attn.results import Objectives, Slots, cell, pareto_front
+from nas_attn.results import Front, Objectives, Slots, cell, pareto_front
 from nas_attn.results.pages import page, specification
 from nas_attn.results.pictures import front_chart
 from nas_attn.settings import MEASURES, measure
@@ -57,19 +57,20 @@ class _Listing:
     words: tuple[str, ...] = ()
 
 
-def write_report(report: Report, path: Path) -> None:
-    """Write the page as one HTML file that loads nothing; it appears whole or not at all.
+def write_report(report: Report, path: Path) -> Front:
+    """Write the page as one HTML file that loads nothing; it appears whole or not at all. Returns its front.
 
     The finding in words, the figure, the front, what stands where on it, every row, the settings and the facts.
 
     Raises `InputError` where nothing can be written there, and as `front` does.
     """
-    write_whole(path, page("report.html.jinja", __package__, **_contents(report)))
+    front = pareto_front(judged(report.table), report.objectives)
+    write_whole(path, page("report.html.jinja", __package__, **_contents(report, front)))
+    return front
 
 
-def _contents(report: Report) -> dict[str, Any]:
+def _contents(report: Report, front: Front) -> dict[str, Any]:
     chain, compared = steps(report.table), judged(report.table)
-    front = pareto_front(compared, report.objectives)
     shown = dict.fromkeys([*(one.name for one in MEASURES.values() if one.objective), *front.objectives])
     measures = [name for name in shown if name in report.table.columns]
     words = [name for name in _WORDS if name in report.table.columns and (name != "step" or not chain.empty)]

@@ -21,7 +21,7 @@ def report_study(path: Path) -> list[Path]:
     folder = StudyFolder.open(path)
     rows, rankings = folder.all_rows(), path / "audit.json"
     last, page, picture = folder.table(), path / "report.html", path / "front.png"
-    write_report(
+    front = write_report(
         Report(
             title=path.absolute().name,
             table=table(across_seeds(rows)),
@@ -34,7 +34,6 @@ def report_study(path: Path) -> list[Path]:
         ),
         page,
     )
-    front = folder.front()
     if front.best.empty:
         return [page]
     write_png(front_chart(front), picture)

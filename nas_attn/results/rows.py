@@ -101,7 +101,8 @@ class Evaluation:
         timed = {name: value for name, value in columns.items() if name.startswith(_TIMED)}
         measured = {name: value for name, value in columns.items() if name not in own and name not in timed}
         latency = replace(self.latency, **{name.removeprefix(_TIMED): value for name, value in timed.items()})
-        return replace(self, **own, latency=latency, measures={**self.measures, **measured})
+        known = {name: value for name, value in {**self.measures, **measured}.items() if not math.isnan(value)}
+        return replace(self, **own, latency=latency, measures=known)
 
 
 _TIMED = "latency_"

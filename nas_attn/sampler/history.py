@@ -1,6 +1,7 @@
 """History of an Optuna study, by candidate, and which candidates it excludes."""
 
 import math
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -58,9 +59,7 @@ class History:
     """The objectives' values, an item an evaluation, in the order of trials."""
     refused: set[Code] = field(default_factory=set)
     """What was evaluated and exceeds a limit, and what was pruned."""
-    failed: set[Code] = field(default_factory=set)
-    lost: set[Code] = field(default_factory=set)
-    """What has failed more than once."""
+    failures: Counter[Code] = field(default_factory=Counter)
     pending: set[Code] = field(default_factory=set)
     """What is running or waits for it."""
     shared: dict[Code, Code] = field(default_factory=dict)
@@ -78,14 +77,14 @@ class History:
         return history
 
     def _take(self, trial: FrozenTrial, candidates: Candidates) -> None:
-        answered, code = candidates.code(trial.params), _code(trial, candidates)
+        answered, code = _codes(trial, candidates)
         if answered is None or code is None:
             return
         partly = UNANSWERED in answered and {*answered} != {UNANSWERED}
         if trial.state in (TrialState.RUNNING, TrialState.WAITING):
             self.pending.add(code)
         elif trial.state == TrialState.FAIL:
-            (self.lost if code in self.failed else self.failed).add(code)
+            self.failures[code] += 1
         elif trial.state == TrialState.COMPLETE and all(map(math.isfinite, trial.values)):
             code = self.shared.setdefault(answered, code) if partly else code
             every = trial.user_attrs.get(EVALUATIONS)
@@ -109,10 +108,11 @@ class History:
 
     def exclusions(self, only: Mapping[int, Sequence[int]]) -> Iterator[Excluded]:
         """What is not to be proposed, ever less of it, where only these fillings of some places may be."""
-        done, hopeless = self.spent | self.failed, self.refused | self.lost | self.pending
+        lost = {code for code, times in self.failures.items() if times > 1}
+        done, hopeless = self.spent | self.failures.keys(), self.refused | lost | self.pending
         yield Excluded(done, self.shared.keys() | self.broken, only)
         yield Excluded(done, self.shared.keys(), only)
-        yield Excluded(self.spent | self.lost, self.shared.keys(), only)
+        yield Excluded(self.spent | lost, self.shared.keys(), only)
         yield Excluded(hopeless, (), only)
         yield Excluded(self.pending, (), only)
         yield Excluded((), (), only)
@@ -121,7 +121,7 @@ class History:
 def running(study: Study, current: FrozenTrial, candidates: Candidates) -> dict[int, Code]:
     """What runs in other trials, or is being proposed for them, by the trials' numbers."""
     trials = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-    codes = {trial.number: _code(trial, candidates) for trial in trials if trial.number != current.number}
+    codes = {trial.number: _codes(trial, candidates)[1] for trial in trials if trial.number != current.number}
     return {number: code for number, code in codes.items() if code is not None}
 
 
@@ -135,14 +135,16 @@ def given(study: Study, current: FrozenTrial, others: Collection[str]) -> Answer
     return {**answers, **enqueued}
 
 
-def _code(trial: FrozenTrial, candidates: Candidates) -> Code | None:
-    """The candidate that a trial stands for: what was answered, is enqueued, and was proposed."""
-    known = candidates.code({**trial.system_attrs.get(_FIXED, {}), **trial.params})
-    chosen: Any = trial.system_attrs.get(CHOSEN)
+def _codes(trial: FrozenTrial, candidates: Candidates) -> tuple[Code | None, Code | None]:
+    """What a trial answered, and the candidate that it stands for, by what is enqueued and was proposed too."""
+    answered = known = candidates.code(trial.params)
+    if fixed := trial.system_attrs.get(_FIXED):
+        known = candidates.code({**fixed, **trial.params})
     if known is None or UNANSWERED not in known:
-        return known
+        return answered, known
+    chosen: Any = trial.system_attrs.get(CHOSEN)
     if not candidates.offers(chosen):
         if {*known} == {UNANSWERED} or not trial.state.is_finished():
-            return None
+            return answered, None
         chosen = [0] * len(known)
-    return tuple(other if one == UNANSWERED else one for one, other in zip(known, chosen, strict=True))
+    return answered, tuple(other if one == UNANSWERED else one for one, other in zip(known, chosen, strict=True))

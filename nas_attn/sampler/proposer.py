@@ -48,7 +48,7 @@ class Proposer:
 
     def _space_filling(self, pool: Encoded, free: NDArray[np.bool_], history: History, objectives: Objectives) -> Code:
         """The cheapest candidate, the most expensive one, and then what is far from all that were proposed."""
-        before = self.pools.of(history.spent | history.failed)
+        before = self.pools.of(history.spent | history.failures.keys())
         numbers = np.flatnonzero(free)
         if len(before.codes) < 2 and objectives.known:
             price = -objectives.signs[objectives.known[0]] * pool.costs[numbers, 0]

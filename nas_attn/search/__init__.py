@@ -1,7 +1,7 @@
-"""The search of one step: ask the sampler, price, train, write down."""
+"""Search of one step: propose, check the costs, train, write down."""
 
 from .loop import OnRow, Search
 from .promotion import promoted
-from .references import read_comparing, train_width_matched, write_comparing
 from .screen import screen
 from .tabular import Table
+from .width_matched import read_comparing, train_width_matched, write_comparing

@@ -1,17 +1,15 @@
-"""The search: Optuna asks, prices are paid before training, and nothing is trained twice."""
+"""Search of one step: the sampler proposes, costs are checked before training, and nothing is trained twice."""
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Protocol
 
 import optuna
 from optuna.trial import TrialState
 
-from nas_attn.pricing import SpacePrices
 from nas_attn.results import Evaluation, front, table
 from nas_attn.sampler import EVALUATIONS
 from nas_attn.settings import Step, StudyFile
@@ -19,55 +17,32 @@ from nas_attn.space import Architecture, InputError, SearchSpace, parse
 from nas_attn.study import ARCHITECTURE, over_budget, read_objectives, read_rows, write_row
 
 from .extra_seeds import Race, untrained
-from .outcome import answer
 from .progress import Known
 from .proposals import Proposals
-from .samplers import Asked
+from .samplers import Problem
+from .trainings import Evaluator, train_all
 
 OnRow = Callable[[Evaluation, int], None]
 """Called with a row and the number of networks trained so far for all their seeds: of each network and seed that was
 trained, and of each network that was found to be over budget or to fail before training, or was timed at last because
-it stands on the front."""
-
-
-class Evaluator(Protocol):
-    """Finds out about an architecture, the cheapest knowledge first."""
-
-    @property
-    def jobs(self) -> int:
-        """How many trainings it takes on at once."""
-
-    def prices(self, space: SearchSpace) -> SpacePrices:
-        """Parameters, MACs and FLOPs of every architecture, without running anything."""
-
-    def count(self, architecture: Architecture) -> Evaluation:
-        """Parameters, MACs and FLOPs, without running anything."""
-
-    def time(self, row: Evaluation) -> Evaluation:
-        """The row with its latency, measured or predicted, or with the reason why there is none."""
-
-    def measure(self, row: Evaluation) -> Evaluation:
-        """The row with its latency measured, or with the reason why there is none."""
-
-    def train(self, row: Evaluation) -> Future[Evaluation]:
-        """The row, some time, with its accuracy and losses for its `seed`, or with the reason why there are none."""
+it is on the front."""
 
 
 @dataclass
 class _Training:
-    """A network that is in training, and all that wait for it."""
+    """A network in training, and all trials that wait for it."""
 
     row: Evaluation
     """What is known before training."""
     seeds: deque[int]
     """Those that no training was begun for."""
     trials: list[optuna.Trial]
-    """Those that are told what comes out; the first keeps the rows."""
+    """The first keeps the rows."""
 
 
 @dataclass
 class Search:
-    """A search of one step that can stop at any moment and go on later, in this process or another."""
+    """Search of one step that can stop at any moment and go on later, in this process or another."""
 
     study: optuna.Study
     space: SearchSpace
@@ -78,14 +53,12 @@ class Search:
     given: Sequence[Architecture] | None = None
     """What is trained, these and no others; without it, baselines and then what the sampler proposes."""
     check_hold: Callable[[], None] = lambda: None
-    """Called before a trial is asked for and before a row is written; raises where the study is not ours any more."""
+    """Called before a trial begins and before a row is written; raises where the study is not ours any more."""
     _known: Known = field(init=False)
     _proposals: Proposals = field(init=False)
     _race: Race = field(init=False)
     _trainings: dict[str, _Training] = field(init=False, default_factory=dict)
     """By key."""
-    _futures: dict[Future[Evaluation], str] = field(init=False, default_factory=dict)
-    """The key of the network that each trains."""
 
     def __post_init__(self) -> None:
         self._known = Known(self.file.budget, range(self.file.seed, self.file.seed + self.step.seeds))
@@ -93,61 +66,55 @@ class Search:
         self._race = Race(self._known, self._objectives, self.step.extra_trainings)
 
     def run(self, trials: int | None = None) -> str:
-        """Train until this many networks of the step are trained, and say in a sentence why the search stopped.
+        """Train until this many networks of the step are trained, and return a sentence on why the search stopped.
 
-        Without a number, as many as the step says; what is `given` is trained whole. Each network is trained for every
+        Without a number, as many as the step has; what is `given` is trained whole. Each network is trained for every
         seed of the step, up to `evaluator.jobs` at once; then, where the step has more trainings to spend, with further
         seeds, as `Race.next` says. At last, in the study's last step, networks on the front whose latency is predicted
         are measured, until those of the front all are.
 
         Raises `InputError` where even the plain backbone is over budget. Whatever else is raised, `KeyboardInterrupt`
-        among it, what is finished is written down and the running trials are told first.
+        among it, what is finished is written down and the running trials are ended first.
         """
-        self._begin(trials)
+        self._known.add(read_rows(self.study).values())
+        self._mend()
+        problem = Problem(self.space, self.file, partial(self.evaluator.prices, self.space))
+        wanted = (self.step.networks if trials is None else trials) or 0
+        self._proposals = Proposals(self.study, problem, self._known, wanted, self.given)
         try:
-            while self._fill():
-                done = wait(self._futures, return_when=FIRST_COMPLETED).done
-                for future in [one for one in self._futures if one in done]:
-                    self._take(future)
+            train_all(self.evaluator, self._next, self._write, self._finish)
         except BaseException:
-            self._abandon()
+            self.check_hold()
+            for training in self._trainings.values():
+                for trial in training.trials:
+                    self.study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
             raise
         if self.step.name == self.file.steps[-1].name:
             self._measure_front()
-        return self._proposals.said() + self._race.said()
+        return self._proposals.reason() + self._race.summary()
 
-    def _begin(self, trials: int | None) -> None:
-        """Read what is known, and finish what a killed process has left."""
-        self._known.add(read_rows(self.study).values())
-        self._mend()
-        wanted = self.step.networks if trials is None else trials
-        asked = Asked(self.space, self.file, partial(self.evaluator.prices, self.space))
-        self._proposals = Proposals(self.study, asked, self._known, wanted or 0, self.given)
-
-    def _fill(self) -> bool:
-        """Begin trainings while there are jobs for them; whether any runs."""
-        while len(self._futures) < self.evaluator.jobs:
+    def _next(self) -> Evaluation | None:
+        """The next row to be trained."""
+        while True:
             if training := next((one for one in self._trainings.values() if one.seeds), None):
-                row = replace(training.row, seed=training.seeds.popleft())
-                self._futures[self.evaluator.train(row)] = row.key
-            elif self._proposals.prepare(self._trainings.keys()):
+                return replace(training.row, seed=training.seeds.popleft())
+            if self._proposals.prepare(self._trainings.keys()):
                 self._try()
             elif undecided := self._race.next(self._trainings.keys()):
                 self._begin_again(*undecided)
             else:
-                break
-        return bool(self._futures)
+                return None
 
     def _try(self) -> None:
-        """Ask for a network, and pay its price; what needs no training is answered."""
+        """Begin a trial, and check its costs; what needs no training is answered."""
         self._proposals.free += 1
-        with self._asked() as (trial, architecture):
+        with self._trial() as (trial, architecture):
             key = architecture.key
             if key in self._trainings:
                 self._trainings[key].trials.append(trial)
                 return
             if not (seeds := self._known.missing(key)):
-                self._answer(trial, self._known.verdict(key))
+                self._answer(trial, key)
                 return
             row = replace(self._price(architecture), seed=seeds[0])
             if row.state == "over_budget" and not architecture.placements:
@@ -158,15 +125,14 @@ class Search:
                 self._trainings[key] = _Training(row, deque(seeds), [trial])
                 return
             for seed in seeds if row.state == "failed" else seeds[:1]:
-                self._write(trial, replace(row, seed=seed))
-            self._answer(trial, self._known.verdict(key))
-            self.on_row(row, len(self._known.trained))
+                self._write(replace(row, seed=seed), trial)
+            self._answer(trial, key)
+            self._report(row)
 
     def _begin_again(self, key: str, seed: int) -> None:
         """Make ready to train a network that has its rows with one seed more."""
         row = next(iter(self._known.rows[key].values()))
-        self.study.enqueue_trial(self.space.answers(parse(row.architecture)))
-        with self._asked() as (trial, _):
+        with self._trial(row) as (trial, _):
             self._trainings[key] = _Training(untrained(row, seed), deque([seed]), [trial])
 
     def _price(self, architecture: Architecture) -> Evaluation:
@@ -177,60 +143,71 @@ class Search:
         row = self.evaluator.time(row)
         return row if row.state == "failed" else over_budget(row, self.file.budget) or row
 
-    def _take(self, future: Future[Evaluation]) -> None:
-        row, training = future.result(), self._trainings[self._futures[future]]
-        self._write(training.trials[0], row)
-        del self._futures[future]
+    def _finish(self, row: Evaluation) -> None:
+        """Answer the trials of a network whose last seed was trained."""
         if not self._known.missing(row.key):
-            for trial in training.trials:
-                self._answer(trial, self._known.verdict(row.key))
+            for trial in self._trainings[row.key].trials:
+                self._answer(trial, row.key)
             del self._trainings[row.key]
-        self.on_row(row, len(self._known.trained))
-
-    def _abandon(self) -> None:
-        """Write down what is finished, and tell the trials of all else that they have failed."""
-        for future in [*self._futures]:
-            if not future.cancel() and future.done() and future.exception() is None:
-                self._take(future)
-        for training in self._trainings.values():
-            for trial in training.trials:
-                self.study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
+        self._report(row)
 
     def _measure_front(self) -> None:
         while predicted := self._predicted_front():
             for row in predicted:
-                self.study.enqueue_trial(self.space.answers(parse(row.architecture)))
-                with self._asked() as (trial, _):
+                with self._trial(row) as (trial, _):
                     for one in [*self._known.rows[row.key].values()][::-1]:  # the first decides, so it comes last
-                        self._write(trial, self.evaluator.measure(one))
-                    self._answer(trial, self._known.verdict(row.key))
-                    self.on_row(self._known.verdict(row.key), len(self._known.trained))
+                        self._write(self.evaluator.measure(one), trial)
+                    self._answer(trial, row.key)
+                    self._report(self._known.verdict(row.key))
 
     def _predicted_front(self) -> list[Evaluation]:
         """The rows on the front whose latency is not measured; what is over the budget has no place there."""
-        settled = {key: self._known.verdict(key) for key in self._known.settled}
-        rows = {key: row for key, row in settled.items() if over_budget(row, self.file.budget) is None}
+        complete = map(self._known.verdict, self._known.complete)
+        rows = {row.key: row for row in complete if over_budget(row, self.file.budget) is None}
         best = front(table(rows.values()), self.file.objectives).index
         return [rows[key] for key in best if rows[key].latency.source == "predicted"]
 
-    def _write(self, trial: optuna.Trial, row: Evaluation) -> None:
+    def _write(self, row: Evaluation, trial: optuna.Trial | None = None) -> None:
         self.check_hold()
-        write_row(trial, row)
+        write_row(trial or self._trainings[row.key].trials[0], row)
         self._known.add([row])
 
-    def _answer(self, trial: optuna.Trial, row: Evaluation) -> None:
-        told = answer(row, self._objectives, self.file.budget)
-        for name, value in told.constraints.items():
-            trial.set_constraint(name, value)
-        if told.values is not None:
-            rows = self._known.rows[row.key].values()
+    def _report(self, row: Evaluation) -> None:
+        self.on_row(row, len(self._known.trained))
+
+    def _answer(self, trial: optuna.Trial, key: str) -> None:
+        state, values = self._outcome(key)
+        row = self._known.verdict(key)
+        for name, limit in self.file.budget.limits.items():
+            if not math.isnan(row[name]):
+                trial.set_constraint(name, row[name] - limit)
+        if row.state == "failed":
+            trial.set_constraint("failed", 1.0)
+        if values is not None:
+            rows = self._known.rows[key].values()
             trial.set_user_attr(EVALUATIONS, [[one[name] for name in self._objectives] for one in rows])
-        self.study.tell(trial, told.values, state=told.state)
+        self.study.tell(trial, values, state=state)
+
+    def _outcome(self, key: str) -> tuple[TrialState, list[float] | None]:
+        """How a trial ends, and its values.
+
+        It is `PRUNED` where there is no result, so that samplers learn to avoid it: they pass over what is `FAIL`.
+        """
+        row = self._known.verdict(key)
+        values = [float(row[name]) for name in self._objectives]
+        if row.state == "complete" and not any(map(math.isnan, values)):
+            return TrialState.COMPLETE, values
+        return TrialState.PRUNED, None
 
     @contextmanager
-    def _asked(self) -> Iterator[tuple[optuna.Trial, Architecture]]:
-        """A trial and the architecture that it stands for; whatever is raised within, the trial is told."""
+    def _trial(self, row: Evaluation | None = None) -> Iterator[tuple[optuna.Trial, Architecture]]:
+        """A trial, of this row's network or of one that is proposed, with its architecture.
+
+        It fails where anything is raised meanwhile.
+        """
         self.check_hold()
+        if row is not None:
+            self.study.enqueue_trial(self.space.answers(parse(row.architecture)))
         trial = self.study.ask()
         try:
             architecture = self.space.decide(lambda question, values: trial.suggest_categorical(question, values))
@@ -241,13 +218,12 @@ class Search:
             raise
 
     def _mend(self) -> None:
-        """Finish what a killed process left behind: told if all its rows are written, else failed."""
+        """End the trials that a killed process left behind: with their values if all rows are written, else failed."""
         for _ in self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
             self.study.tell(self.study.ask(), state=TrialState.FAIL)
         for left in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             key = parse(left.user_attrs[ARCHITECTURE]).key if ARCHITECTURE in left.user_attrs else ""
+            state, values = TrialState.FAIL, None
             if key in self._known.rows and not self._known.missing(key):
-                told = answer(self._known.verdict(key), self._objectives, self.file.budget)
-                self.study.tell(left.number, told.values, state=told.state)
-            else:
-                self.study.tell(left.number, state=TrialState.FAIL)
+                state, values = self._outcome(key)
+            self.study.tell(left.number, values, state=state)

@@ -1,4 +1,4 @@
-"""What a step has found out, seed by seed, and what is left to find out of each network."""
+"""Rows of a step so far, seed by seed, and what is left to train of each network."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from nas_attn.study import over_budget
 
 @dataclass
 class Known:
-    """The rows of a step, by key and seed, as its budget and its seeds are asked for today."""
+    """Rows of a step by key and seed, as today's budget and seeds have them."""
 
     budget: Budget
     seeds: range
@@ -33,23 +33,20 @@ class Known:
         return any(map(_trained, self.rows[key].values())) and bool(self.missing(key))
 
     def verdict(self, key: str) -> Evaluation:
-        """One row for a network that misses nothing: what failed or is too dear for one seed is so for all."""
+        """One row for a network that misses nothing: what failed or is over budget for one seed is so for all."""
         rows = self.rows[key].values()
-        for state in ("failed", "over_budget"):
-            for row in rows:
-                if row.state == state:
-                    return row
-        return across_seeds(rows)[0]
+        exceptions = [row for state in ("failed", "over_budget") for row in rows if row.state == state]
+        return exceptions[0] if exceptions else across_seeds(rows)[0]
 
     @property
-    def settled(self) -> list[str]:
+    def complete(self) -> list[str]:
         """The keys of the networks that miss nothing."""
         return [key for key in self.rows if not self.missing(key)]
 
     @property
     def trained(self) -> list[str]:
         """The keys of those that are trained, with or without success."""
-        return [key for key in self.settled if any(map(_trained, self.rows[key].values()))]
+        return [key for key in self.complete if any(map(_trained, self.rows[key].values()))]
 
 
 def _trained(row: Evaluation) -> bool:

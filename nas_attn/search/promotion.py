@@ -1,4 +1,4 @@
-"""Which networks go on from one step of a chain to the next."""
+"""Promotion of networks from one step of a chain to the next."""
 
 import heapq
 from collections.abc import Iterable, Sequence
@@ -18,37 +18,28 @@ _DRAWS = 64  # how often the front is drawn from what is known of networks
 
 
 def promoted(rows: Iterable[Evaluation], file: StudyFile, networks: int, score: str) -> list[Architecture]:
-    """At most this many networks of a step's rows, the bare one first, then those that are worth most to the front.
+    """At most this many networks of a step's rows: the plain backbone, then those that add most to the front.
 
-    Where several seeds show how sure `score` is, those come first that one after the other are
-    expected to add most hypervolume to what is chosen, over draws of what is known. The others go on by layers: a layer
-    is what no other beats in `score` and in the costs among the study's objectives, once the layers
-    before are taken away. Of a layer that does not fit whole go on those that add most hypervolume to what is chosen of
-    it; of those that add equally much the best by `score`. What is over budget, or has failed for a seed, stays
-    behind, and a cost that is not known of all is left out.
+    Where several seeds show how noisy `score` is, those come first that one after the other have the largest expected
+    hypervolume improvement of what is chosen. The others go on by layers: a layer is what no other beats in `score` and
+    in the costs among the study's objectives, once the layers before are taken away. Of a layer that does not fit whole
+    go on those that add most hypervolume to what is chosen of it; of those that add equally much the best by `score`.
+    What is over budget, or has failed for a seed, stays behind, and a cost that is not known of all is left out.
     """
     every = list(rows)
-    bare = [Architecture()] if Architecture().key in {row.key for row in every} else []
-    fit = _fit(every, file, score)
-    if not fit:
-        return bare[:networks]
-    points = losses(table(fit), _measures(fit, file, score))
-    ranks = moocore.pareto_rank(points)
-    chosen = [a.key for a in bare]
-    if (drawn := _drawn(every, fit, points, score)) is not None:
-        already = [number for number, row in enumerate(fit) if row.key in chosen]
-        order = _by_volume(drawn, already, max(0, networks - len(chosen)), least=0.0)
-        chosen += [fit[number].key for number in order]
-    for rank in range(int(ranks.max()) + 1):
-        layer = sorted(np.flatnonzero(ranks == rank), key=lambda index: (points[index, 0], fit[index].key))
-        keys = [fit[index].key for index in layer]
-        new = [key for key in keys if key not in chosen]
-        if len(chosen) + len(new) > networks:
-            already = [number for number, key in enumerate(keys) if key in chosen]
-            order = _by_volume(points[None, layer], already, max(0, networks - len(chosen)))
-            new = [keys[number] for number in order]
-        chosen += new
     spelt = {row.key: row.architecture for row in every}
+    chosen = [key for key in (Architecture().key,) if key in spelt]
+    if fit := _fit(every, file, score):
+        points = losses(table(fit), _measures(fit, file, score))
+        if (drawn := _drawn(every, fit, points, score)) is not None:
+            chosen += _chosen(drawn, [row.key for row in fit], chosen, networks, least=0.0)
+        ranks = moocore.pareto_rank(points)
+        for rank in range(int(ranks.max()) + 1):
+            layer = sorted(np.flatnonzero(ranks == rank), key=lambda index: (points[index, 0], fit[index].key))
+            keys = [fit[index].key for index in layer]
+            new = [key for key in keys if key not in chosen]
+            fits = len(chosen) + len(new) <= networks
+            chosen += new if fits else _chosen(points[None, layer], keys, chosen, networks)
     return [parse(spelt[key]) for key in chosen[:networks]]
 
 
@@ -60,14 +51,13 @@ def _fit(rows: Sequence[Evaluation], file: StudyFile, score: str) -> list[Evalua
 
 
 def _measures(rows: Sequence[Evaluation], file: StudyFile, score: str) -> list[str]:
-    costs = costs_among(file.objectives)
-    return [score, *(name for name in costs if all(np.isfinite(row[name]) for row in rows))]
+    return [score, *(name for name in costs_among(file.objectives) if all(np.isfinite(row[name]) for row in rows))]
 
 
 def _drawn(
     every: Sequence[Evaluation], fit: Sequence[Evaluation], points: NDArray[np.float64], score: str
 ) -> NDArray[np.float64] | None:
-    """The points as they may be for all that is known, (draws, networks, measures); nothing where noise is unknown."""
+    """Posterior draws of the points, (draws, networks, measures); nothing where noise is unknown."""
     if measure(score).source != "learnt" or not measure(score).objective:
         return None
     fits = {row.key for row in fit}
@@ -81,12 +71,14 @@ def _drawn(
     return drawn
 
 
-def _by_volume(points: NDArray[np.float64], already: Sequence[int], more: int, least: float = -1.0) -> list[int]:
-    """Up to so many points that go on beside those that do `already`; the first one breaks a tie.
+def _chosen(
+    points: NDArray[np.float64], keys: Sequence[str], before: Sequence[str], networks: int, least: float = -1.0
+) -> list[str]:
+    """The keys that go on beside those before, up to so many in all; the first one breaks a tie.
 
     `points` are (draws, networks, measures), and volumes means over the draws. A point that adds no more than `least`,
-    in shares of the whole, does not go on. What a point adds never grows while others are added, so only the one that
-    seems best is looked at again.
+    in shares of the whole, does not go on. What a point adds never grows while others are added, so only the volume of
+    the one that seems best is computed again.
     """
     low, span = points.min(axis=(0, 1)), np.ptp(points, axis=(0, 1))
     scaled = (points - low) / np.where(span > 0, span, 1)
@@ -95,15 +87,16 @@ def _by_volume(points: NDArray[np.float64], already: Sequence[int], more: int, l
     def volume(numbers: Sequence[int]) -> float:
         return float(np.mean([bounded(draw[[*numbers]]) for draw in scaled])) if numbers else 0.0
 
-    chosen, reached = list(already), volume(already)
-    queue = [(-np.inf, number, -1) for number in range(points.shape[1]) if number not in chosen]
-    while queue and len(chosen) < len(already) + more:
-        gain, number, seen = heapq.heappop(queue)
-        if seen == len(chosen):
+    already = [number for number, key in enumerate(keys) if key in before]
+    chosen, reached = [*already], volume(already)
+    queue = [(-np.inf, number, -1) for number in range(len(keys)) if number not in already]
+    while queue and len(chosen) - len(already) < networks - len(before):
+        gain, number, computed = heapq.heappop(queue)
+        if computed == len(chosen):
             if -gain <= least:
                 break
             chosen.append(number)
             reached = volume(chosen)
         else:
             heapq.heappush(queue, (-round(volume([*chosen, number]) - reached, 12), number, len(chosen)))
-    return chosen[len(already) :]
+    return [keys[number] for number in chosen[len(already) :]]

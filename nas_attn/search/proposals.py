@@ -1,4 +1,4 @@
-"""Which network comes next: what is given or owed, then what the sampler proposes, at last what is unseen."""
+"""Next network of a search: what is given or incomplete, then what the sampler proposes, at last what is unseen."""
 
 import random
 from collections import deque
@@ -12,7 +12,7 @@ from nas_attn.space import Architecture, SearchSpace, parse
 from nas_attn.study import ARCHITECTURE
 
 from .progress import Known
-from .samplers import SAMPLERS, Asked
+from .samplers import SAMPLERS, Problem
 
 _PATIENCE = 50  # proposals in a row that need no training, before an unseen architecture is drawn instead
 _DESPAIR = 1000  # such proposals in a row, before the search gives up
@@ -21,11 +21,10 @@ _LISTED = 20_000  # the largest space that is listed to find what is unseen
 
 @dataclass
 class Proposals:
-    """What a study is asked for, until enough networks are trained."""
+    """Source of trials of a study, until enough networks are trained."""
 
     study: optuna.Study
-    asked: Asked
-    """What is known of the study."""
+    problem: Problem
     known: Known
     wanted: int
     """How many networks shall be trained."""
@@ -34,23 +33,23 @@ class Proposals:
     free: int = 0
     """How many proposals in a row needed no training."""
     _waiting: deque[Architecture] = field(init=False)
-    """What comes before the sampler is asked."""
+    """What comes before the sampler proposes."""
 
     def __post_init__(self) -> None:
-        file, trials = self.asked.file, self.study.get_trials(deepcopy=False)
+        file, trials = self.problem.file, self.study.get_trials(deepcopy=False)
         seed = file.seed + len(trials)  # a resumed search must not repeat itself
-        self.study.sampler = SAMPLERS[file.search.sampler if self.given is None else "random"](self.asked, seed)
+        self.study.sampler = SAMPLERS[file.search.sampler if self.given is None else "random"](self.problem, seed)
         self._rng = random.Random(seed)
-        owed = self._owed() if self.given is None else dict.fromkeys(self.given)
-        self._waiting = deque(a for a in owed if self.known.missing(a.key))
+        first = self._incomplete() if self.given is None else dict.fromkeys(self.given)
+        self._waiting = deque(a for a in first if self.known.missing(a.key))
 
     def prepare(self, training: Collection[str]) -> bool:
-        """Whether another trial is to be asked for, beside the networks in training; it may be set beforehand."""
+        """Whether another trial is to begin, beside the networks in training; its network may be set beforehand."""
         if self.given is None and len(self.known.trained) + len(training) >= self.wanted:
             return False
         if self._waiting:
             self._enqueue(self._waiting.popleft())
-        elif self.given is not None or len(self.known.settled) + len(training) >= self.space.size:
+        elif self.given is not None or len(self.known.complete) + len(training) >= self.space.size:
             return False
         elif self.free >= _PATIENCE:
             unseen = self._unseen(training) if self.free < _DESPAIR else None
@@ -60,11 +59,11 @@ class Proposals:
         return True
 
     def role(self, architecture: Architecture) -> Literal["baseline", "search"]:
-        """Whether a network is what every search is held against."""
+        """Whether a network is one that every search is compared with."""
         return "baseline" if architecture in self.space.baselines() else "search"
 
-    def said(self) -> str:
-        """Why there is nothing more to ask for."""
+    def reason(self) -> str:
+        """A sentence on why no further trial begins."""
         if self.given is not None:
             keys = {architecture.key for architecture in self.given}
             done = len(keys & {*self.known.trained})
@@ -75,26 +74,25 @@ class Proposals:
             return f"{done} of {done} networks are trained"
         if done > self.wanted:
             return f"{done} networks are trained already"
-        if len(self.known.settled) >= self.space.size:
+        if len(self.known.complete) >= self.space.size:
             return f"the space is exhausted: all {self.space.size} networks are trained or over budget"
         return f"no network was found that is neither trained nor over budget, in {self.free} proposals"
 
     @property
     def space(self) -> SearchSpace:
         """What may be proposed."""
-        return self.asked.space
+        return self.problem.space
 
     def _enqueue(self, architecture: Architecture) -> None:
         self.study.enqueue_trial(self.space.answers(architecture))
 
-    def _owed(self) -> dict[Architecture, None]:
-        """Baselines, what lacks some seeds, and what was asked for and has no row."""
-        first = self.space.baselines()
+    def _incomplete(self) -> dict[Architecture, None]:
+        """Baselines, what lacks some seeds, and what was proposed and has no row."""
         rows = self.known.rows
         begun = (parse(next(iter(rows[key].values())).architecture) for key in rows if self.known.begun(key))
-        asked = [t.user_attrs.get(ARCHITECTURE) for t in self.study.get_trials(deepcopy=False)]
-        stopped = filter(lambda one: one.key not in rows, map(parse, filter(None, asked)))
-        return dict.fromkeys((*first, *begun, *stopped))
+        proposed = (trial.user_attrs.get(ARCHITECTURE) for trial in self.study.get_trials(deepcopy=False))
+        stopped = filter(lambda one: one.key not in rows, map(parse, filter(None, proposed)))
+        return dict.fromkeys((*self.space.baselines(), *begun, *stopped))
 
     def _unseen(self, training: Collection[str]) -> Architecture | None:
         if self.space.size <= _LISTED:

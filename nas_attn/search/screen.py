@@ -1,4 +1,4 @@
-"""Screening: thousands of networks that are scored without being trained, and written down in bulk."""
+"""Screening of thousands of networks, which are scored without training and written in bulk."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -29,8 +29,8 @@ def screen(
 ) -> None:
     """Give each of these networks a row of this step and seed, if it has none yet.
 
-    The rows are kept with the study, not as trials: no sampler is asked, and Optuna takes longer to write a trial with
-    its parameters than a supernet to score it. Whatever is raised meanwhile, what `score` has yielded is written down
+    The rows are kept with the study, not as trials: they are no proposals, and Optuna takes longer to write a trial
+    with its parameters than a supernet to score it. Whatever is raised meanwhile, what `score` has yielded is written
     first; a killed process loses what it has scored of the last 25. Nothing is written once `check_hold` raises.
     """
     known = read_rows(study)

@@ -1,4 +1,4 @@
-"""Published tables: every network of a space, trained with several seeds, handed out without any training."""
+"""Tabular benchmark: results of every network of a space, trained with several seeds."""
 
 import random
 from collections.abc import Callable, Iterable, Mapping
@@ -7,19 +7,16 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
 
-import moocore
 import numpy as np
 import optuna
 import pandas as pd
 
-from nas_attn.pricing import MEASURES, SpacePrices
-from nas_attn.results import Evaluation, Latency, across_seeds, directions, front, losses, table
+from nas_attn.pricing import COUNTED, SpacePrices
+from nas_attn.results import Evaluation, Latency, across_seeds, directions, front, hypervolume, table
+from nas_attn.settings import measure
 from nas_attn.space import Architecture, InputError, Placement, SearchSpace, allowed
 
 from .extra_seeds import untrained
-
-COSTS = ("params", "macs", "flops", "latency_ms")
-"""The objectives that are known before a network is trained."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +34,7 @@ class Table:
     objectives: tuple[str, ...] = ("accuracy", "flops")
     """What networks are compared by."""
     jobs: int = 1
-    """How many trainings a search shall begin at once; each is finished as it begins."""
+    """How many trainings a search begins at once; each is finished as it begins."""
 
     def __post_init__(self) -> None:
         for row in self.rows:
@@ -67,7 +64,8 @@ class Table:
     @cached_property
     def known_costs(self) -> Mapping[int, Callable[[Mapping[str, Any]], float]]:
         """By the number of an objective, what it is for given answers, where that is known without training."""
-        return {number: partial(self._cost, name) for number, name in enumerate(self.objectives) if name in COSTS}
+        known = {number: name for number, name in enumerate(self.objectives) if measure(name).source != "learnt"}
+        return {number: partial(self._cost, name) for number, name in known.items()}
 
     @cached_property
     def directions(self) -> tuple[str, ...]:
@@ -76,7 +74,7 @@ class Table:
 
     @cached_property
     def true(self) -> pd.DataFrame:
-        """One row a network with the means over its seeds, as true as the table knows."""
+        """One row a network with the means over its seeds."""
         return table(across_seeds(self.rows))
 
     @cached_property
@@ -108,10 +106,9 @@ class Table:
         return Architecture(tuple(placements)).key
 
     def objective(self, seed: int, *, trained: int | None = None) -> Callable[[optuna.Trial], tuple[float, ...]]:
-        """What Optuna optimises: the objectives of one training of the network that a trial suggests.
+        """Objective function for Optuna: one training of the network that a trial suggests.
 
-        `trained` says with which of the table's seeds; without it, one is drawn for each trial, by `seed` and the
-        trial's number.
+        It is that of the seed `trained`; without it, of one that is drawn for each trial by `seed` and its number.
         """
         if trained is not None and trained not in self.seeds:
             raise InputError(f"trained: found {trained}; {allowed(trained, map(str, self.seeds))}")
@@ -124,11 +121,14 @@ class Table:
         return evaluate
 
     def hypervolume_share(self, keys: Iterable[str]) -> float:
-        """What the true values of these networks dominate up to `reference`, as a share of what all dominate.
+        """Hypervolume of the mean values of these networks up to `reference`, as a share of that of all.
 
         It is 1 where all networks are equal. Raises `InputError` for a key that the table does not have.
         """
-        return self._volume(dict.fromkeys(keys)) / self._whole if self._whole else 1.0
+        known = [*dict.fromkeys(keys)]
+        if unknown := next((key for key in known if key not in self._by_seed), None):
+            raise InputError(f"{self.name}: has no network with the key {unknown!r}")
+        return self._volume(known) / self._whole if self._whole else 1.0
 
     def count(self, architecture: Architecture) -> Evaluation:
         """The row of an architecture before it is trained, with its latency where that was measured.
@@ -144,12 +144,12 @@ class Table:
     def prices(self, space: SearchSpace) -> SpacePrices:
         """What every network of the space costs, by the networks with one slot filled."""
 
-        def measured(filling: tuple[Placement, ...]) -> list[int]:
+        def counted(filling: tuple[Placement, ...]) -> list[int]:
             row = self._any_seed[Architecture(filling).key]
-            return [row[name] for name in MEASURES]
+            return [row[name] for name in COUNTED]
 
-        bare = np.array(measured(()))
-        return SpacePrices(bare, tuple(np.array([*map(measured, slot.fillings())]) - bare for slot in space.slots))
+        plain = np.array(counted(()))
+        return SpacePrices(plain, tuple(np.array([*map(counted, slot.fillings())]) - plain for slot in space.slots))
 
     def time(self, row: Evaluation) -> Evaluation:
         """The row as it is: a table times nothing."""
@@ -172,8 +172,8 @@ class Table:
             future.set_result(replace(row, measures=measures, **trained))
         return future
 
-    def _cost(self, measure: str, answers: Mapping[str, Any]) -> float:
-        return float(self._any_seed[self.key(answers)][measure])
+    def _cost(self, name: str, answers: Mapping[str, Any]) -> float:
+        return float(self._any_seed[self.key(answers)][name])
 
     @cached_property
     def _by_seed(self) -> dict[str, dict[int, Evaluation]]:
@@ -194,24 +194,8 @@ class Table:
         }
 
     @cached_property
-    def _points(self) -> dict[str, list[float]]:
-        """The true values of the objectives by key, less being better."""
-        return dict(zip(self.true.index, losses(self.true, self.objectives).tolist(), strict=True))
-
-    @cached_property
-    def _worst(self) -> list[float]:
-        """The reference point, less being better."""
-        worst: list[float] = losses(pd.DataFrame([dict(self.reference)]), self.objectives)[0].tolist()
-        return worst
-
-    @cached_property
     def _whole(self) -> float:
-        """What all networks dominate."""
-        return self._volume(self._by_seed)
+        return self._volume([*self._by_seed])
 
-    def _volume(self, keys: Iterable[str]) -> float:
-        try:
-            points = [self._points[key] for key in keys]
-        except KeyError as missing:
-            raise InputError(f"{self.name}: has no network with the key {missing}") from None
-        return float(moocore.hypervolume(points, ref=self._worst)) if points else 0.0
+    def _volume(self, keys: list[str]) -> float:
+        return hypervolume(self.true.loc[keys], self.objectives, self.reference)

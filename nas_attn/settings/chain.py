@@ -43,8 +43,7 @@ class Step(Settings):
     seeds: int = Field(1, ge=1, strict=True)
     """How many times each is trained, with one seed after the other; of a `supernet`, how many are trained."""
     extra_trainings: int = Field(0, ge=0, strict=True)
-    """Trainings beyond these, each with one seed more, of networks that it is not settled of whether they are on the
-    front."""
+    """Trainings beyond these, each with one seed more, of networks that are undecided to be on the front."""
     score: Score = ""
     """What ranks them for the next step, beside their costs: a learnt measure. Without it, the leading objective, or
     what tells networks apart with less noise: `loss` for `accuracy`."""

@@ -39,7 +39,7 @@ class Measure:
     metric: str = ""
     """The metric that computes a learnt one, as `package.module:Class` with the interface of torchmetrics, updated with
     logits (B, classes) and labels (B,); it is made with `num_classes` where it takes that."""
-    arguments: Mapping[str, Any] = field(default_factory=dict)
+    arguments: Mapping[str, Any] = field(default_factory=dict, hash=False)
     """What else the metric is made with."""
 
     @property

@@ -19,6 +19,7 @@ LARGEST = 2**63 - 1
 """The largest whole number that tables and databases hold."""
 
 
+@cache
 def bounded(largest: float = math.inf) -> Any:
     """The type of a number from 0 to the largest, or NaN."""
     limits = "a finite number of 0 or more" if math.isinf(largest) else f"a number from 0 to {largest:g}"

@@ -35,20 +35,16 @@ def train(
 ) -> Score:
     """Train a network (B, C, H, W) -> (B, classes) in place, on one device.
 
-    All random numbers (data order, augmentation, dropout) derive from the seed and the epoch: networks that are trained
-    with one seed see the same images, and on a CPU the same weights come to the same end, bit by bit, with the same
-    number of threads. Torch's random states and switches go on as they were, and the network comes back on the CPU, in
-    eval mode.
+    All random numbers (data order, augmentation, dropout) derive from the seed and the epoch; on a CPU the same weights
+    come to the same end, bit by bit, with the same number of threads. Torch's random states and switches go on as they
+    were, and the network comes back on the CPU, in eval mode.
 
-    `on_epoch` is called after each epoch with the epochs done and the epochs in all. `variants` is called once a
-    training iteration, with its number, and makes the network another one before each of its yields; the loss is the
-    mean over them. `auxiliary_weight` is as in `Classifier`. `checkpoint` names a file in which the training is kept at
-    the end of epochs; called again with the same arguments, it goes on from there, to the same end, and removes the
-    file when it is done. `trainer` is what `check_trainer` accepts; by default nothing is printed or written.
+    `on_epoch` is called with the epochs done and those in all. `variants` is called with the number of an iteration and
+    makes the network another one before each of its yields; the loss is the mean over them. `checkpoint` names a file
+    from which the same call goes on, to the same end, and which it removes. `trainer` is as `check_trainer` takes it.
 
-    Raises `TrainingFailed` where the loss is no number any more, or memory does not suffice; `InputError` where the
-    checkpoint cannot be written, images cannot be read, or `trainer` is at fault; `KeyboardInterrupt` on Ctrl-C and on
-    SIGTERM; and whatever the network raises.
+    Raises `TrainingFailed` where the loss is no number or memory does not suffice, `InputError` for a checkpoint, a
+    `trainer` or images at fault, `KeyboardInterrupt` on Ctrl-C and SIGTERM, and whatever the network raises.
     """
     end = EpochEnd(checkpoint, on_epoch)
     double = {name for name, tensor in _tensors(network) if tensor.dtype == torch.float64}
@@ -58,11 +54,9 @@ def train(
             if checkpoint is not None:
                 end.identity = identity(network, data, recipe, seed, trainer)
             driver = make_trainer(recipe.epochs, device, trainer, [end], WholeFiles())
-            network.train()
             classifier = Classifier(network, data.near(device), recipe, seed, variants, auxiliary_weight)
             _fit(driver, classifier, checkpoint and resumable(checkpoint, end.identity))
     finally:
-        network.zero_grad(set_to_none=True)
         _retire(network, double)
     if checkpoint is not None:
         checkpoint.unlink(missing_ok=True)
@@ -114,6 +108,7 @@ def score(
 
 def _fit(trainer: pl.Trainer, classifier: Classifier, checkpoint: Path | None) -> None:
     device = trainer.strategy.root_device
+    classifier.network.train()
     if device.type == "cuda":
         classifier.network.to(memory_format=torch.channels_last)
     part = classifier.data.train
@@ -126,6 +121,7 @@ def _fit(trainer: pl.Trainer, classifier: Classifier, checkpoint: Path | None) -
 
 def _retire(network: nn.Module, double: Collection[str]) -> None:
     """Back to the CPU, in float32 whatever it was trained in, but for complex tensors and these double ones."""
+    network.zero_grad(set_to_none=True)
     network.to("cpu").to(memory_format=torch.contiguous_format).eval()
     for name, tensor in _tensors(network):
         if tensor.is_floating_point() and not (name in double and tensor.dtype == torch.float64):

@@ -18,6 +18,8 @@ from nas_attn.data import Batch, ImageData, LoaderPart, Part, PartBatches, batch
 from .failure import Read, memory_faults_reported
 from .metrics import Normalise, Score, mean_metrics
 
+_LAYOUTS = {"cuda": torch.channels_last}
+
 
 @contextmanager
 def recalibration(
@@ -26,12 +28,12 @@ def recalibration(
     """Context with a function that scores the network as it is at each call, on a device and in float32.
 
     Each call renews the statistics of batch normalisation as the average over equal batches of `images` training
-    images, drawn by the seed, or of all where there are fewer. All else is in eval mode, and no image is augmented.
+    images, drawn by the seed, or of all where there are fewer. All else is in eval mode; nothing is augmented.
     After it the statistics are as they were, and the network is on the CPU, in eval mode.
 
     Raises `TrainingFailed` where memory does not suffice, `InputError` where images cannot be read.
     """
-    norms = [module for module in network.modules() if isinstance(module, _BatchNorm) and module.track_running_stats]
+    norms = [one for one in network.modules() if isinstance(one, _BatchNorm) and one.track_running_stats]
     before = [(norm, norm.momentum, {name: value.clone() for name, value in norm.named_buffers()}) for norm in norms]
 
     def scored() -> Score:
@@ -46,11 +48,10 @@ def recalibration(
 
     try:
         with memory_faults_reported():
-            layout = torch.channels_last if device.type == "cuda" else torch.contiguous_format
-            network.to(device).to(memory_format=layout).eval()
+            network.to(device).to(memory_format=_LAYOUTS.get(device.type, torch.contiguous_format)).eval()
             normalise, near = Normalise(data).to(device), data.near(device)
-            drawn = _drawn(near.train, images, batch_size, seed)
-            calibrating = [(normalise(pixels), labels) for pixels, labels in Read(drawn)]
+            drawn = Read(_drawn(near.train, images, batch_size, seed))
+            calibrating = [(normalise(pixels), labels) for pixels, labels in drawn]
             validation = Read(batches_in_order(near.validation, batch_size))
         for norm in norms:
             norm.momentum = None  # the plain average of all batches

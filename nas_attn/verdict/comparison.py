@@ -85,10 +85,16 @@ def comparison(
         )
     known, judged = trainings([*inside, *outside], name), measure(name)
     networks = Networks.of(known, {row.key for row in outside}, judged.sign, slots, seed)
+    return _compared(judged, known, networks, prices, on_front or {})
+
+
+def _compared(
+    judged: Measure, known: Trainings, networks: Networks, prices: Sequence[str], on_front: Mapping[str, float]
+) -> Comparison:
     singles, effects = networks.against_plain()
     better, matchings = networks.beating(singles, effects), networks.against_widths(prices)
     likely = networks.likely()
-    order = ranked(networks.others, known.networks, likely, networks.adjusted.means, on_front or {})
+    order = ranked(networks.others, known.networks, likely, networks.adjusted.means, on_front)
     alone = {single.what for single in singles if single.gain.positive}
     hopes = [number for number in order if gains(float(likely[number])) or known.networks[number].key in alone]
     leader = leading(hopes, better, {number for number, found in matchings.items() if all(one.sure for one in found)})

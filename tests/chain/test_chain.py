@@ -3,7 +3,7 @@
 import shutil
 
 import pytest
-from small_study import CHAIN, SPACE, STUDY, told
+from small_study import CHAIN, SPACE, STUDY, reproducible
 
 import nas_attn
 from nas_attn.chain import Chain, Watch
@@ -39,7 +39,7 @@ def test_networks_go_from_step_to_step(searched):
     assert confirmed < refined < screened
 
 
-def test_the_bare_network_goes_all_the_way(searched):
+def test_the_plain_backbone_goes_all_the_way(searched):
     for step in ("supernet", "inherit", "final"):
         assert "none" in [row.architecture for row in rows_of(searched, step)]
 
@@ -62,13 +62,13 @@ def test_a_confirmed_network_can_be_used(searched):
 def test_the_same_file_gives_the_same_rows_bit_for_bit(searched, make_study):
     again = make_study(study=CHAIN)
     nas_attn.open_study(again).run()
-    assert told(StudyFolder.open(again).all_rows()) == told(StudyFolder.open(searched).all_rows())
+    assert reproducible(StudyFolder.open(again).all_rows()) == reproducible(StudyFolder.open(searched).all_rows())
 
 
 def test_two_jobs_find_what_one_finds(searched, make_study):
     again = make_study(study=CHAIN)
     nas_attn.open_study(again).run(jobs=2)
-    one, two = (told(StudyFolder.open(folder).all_rows()) for folder in (searched, again))
+    one, two = (reproducible(StudyFolder.open(folder).all_rows()) for folder in (searched, again))
     assert one == two
 
 
@@ -84,11 +84,11 @@ def test_a_network_that_inherits_begins_as_the_trained_backbone(make_study):
     chain = Chain.open(folder)
     protocol = chain.protocol(folder.file.steps[1])
     images = chain.data.validation.images[:8].float()
-    bare, attended = (
+    plain, attended = (
         protocol.build(parse(spelling), seed).eval()
         for spelling, seed in (("none", 0), ("stage2.block0.branch=se(reduction=4)", 1))
     )
-    assert bare(images).equal(attended(images))
+    assert plain(images).equal(attended(images))
 
 
 def test_a_winner_that_inherits_has_attention_that_starts_as_the_identity(make_study):
@@ -100,7 +100,7 @@ def test_a_winner_that_inherits_has_attention_that_starts_as_the_identity(make_s
     assert nas_attn.open_study(folder).network("best") is not None
 
 
-def test_a_network_that_was_only_judged_by_a_proxy_is_not_handed_out(make_study):
+def test_a_network_that_was_only_evaluated_by_a_proxy_is_not_handed_out(make_study):
     folder = make_study(study=CHAIN.replace(', {proxy = "final", networks = 2, seeds = 2}', ""))
     study = nas_attn.open_study(folder)
     study.run()

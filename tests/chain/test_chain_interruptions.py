@@ -1,28 +1,29 @@
 """A chain that is killed at any of its stages goes on with the same command, to the same rows."""
 
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
+import processes
 import pytest
-from small_study import CHAIN, SPACE, told
+from small_study import CHAIN, SPACE, reproducible
 
 import nas_attn
 from nas_attn.study import StudyFolder
+from nas_attn.training import checkpoint
 
-# Each epoch is kept, not one in so many seconds, so that there is something to go on from.
-CODE = "import nas_attn.training.checkpoint as c; c.KEEP_EVERY_SECONDS = 0; from nas_attn.cli import main; main()"
 STUDY = CHAIN.replace("epochs = 2, networks = 20", "epochs = 6, networks = 64").replace(
     "[recipe]\nepochs = 2", "[recipe]\nepochs = 3"
 )
 
 
-def start(folder, *arguments):
-    return subprocess.Popen(
-        [sys.executable, "-c", CODE, *arguments, folder], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+def keep_each_epoch():
+    """Not one in so many seconds, so that there is something to go on from."""
+    checkpoint.KEEP_EVERY_SECONDS = 0
+
+
+def start(folder, command, *options):
+    return processes.start(command, folder, *options, before=keep_each_epoch)
 
 
 def rows(folder, step):
@@ -51,7 +52,7 @@ def finish(folder):
     study = nas_attn.open_study(folder)
     study.run()
     study.audit(6, 2)
-    return told(study.folder.all_rows())
+    return reproducible(study.folder.all_rows())
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +64,7 @@ def undisturbed(tmp_path_factory):
 def kill(process, reached):
     """Kill a process as soon as it has come so far."""
     while not reached():
-        assert process.poll() is None, process.stderr.read()
+        assert process.returncode is None, process.stderr.read()
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     process.communicate()

@@ -89,7 +89,7 @@ def test_all_faults_of_a_file_are_told_at_once_in_their_order(nas_attn, make_stu
 WRONG_STUDIES = {
     "misspelt key": (
         STUDY.replace("trials", "trails"),
-        "study.toml:12: search.trails: unknown name; did you mean 'trials'?",
+        "study.toml:15: search.trails: unknown name; did you mean 'trials'?",
     ),
     "unknown objective": ('objectives = ["acuracy"]\n' + STUDY, "found 'acuracy'; did you mean 'accuracy'?"),
     "unknown sampler": (STUDY + 'sampler = "tpee"', "search.sampler: found 'tpee'; did you mean 'tpe'?"),
@@ -100,7 +100,7 @@ WRONG_STUDIES = {
     "missing data": (STUDY.replace('"digits"', '"folder"\npath = "photos"'), "photos"),
     "parts too large": (STUDY.replace('"digits"', '"digits"\nvalidation = 0.6\ntest = 0.4'), "validation", "test"),
     "budget that nothing meets": (STUDY + "[budget]\nmax_flops = 1000", "budget: nothing meets it", "> 1,000"),
-    "a GPU that is not there": (STUDY + '[latency]\ndevice = "cuda:99"', "latency.device", "cuda:99"),
+    "a GPU that is not there": (STUDY.replace("calls = 50", 'device = "cuda:99"'), "latency.device", "cuda:99"),
     "storage that makes no sense": (STUDY + 'storage = "postgres"', "storage postgres: cannot be used"),
 }
 

@@ -71,9 +71,9 @@ def test_the_card_of_a_mean_over_seeds_says_what_these_weights_do(study, exporte
         f"| accuracy, validation part, mean of 3 training runs | {100 * mean:.2f} %, "
         f"standard deviation {100 * deviation:.2f} points |",
         f"| accuracy, test part, which no search has seen, these weights | {100 * tested:.2f} %, 359 images |",
-        f"| loss, validation part, these weights | {loss:.4f} |",
-        f"| loss, validation part, mean of 3 training runs | {statistics.mean(losses):.4f}, "
-        f"standard deviation {statistics.stdev(losses):.4f} |",
+        f"| loss, validation part, these weights | {loss:#.4g} nats |",
+        f"| loss, validation part, mean of 3 training runs | {statistics.mean(losses):#.4g} nats, "
+        f"standard deviation {statistics.stdev(losses):.4f} nats |",
         "The weights here are those of seed 4, the first of the 3 seeds",
     ):
         assert f"\n{line}" in card
@@ -81,7 +81,7 @@ def test_the_card_of_a_mean_over_seeds_says_what_these_weights_do(study, exporte
     assert f"accuracy {100 * mean:.2f} %, the mean of 3 seeds" in said
     assert (
         f"the weights are those of seed 4, the first of the 3 that were trained to the end, not the best: accuracy "
-        f"{100 * accuracy:.2f} %, loss {loss:.4f}" in said
+        f"{100 * accuracy:.2f} % and loss {loss:#.4g} nats" in said
     )
 
 
@@ -89,7 +89,7 @@ def test_the_card_of_one_training_says_so(tmp_path):
     export(winner("none"), tmp_path / "out")
     card = (tmp_path / "out" / "README.md").read_text()
     assert "\n| accuracy, validation part, one training run | 75.00 %, seed 0 |\n" in card
-    assert "\n| loss, validation part, one training run | 0.5000 |\n" in card
+    assert "\n| loss, validation part, one training run | 0.5000 nats |\n" in card
     assert "One training run says nothing about the differences between runs." in card
     assert "mean of" not in card
 

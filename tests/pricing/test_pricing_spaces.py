@@ -1,4 +1,4 @@
-"""What the networks of a space cost, held against lists of every one of them."""
+"""What the networks of a space cost, compared with lists of every one of them."""
 
 import math
 from itertools import pairwise, product
@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nas_attn.pricing import MEASURES, SpacePrices, filled
+from nas_attn.pricing import COUNTED, SpacePrices, filled
 from nas_attn.pricing import totals as spaces
 from nas_attn.pricing.distribution import Share
 from nas_attn.pricing.pictures import bars, space_chart
 from nas_attn.results.pictures import write_picture
 from nas_attn.space import InputError, Kind, SearchSpace, Site, Slot
 
-COSTS = st.tuples(*(st.integers(0, 40) for _ in MEASURES))
+COSTS = st.tuples(*(st.integers(0, 40) for _ in COUNTED))
 SLOTS = st.lists(st.lists(COSTS, min_size=0, max_size=4), min_size=1, max_size=4)
 
 
@@ -41,7 +41,7 @@ def wide():
 def test_the_total_of_every_network_is_its_sum(slots):
     prices = space_prices(slots)
     totals = prices.totals(prices.listed())
-    assert list(zip(*(totals[measure].tolist() for measure in MEASURES), strict=True)) == every_total(prices)
+    assert list(zip(*(totals[measure].tolist() for measure in COUNTED), strict=True)) == every_total(prices)
     assert prices.networks == len(every_total(prices))
 
 
@@ -50,7 +50,7 @@ def test_the_total_of_every_network_is_its_sum(slots):
 def test_a_distribution_counts_every_network_once(slots, column, limit):
     prices = space_prices(slots)
     values = sorted(total[column] for total in every_total(prices))
-    measure = MEASURES[column]
+    measure = COUNTED[column]
     known = prices.distribution(measure)
     assert (known.lowest, known.highest, known.sampled) == (values[0], values[-1], False)
     assert prices.within({measure: limit}) == Share(sum(value <= limit for value in values), len(values))
@@ -75,7 +75,7 @@ def test_the_parts_of_a_histogram_are_of_one_width_and_hold_every_network(slots,
 @settings(deadline=None)
 def test_the_cheapest_and_the_most_expensive_network_are_in_the_space(slots):
     prices = space_prices(slots)
-    for column, measure in enumerate(MEASURES):
+    for column, measure in enumerate(COUNTED):
         ends = np.array([prices.extreme(measure, highest=highest) for highest in (False, True)])
         values = [total[column] for total in every_total(prices)]
         assert prices.totals(ends)[measure].tolist() == [min(values), max(values)]
@@ -87,12 +87,12 @@ def test_a_network_is_within_all_limits_or_not_counted(slots, params, macs, flop
     prices, limits = space_prices(slots), (params, macs, flops)
     totals = every_total(prices)
     expected = sum(all(value <= limit for value, limit in zip(total, limits, strict=True)) for total in totals)
-    found = prices.within(dict(zip(MEASURES, limits, strict=True)))
+    found = prices.within(dict(zip(COUNTED, limits, strict=True)))
     assert (found.share, found.sampled) == (expected / len(totals), False)
 
 
 def test_more_networks_than_64_bits_can_count_are_sampled_and_say_so(wide, monkeypatch):
-    """Held against the binomial distribution of how many slots are filled."""
+    """Compared with the binomial distribution of how many slots are filled."""
     monkeypatch.setattr(spaces, "_SAMPLE", 20_000)
     assert wide.networks == 3**40
     known = wide.distribution("macs")
@@ -156,7 +156,7 @@ def test_a_line_of_bars_shows_what_is_there():
 
 def test_a_chart_has_a_panel_a_measure_with_the_plain_backbone_and_the_median():
     prices = space_prices([[(10, 20, 40)], [(1000, 2000, 4000)]])
-    known = {measure: prices.distribution(measure) for measure in MEASURES}
+    known = {measure: prices.distribution(measure) for measure in COUNTED}
     drawn = space_chart(prices, known, "Networks", "of a test").to_dict()
     assert drawn["title"]["text"] == "Networks"
     assert [panel["layer"][0]["encoding"]["x"]["title"] for panel in drawn["concat"]] == ["Parameters", "MACs", "FLOPs"]
@@ -171,7 +171,7 @@ def test_a_chart_has_a_panel_a_measure_with_the_plain_backbone_and_the_median():
 @pytest.mark.parametrize(("ending", "begin"), [("png", b"\x89PNG"), ("svg", b"<svg"), ("html", b"<!DOCTYPE html>")])
 def test_a_picture_is_what_its_name_ends_in(tmp_path, ending, begin):
     prices = space_prices([[(10, 20, 40)]])
-    known = {measure: prices.distribution(measure) for measure in MEASURES}
+    known = {measure: prices.distribution(measure) for measure in COUNTED}
     path = tmp_path / f"space.{ending}"
     write_picture(space_chart(prices, known, "Networks", "of a test"), path)
     content = path.read_bytes()
@@ -180,8 +180,8 @@ def test_a_picture_is_what_its_name_ends_in(tmp_path, ending, begin):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_another_ending_is_told(tmp_path):
+def test_another_ending_is_refused(tmp_path):
     prices = space_prices([[]])
-    known = {measure: prices.distribution(measure) for measure in MEASURES}
+    known = {measure: prices.distribution(measure) for measure in COUNTED}
     with pytest.raises(InputError, match=r"found the ending '\.jpg'; .*allowed: \.png, \.svg, \.html"):
         write_picture(space_chart(prices, known, "One network", "of a test"), tmp_path / "space.jpg")

@@ -3,6 +3,7 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 
+import moocore
 import pytest
 from made_up_audit import ranking, simulated
 from made_up_trainings import trained
@@ -12,7 +13,7 @@ from nas_attn.audit.ranking import audit
 from nas_attn.report.headline import headline
 from nas_attn.report.page import Report, write_report
 from nas_attn.report.placements import ELSEWHERE, Standing, matrix
-from nas_attn.results import evaluations, front, knee, pareto_front, table
+from nas_attn.results import across_seeds, evaluations, front, knee, pareto_front, table
 from nas_attn.space import InputError
 from nas_attn.verdict.conclusion import conclude
 
@@ -105,6 +106,21 @@ def test_a_page_without_a_complete_row_says_so(tmp_path, rows, slots):
     assert "Of the rows, 1 is over budget and 1 is without a result." in found.text
     assert "too expensive" in found.text
     assert "script" not in {tag for tag, _ in found.tags}
+
+
+def test_a_page_computes_its_front_once(tmp_path, monkeypatch):
+    """That of its own table: an audit and a verdict have questions of their own."""
+    fronts, of = [], moocore.is_nondominated
+    monkeypatch.setattr(moocore, "is_nondominated", lambda *args, **kwargs: fronts.append(args) or of(*args, **kwargs))
+    trainings = trained(2, effect=4.0)
+    said, (known, worth) = conclude(trainings, [], ["accuracy", "flops"]), simulated()
+    found = audit(known, [ranking(worth, 0.01, "supernet")])
+    fronts.clear()
+    shown = table(across_seeds(trainings))
+    report = Report("t", shown, ["accuracy", "flops"], (), SETTINGS, {}, conclusion=said, audit=found)
+    front = write_report(report, tmp_path / "report.html")
+    assert len(fronts) == 1
+    assert front.knee == knee(shown, ["accuracy", "flops"])
 
 
 def test_a_page_of_an_empty_table_can_be_written(tmp_path, rows, slots):

@@ -11,7 +11,7 @@ from made_up_audit import ranking, simulated
 from made_up_trainings import trained
 
 from nas_attn.audit.ranking import audit
-from nas_attn.pricing import MEASURES, SpacePrices
+from nas_attn.pricing import COUNTED, SpacePrices
 from nas_attn.pricing.pictures import space_chart
 from nas_attn.report.page import Report, write_report
 from nas_attn.results import evaluations, table
@@ -191,7 +191,7 @@ def test_a_picture_of_a_space_tells_how_many_networks_cost_how_much(browser, tmp
     """Half of the networks have the plain backbone's 100 parameters, the others 110."""
     added = (np.array([(0, 0, 0), (10, 20, 40)]),)
     prices = SpacePrices(np.array((100, 200, 400)), added)
-    known = {measure: prices.distribution(measure) for measure in MEASURES}
+    known = {measure: prices.distribution(measure) for measure in COUNTED}
     opened = written(browser, space_chart(prices, known, "Networks", "of a test"), tmp_path / "space.html")
     told = [opened.told(mark) for mark in opened.marks("figure", "bar") if mark.bounding_box()["height"] > 5]
     assert [(line.popitem()[1], line.popitem()) for line in told] == [

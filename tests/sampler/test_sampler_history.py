@@ -11,7 +11,7 @@ from nas_attn.search import Search
 from nas_attn.study import read_rows
 
 
-def test_each_seed_is_one_evaluation_however_often_a_network_was_asked_for(tmp_path):
+def test_each_seed_is_one_evaluation_however_often_a_network_was_proposed(tmp_path):
     small, file = space(stages=2), study_file(chain=[{"proxy": "final", "seeds": 3}])
     study = begun(tmp_path, file, small)
     Search(study, small, file, file.steps[-1], FakeEvaluator(), lambda *_: None).run(1000)

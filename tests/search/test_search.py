@@ -102,7 +102,7 @@ def test_failed_training_is_a_row_with_its_reason_and_is_not_tried_again(tmp_pat
 
 
 @pytest.mark.parametrize("after", [0, 1, 4, 7])
-def test_an_interrupted_search_tells_its_trial_and_goes_on_with_it(tmp_path, after):
+def test_an_interrupted_search_ends_its_trial_and_goes_on_with_it(tmp_path, after):
     first = FakeEvaluator(stops_at=after)
     with pytest.raises(KeyboardInterrupt):
         search(tmp_path, first).run(10)
@@ -119,8 +119,8 @@ def test_an_interrupted_search_tells_its_trial_and_goes_on_with_it(tmp_path, aft
 def test_what_a_killed_process_left_running_is_mended(tmp_path):
     search(tmp_path, FakeEvaluator()).run(4)
     study = find_study(tmp_path, None, "final")
-    bare = study.ask()
-    bare.suggest_categorical("stage1", ("none", "se", "gate"))
+    plain = study.ask()
+    plain.suggest_categorical("stage1", ("none", "se", "gate"))
     evaluator = FakeEvaluator()
     search(tmp_path, evaluator).run(5)
     states = [trial.state for trial in find_study(tmp_path, None, "final").trials]
@@ -163,10 +163,10 @@ def test_the_same_seed_gives_the_same_search(tmp_path):
 
 
 def test_rows_are_reported_with_the_number_trained(tmp_path):
-    told = []
-    search(tmp_path, FakeEvaluator(), on_row=lambda row, trained: told.append((row.architecture, trained))).run(5)
-    assert [trained for _, trained in told] == [1, 2, 3, 4, 5]
-    assert told[0][0] == "none"
+    reported = []
+    search(tmp_path, FakeEvaluator(), on_row=lambda row, trained: reported.append((row.architecture, trained))).run(5)
+    assert [trained for _, trained in reported] == [1, 2, 3, 4, 5]
+    assert reported[0][0] == "none"
 
 
 def test_a_folder_is_searched_by_one_process_at_a_time(tmp_path):
@@ -179,7 +179,7 @@ def test_a_folder_is_searched_by_one_process_at_a_time(tmp_path):
 def test_a_lowered_budget_takes_networks_off_the_front_and_back_again(tmp_path):
     search(tmp_path, FakeEvaluator()).run(12)
     tight = StudyFolder(tmp_path, study_file(budget={"max_params": 1000}))
-    assert list(tight.front()["architecture"]) == ["none"]
+    assert list(tight.front().best["architecture"]) == ["none"]
     assert (tight.table()["state"] == "over_budget").sum() == 11
     assert (StudyFolder(tmp_path, study_file()).table()["state"] == "complete").sum() == 12
 
@@ -191,7 +191,7 @@ def test_pick_finds_the_knee_the_best_and_a_key(tmp_path):
     search(tmp_path, FakeEvaluator()).run(12)
     table = folder.table()
     assert folder.pick("best")["accuracy"] == table["accuracy"].max()
-    assert folder.pick("knee").key in folder.front().index
+    assert folder.pick("knee").key in folder.front().best.index
     assert folder.pick(table.index[5]).architecture == table["architecture"].iloc[5]
     with pytest.raises(InputError, match="did you mean 'knee'"):
         folder.pick("kne")

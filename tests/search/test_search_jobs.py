@@ -71,7 +71,7 @@ def test_what_is_in_training_is_not_trained_twice(tmp_path, sampler):
     assert {trial.state for trial in begun(tmp_path, over=small).trials} == {TrialState.COMPLETE}
 
 
-def test_a_proposal_of_what_is_in_training_is_told_what_comes_out(tmp_path):
+def test_a_proposal_of_what_is_in_training_gets_what_comes_out(tmp_path):
     evaluator, tiny = Pool(4, together=4), space(stages=1)
     search(tmp_path, evaluator, over=tiny).run(1000)
     search(tmp_path, Pool(1), over=tiny).run(1000)
@@ -97,10 +97,10 @@ def test_several_jobs_find_what_one_finds(tmp_path):
 @pytest.mark.parametrize("raised", [KeyboardInterrupt(), InputError("no such file"), OSError("broken pipe")])
 def test_an_exception_comes_through_once_all_that_is_finished_is_written(tmp_path, raised):
     first = Scripted(raised, "done", "never")
-    told = []
+    reported = []
     with pytest.raises(type(raised)):
-        search(tmp_path, first, on_row=lambda row, done: told.append(row.architecture)).run(6)
-    assert told == [first.trained[1][0]]
+        search(tmp_path, first, on_row=lambda row, done: reported.append(row.architecture)).run(6)
+    assert reported == [first.trained[1][0]]
     trials = begun(tmp_path).trials
     assert [trial.state for trial in trials] == [TrialState.FAIL, TrialState.COMPLETE, TrialState.FAIL]
     assert [trial.user_attrs["architecture"] for trial in trials] == [name for name, _ in first.trained]

@@ -1,5 +1,4 @@
 import math
-from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -17,10 +16,10 @@ FILE = study_file(objectives=("accuracy", "params", "latency_ms"))
 
 
 def row(number, loss, params, **fields):
-    """The row of the architecture of this number; number 0 is the bare network."""
+    """The row of the architecture of this number; number 0 is the plain backbone."""
     counted = FakeEvaluator().count(SOME[number])
     known = {"state": "complete", "latency_ms": 1.0, "accuracy": 0.5, "train_loss": 0.5}
-    return replace(counted, **{**known, "loss": loss, "params": params, **fields})
+    return counted.but(**{**known, "loss": loss, "params": params, **fields})
 
 
 def numbers(rows, networks, score="loss", file=FILE):
@@ -51,11 +50,11 @@ def area(points, corner):
     )
 
 
-def test_the_bare_network_goes_on_whatever_it_is_worth():
+def test_the_plain_backbone_goes_on_whatever_its_score():
     rows = [row(number, loss=0.1 * number, params=number) for number in range(1, 6)]
     assert 0 not in numbers(rows, 3)
-    for bare in (row(0, 9.0, 999), row(0, math.nan, 999, state="failed")):
-        assert numbers([*rows, bare], 3) == [0, 1, 2]
+    for plain in (row(0, 9.0, 999), row(0, math.nan, 999, state="failed")):
+        assert numbers([*rows, plain], 3) == [0, 1, 2]
     assert promoted([row(0, 9.0, 9)], FILE, 4, "loss") == [Architecture()]
     assert promoted([], FILE, 4, "loss") == []
 
@@ -104,15 +103,15 @@ def test_equal_points_go_on_by_their_keys():
     st.integers(1, 20),
     st.booleans(),
 )
-def test_layers_go_on_whole_and_the_last_by_what_its_networks_add(points, networks, bare):
-    """Held against layers and areas that are found by brute force."""
-    first = 0 if bare else 1
+def test_layers_go_on_whole_and_the_last_by_what_its_networks_add(points, networks, plain):
+    """Compared with layers and areas that are found by brute force."""
+    first = 0 if plain else 1
     rows = [row(first + number, float(loss), params) for number, (loss, params) in enumerate(points)]
     chosen = [number - first for number in numbers(rows, networks)]
     assert len(chosen) == len(set(chosen)) == min(networks, len(rows))
-    assert chosen[0] == 0 or not bare
+    assert chosen[0] == 0 or not plain
     values = np.array(points, dtype=float)
-    taken = {0} if bare else set()
+    taken = {0} if plain else set()
     for layer in layers(values):
         if len(taken | layer) > networks:
             break
@@ -122,7 +121,7 @@ def test_layers_go_on_whole_and_the_last_by_what_its_networks_add(points, networ
         return
     low, span = values[[*layer]].min(axis=0), np.ptp(values[[*layer]], axis=0)
     scaled = (values - low) / np.where(span > 0, span, 1)
-    kept = [0] if bare and 0 in layer else []
+    kept = [0] if plain and 0 in layer else []
     for number in chosen[len(taken) :]:
         assert number in layer
         adds = {one: area(scaled[[*kept, one]], (1.1, 1.1)) for one in layer - {*kept}}
@@ -139,13 +138,13 @@ def test_hundreds_of_networks_in_five_measures_are_chosen_from():
     for architecture, (loss, *costs) in zip(some, 2 - directions, strict=True):
         params, macs, flops = (int(1e6 * cost) for cost in costs)
         fields = {"params": params, "macs": macs, "flops": flops, "loss": loss, "state": "complete"}
-        rows.append(replace(FakeEvaluator().count(architecture), **fields))
+        rows.append(FakeEvaluator().count(architecture).but(**fields))
     file = study_file(objectives=("loss", "params", "macs", "flops", "latency_ms"))
     assert len(set(promoted(rows, file, 100, "loss"))) == 100
 
 
 def seeded(losses, noise):
-    """Rows of networks with three seeds each, the dearer the higher their number."""
+    """Rows of networks with three seeds each, more expensive the higher their number."""
     rng = np.random.default_rng(0)
     return [
         row(number, loss=float(loss + noise * rng.standard_normal()), params=number, seed=seed)
@@ -161,7 +160,7 @@ def test_seeds_that_agree_promote_the_front_that_one_seed_shows():
 
 
 def test_with_seeds_that_disagree_the_expected_volume_decides():
-    """Held against the area counted cell by cell, over the same draws."""
+    """Compared with the area counted cell by cell, over the same draws."""
     rows = seeded([0.5, 0.48, 0.5, 0.47, 0.52, 0.46, 0.9], noise=0.05)
     draws = posterior(rows, "loss").draws
     some = draws[:: len(draws) // 64][:64]

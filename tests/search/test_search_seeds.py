@@ -30,18 +30,20 @@ def trained(folder):
 
 
 def test_each_network_is_trained_for_every_seed(tmp_path):
-    told = []
+    reported = []
     evaluator = FakeEvaluator()
-    said = search(tmp_path, evaluator, file=seeded(3), on_row=lambda row, done: told.append((row.seed, done))).run(2)
+    said = search(tmp_path, evaluator, file=seeded(3), on_row=lambda row, done: reported.append((row.seed, done))).run(
+        2
+    )
     assert said == "2 of 2 networks are trained"
-    assert told == [(7, 0), (8, 0), (9, 1), (7, 1), (8, 1), (9, 2)]
+    assert reported == [(7, 0), (8, 0), (9, 1), (7, 1), (8, 1), (9, 2)]
     rows = StudyFolder(tmp_path, seeded(3)).all_rows()
     assert [(row.architecture, row.seed) for row in rows] == [
         (architecture, seed) for architecture in dict.fromkeys(evaluator.trained) for seed in (7, 8, 9)
     ]
 
 
-def test_optuna_is_told_the_mean_and_the_table_shows_it(tmp_path):
+def test_optuna_gets_the_mean_and_the_table_shows_it(tmp_path):
     search(tmp_path, FakeEvaluator(), file=seeded(3)).run(4)
     folder = StudyFolder(tmp_path, seeded(3))
     accuracies = {}
@@ -95,9 +97,9 @@ def test_a_network_that_fails_before_training_has_a_row_for_each_seed(tmp_path):
             return replace(row, state="failed", reason="cannot run there")
 
     evaluator = Untimed()
-    told = []
-    search(tmp_path, evaluator, file=seeded(2), on_row=lambda row, done: told.append(done)).run(2)
-    assert told == [1, 2]
+    reported = []
+    search(tmp_path, evaluator, file=seeded(2), on_row=lambda row, done: reported.append(done)).run(2)
+    assert reported == [1, 2]
     assert not evaluator.trained
     assert [row.seed for row in StudyFolder(tmp_path, seeded(2)).all_rows()] == [7, 8, 7, 8]
 
@@ -116,6 +118,6 @@ def test_a_measured_front_is_measured_in_the_rows_of_every_seed(tmp_path):
     file = seeded(2, objectives=("accuracy", "latency_ms"))
     search(tmp_path, FakeEvaluator(predicts=True), file=file, over=space(stages=2)).run(12)
     folder = StudyFolder(tmp_path, file)
-    best = set(folder.front().index)
+    best = set(folder.front().best.index)
     assert all(row["latency_source"] == "measured" for row in folder.all_rows() if row.key in best)
     assert {row["latency_source"] for row in folder.all_rows()} == {"measured", "predicted"}

@@ -85,8 +85,8 @@ def test_the_truth_is_the_mean_over_the_seeds(small):
 
 
 def searched(known, sampler="random", **changes):
-    """What a search of this table writes down that asks for the first of its seeds."""
-    served = replace(known, rows=tuple(replace(row, seed=row.seed - SEEDS[0], **changes) for row in known.rows))
+    """Rows of a search of this table with the first of its seeds."""
+    served = replace(known, rows=tuple(row.but(seed=row.seed - SEEDS[0], **changes) for row in known.rows))
     study = optuna.create_study(directions=served.directions)
     file = study_file(objectives=served.objectives, search={"sampler": sampler})
     write_question(study, {"objectives": file.objectives}, served.space, FACTS)
@@ -115,7 +115,7 @@ def test_prices_add_up_to_those_of_the_rows(small):
     answers = priced.listed()
     networks = filled(small.space, answers)
     for measure, totals in priced.totals(answers).items():
-        assert [*totals] == [getattr(small.count(network), measure) for network in networks]
+        assert [*totals] == [small.count(network)[measure] for network in networks]
 
 
 def test_a_network_that_is_to_be_trained_shows_nothing_of_what_training_finds(small):
@@ -157,32 +157,32 @@ def test_optuna_optimises_a_table_with_one_seed_or_with_any(small):
 
 
 def test_the_share_of_the_hypervolume_is_what_rectangles_say(small):
-    truth = small.true
-    points = sorted({(row["flops"], row["accuracy"]) for _, row in truth.iterrows()})
-    dearest, worst = small.reference["flops"], small.reference["accuracy"]
+    true = small.true
+    points = sorted({(row["flops"], row["accuracy"]) for _, row in true.iterrows()})
+    most_expensive, worst = small.reference["flops"], small.reference["accuracy"]
     best_by_flops = [(flops, max(a for f, a in points if f <= flops)) for flops in sorted({f for f, _ in points})]
     front = [(f, a) for i, (f, a) in enumerate(best_by_flops) if i == 0 or a > best_by_flops[i - 1][1]]
-    assert dearest == pytest.approx(front[-1][0] + 0.1 * (front[-1][0] - front[0][0]))
+    assert most_expensive == pytest.approx(front[-1][0] + 0.1 * (front[-1][0] - front[0][0]))
     assert worst == pytest.approx(front[0][1] - 0.1 * (front[-1][1] - front[0][1]))
-    ends = [f for f, _ in front[1:]] + [dearest]
+    ends = [f for f, _ in front[1:]] + [most_expensive]
     whole = sum((end - f) * (a - worst) for (f, a), end in zip(front, ends, strict=True))
-    bare = parse("none").key
-    alone = (dearest - truth.flops[bare]) * (truth.accuracy[bare] - worst) / whole
-    assert small.hypervolume_share([bare, bare]) == pytest.approx(alone)
-    assert small.hypervolume_share(truth.index) == 1
+    plain = parse("none").key
+    alone = (most_expensive - true.flops[plain]) * (true.accuracy[plain] - worst) / whole
+    assert small.hypervolume_share([plain, plain]) == pytest.approx(alone)
+    assert small.hypervolume_share(true.index) == 1
     assert small.hypervolume_share([]) == 0
 
 
 def test_a_front_of_one_value_has_a_share_too(small):
     alone = replace(small, objectives=("accuracy",))
     accuracies = alone.true["accuracy"]
-    best, bare = accuracies.idxmax(), parse("none").key
+    best, plain = accuracies.idxmax(), parse("none").key
     assert alone.hypervolume_share([best]) == 1
     beyond = 0.1 * (accuracies.max() - accuracies.min())
     assert alone.reference["accuracy"] == pytest.approx(accuracies.max() - beyond)
-    assert alone.hypervolume_share([bare]) == 0
+    assert alone.hypervolume_share([plain]) == 0
     equal = replace(alone, rows=tuple(row.but(accuracy=0.5) for row in alone.rows))
-    assert equal.hypervolume_share([bare]) == 1
+    assert equal.hypervolume_share([plain]) == 1
 
 
 @pytest.mark.parametrize(
@@ -216,10 +216,10 @@ def test_a_name_that_is_no_table_lists_those_that_exist(monkeypatch, tmp_path, r
     published(tmp_path / "digits-table", rows)
     monkeypatch.setattr("nas_attn.launch._PUBLISHED", (tmp_path / "absent", tmp_path))
     assert load_table("digits-table").seeds == SEEDS
-    with pytest.raises(InputError) as told:
+    with pytest.raises(InputError) as error:
         load_table("digit-table")
     listed = "did you mean 'digits-table'? allowed: digits-table, or a folder that holds a rows.csv"
-    assert str(told.value) == f"table: found 'digit-table'; {listed}"
+    assert str(error.value) == f"table: found 'digit-table'; {listed}"
 
 
 def test_an_objective_that_no_row_has_is_refused(small):

@@ -20,9 +20,10 @@ from nas_attn.cost import Readings
 from nas_attn.evaluation import Timing, pretraining, timing
 from nas_attn.launch import open_study
 from nas_attn.report.write import report_study
-from nas_attn.results import read_csv
-from nas_attn.settings import Latency
+from nas_attn.results import read_csv, write_csv
+from nas_attn.settings import MEASURES, Latency, Measure
 from nas_attn.space import Architecture, InputError
+from nas_attn.study import StudyFolder
 
 ARCHIVE = Path(__file__).parent.parent / "old_studies" / "digits-0.1.0.tar.gz"
 PLAIN = "140bedbf9c"
@@ -249,3 +250,21 @@ def test_a_setting_that_is_added_with_a_default_changes_no_question(folder, late
 def test_a_setting_that_is_added_and_used_changes_the_question(folder, later):
     done = run_later(later, ASKS_ANEW, folder)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_measure_that_is_added_later_is_not_known_of_its_rows_and_all_else_is(folder, tmp_path, monkeypatch):
+    monkeypatch.setitem(MEASURES, "mean_iou", Measure("mean_iou", "Mean IoU", "%", "max", "learnt", largest=1.0))
+    monkeypatch.setitem(MEASURES, "activations_mb", Measure("activations_mb", "Activations", "MB", source="counted"))
+    for table in (StudyFolder.open(folder).table(), read_csv(folder / "rows.csv")):
+        assert table[["mean_iou", "activations_mb"]].isna().all(axis=None)
+        assert table["accuracy"].to_dict() == pytest.approx(ACCURACY)
+        write_csv(table, tmp_path / "rows.csv")
+        pd.testing.assert_frame_equal(read_csv(tmp_path / "rows.csv"), table)
+
+
+def test_rows_of_a_newer_version_are_refused_with_that_reason(folder):
+    path = folder / "rows.csv"
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([f"{lines[0]},format", *(f"{line},99" for line in lines[1:])]))
+    with pytest.raises(InputError, match="found 99; this version reads formats 1 to 2; a newer nas-attn"):
+        read_csv(path)

@@ -9,7 +9,7 @@ from functools import partial
 
 import pandas as pd
 import pytest
-from small_study import STUDY, told
+from small_study import STUDY, reproducible
 from torch import nn
 
 import nas_attn
@@ -127,7 +127,7 @@ def test_attention_that_helps_is_said_to_pay(judged):
     assert leader_of(folder, found).architecture == "stage1-3.block0.block=non_local"
     assert found.conclusion.pays
     assert found.sentences[0].startswith("Attention pays here: ")
-    assert any("a plain network with its FLOPs" in sentence for sentence in found.sentences)
+    assert any("a width-matched baseline with its FLOPs" in sentence for sentence in found.sentences)
     assert any("against itself without one of its parts" in sentence for sentence in found.sentences)
 
 
@@ -150,7 +150,7 @@ def test_rivals_have_the_seeds_of_the_network_and_of_the_bare_one(judged):
     for seeds in by_key(StudyFolder.open(folder).width_matched()).values():
         assert set(seeds) == {0, 1, 2}
         known = {(row.role, row.step, row.state, row.architecture) for row in seeds.values()}
-        assert known == {("rival", "final", "complete", "none")}
+        assert known == {("width-matched", "final", "complete", "none")}
 
 
 def test_the_network_is_trained_without_each_of_its_placements(judged):
@@ -203,7 +203,7 @@ def test_an_interrupted_verdict_goes_on_where_it_stopped(searched, judged, copie
     assert not (copied / "verdict.csv").exists()
     assert nas_attn.open_study(copied).verdict(minutes=5, watch=watch(None)).sentences == judged[1].sentences
     assert len(begun) == len(set(begun)) == len(rows_of(judged[0])) - len(rows_of(searched))
-    assert told(rows_of(copied)) == told(rows_of(judged[0]))
+    assert reproducible(rows_of(copied)) == reproducible(rows_of(judged[0]))
 
 
 def test_where_latency_counts_there_is_a_rival_of_the_same_latency_too(tmp_path):
@@ -217,7 +217,7 @@ def test_where_latency_counts_there_is_a_rival_of_the_same_latency_too(tmp_path)
     assert widths_of(folder) == by_flops | by_latency
     for row in StudyFolder.open(folder).width_matched():
         assert row["latency_ms"] == pytest.approx(cost(round(16 * float(row.key[6:]))).params / 1e5)
-    assert any("a plain network with its latency" in sentence for sentence in found.sentences)
+    assert any("a width-matched baseline with its latency" in sentence for sentence in found.sentences)
 
 
 def test_a_winner_that_inherits_has_rivals_that_inherit_from_bases_of_their_own(tmp_path, quick):
@@ -245,7 +245,7 @@ def test_a_network_without_a_width_has_no_rival_and_that_is_said(tmp_path, monke
     folder = write(tmp_path / "study", COUNTED, space)
     nas_attn.open_study(folder).run(2)
     told = nas_attn.open_study(folder).verdict(2).sentences
-    assert told[-1] == f"It is held against no plain network at its price, as {__name__}:plain takes no `width`."
+    assert told[-1] == f"It is compared with no width-matched baseline, as {__name__}:plain takes no `width`."
     assert StudyFolder.open(folder).width_matched() == []
 
 
@@ -259,7 +259,7 @@ def test_a_study_that_was_not_trained_in_full_is_told_what_to_do(tmp_path):
 
 
 def test_one_seed_says_nothing_of_noise(copied):
-    with pytest.raises(InputError, match=r"with one seed, which tells nothing of noise; `nas-attn verdict .* --seeds"):
+    with pytest.raises(InputError, match=r"with one seed, which shows nothing of noise; `nas-attn verdict .* --seeds"):
         nas_attn.open_study(copied).verdict(train=False)
 
 
@@ -271,7 +271,7 @@ def test_the_command_says_what_is_concluded_and_where_it_is_written(judged, tmp_
         cli.main()
     assert not ended.value.code
     lines = capsys.readouterr().out.splitlines()
-    assert "step rivals: up to 2 networks with 4 seeds each" in lines
+    assert "step width-matched baselines: up to 2 networks with 4 seeds each" in lines
     assert sum("width=" in line and "seed 3" in line for line in lines) == 2
     assert any(line.startswith("Attention pays here: ") for line in lines)
     assert lines[-2:] == [f"Written: {folder / 'verdict.csv'}", f"Written: {folder / 'verdict.svg'}"]

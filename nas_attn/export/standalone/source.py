@@ -71,7 +71,7 @@ class _Collection:
             origin = importlib.util.resolve_name(origin, module.__package__) if node.level else origin
             if _root(origin) in self.packages:
                 self.add(importlib.import_module(origin), alias.name)
-                if alias.asname or alias.name not in self.homes:
+                if name != alias.name or alias.name not in self.homes:
                     raise ValueError(f"{name}: {module.__name__} must import a definition, under its own name")
             else:
                 self._claim(name, f"by 'from {origin} import {alias.name}'")

@@ -8,7 +8,7 @@ from nas_attn.space import Architecture
 from nas_attn.statistics import membership
 from nas_attn.study import StudyFolder, read_rows
 
-BARE = Architecture().key
+PLAIN = Architecture().key
 
 
 class Noisy(FakeEvaluator):
@@ -26,8 +26,8 @@ class Noisy(FakeEvaluator):
 
     def result(self, row):
         noise = random.Random(f"{row.key} {row.seed}").gauss(0, self.noise)
-        worth = 0.5 + int(row.key, 16) % 1000 / 2500
-        return super().result(row).but(accuracy=worth + 0.01 * row.seed + noise)
+        mean = 0.5 + int(row.key, 16) % 1000 / 2500
+        return super().result(row).but(accuracy=mean + 0.01 * row.seed + noise)
 
 
 def raced(trainings, seeds=2):
@@ -45,40 +45,40 @@ def rows(folder, file):
 
 
 @pytest.mark.parametrize("jobs", [1, 4])
-def test_so_many_trainings_go_to_networks_in_doubt(tmp_path, jobs):
+def test_so_many_trainings_go_to_undecided_networks(tmp_path, jobs):
     file, evaluator = raced(6), Noisy(0.1, jobs=jobs)
     said = search(tmp_path, evaluator, file=file).run(10)
     assert said.startswith("10 of 10 networks are trained; 6 of 6 more trainings were spent: ")
     assert len(evaluator.pairs) == len(set(evaluator.pairs)) == 26
     first, extra = evaluator.pairs[:20], evaluator.pairs[20:]
     assert {seed for _, seed in first} == {0, 1}
-    settled = membership([row for row in rows(tmp_path, file) if row.seed < 2], file.objectives)
-    out = {row.key for n, row in enumerate(settled.networks) if settled.standing(n) == "out"}
+    known = membership([row for row in rows(tmp_path, file) if row.seed < 2], file.objectives)
+    out = {row.key for n, row in enumerate(known.networks) if known.standing(n) == "out"}
     assert out
     assert extra[0][0] not in out
 
 
-def test_the_bare_network_has_every_seed_that_another_has(tmp_path):
+def test_the_plain_backbone_has_every_seed_that_another_has(tmp_path):
     file, evaluator = raced(8), Noisy(0.1)
     search(tmp_path, evaluator, file=file).run(8)
-    assert any(key != BARE for key, seed in evaluator.pairs if seed > 1)
+    assert any(key != PLAIN for key, seed in evaluator.pairs if seed > 1)
     for number, (key, seed) in enumerate(evaluator.pairs[16:], start=16):
-        assert key == BARE or (BARE, seed) in evaluator.pairs[:number]
+        assert key == PLAIN or (PLAIN, seed) in evaluator.pairs[:number]
 
 
-def test_nothing_more_is_spent_on_a_front_that_is_settled(tmp_path):
+def test_nothing_more_is_spent_on_a_front_that_is_decided(tmp_path):
     file, evaluator = raced(50), Noisy(5e-4)
     said = search(tmp_path, evaluator, file=file).run(8)
-    assert said.endswith("0 of 50 more trainings were spent: 2 surely on the front, no other is in doubt")
+    assert said.endswith("0 of 50 more trainings were spent: 2 on the front, no other is undecided")
     assert len(evaluator.pairs) == 16
 
 
-def test_with_one_seed_each_the_bare_network_and_the_front_come_first(tmp_path):
+def test_with_one_seed_each_the_plain_backbone_and_the_front_come_first(tmp_path):
     file, evaluator = raced(2, seeds=1), Noisy(0.01)
     search(tmp_path, evaluator, file=file).run(8)
-    best = set(StudyFolder(tmp_path, file).front().index)
-    assert evaluator.pairs[8] == (BARE, 1)
-    assert evaluator.pairs[9][0] in best - {BARE} or evaluator.pairs[9] == (BARE, 2)
+    best = set(StudyFolder(tmp_path, file).front().best.index)
+    assert evaluator.pairs[8] == (PLAIN, 1)
+    assert evaluator.pairs[9][0] in best - {PLAIN} or evaluator.pairs[9] == (PLAIN, 2)
 
 
 def test_a_race_that_is_stopped_goes_on_and_trains_nothing_twice(tmp_path):

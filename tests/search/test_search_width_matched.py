@@ -6,7 +6,7 @@ from dataclasses import replace
 import optuna
 import pytest
 from fakes import FakeEvaluator, begun, search, study_file
-from small_study import told
+from small_study import reproducible
 
 from nas_attn.search import train_width_matched
 from nas_attn.space import Architecture
@@ -62,19 +62,19 @@ class Paired:
         return future
 
 
-def test_rivals_are_kept_apart_from_the_networks_of_the_space(tmp_path):
+def test_width_matched_baselines_are_kept_apart_from_the_networks_of_the_space(tmp_path):
     search(tmp_path, FakeEvaluator(), file=FILE).run(3)
     before = StudyFolder(tmp_path, FILE).table()
     heard = []
     train_width_matched(begun(tmp_path, FILE, step=WIDTH_MATCHED), rows(), Paired(), heard.append)
     folder = StudyFolder(tmp_path, FILE)
-    assert told(folder.width_matched()) == told(heard) == told(map(result, rows()))
+    assert reproducible(folder.width_matched()) == reproducible(heard) == reproducible(map(result, rows()))
     assert folder.table().equals(before)
     assert {row.role for row in folder.all_rows()} == {"baseline"}
     assert len(optuna.load_study(study_name=WIDTH_MATCHED, storage=f"sqlite:///{tmp_path}/study.db").trials) == 0
 
 
-def test_a_study_without_rivals_has_none(tmp_path):
+def test_a_study_without_baselines_has_none(tmp_path):
     assert StudyFolder(tmp_path, FILE).width_matched() == []
 
 

@@ -1,17 +1,16 @@
 """Width-matched baselines: the plain backbone at other widths, trained beside the space; their rows stand apart."""
 
-from collections import deque
 from collections.abc import Callable, Iterable
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from functools import partial
 
 import optuna
 
 from nas_attn.results import Evaluation
 from nas_attn.study import read_rows, write_rows
 
-from .loop import Evaluator
+from .trainings import Evaluator, train_all
 
-_HELD = "held"
+_COMPARING = "held"  # the attribute's name since version 0.1.0
 
 OnTrained = Callable[[Evaluation], None]
 """Called with each row that was trained."""
@@ -29,32 +28,19 @@ def train_width_matched(
     Whatever is raised meanwhile, `KeyboardInterrupt` among it, what is finished is written down first; but nothing is
     once `check_hold` raises.
     """
-    waiting, running = deque(rows), set[Future[Evaluation]]()
 
     def write(row: Evaluation) -> None:
         check_hold()
         write_rows(study, [row], len(read_rows(study)))
 
-    try:
-        while waiting or running:
-            while waiting and len(running) < evaluator.jobs:
-                running.add(evaluator.train(waiting.popleft()))
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                write(future.result())
-                running.remove(future)
-                on_row(future.result())
-    except BaseException:
-        for future in running:
-            if not future.cancel() and future.done() and future.exception() is None:
-                write(future.result())
-        raise
+    train_all(evaluator, partial(next, iter(rows), None), write, on_row)
 
 
 def write_comparing(study: optuna.Study, key: str) -> None:
     """Write down which network is being compared, so that it comes first after a stop; empty for none."""
-    study.set_user_attr(_HELD, key)
+    study.set_user_attr(_COMPARING, key)
 
 
 def read_comparing(study: optuna.Study) -> str:
     """The key of the network that was being compared when all stopped; empty where there is none."""
-    return str(study.user_attrs.get(_HELD, ""))
+    return str(study.user_attrs.get(_COMPARING, ""))

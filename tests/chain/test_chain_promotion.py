@@ -78,7 +78,7 @@ def jobs(monkeypatch):
             made.wait(futures)
             return SimpleNamespace(done={future for future in futures if future.done()})
 
-        monkeypatch.setattr("nas_attn.search.loop.wait", wait)
+        monkeypatch.setattr("nas_attn.search.trainings.wait", wait)
         return made
 
     return make

@@ -32,7 +32,7 @@ def test_the_covariance_is_the_sum_that_it_says():
     logs = np.log(prices)
     scaled = (logs - logs.mean(axis=0)) / logs.std(axis=0)
     counts = np.array([[[*map(LABELS.__getitem__, range(3))][p][c] for p, c in enumerate(code)] for code in codes])
-    held = np.array([[(row == label).sum() for label in "abcxy"] for row in counts]) * 2 / np.sqrt(3)
+    counted = np.array([[(row == label).sum() for label in "abcxy"] for row in counts]) * 2 / np.sqrt(3)
     expected = np.empty((len(codes), len(codes)))
     for i, one in enumerate(codes):
         for j, other in enumerate(codes):
@@ -42,7 +42,7 @@ def test_the_covariance_is_the_sum_that_it_says():
                 1
                 + of["additive"] @ alike
                 + of["interaction"][0] * np.prod(np.exp(-of["inverse_length"] * (1 - alike)))
-                + of["count"][0] * np.exp(-(((held[i] - held[j]) / of["count_length"]) ** 2).sum() / 2)
+                + of["count"][0] * np.exp(-(((counted[i] - counted[j]) / of["count_length"]) ** 2).sum() / 2)
                 + of["smooth"][0] * np.exp(-(((scaled[i] - scaled[j]) / of["smooth_length"]) ** 2).sum() / 2)
                 + (of["linear"] * scaled[i] * scaled[j]).sum()
             )
@@ -106,19 +106,19 @@ def test_what_is_expected_to_come_out_changes_no_mean_and_takes_uncertainty_away
 
 
 @pytest.mark.parametrize("rows", [5, 1200])
-def test_a_surrogate_follows_an_additive_truth_from_few_rows_and_from_many(rows):
+def test_a_surrogate_follows_an_additive_objective_from_few_rows_and_from_many(rows):
     rng = np.random.default_rng(1)
     codes = np.unique(rng.integers(0, 3, (4000, 8)), axis=0)[: max(rows, 400)]
     rng.shuffle(codes)
-    truth = codes @ rng.normal(size=8)
+    true = codes @ rng.normal(size=8)
     encoding = Encoding([["0", "1", "2"]] * 8, np.ones((len(codes), 1)))
     features = encoding(codes, np.ones((len(codes), 1)))
-    seen = {tuple(code): [truth[n] + 0.1 * rng.normal()] for n, code in enumerate(codes[:rows].tolist())}
+    seen = {tuple(code): [true[n] + 0.1 * rng.normal()] for n, code in enumerate(codes[:rows].tolist())}
     surrogate = Surrogate.of(encoding, features, features[:rows], seen, None)
     expected = surrogate.expected(features)
     assert np.isfinite(expected).all()
     if rows > 5:
-        assert np.corrcoef(expected, truth)[0, 1] > 0.99
+        assert np.corrcoef(expected, true)[0, 1] > 0.99
 
 
 @pytest.mark.parametrize("dimensions", [1, 2, 3])
@@ -133,8 +133,8 @@ def test_the_expected_improvement_is_what_draws_gain_on_average(dimensions):
     found = above.improvement(at, expected_improvement(mean, variance, levels, warp))
     points = rng.uniform(0, 1.1, (40_000, dimensions))
     draws = warp * (1 - np.exp(-(mean[:, None] + np.sqrt(variance)[:, None] * rng.normal(size=(4, 40_000))) / warp))
-    held = np.array([max([least, *values[(costs <= point).all(axis=1)]]) for point in points])
-    gains = np.where((at[:, None] <= points).all(axis=2), np.maximum(draws - held, 0), 0) * 1.1**dimensions
+    best = np.array([max([least, *values[(costs <= point).all(axis=1)]]) for point in points])
+    gains = np.where((at[:, None] <= points).all(axis=2), np.maximum(draws - best, 0), 0) * 1.1**dimensions
     error = gains.std(axis=1) / np.sqrt(gains.shape[1])
     assert (np.abs(gains.mean(axis=1) - found) < 4.5 * error + 1e-9).all()
     assert (found > 0).all()
