@@ -108,13 +108,12 @@ def test_a_folder_is_refused_before_the_data_are_read(study, tmp_path, monkeypat
 
 
 @pytest.fixture
-def small_disk(tmp_path):
-    """A disk of a megabyte."""
-    disk = tmp_path / "disk"
+def small_disk(exported, tmp_path):
+    """A disk with room for one export and 50 kB."""
+    disk, pages = tmp_path / "disk", sum(path.stat().st_size // 4096 + 1 for path in exported[0].iterdir())
     disk.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1000k", "none", disk], capture_output=True, check=False
-    )
+    size = f"size={4 * pages + 50}k"
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", size, "none", disk], capture_output=True, check=False)
     if mounted.returncode:
         pytest.skip("a small disk needs the right to mount one")
     yield disk
@@ -130,9 +129,12 @@ def test_an_export_onto_a_full_disk_is_reported_and_the_earlier_one_stays(study,
     assert snapshot(small_disk) == before
 
 
-def test_a_program_for_which_there_is_no_space_is_reported(study, tmp_path):
+def test_a_program_for_which_there_is_no_space_is_reported(study, exported, tmp_path):
+    weights, program = ((exported[0] / name).stat().st_size for name in ("model.safetensors", "model.pt2"))
+    between = (weights + program) // 2
+
     def limit():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (350_000, 350_000))  # the weights fit
+        resource.setrlimit(resource.RLIMIT_FSIZE, (between, between))  # the weights fit
 
     process = subprocess.run(
         [*COMMAND, study.folder.path, tmp_path / "new" / "out"],
