@@ -21,7 +21,7 @@ from nas_attn.cost import Readings, device_name
 from nas_attn.evaluation import Timing, open_ledger, predictor
 from nas_attn.evaluation.timing import TIMINGS, design
 from nas_attn.results import agreement
-from nas_attn.settings import Latency
+from nas_attn.settings import LatencyTarget
 from nas_attn.space import Architecture, SearchSpace
 
 _Numbers = NDArray[np.float64]
@@ -39,7 +39,7 @@ def main(
 ) -> None:
     """Time, predict, and print what came of it."""
     settings: dict[str, Any] = {"device": device, "batch": batch, "threads": threads, "runtime": runtime}
-    target = Latency(**settings, calls=calls)
+    target = LatencyTarget(**settings, calls=calls)
     said, choices = load_space(space)
     timing = Timing(said.backbone, said.image, said.classes, target, torch.device(device), Readings(readings))
     typer.echo(f"{space}: {target.described} on {device_name(timing.device)}")

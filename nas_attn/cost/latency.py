@@ -17,7 +17,7 @@ from filelock import FileLock
 from numpy.typing import NDArray
 from torch import nn
 
-from nas_attn.settings import Latency
+from nas_attn.settings import LatencyTarget
 
 from .targets import Pass, prepare
 
@@ -78,7 +78,7 @@ class Reference:
 def measure_latency(
     network: nn.Module,
     image: tuple[int, int, int],
-    target: Latency,
+    target: LatencyTarget,
     device: torch.device,
     reference: Reference | None = None,
 ) -> LatencyReading:

@@ -11,7 +11,7 @@ from importlib import import_module
 import torch
 from torch import nn
 
-from nas_attn.settings import Latency
+from nas_attn.settings import LatencyTarget
 from nas_attn.space import InputError
 
 Pass = Callable[[], object]
@@ -22,7 +22,7 @@ class Unrunnable(InputError):
     """A network cannot run on a target; the message says why. Another network may well run there."""
 
 
-def prepare(network: nn.Module, image: tuple[int, int, int], target: Latency, device: torch.device) -> Pass:
+def prepare(network: nn.Module, image: tuple[int, int, int], target: LatencyTarget, device: torch.device) -> Pass:
     """A forward pass of a copy of the network, in evaluation mode, on one fixed batch of images.
 
     The pass has run once, so that whatever is compiled is compiled, and is to run under `torch.inference_mode`.
@@ -49,17 +49,17 @@ def prepare(network: nn.Module, image: tuple[int, int, int], target: Latency, de
     return one_pass
 
 
-def _eager(network: nn.Module, images: torch.Tensor, target: Latency) -> Pass:
+def _eager(network: nn.Module, images: torch.Tensor, target: LatencyTarget) -> Pass:
     return partial(network, images)
 
 
-def _compiled(network: nn.Module, images: torch.Tensor, target: Latency) -> Pass:
+def _compiled(network: nn.Module, images: torch.Tensor, target: LatencyTarget) -> Pass:
     """Forgets what was compiled before, because after eight networks of a class the next would run uncompiled."""
     torch.compiler.reset()
     return partial(torch.compile(network, dynamic=False), images)
 
 
-def _in_onnxruntime(network: nn.Module, images: torch.Tensor, target: Latency) -> Pass:
+def _in_onnxruntime(network: nn.Module, images: torch.Tensor, target: LatencyTarget) -> Pass:
     try:
         import_module("onnxscript")
         runtime = import_module("onnxruntime")
@@ -79,7 +79,7 @@ def _in_onnxruntime(network: nn.Module, images: torch.Tensor, target: Latency) -
     return partial(session.run, None, {session.get_inputs()[0].name: images.numpy()})
 
 
-_RUNTIMES: dict[str, Callable[[nn.Module, torch.Tensor, Latency], Pass]] = {
+_RUNTIMES: dict[str, Callable[[nn.Module, torch.Tensor, LatencyTarget], Pass]] = {
     "eager": _eager,
     "compile": _compiled,
     "onnxruntime": _in_onnxruntime,

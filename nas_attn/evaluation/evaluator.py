@@ -12,7 +12,7 @@ import torch
 from nas_attn.cost import Unrunnable, device_name
 from nas_attn.pricing import SpacePrices
 from nas_attn.results import Evaluation, Latency
-from nas_attn.settings import Latency as LatencyTarget
+from nas_attn.settings import LatencyTarget
 from nas_attn.space import Architecture, InputError, SearchSpace, parse
 from nas_attn.training import Score, TrainingFailed, faults_reported, training_device
 

@@ -30,7 +30,7 @@ from nas_attn.cost import (
     measure_latency,
     prepare,
 )
-from nas_attn.settings import Backbone, Latency
+from nas_attn.settings import Backbone, LatencyTarget
 from nas_attn.space import Architecture, InputError, Placement, SearchSpace, Slot
 from nas_attn.training import TrainingFailed, faults_reported
 
@@ -52,7 +52,7 @@ class Timing:
     backbone: Backbone
     image: tuple[int, int, int]
     classes: int
-    target: Latency
+    target: LatencyTarget
     device: torch.device
     readings: Readings
     beside: "Timing | None" = None

@@ -81,12 +81,12 @@ def evaluations(table: pd.DataFrame) -> list[Evaluation]:
 def write_csv(table: pd.DataFrame, path: Path) -> None:
     """Write a table of evaluations as a UTF-8 file of comma-separated values; a NaN is an empty cell.
 
-    The column `format` says the form of the rows. The file appears whole or not at all. Raises `InputError` as
+    The column `format_version` says the form of the rows. The file appears whole or not at all. Raises `InputError` as
     `evaluations` does, and where nothing can be written there.
     """
     text = io.StringIO(newline="")
     writer = csv.writer(text)
-    writer.writerow([*row_columns(), "format"])
+    writer.writerow([*row_columns(), "format_version"])
     writer.writerows(map(_spell, written_row(row).values()) for row in evaluations(table))
     write_whole(path, text.getvalue().encode())
 
@@ -128,7 +128,9 @@ def _check_names(names: Sequence[str], where: str) -> None:
     missing = [name for name, (_, usual) in known.items() if usual is ... and name not in names]
     faults = [f"{where}: the column {name!r} is missing" for name in missing]
     faults += [
-        f"{where}: unknown column {name!r}; {allowed(name, known)}" for name in names if name not in (*known, "format")
+        f"{where}: unknown column {name!r}; {allowed(name, known)}"
+        for name in names
+        if name not in (*known, "format_version")
     ]
     faults += [f"{where}: the column {name!r} stands there twice" for name in known if list(names).count(name) > 1]
     if faults:
@@ -137,7 +139,7 @@ def _check_names(names: Sequence[str], where: str) -> None:
 
 def _values(cells: Mapping[str, Any], where: str) -> dict[str, Any]:
     """Cells of a table or a file as the values that their columns hold."""
-    known, values = {**row_columns(), "format": (int, 1)}, {}
+    known, values = {**row_columns(), "format_version": (int, 1)}, {}
     for name, cell in cells.items():
         try:
             values[name] = _value(cell, _plain(known[name][0]))

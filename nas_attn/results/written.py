@@ -7,7 +7,7 @@ from dataclasses import asdict, field, make_dataclass
 from functools import lru_cache
 from typing import Any
 
-from nas_attn.settings import learnt, read_written
+from nas_attn.settings import check_format, learnt, read_written
 from nas_attn.space import InputError, parse, quoted
 
 from .rows import Evaluation, evaluation, known_columns, row_columns
@@ -21,7 +21,7 @@ _MOST_FAULTS = 10  # that are reported at once
 
 def written_row(row: Evaluation) -> dict[str, Any]:
     """A row as plain values, as `read_row` reads it back."""
-    return {**known_columns(row), "format": ROW_FORMAT}
+    return {**known_columns(row), "format_version": ROW_FORMAT}
 
 
 def read_row(columns: Mapping[str, Any], where: str, sites: Collection[str] | None = None) -> Evaluation:
@@ -59,12 +59,7 @@ def _today(columns: Any, where: str) -> Any:
     if not isinstance(columns, Mapping):
         return columns
     known = dict(columns)
-    form = known.pop("format", 1)
-    if not isinstance(form, int) or not 1 <= form <= ROW_FORMAT:
-        raise InputError(
-            f"{where}: format: found {quoted(form)}; this version reads formats 1 to {ROW_FORMAT}; "
-            "a newer nas-attn wrote this row"
-        )
+    check_format(known.pop("format_version", 1), ROW_FORMAT, where)
     if known.get("role") == "rival":
         known["role"] = "width-matched"
     return known

@@ -22,5 +22,5 @@ from .measures import (
 from .objects import is_named_object, library, named_object
 from .questions import changes, complete, flat, lasting
 from .recipe import Recipe, Settings
-from .studyfile import Budget, Latency, Search, StudyFile, read_study_file
+from .studyfile import Budget, LatencyTarget, Search, StudyFile, read_study_file
 from .written import Count, bounded, check_format, read_written, with_nan, with_null

@@ -13,15 +13,15 @@ from .backbone import Backbone
 from .chain import Step
 from .data import DataSource, ImageFacts
 from .recipe import Recipe
-from .studyfile import Latency
+from .studyfile import LatencyTarget
 
 _TABLES: Mapping[str, type[BaseModel]] = {
     "backbone": Backbone,
     "base": Recipe,
-    "latency": Latency,
+    "latency": LatencyTarget,
     "recipe": Recipe,
     "step": Step,
-    "target": Latency,
+    "target": LatencyTarget,
 }
 _DATA: Mapping[str, type[BaseModel]] = {
     table.model_fields["kind"].default: table for table in get_args(get_args(DataSource)[0])

@@ -21,7 +21,7 @@ _DEVICE = re.compile(r"auto|cpu|cuda(:(0|[1-9]\d*))?", re.ASCII)
 _ONNX_NEEDS = {"device": "cpu", "dtype": "float32", "channels_last": False}
 
 
-class Latency(Settings):
+class LatencyTarget(Settings):
     """The target whose time counts, and how one forward pass is timed there: the `[latency]` of a study."""
 
     name: str | None = Field(None, min_length=1)
@@ -65,7 +65,7 @@ class Latency(Settings):
     def described(self) -> str:
         """The target without its device's model, in a word.
 
-        >>> Latency(device="cpu", batch=8, channels_last=True).described
+        >>> LatencyTarget(device="cpu", batch=8, channels_last=True).described
         'cpu-1thread-batch8-float32-channels_last-eager'
         """
         layout = ["channels_last"] if self.channels_last else []
@@ -130,7 +130,7 @@ class StudyFile(Settings):
     """The steps that evaluate networks, the cheapest first; without it, each is trained as the winner will be."""
     trainer: Mapping[str, Any] = Field(default_factory=dict)
     """Handed to Lightning's `Trainer`; classes as `package.module:Class`, or as a table with a `class`."""
-    latency: Latency = Latency()
+    latency: LatencyTarget = LatencyTarget()
     budget: Budget = Budget()
     search: Search = Search()
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from nas_attn.cost import Reference, Unrunnable, alone_on_this_host, device_name, measure_latency
 from nas_attn.cost.latency import LONGEST, ROUND, WARM_UP_CALLS, WARM_UP_MS, _stopwatch, _timed
-from nas_attn.settings import Latency
+from nas_attn.settings import LatencyTarget
 
 CPU = torch.device("cpu")
 
@@ -55,7 +55,7 @@ BESIDE = Reference(PLAIN, 10.0)
 
 
 def test_a_reading_tells_all_that_it_depends_on(witness):
-    reading = measure_latency(witness, (1, 6, 5), Latency(batch=3, threads=1, calls=301), CPU)
+    reading = measure_latency(witness, (1, 6, 5), LatencyTarget(batch=3, threads=1, calls=301), CPU)
     assert 0 < reading.low_ms <= reading.median_ms <= reading.high_ms
     assert reading.iqr_ms >= 0
     assert reading.calls in (305, 610)
@@ -65,7 +65,7 @@ def test_a_reading_tells_all_that_it_depends_on(witness):
 
 def test_passes_run_in_evaluation_and_inference_mode_on_one_fixed_batch(witness):
     threads = torch.get_num_threads() + 1
-    measure_latency(witness.double(), (1, 6, 5), Latency(batch=2, threads=threads), CPU)
+    measure_latency(witness.double(), (1, 6, 5), LatencyTarget(batch=2, threads=threads), CPU)
     first = witness.notes[0][0]
     assert first.shape == (2, 1, 6, 5)
     assert first.dtype == torch.float32
@@ -77,7 +77,7 @@ def test_the_network_and_the_threads_stay_as_they_are(witness):
     witness.train().norm.eval()
     before = {name: tensor.clone() for name, tensor in witness.state_dict().items()}
     threads, state = torch.get_num_threads(), torch.get_rng_state()
-    measure_latency(witness, (1, 6, 5), Latency(threads=threads + 1), CPU)
+    measure_latency(witness, (1, 6, 5), LatencyTarget(threads=threads + 1), CPU)
     assert torch.get_num_threads() == threads
     assert torch.equal(torch.get_rng_state(), state)
     assert (witness.training, witness.conv.training, witness.norm.training) == (True, True, False)
@@ -87,7 +87,7 @@ def test_the_network_and_the_threads_stay_as_they_are(witness):
 def test_the_threads_are_restored_after_a_failure(witness):
     threads = torch.get_num_threads()
     with pytest.raises(Unrunnable):
-        measure_latency(witness, (2, 6, 5), Latency(threads=threads + 1), CPU)
+        measure_latency(witness, (2, 6, 5), LatencyTarget(threads=threads + 1), CPU)
     assert torch.get_num_threads() == threads
 
 
@@ -174,7 +174,7 @@ def test_one_measurement_runs_at_a_time_on_a_host(witness, monkeypatch, tmp_path
 
     monkeypatch.setattr("nas_attn.cost.latency.prepare", busy)
     with pytest.raises(KeyboardInterrupt):
-        measure_latency(witness, (1, 6, 5), Latency(), CPU)
+        measure_latency(witness, (1, 6, 5), LatencyTarget(), CPU)
     assert "filelock" in held[0]
     assert "Timeout" in held[0]
     with alone_on_this_host():  # what was broken off has let it go
@@ -207,7 +207,7 @@ def test_a_device_without_a_name_is_called_by_its_type():
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_a_gpu_is_timed_by_its_own_events(witness):
     device = torch.device("cuda", torch.cuda.current_device())
-    reading = measure_latency(witness, (1, 6, 5), Latency(), device)
+    reading = measure_latency(witness, (1, 6, 5), LatencyTarget(), device)
     assert reading.median_ms > 0
     assert reading.device == torch.cuda.get_device_name(device)
     assert witness.notes[0][0].device == device

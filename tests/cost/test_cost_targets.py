@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from nas_attn.cost import Unrunnable, prepare
-from nas_attn.settings import Latency
+from nas_attn.settings import LatencyTarget
 from nas_attn.space import InputError
 
 CPU = torch.device("cpu")
@@ -36,7 +36,7 @@ def net():
 
 
 def run(net, **settings):
-    one_pass = prepare(net, IMAGE, Latency(device="cpu", **settings), CPU)
+    one_pass = prepare(net, IMAGE, LatencyTarget(device="cpu", **settings), CPU)
     with torch.inference_mode():
         return one_pass()
 

@@ -7,7 +7,7 @@ from nas_attn.cost import Forecast, LatencyReading, Readings, Unrunnable, device
 from nas_attn.data import load_data
 from nas_attn.evaluation import Evaluator, Timing, TrainingProtocol, timing_device
 from nas_attn.evaluation.timing import host
-from nas_attn.settings import Backbone, Digits, Latency, Recipe
+from nas_attn.settings import Backbone, Digits, LatencyTarget, Recipe
 from nas_attn.space import Architecture, InputError, parse
 from nas_attn.training import training_device
 
@@ -17,7 +17,7 @@ SE = parse("stage2.block0.branch=se(reduction=4)")
 @pytest.fixture
 def evaluator(tmp_path):
     backbone, readings = Backbone(name="resnet8"), Readings(tmp_path / "latency.jsonl")
-    timing = Timing(backbone, (1, 8, 8), 10, Latency(calls=50), torch.device("cpu"), readings)
+    timing = Timing(backbone, (1, 8, 8), 10, LatencyTarget(calls=50), torch.device("cpu"), readings)
     data, recipe = load_data(Digits(), tmp_path), Recipe(epochs=1, batch_size=256)
     protocol = TrainingProtocol(backbone, data, recipe, "scratch", keeps=tmp_path / "weights")
     return Evaluator(timing, None, protocol, None, on_epoch=lambda row, done, epochs: None)
@@ -100,6 +100,6 @@ def test_a_network_that_cannot_run_on_the_target_fails_with_the_reason(evaluator
 
 def test_a_gpu_that_is_not_there_is_reported():
     with pytest.raises(InputError, match=r"latency\.device: found 'cuda:99'"):
-        timing_device(Latency(device="cuda:99"))
-    assert timing_device(Latency(device="cpu")) == torch.device("cpu")
-    assert timing_device(Latency()) == training_device()
+        timing_device(LatencyTarget(device="cuda:99"))
+    assert timing_device(LatencyTarget(device="cpu")) == torch.device("cpu")
+    assert timing_device(LatencyTarget()) == training_device()

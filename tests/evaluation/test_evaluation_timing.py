@@ -9,7 +9,7 @@ from nas_attn.assembly import load_space
 from nas_attn.cost import LatencyReading, Readings, Unrunnable
 from nas_attn.evaluation import Timing, open_ledger, predictor
 from nas_attn.evaluation.timing import design, host, parts_of
-from nas_attn.settings import Backbone, Latency
+from nas_attn.settings import Backbone, LatencyTarget
 from nas_attn.space import Architecture, InputError, Kind, SearchSpace, Site, Slot, parse
 
 SE = parse("stage2.block0.branch=se(reduction=4)")
@@ -38,7 +38,7 @@ def bench(monkeypatch):
 @pytest.fixture
 def timing(tmp_path):
     readings = Readings(tmp_path / "latency.jsonl")
-    return Timing(Backbone(name="resnet8"), (1, 8, 8), 10, Latency(device="cpu"), torch.device("cpu"), readings)
+    return Timing(Backbone(name="resnet8"), (1, 8, 8), 10, LatencyTarget(device="cpu"), torch.device("cpu"), readings)
 
 
 def space(per_slot=3, stages=2):
@@ -79,10 +79,10 @@ def test_what_was_timed_is_not_timed_again(timing, bench):
         {"image": (1, 9, 9)},
         {"classes": 9},
         {"backbone": Backbone(name="resnet20")},
-        {"target": Latency(device="cpu", batch=8)},
-        {"target": Latency(device="cpu", dtype="bfloat16")},
-        {"target": Latency(device="cpu", channels_last=True)},
-        {"target": Latency(device="cpu", runtime="compile")},
+        {"target": LatencyTarget(device="cpu", batch=8)},
+        {"target": LatencyTarget(device="cpu", dtype="bfloat16")},
+        {"target": LatencyTarget(device="cpu", channels_last=True)},
+        {"target": LatencyTarget(device="cpu", runtime="compile")},
     ],
 )
 def test_another_question_is_timed_anew(timing, bench, changed):
@@ -92,7 +92,7 @@ def test_another_question_is_timed_anew(timing, bench, changed):
 
 def test_the_name_of_a_target_is_no_part_of_the_question(timing, bench):
     timing.measure(Architecture())
-    assert replace(timing, target=Latency(device="cpu", name="desk", source="predicted")).known(Architecture())
+    assert replace(timing, target=LatencyTarget(device="cpu", name="desk", source="predicted")).known(Architecture())
 
 
 def test_what_another_host_has_timed_is_never_used(timing, bench, monkeypatch):

@@ -5,7 +5,7 @@ from dataclasses import field, make_dataclass
 import pytest
 from pydantic import create_model
 
-from nas_attn.settings import Backbone, Latency, Recipe, Step, changes, complete, lasting, questions
+from nas_attn.settings import Backbone, LatencyTarget, Recipe, Step, changes, complete, lasting, questions
 from nas_attn.settings.data import Digits
 
 STORED = {"recipe": Recipe(epochs=3).model_dump(), "data": Digits().model_dump(), "backbone": "resnet8"}
@@ -81,6 +81,6 @@ def test_what_digests_are_made_of_stays_when_a_setting_is_added():
 
 
 def test_what_a_target_is_called_and_where_it_is_known_from_is_filled_in_on_both_sides():
-    target = Latency().model_dump(exclude={"name", "source", "device"})
-    assert changes({"target": target}, {"target": Latency().model_dump()}) == []
+    target = LatencyTarget().model_dump(exclude={"name", "source", "device"})
+    assert changes({"target": target}, {"target": LatencyTarget().model_dump()}) == []
     assert changes({"step": Step(proxy="scratch").model_dump(exclude={"score"})}, {"step": {"proxy": "scratch"}}) == []

@@ -13,7 +13,7 @@ from nas_attn.settings import (
     Digits,
     Document,
     ImageFolder,
-    Latency,
+    LatencyTarget,
     Parquet,
     Recipe,
     Search,
@@ -47,7 +47,7 @@ def test_a_study_of_one_line_has_the_defaults(tmp_path):
         seed=0,
         data=Digits(),
         recipe=Recipe(),
-        latency=Latency(device="auto", batch=1, threads=1, calls=300),
+        latency=LatencyTarget(device="auto", batch=1, threads=1, calls=300),
         budget=Budget(),
         search=Search(trials=24, sampler="known_cost", storage=None),
     )
@@ -225,7 +225,7 @@ def test_a_device_that_cannot_be_is_told(faults_of, device):
 
 @pytest.mark.parametrize("device", ["auto", "cpu", "cuda", "cuda:0", "cuda:12"])
 def test_a_device_that_may_be_is_kept(device):
-    assert Latency(device=device).device == device
+    assert LatencyTarget(device=device).device == device
 
 
 def test_a_study_that_is_not_there_is_told(tmp_path):

@@ -21,7 +21,7 @@ from nas_attn.evaluation import Timing, pretraining, timing
 from nas_attn.launch import open_study
 from nas_attn.report.write import report_study
 from nas_attn.results import read_csv, write_csv
-from nas_attn.settings import MEASURES, Latency, Measure
+from nas_attn.settings import MEASURES, LatencyTarget, Measure
 from nas_attn.space import Architecture, InputError
 from nas_attn.study import StudyFolder
 
@@ -142,9 +142,9 @@ def test_its_networks_leave_with_the_weights_that_it_trained(folder, tmp_path):
 
 def test_its_latencies_are_not_measured_again(folder):
     backbone, _ = open_space(open_study(folder).folder)
-    known = Timing(backbone, (1, 8, 8), 10, Latency(), torch.device("cpu"), Readings(folder / "latency.jsonl"))
+    known = Timing(backbone, (1, 8, 8), 10, LatencyTarget(), torch.device("cpu"), Readings(folder / "latency.jsonl"))
     assert known.known(Architecture()).median_ms == 0.236013
-    later = Timing(backbone, (1, 8, 8), 10, Latency(batch=2), torch.device("cpu"), known.readings)
+    later = Timing(backbone, (1, 8, 8), 10, LatencyTarget(batch=2), torch.device("cpu"), known.readings)
     assert later.known(Architecture()) is None
 
 
@@ -168,7 +168,7 @@ def test_a_changed_question_is_refused_as_it_always_was(folder, was, now, messag
 ADDED = {
     ("recipe.py", "class Recipe(Settings):"): "mixup: float = 0.0",
     ("data.py", "class Digits(_Split):"): "turned: int = 0",
-    ("studyfile.py", "class Latency(Settings):"): "memory: str = 'pinned'",
+    ("studyfile.py", "class LatencyTarget(Settings):"): "memory: str = 'pinned'",
     ("backbone.py", "class Backbone(Settings):"): "frozen: bool = False",
     ("chain.py", "class Step(Settings):"): "warm: tuple[int, ...] = (1, 2)",
 }
@@ -180,10 +180,10 @@ GOES_ON = """
     from nas_attn.cost import Readings
     from nas_attn.evaluation import Timing, pretraining, timing
     from nas_attn.launch import open_study
-    from nas_attn.settings import Latency, Recipe
+    from nas_attn.settings import LatencyTarget, Recipe
     from nas_attn.space import Architecture
 
-    assert Recipe().mixup == 0 and Latency().memory == "pinned"
+    assert Recipe().mixup == 0 and LatencyTarget().memory == "pinned"
     pretraining.version = timing.version = lambda package: "2.15.0"
     timing.host = lambda device: "e93b2da92b"
     study, trained = open_study(sys.argv[1]), []
@@ -193,7 +193,7 @@ GOES_ON = """
     study.audit(4, 1, watch=Watch(on_pretrained=lambda *_: trained.append("supernet")))
     assert "supernet" not in trained
     backbone, readings = open_space(study.folder)[0], Readings(study.folder.path / "latency.jsonl")
-    for target, known in ((Latency(), True), (Latency(memory="paged"), False)):
+    for target, known in ((LatencyTarget(), True), (LatencyTarget(memory="paged"), False)):
         timed = Timing(backbone, (1, 8, 8), 10, target, torch.device("cpu"), readings).known(Architecture())
         assert (timed is not None) == known
 """
@@ -265,6 +265,6 @@ def test_a_measure_that_is_added_later_is_not_known_of_its_rows_and_all_else_is(
 def test_rows_of_a_newer_version_are_refused_with_that_reason(folder):
     path = folder / "rows.csv"
     lines = path.read_text().splitlines()
-    path.write_text("\n".join([f"{lines[0]},format", *(f"{line},99" for line in lines[1:])]))
-    with pytest.raises(InputError, match="found 99; this version reads formats 1 to 2; a newer nas-attn"):
+    path.write_text("\n".join([f"{lines[0]},format_version", *(f"{line},99" for line in lines[1:])]))
+    with pytest.raises(InputError, match="row 1: format_version: found 99; allowed: 1 to 2; a newer nas-attn reads it"):
         read_csv(path)
