@@ -7,12 +7,13 @@ os.environ["OMP_NUM_THREADS"] = (
 )
 
 import numpy as np
+import proofs
 import pytest
 from learning import digits as digits
 from learning import small_network as small_network
 from made_up import study_table
 from PIL import Image
-from processes import FORKS, TIMED_AT_ONCE
+from processes import fork_workers, make_haste
 from small_study import SPACE, STUDY
 
 from nas_attn.settings import read_study_file
@@ -22,16 +23,24 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _timed_at_once():
+def _haste():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(*TIMED_AT_ONCE)
+        make_haste(patch)
         yield
 
 
 @pytest.fixture
 def forked_workers(monkeypatch):
-    """Processes that train are forked, and so begin at once."""
-    monkeypatch.setattr("nas_attn.evaluation.jobs.get_context", lambda _: FORKS)
+    """Processes that train networks are forked, and so begin at once."""
+    fork_workers(monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def quick_proofs():
+    """Exports are proved in processes that begin at once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("nas_attn.export.standalone.proof.subprocess", proofs)
+        yield
 
 
 @pytest.fixture

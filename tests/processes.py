@@ -5,19 +5,36 @@ does the same is tested where that is the point.
 """
 
 import os
+import sqlite3
 import sys
+from contextlib import suppress
 from multiprocessing import get_context
 from threading import Thread
 
 import pytest
+from sqlalchemy import Engine, event
 
 from nas_attn import cli
 
 FORKS = get_context("forkserver")
 FORKS.set_forkserver_preload(["nas_attn.cli", "nas_attn.launch", "nas_attn.report.page", "sklearn.datasets"])
 
-TIMED_AT_ONCE = ("nas_attn.cost.latency.WARM_UP_MS", 0.0)
-"""Of no effect but on how steady a latency is, which counts in tests/cost alone."""
+
+def make_haste(patch):
+    """Do without what only steadies latencies, which counts in tests/cost alone, and what only outlasts a power cut."""
+    patch.setattr("nas_attn.cost.latency.WARM_UP_MS", 0.0)
+    event.listen(Engine, "connect", _wait_for_no_disk)
+
+
+def fork_workers(patch):
+    """Fork the processes that train networks."""
+    patch.setattr("nas_attn.evaluation.jobs.get_context", lambda _: FORKS)
+
+
+def _wait_for_no_disk(connection, _):
+    if isinstance(connection, sqlite3.Connection):
+        with suppress(sqlite3.Error):  # whatever is wrong with the file is found by who reads it
+            connection.execute("PRAGMA synchronous = OFF")
 
 
 class Forked:
@@ -67,7 +84,7 @@ def command(*arguments, cwd=None):
 
 
 def _command(before, *arguments):
-    pytest.MonkeyPatch().setattr(*TIMED_AT_ONCE)
+    make_haste(pytest.MonkeyPatch())
     if before is not None:
         before()
     sys.argv = ["nas-attn", *arguments]

@@ -65,7 +65,7 @@ def test_the_same_file_gives_the_same_rows_bit_for_bit(searched, make_study):
     assert reproducible(StudyFolder.open(again).all_rows()) == reproducible(StudyFolder.open(searched).all_rows())
 
 
-def test_two_jobs_find_what_one_finds(searched, make_study):
+def test_two_jobs_find_what_one_finds(searched, make_study, forked_workers):
     again = make_study(study=CHAIN)
     nas_attn.open_study(again).run(jobs=2)
     one, two = (reproducible(StudyFolder.open(folder).all_rows()) for folder in (searched, again))

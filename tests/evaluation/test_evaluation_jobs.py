@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from processes import FORKS, fork_workers
 
 from nas_attn.data import load_data
 from nas_attn.evaluation import TrainingProtocol, Workers, weights_file
@@ -72,14 +73,14 @@ def test_rows_are_those_of_one_job(protocol):
     assert list(map(found, together)) == list(map(found, alone))
 
 
-def test_weights_are_kept_by_the_processes(protocol, tmp_path):
+def test_weights_are_kept_by_the_processes(protocol, tmp_path, forked_workers):
     with Workers(replace(protocol, keeps=tmp_path / "weights"), 1) as workers:
         workers.train(ROWS[1]).result()
     assert weights_file(tmp_path / "weights", ROWS[1].key, 1).is_file()
 
 
 @pytest.mark.parametrize(("deaths", "state"), [(1, "complete"), (2, "failed")])
-def test_a_network_is_tried_again_when_its_process_dies_once(tmp_path, deaths, state):
+def test_a_network_is_tried_again_when_its_process_dies_once(tmp_path, deaths, state, forked_workers):
     with Workers(Stubborn(tmp_path, deaths), 1) as workers:
         trained = workers.train(ROWS[0]).result()
         assert trained.state == state
@@ -87,12 +88,12 @@ def test_a_network_is_tried_again_when_its_process_dies_once(tmp_path, deaths, s
         assert workers.train(ROWS[1]).result().state == "complete"
 
 
-def test_what_is_reported_to_a_user_crosses_the_processes():
+def test_what_is_reported_to_a_user_crosses_the_processes(forked_workers):
     with Workers(Faulty(), 1) as workers, pytest.raises(InputError, match="the disk: is full"):
         workers.train(ROWS[0]).result()
 
 
-def test_a_process_that_ends_before_it_is_ready_ends_the_search_and_is_no_fault_of_the_network():
+def test_a_process_that_ends_before_it_is_ready_ends_the_search_and_is_no_fault_of_the_network(forked_workers):
     with Workers(Unloadable(), 2) as workers:
         futures = [workers.train(row) for row in ROWS]
         for future in futures:
@@ -100,7 +101,7 @@ def test_a_process_that_ends_before_it_is_ready_ends_the_search_and_is_no_fault_
                 future.result()
 
 
-def test_processes_end_with_their_context(protocol):
+def test_processes_end_with_their_context(protocol, forked_workers):
     with Workers(protocol, 2) as workers:
         pending = workers.train(ROWS[0])
         assert len(multiprocessing.active_children()) == 2
@@ -111,7 +112,7 @@ def test_processes_end_with_their_context(protocol):
 def test_processes_end_with_the_one_that_began_them(tmp_path):
     """Killed at once, so that it says no goodbye."""
     children = tmp_path / "children"
-    began = multiprocessing.get_context("spawn").Process(target=_begin_and_wait, args=(children,))
+    began = FORKS.Process(target=_begin_and_wait, args=(children,))
     began.start()
     while not (children.is_file() and len(children.read_text().split()) == 2):
         began.join(0.05)
@@ -125,6 +126,7 @@ def test_processes_end_with_the_one_that_began_them(tmp_path):
 
 
 def _begin_and_wait(children: Path):
+    fork_workers(pytest.MonkeyPatch())
     with Workers(Faulty(), 2):
         numbers = [str(child.pid) for child in multiprocessing.active_children()]
         children.write_text(" ".join(numbers))

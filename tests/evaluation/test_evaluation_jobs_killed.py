@@ -73,7 +73,7 @@ def noted(log, what):
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no process can be killed so there")
-def test_four_workers_do_nothing_twice_and_lose_nothing_when_one_is_killed(tmp_path):
+def test_four_workers_do_nothing_twice_and_lose_nothing_when_one_is_killed(tmp_path, forked_workers):
     log, facts = tmp_path / "log", ImageFacts(1, 8, 8, ("a", "b"), (0.5,), (1.0,))
     log.touch()
     study = optuna.create_study(directions=["maximize", "minimize"])
