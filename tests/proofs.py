@@ -1,4 +1,4 @@
-"""Proofs of exported files, for tests: each forked from a process that has loaded torch alone, so that it begins at once.
+"""Proofs of exported files, for tests: each forked from a process that has loaded torch alone, so it begins at once.
 
 As `-I` has it, that process sees neither the current folder nor PYTHONPATH.
 """
@@ -49,7 +49,7 @@ def _server():
     return subprocess.Popen([sys.executable, "-I", "-c", _SERVER], **pipes)
 
 
-def run(command, *, input=b"", **_):
+def run(command, *, input=b"", **_):  # noqa: A002 - as `subprocess.run` has it
     """As `subprocess.run` of `python -I -c CODE ...`, with all output captured."""
     *python, code = command[:4]
     assert python == [sys.executable, "-I", "-c"]

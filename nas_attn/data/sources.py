@@ -40,7 +40,7 @@ def load_data(source: DataSource, folder: Path, device: torch.device | None = No
     gallery, apart = _open(source, folder)
     if len(gallery.class_names) < 2:
         raise InputError(f"{gallery.where}: has one class, {gallery.class_names[0]!r}; there must be two or more")
-    limit = None if isinstance(source, Digits | Planted) else source.limit
+    limit = getattr(source, "limit", None)
     shares = [0.0 if part in apart else getattr(source, part) for part in ("validation", "test")]
     train, *others = _parts(gallery, split(gallery, shares[0], shares[1], source.split_seed, limit))
     validation, test = (
