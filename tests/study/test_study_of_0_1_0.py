@@ -115,7 +115,7 @@ def test_a_search_goes_on_that_said_what_there_is_no_other_way_to_do_now(folder,
     assert open_study(folder).run(watch=watch) == "3 of 3 networks are trained"
     assert not trained
     file.write_text(file.read_text().replace("promotion", "sampler"))
-    with pytest.raises(InputError, match=r"study.toml:9: chain.2.chosen_by: unknown name"):
+    with pytest.raises(InputError, match=r"study.toml:5: chain.2.chosen_by: unknown name"):
         open_study(folder)
 
 
