@@ -3,11 +3,12 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import lru_cache
 from typing import Annotated, Any, Literal, get_type_hints
 
 from pydantic import Field
 
-from nas_attn.settings import MEASURES, Count, bounded, digits, measure
+from nas_attn.settings import MEASURES, Count, Measure, bounded, digits, measure
 
 State = Literal["priced", "complete", "over_budget", "failed"]
 """`priced`: cost known, not trained; `complete`: trained; `over_budget`: costs more than the budget allows; `failed`:
@@ -114,11 +115,16 @@ def evaluation(**columns: Any) -> Evaluation:
     return Evaluation(columns.pop("key"), columns.pop("architecture")).but(**columns)
 
 
-def row_columns() -> dict[str, tuple[Any, Any]]:
+def row_columns() -> Mapping[str, tuple[Any, Any]]:
     """The type and the usual value of every column of the table, in their order; `...` where a value is needed."""
+    return _row_columns(tuple(MEASURES.values()))
+
+
+@lru_cache
+def _row_columns(measures: tuple[Measure, ...]) -> Mapping[str, tuple[Any, Any]]:
     hints, timed = (get_type_hints(kind, include_extras=True) for kind in (Evaluation, Latency))
     own = {name: (hints[name], one.default) for name, one in _OWN.items()}
-    counted, learnt = ([one for one in MEASURES.values() if one.source == source] for source in ("counted", "learnt"))
+    counted, learnt = ([one for one in measures if one.source == source] for source in ("counted", "learnt"))
     return {
         "key": (str, ...),
         "architecture": (str, ...),
