@@ -7,13 +7,13 @@ os.environ["OMP_NUM_THREADS"] = (
 )
 
 import numpy as np
-import proofs
 import pytest
 from learning import digits as digits
 from learning import small_network as small_network
 from made_up import study_table
 from PIL import Image
 from processes import fork_workers, make_haste
+from proofs import fork_proofs
 from small_study import SPACE, STUDY
 
 from nas_attn.settings import read_study_file
@@ -35,12 +35,10 @@ def forked_workers(monkeypatch):
     fork_workers(monkeypatch)
 
 
-@pytest.fixture(scope="module")
-def quick_proofs():
-    """Exports are proved in processes that begin at once."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("nas_attn.export.standalone.proof.subprocess", proofs)
-        yield
+@pytest.fixture
+def forked_proofs(monkeypatch):
+    """Exports are proved by processes that are forked, and so begin at once."""
+    fork_proofs(monkeypatch)
 
 
 @pytest.fixture

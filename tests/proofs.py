@@ -1,4 +1,4 @@
-"""Proofs of exported files, for tests: each forked from a process that has loaded torch alone, so it begins at once.
+"""Proofs of exported files, for tests: each forked from a process that has loaded torch alone, and so begins at once.
 
 As `-I` has it, that process sees neither the current folder nor PYTHONPATH.
 """
@@ -43,17 +43,22 @@ while True:
 """
 
 
+def fork_proofs(patch):
+    """Prove exports so."""
+    patch.setattr("nas_attn.export.standalone.proof.subprocess", sys.modules[__name__])
+
+
 @cache
 def _server():
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     return subprocess.Popen([sys.executable, "-I", "-c", _SERVER], **pipes)
 
 
-def run(command, *, input=b"", **_):  # noqa: A002 - as `subprocess.run` has it
+def run(command, **settings):
     """As `subprocess.run` of `python -I -c CODE ...`, with all output captured."""
     *python, code = command[:4]
     assert python == [sys.executable, "-I", "-c"]
     server = _server()
-    pickle.dump((code, command[4:], input), server.stdin)
+    pickle.dump((code, command[4:], settings.get("input", b"")), server.stdin)
     server.stdin.flush()
     return subprocess.CompletedProcess(command, *pickle.load(server.stdout))

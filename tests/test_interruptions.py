@@ -1,22 +1,16 @@
 """A search that is stopped, however rudely, loses the running network and nothing else."""
 
 import signal
-import subprocess
-import sys
 import time
 
+import processes
 import pytest
 from optuna.trial import TrialState
 from small_study import STUDY
 
 from nas_attn.study import StudyFolder
 
-COMMAND = [sys.executable, "-c", "from nas_attn.cli import main; main()", "search"]
 SLOWER = STUDY.replace("epochs = 1", "epochs = 4").replace("trials = 3", "trials = 4")
-
-
-def start(folder):
-    return subprocess.Popen([*COMMAND, folder], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def running(folder):
@@ -30,7 +24,7 @@ def running(folder):
 )
 def test_a_stopped_search_goes_on_and_trains_nothing_twice(make_study, sent, code):
     folder = make_study(study=SLOWER)
-    process = start(folder)
+    process = processes.start("search", folder)
     _, first, second = (process.stdout.readline() for _ in range(3))
     assert first.split()[0] == "1/4", process.stderr.read()
     assert second.split()[0] == "2/4"
@@ -50,12 +44,12 @@ def test_a_stopped_search_goes_on_and_trains_nothing_twice(make_study, sent, cod
     kept = study.table()
     assert list(kept.index) == [first.split()[1], second.split()[1]]
 
-    resumed = subprocess.run([*COMMAND, folder], capture_output=True, text=True, check=True, timeout=300)
-    assert "4 of 4 networks are trained" in resumed.stdout
+    resumed = processes.command("search", folder)
+    assert "4 of 4 networks are trained" in resumed
     table = StudyFolder.open(folder).table()
     assert (table["state"] == "complete").sum() == 4
     assert table.loc[kept.index].equals(kept)
-    trained = [line.split()[1] for line in resumed.stdout.splitlines() if "/4" in line[:10]]
+    trained = [line.split()[1] for line in resumed.splitlines() if "/4" in line[:10]]
     assert len(trained) == 2
     assert not set(trained) & set(kept.index)
     assert TrialState.RUNNING not in [trial.state for trial in StudyFolder.open(folder).study().trials]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
+from processes import command
 from small_study import SPACE, STUDY
 
 import nas_attn
@@ -22,14 +23,11 @@ ROOT = Path(__file__).parent.parent
 CIFAR10 = ROOT.parent / "shared" / "data" / "cifar10"
 
 
-def command(*arguments, cwd=None):
-    """What `nas-attn` prints, in a process of its own."""
-    code = "from nas_attn.cli import main; main()"
-    process = subprocess.run(
-        [sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True, check=False, cwd=cwd
-    )
-    assert process.returncode == 0, process.stderr
-    assert process.stderr == ""
+def of_a_new_interpreter(*arguments):
+    """What a command of `nas-attn` prints in an interpreter of its own."""
+    command = [sys.executable, "-c", "from nas_attn.cli import main; main()", *map(str, arguments)]
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (process.returncode, process.stderr) == (0, "")
     return process.stdout
 
 
@@ -91,6 +89,7 @@ def test_a_repeated_study_gives_the_same_rows(searched, make_study):
     pd.testing.assert_frame_equal(table.iloc[:3], searched.table().drop(columns=measured).iloc[:3], check_exact=True)
 
 
+@pytest.mark.usefixtures("forked_proofs")
 def test_a_predicted_study_measures_its_front_and_says_how_good_it_was(make_study, tmp_path, monkeypatch):
     monkeypatch.setattr("nas_attn.evaluation.timing.TIMINGS", 6)
     latency = '[latency]\nsource = "predicted"\ncalls = 50\nname = "desk"\n'
@@ -160,7 +159,7 @@ def test_a_diverging_recipe_becomes_reasons_and_the_search_goes_on(make_study):
 
 def test_every_step_works_from_the_command_line(make_study, tmp_path):
     folder = make_study()
-    assert "3 of 3 networks are trained" in command("search", folder)
+    assert "3 of 3 networks are trained" in of_a_new_interpreter("search", folder)
     assert "3 of 3 networks are trained" in command("search", folder)  # nothing is left to do
     shown = command("front", folder, "--csv", tmp_path / "front.csv")
     assert set(read_csv(tmp_path / "front.csv").index) == set(nas_attn.open_study(folder).front().index)
@@ -177,7 +176,7 @@ def test_every_step_works_from_the_command_line(make_study, tmp_path):
     assert "resnet8" in command("space", folder / "space.toml")
 
 
-def test_images_of_the_users_own_run_to_the_export(make_study, make_images, tmp_path):
+def test_images_of_the_users_own_run_to_the_export(make_study, make_images, tmp_path, forked_proofs):
     text = STUDY.replace('kind = "digits"', 'kind = "folder"\npath = "photos"').replace("epochs = 1", "epochs = 20")
     folder = make_study(study=text.replace("batch_size = 128", "batch_size = 8").replace("trials = 3", "trials = 2"))
     make_images(folder / "photos", count=20)
@@ -189,7 +188,7 @@ def test_images_of_the_users_own_run_to_the_export(make_study, make_images, tmp_
 
 
 @pytest.mark.skipif(not CIFAR10.is_dir(), reason="needs the CIFAR-10 Parquet files")
-def test_cifar10_runs_to_the_export(make_study, tmp_path):
+def test_cifar10_runs_to_the_export(make_study, tmp_path, forked_proofs):
     source = f'kind = "parquet"\npath = "{CIFAR10}/train-00000-of-00001.parquet"\nlimit = 300'
     text = STUDY.replace('kind = "digits"', source).replace("trials = 3", "trials = 2")
     study = nas_attn.open_study(make_study(study=text))

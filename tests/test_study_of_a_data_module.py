@@ -68,7 +68,7 @@ def folder(tmp_path, monkeypatch):
     return tmp_path / "study"
 
 
-def test_every_batch_of_a_search_an_audit_and_an_export_goes_through_the_hooks(folder):
+def test_every_batch_of_a_search_an_audit_and_an_export_goes_through_the_hooks(folder, forked_proofs):
     mine, before = __import__("bands_of_mine"), Counter()
 
     def looked_at():

@@ -83,7 +83,7 @@ def test_a_network_with_them_is_counted_and_trained(backbone, number):
 
 
 @pytest.mark.parametrize(("backbone", "number"), [case for case in CASES if THOROUGH or case[0] == "resnet8"])
-def test_a_network_with_them_is_exported(backbone, number, tmp_path):
+def test_a_network_with_them_is_exported(backbone, number, tmp_path, forked_proofs):
     architecture = list(architectures(backbone))[number]
     network = build(architecture, backbone, in_channels=3, classes=3, seed=number)
     winner = Winner(

@@ -4,6 +4,7 @@ import copy
 import gc
 import pickle
 import weakref
+from functools import cache
 
 import pytest
 import torch
@@ -59,17 +60,24 @@ def test_without_attention_it_is_the_librarys_network(name):
         assert torch.equal(ours.eval()(images()), theirs.eval()(images()))
 
 
+@cache
+def plain_with_scores(name):
+    """The library's network, which no test may change, and what it gives."""
+    plain = wake(build(library(name))).eval()
+    with torch.no_grad():
+        return plain, plain(images())
+
+
 @pytest.mark.parametrize("kind", ATTENTIONS)
 @pytest.mark.parametrize("name", FAMILIES)
 def test_with_identity_start_every_kind_leaves_the_output_exactly_as_it_was(name, kind):
-    plain = wake(build(library(name))).eval()
+    plain, expected = plain_with_scores(name)
     placed = build(name, lambda site: fitting(site, kind, start="identity")).eval()
     loaded = placed.load_state_dict(plain.state_dict(), strict=False)
     assert loaded.unexpected_keys == []
     assert loaded.missing_keys
     assert all(key.startswith("attentions.") for key in loaded.missing_keys)
     with torch.no_grad():
-        expected = plain(images())
         assert torch.equal(placed(images()), expected)
         assert not torch.equal(wake(placed)(images()), expected)  # its share is no longer zero
 

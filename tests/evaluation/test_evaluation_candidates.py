@@ -38,7 +38,7 @@ def _networks_of_users(monkeypatch):
 
 
 @pytest.fixture
-def searched(make_study):
+def searched(make_study, forked_proofs):
     def search(backbone, kind="se"):
         study = nas_attn.open_study(make_study(STUDY, SPACE.format(backbone=backbone, kind=kind)))
         study.run()

@@ -65,7 +65,7 @@ def found(row):
     return row["accuracy"], row["loss"], row["train_loss"]
 
 
-def test_rows_are_those_of_one_job(protocol):
+def test_rows_are_those_of_one_job(protocol, forked_workers):
     alone = [protocol.train(one) for one in ROWS]
     with Workers(protocol, 2) as workers:
         together = [future.result() for future in [workers.train(one) for one in ROWS]]

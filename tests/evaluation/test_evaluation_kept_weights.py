@@ -71,7 +71,7 @@ def nas_weights(content, folder):
     return load_file(folder / "whole.safetensors")
 
 
-def test_a_row_without_a_digest_is_read_and_its_export_says_so(make_study, tmp_path, monkeypatch):
+def test_a_row_without_a_digest_is_read_and_its_export_says_so(make_study, tmp_path, monkeypatch, forked_proofs):
     with monkeypatch.context() as patched:  # as 0.1.0 wrote rows
         patched.setattr("nas_attn.evaluation.protocol.write_weights", lambda *args: write_weights(*args) and "")
         study = nas_attn.open_study(make_study(STUDY.replace("trials = 3", "trials = 1")))

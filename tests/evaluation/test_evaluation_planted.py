@@ -47,6 +47,9 @@ epochs = 6
 batch_size = 32
 optimizer = "adamw"
 learning_rate = 0.02
+
+[latency]
+calls = 50
 """
 
 PLANTED = "stage2.block0.block=coordinate"

@@ -3,6 +3,7 @@ import json
 import subprocess
 import sys
 
+import proofs
 import pytest
 import torch
 from made_up import evaluation
@@ -39,14 +40,14 @@ def winner(spelling, backbone="resnet8", **changes):
 
 
 def outputs_of(folder, images, *, what="model.load()"):
-    """The outputs of the exported files in a fresh process that cannot import this package."""
+    """The outputs of the exported files in a process that cannot import this package."""
     torch.save(images, folder.parent / "images.pt")
     code = (
-        "import sys; sys.modules['nas_attn'] = None; sys.path.insert(0, '.')\n"
+        "import os, sys; sys.modules['nas_attn'] = None; sys.path.insert(0, sys.argv[1]); os.chdir(sys.argv[1])\n"
         f"import torch, model\nnetwork = {what}\n"
         "torch.save([network(i).detach() for i in torch.load('../images.pt')], '../outputs.pt')"
     )
-    subprocess.run([sys.executable, "-I", "-c", code], cwd=folder, check=True)
+    proofs.run([sys.executable, "-I", "-c", code, str(folder)]).check_returncode()
     return torch.load(folder.parent / "outputs.pt")
 
 
@@ -82,7 +83,7 @@ def test_the_source_is_formatted_linted_and_builds_every_kind(exported):
     )
 
 
-def test_the_plain_backbone_can_leave_too(tmp_path):
+def test_the_plain_backbone_can_leave_too(tmp_path, forked_proofs):
     given = winner("none")
     export(given, tmp_path / "out")
     source = model_source(given.architecture, given.backbone, in_channels=3, classes=3)
@@ -123,7 +124,7 @@ def test_the_weights_and_checksums_are_right(exported):
     assert all(hashlib.sha256((out / name).read_bytes()).hexdigest() == checksum for checksum, name in lines)
 
 
-def test_an_earlier_export_is_replaced_and_anything_else_is_left_alone(tmp_path):
+def test_an_earlier_export_is_replaced_and_anything_else_is_left_alone(tmp_path, forked_proofs):
     export(winner("none"), tmp_path / "out")
     export(winner("stage1.block0.branch=se"), tmp_path / "out")
     assert json.loads((tmp_path / "out" / "config.json").read_text())["architecture"] == "stage1.block0.branch=se"
@@ -136,7 +137,7 @@ def test_an_earlier_export_is_replaced_and_anything_else_is_left_alone(tmp_path)
         export(winner("none"), tmp_path / "mine" / "thesis.txt")
 
 
-def test_an_export_that_differs_is_not_kept(tmp_path, monkeypatch):
+def test_an_export_that_differs_is_not_kept(tmp_path, monkeypatch, forked_proofs):
     def lie(_network, shape, _free, path):
         torch.export.save(torch.export.export(torch.nn.Flatten(), (torch.zeros(shape),)), path)
 
@@ -146,7 +147,7 @@ def test_an_export_that_differs_is_not_kept(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_program_that_torch_refuses_is_reported_and_the_rest_is_kept(tmp_path, monkeypatch):
+def test_a_program_that_torch_refuses_is_reported_and_the_rest_is_kept(tmp_path, monkeypatch, forked_proofs):
     def refuse(*_args, **_kwargs):
         raise RuntimeError("too dynamic")
 
@@ -207,7 +208,7 @@ def own_package(tmp_path, monkeypatch):
     return f"{package.name}.nets"
 
 
-def test_a_users_own_network_and_attention_leave_as_source(tmp_path, own_package):
+def test_a_users_own_network_and_attention_leave_as_source(tmp_path, own_package, forked_proofs):
     spelling = f"stage1.block0.branch={own_package}:Scale(ratio=2,start=identity) stage1.block1.inner=gate"
     given = winner(spelling, {"name": f"{own_package}:make_net", "arguments": {"width": 12}})
     assert export(given, tmp_path / "out") == []
@@ -221,7 +222,7 @@ def test_a_users_own_network_and_attention_leave_as_source(tmp_path, own_package
         torch.testing.assert_close(theirs, given.network(images), rtol=1e-5, atol=1e-6)
 
 
-def test_a_network_for_one_size_leaves_with_a_program_for_that_size(tmp_path, own_package):
+def test_a_network_for_one_size_leaves_with_a_program_for_that_size(tmp_path, own_package, forked_proofs):
     backbone = {"name": f"{own_package}:make_net", "arguments": {"flat": True}, "image": [9, 8]}
     given = winner("stage1.block0.branch=se", backbone)
     assert export(given, tmp_path / "out") == []
@@ -246,7 +247,7 @@ def test_a_definition_that_cannot_be_copied_is_reported(tmp_path, own_package, m
     ],
     ids=lambda backbone: backbone["name"],
 )
-def test_a_librarys_network_leaves_with_a_call_of_its_library(tmp_path, backbone):
+def test_a_librarys_network_leaves_with_a_call_of_its_library(tmp_path, backbone, forked_proofs):
     library = backbone["name"].partition(":")[0]
     if not installed(library):
         pytest.skip(f"{library} is not installed")

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from proofs import fork_proofs
 from test_export import winner
 
 from nas_attn.export import export
@@ -20,7 +21,9 @@ from nas_attn.space import InputError
 def whole(tmp_path_factory):
     """An export; no test may change it."""
     out = tmp_path_factory.mktemp("whole") / "out"
-    export(winner("none"), out)
+    with pytest.MonkeyPatch.context() as patch:
+        fork_proofs(patch)
+        export(winner("none"), out)
     return out
 
 
@@ -226,7 +229,7 @@ def untouched(_out):
     [untouched, imported, written_on_windows, version_0_1_0, without_program, empty],
     ids=lambda change: change.__name__,
 )
-def test_an_export_that_nobody_changed_is_replaced(earlier, change, monkeypatch):
+def test_an_export_that_nobody_changed_is_replaced(earlier, change, monkeypatch, forked_proofs):
     change(earlier)
     monkeypatch.chdir(earlier.parent)
     notes = export(winner("stage1.block0.branch=se"), Path("../") / earlier.parent.name / "out/")

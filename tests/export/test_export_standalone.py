@@ -259,7 +259,7 @@ def test_a_type_that_is_not_read_is_not_guessed(tmp_path):
         read_tensors(path)
 
 
-def test_a_network_that_prints_is_proved_and_one_that_differs_is_reported(tmp_path):
+def test_a_network_that_prints_is_proved_and_one_that_differs_is_reported(tmp_path, forked_proofs):
     (tmp_path / "model.py").write_text(
         "import torch\nprint('imported')\n\ndef load(_):\n    return torch.nn.Identity()\n"
     )

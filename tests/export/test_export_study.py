@@ -6,16 +6,16 @@ import shutil
 import signal
 import statistics
 import subprocess
-import sys
 import time
+from functools import partial
 from pathlib import Path
 
+import processes
 import pytest
 from safetensors.torch import load_file
 from small_study import SPACE, STUDY
 from test_export import winner
 from test_export_folder import snapshot
-from test_launch import command
 
 import nas_attn
 from nas_attn.data import load_data
@@ -23,7 +23,6 @@ from nas_attn.export import export
 from nas_attn.space import InputError
 from nas_attn.training import score
 
-COMMAND = [sys.executable, "-c", "from nas_attn.cli import main; main()", "export"]
 SEEDS = STUDY.replace('space = "space.toml"', 'space = "space.toml"\nseed = 4\nchain = [{proxy = "final", seeds = 3}]')
 
 
@@ -42,7 +41,7 @@ def study(tmp_path_factory):
 def exported(study, tmp_path_factory):
     """Its network, and what the command said."""
     out = tmp_path_factory.mktemp("exported") / "out"
-    return out, command("export", study.folder.path, out)
+    return out, processes.command("export", study.folder.path, out)
 
 
 def test_the_card_of_a_mean_over_seeds_says_what_these_weights_do(study, exported):
@@ -85,7 +84,7 @@ def test_the_card_of_a_mean_over_seeds_says_what_these_weights_do(study, exporte
     )
 
 
-def test_the_card_of_one_training_says_so(tmp_path):
+def test_the_card_of_one_training_says_so(tmp_path, forked_proofs):
     export(winner("none"), tmp_path / "out")
     card = (tmp_path / "out" / "README.md").read_text()
     assert "\n| accuracy, validation part, one training run | 75.00 %, seed 0 |\n" in card
@@ -123,39 +122,31 @@ def small_disk(exported, tmp_path):
 def test_an_export_onto_a_full_disk_is_reported_and_the_earlier_one_stays(study, exported, small_disk):
     out = Path(shutil.copytree(exported[0], small_disk / "out"))
     before = snapshot(small_disk)
-    process = subprocess.run([*COMMAND, study.folder.path, out], capture_output=True, text=True, check=False)
-    assert process.returncode == 2, process.stderr
-    assert process.stderr == f"error: {out}/model.safetensors: cannot be written: No space left on device\n"
+    process = processes.start("export", study.folder.path, out)
+    _, said = process.communicate()
+    assert process.returncode == 2, said
+    assert said == f"error: {out}/model.safetensors: cannot be written: No space left on device\n"
     assert snapshot(small_disk) == before
 
 
 def test_a_program_for_which_there_is_no_space_is_reported(study, exported, tmp_path):
     weights, program = ((exported[0] / name).stat().st_size for name in ("model.safetensors", "model.pt2"))
     between = (weights + program) // 2
-
-    def limit():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (between, between))  # the weights fit
-
-    process = subprocess.run(
-        [*COMMAND, study.folder.path, tmp_path / "new" / "out"],
-        capture_output=True,
-        text=True,
-        check=False,
-        preexec_fn=limit,
-    )
-    assert process.returncode == 2, process.stderr
-    assert process.stderr == f"error: {tmp_path}/new/out/model.pt2: cannot be written: File too large\n"
+    limit = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (between, between))  # the weights fit
+    process = processes.start("export", study.folder.path, tmp_path / "new" / "out", before=limit)
+    _, said = process.communicate()
+    assert process.returncode == 2, said
+    assert said == f"error: {tmp_path}/new/out/model.pt2: cannot be written: File too large\n"
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+@pytest.mark.usefixtures("forked_proofs")
 def test_an_export_that_is_stopped_leaves_the_earlier_one_and_the_next_clears_the_rest(study, exported, tmp_path, sent):
     out = Path(shutil.copytree(exported[0], tmp_path / "out"))
     before = snapshot(tmp_path)
-    process = subprocess.Popen(
-        [*COMMAND, study.folder.path, out], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    while process.poll() is None and not [*tmp_path.glob(".out-*/*/model.safetensors")]:
+    process = processes.start("export", study.folder.path, out)
+    while process.returncode is None and not [*tmp_path.glob(".out-*/*/model.safetensors")]:
         time.sleep(0.01)
     process.send_signal(sent)
     printed, said = process.communicate(timeout=60)
