@@ -5,6 +5,7 @@ Yu and Huang, "Universally Slimmable Networks and Improved Training Techniques",
 """
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -41,7 +42,8 @@ def recalibration(
             for norm in norms:
                 norm.reset_running_stats()
                 norm.training = True  # not `train()`, which what stands inside a subclass would hear of
-            train_loss = mean_metrics(network, calibrating, data.classes)["loss"]
+            with _plain_averages(norms):
+                train_loss = mean_metrics(network, calibrating, data.classes)["loss"]
             for norm in norms:
                 norm.training = False
             return Score(mean_metrics(nn.Sequential(normalise, network), validation, data.classes), train_loss)
@@ -53,8 +55,6 @@ def recalibration(
             drawn = Read(_drawn(near.train, images, batch_size, seed))
             calibrating = [(normalise(pixels), labels) for pixels, labels in drawn]
             validation = Read(batches_in_order(near.validation, batch_size))
-        for norm in norms:
-            norm.momentum = None  # the plain average of all batches
         yield scored
     finally:
         network.to("cpu").to(memory_format=torch.contiguous_format).eval()
@@ -62,6 +62,26 @@ def recalibration(
             norm.momentum = momentum
             for name, value in norm.named_buffers():
                 value.copy_(buffers[name])
+
+
+@contextmanager
+def _plain_averages(norms: Iterable[_BatchNorm]) -> Iterator[None]:
+    """Context in which each of these norms averages all the batches that it sees.
+
+    So does one whose momentum is None, which reads the number of batches back from the device at each.
+    """
+    passes: Counter[_BatchNorm] = Counter()
+
+    def weigh(norm: _BatchNorm, _: object) -> None:
+        passes[norm] += 1
+        norm.momentum = 1 / passes[norm]
+
+    hooks = [norm.register_forward_pre_hook(weigh) for norm in norms]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def _drawn(part: Part | LoaderPart, images: int, batch_size: int, seed: int) -> Iterable[Batch]:
