@@ -9,6 +9,7 @@ from importlib.metadata import version
 
 import torch
 
+import nas_attn
 from nas_attn.cost import Unrunnable, device_name
 from nas_attn.pricing import SpacePrices
 from nas_attn.results import Evaluation, Latency
@@ -150,5 +151,5 @@ def screened_row(row: Evaluation, found: Score | TrainingFailed) -> Evaluation:
 @cache
 def versions() -> str:
     """Versions of the packages that compute a row."""
-    packages = ("nas-attn", "torch", "pytorch-lightning", "optuna", "fvcore")
-    return ", ".join(f"{package} {version(package)}" for package in packages)
+    others = ("torch", "pytorch-lightning", "optuna", "fvcore")
+    return ", ".join((f"nas-attn {nas_attn.__version__}", *(f"{package} {version(package)}" for package in others)))
