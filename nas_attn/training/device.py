@@ -1,12 +1,24 @@
-"""Random states and switches of torch that a training leaves as they were."""
+"""What a device asks of a network, and torch's random states and switches, which a training leaves as they were."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from itertools import chain
 
 import torch
 import torch.distributed as dist
+from torch import nn
 
 from nas_attn.data import mixed_seed
+
+
+def lay_out(network: nn.Module, device: torch.device) -> None:
+    """Lay the weights of 2-D convolutions out as a device prefers them: on CUDA with channels last.
+
+    `Module.to` would refuse a network that has weights of five dimensions.
+    """
+    for tensor in chain(network.parameters(), network.buffers()) if device.type == "cuda" else ():
+        if tensor.ndim == 4:
+            tensor.data = tensor.data.contiguous(memory_format=torch.channels_last)
 
 
 def forked_rng(device: torch.device) -> AbstractContextManager[None]:

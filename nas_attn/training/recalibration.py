@@ -15,10 +15,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from nas_attn.data import Batch, ImageData, LoaderPart, Part, PartBatches, batches_in_order
 
+from .device import lay_out
 from .failure import Read, memory_faults_reported
 from .metrics import Normalise, Score, mean_metrics
-
-_LAYOUTS = {"cuda": torch.channels_last}
 
 
 @contextmanager
@@ -48,7 +47,7 @@ def recalibration(
 
     try:
         with memory_faults_reported():
-            network.to(device).to(memory_format=_LAYOUTS.get(device.type, torch.contiguous_format)).eval()
+            lay_out(network.to(device).eval(), device)
             normalise, near = Normalise(data).to(device), data.near(device)
             drawn = Read(_drawn(near.train, images, batch_size, seed))
             calibrating = [(normalise(pixels), labels) for pixels, labels in drawn]
