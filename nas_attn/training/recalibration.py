@@ -54,6 +54,7 @@ def recalibration(
             validation = Read(batches_in_order(near.validation, batch_size))
         for norm in norms:
             norm.momentum = None  # the plain average of all batches
+            norm.num_batches_tracked = norm.num_batches_tracked.cpu()  # read by the host in each pass, for the average
         yield scored
     finally:
         network.to("cpu").to(memory_format=torch.contiguous_format).eval()
