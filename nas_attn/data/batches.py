@@ -41,18 +41,22 @@ class PartBatches:
     def __iter__(self) -> Iterator[Batch]:
         if self.part.streams_to is None:
             for rows in self.rows:
-                yield self._augmented(rows, *self._gather(rows))
+                yield self._augmented(*self._gather(rows))
             return
-        with closing(prefetched(self._gather, self.rows)) as gathered:
-            for rows, batch in zip(self.rows, gathered, strict=True):
-                here = (tensor.to(self.part.device, non_blocking=True) for tensor in (rows, *batch))
-                yield self._augmented(*here)
+        with closing(prefetched(self._staged, self.rows)) as staged:
+            for batch in staged:
+                yield self._augmented(*(tensor.to(self.part.device, non_blocking=True) for tensor in batch))
 
-    def _gather(self, rows: Tensor) -> Batch:
-        images, labels = self.part.images[rows], self.part.labels[rows]
-        if self.part.streams_to is not None and self.part.streams_to.type == "cuda":
-            return images.pin_memory(), labels.pin_memory()
-        return images, labels
+    def _gather(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return rows, self.part.images[rows], self.part.labels[rows]
+
+    def _staged(self, rows: Tensor) -> tuple[Tensor, ...]:
+        """The same, in memory from which a CUDA device copies while the host goes on."""
+        gathered = self._gather(rows)
+        if self.part.device.type != "cuda":
+            return gathered
+        with torch.cuda.device(self.part.device):  # a thread has a current device of its own
+            return tuple(tensor.pin_memory() for tensor in gathered)
 
     def _augmented(self, rows: Tensor, images: Tensor, labels: Tensor) -> Batch:
         return (images if self.augmentation is None else augment(images, self.augmentation, rows)), labels
