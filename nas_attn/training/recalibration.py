@@ -54,7 +54,8 @@ def recalibration(
             validation = Read(batches_in_order(near.validation, batch_size))
         for norm in norms:
             norm.momentum = None  # the plain average of all batches
-            norm.num_batches_tracked = norm.num_batches_tracked.cpu()  # read by the host in each pass, for the average
+            if norm.num_batches_tracked is not None:  # which the host reads in each pass, for the average
+                norm.num_batches_tracked = norm.num_batches_tracked.cpu()
         yield scored
     finally:
         network.to("cpu").to(memory_format=torch.contiguous_format).eval()
