@@ -82,7 +82,7 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class ImageData:
-    """A data set in three disjoint parts."""
+    """A data set in three disjoint parts; raises `ValueError` for a label that no class has."""
 
     train: Part | LoaderPart
     """For the weights."""
@@ -95,6 +95,13 @@ class ImageData:
     """Of each channel of the train part, black 0 and white 1; 0 for a user's floating images."""
     std: tuple[float, ...]
     """Population standard deviation of the same, one grey level at least; 1 for a user's floating images."""
+
+    def __post_init__(self) -> None:
+        for part in (self.train, self.validation, self.test):
+            if isinstance(part, Part) and len(part) and not part.labels.is_meta:
+                low, high = (int(end) for end in part.labels.aminmax())
+                if low < 0 or high >= self.classes:
+                    raise ValueError(f"found labels from {low} to {high}; allowed: from 0 to {self.classes - 1}")
 
     def near(self, device: torch.device) -> "ImageData":
         """The same data in the memory of a device, or streaming to it; they stay there as long as these are in use."""
