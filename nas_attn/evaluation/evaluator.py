@@ -1,11 +1,12 @@
 """Rows of what counting, timing and training find out about architectures."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 import torch
 
@@ -129,9 +130,12 @@ class Evaluator(Costs):
         return 1 if self.workers is None else self.workers.jobs
 
 
-def timing_device(latency: LatencyTarget) -> torch.device:
-    """The device that a study names for its latency; raises `InputError` where this machine does not have it."""
-    device = training_device() if latency.device == "auto" else torch.device(latency.device)
+def timing_device(latency: LatencyTarget, trainer: Mapping[str, Any] | None = None) -> torch.device:
+    """The device that a study names for its latency, or that `trainer` names for training.
+
+    Raises `InputError` where this machine does not have it.
+    """
+    device = training_device(trainer) if latency.device == "auto" else torch.device(latency.device)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise InputError(f"latency.device: found {latency.device!r}; this machine has {torch.cuda.device_count()} GPUs")
     return device
@@ -149,6 +153,12 @@ def screened_row(row: Evaluation, found: Score | TrainingFailed) -> Evaluation:
 
 @cache
 def versions() -> str:
-    """Versions of the packages that compute a row."""
-    packages = ("nas-attn", "torch", "pytorch-lightning", "optuna", "fvcore")
-    return ", ".join(f"{package} {version(package)}" for package in packages)
+    """Versions of the packages that compute a row; of one that runs from its source, that it does."""
+    return ", ".join(map(_with_version, ("nas-attn", "torch", "pytorch-lightning", "optuna", "fvcore")))
+
+
+def _with_version(package: str) -> str:
+    try:
+        return f"{package} {version(package)}"
+    except PackageNotFoundError:
+        return f"{package} from source"
