@@ -1,7 +1,7 @@
 """What a device asks of a network, and torch's random states and switches, which a training leaves as they were."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from itertools import chain
 
 import torch
@@ -21,9 +21,18 @@ def lay_out(network: nn.Module, device: torch.device) -> None:
             tensor.data = tensor.data.contiguous(memory_format=torch.channels_last)
 
 
-def forked_rng(device: torch.device) -> AbstractContextManager[None]:
-    """Context after which torch's random states, of the CPU and of this CUDA device, are as they were before."""
-    return torch.random.fork_rng([device] if device.type == "cuda" else [])
+@contextmanager
+def forked_rng(device: torch.device) -> Iterator[None]:
+    """Context in which a CUDA device is the current one.
+
+    After it torch's random states, of the CPU and of this device, and the current device are as they were before.
+    """
+    if device.type != "cuda":
+        with torch.random.fork_rng([]):
+            yield
+    else:
+        with torch.cuda.device(device), torch.random.fork_rng([device]):
+            yield
 
 
 def seed_rng(device: torch.device, seed: int, epoch: int) -> None:

@@ -53,9 +53,7 @@ def recalibration(
             calibrating = [(normalise(pixels), labels) for pixels, labels in drawn]
             validation = Read(batches_in_order(near.validation, batch_size))
         for norm in norms:
-            norm.momentum = None  # the plain average of all batches
-            if norm.num_batches_tracked is not None:  # which the host reads in each pass, for the average
-                norm.num_batches_tracked = norm.num_batches_tracked.cpu()
+            _average(norm)
         yield scored
     finally:
         network.to("cpu").to(memory_format=torch.contiguous_format).eval()
@@ -63,6 +61,13 @@ def recalibration(
             norm.momentum = momentum
             for name, value in norm.named_buffers():
                 value.copy_(buffers[name])
+
+
+def _average(norm: _BatchNorm) -> None:
+    """Have a normalisation keep the plain average of all batches, whose number the host reads in each pass."""
+    norm.momentum = None
+    if norm.num_batches_tracked is not None:
+        norm.num_batches_tracked = norm.num_batches_tracked.cpu()
 
 
 def _drawn(part: Part | LoaderPart, images: int, batch_size: int, seed: int) -> Iterable[Batch]:
