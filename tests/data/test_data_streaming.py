@@ -71,6 +71,15 @@ def test_a_part_streams_where_it_would_take_more_than_half_of_what_is_free(part,
     assert message.startswith("60 images (0.00 GiB) " + ("stream to meta" if streams else "lie in the memory of meta"))
 
 
+def test_processes_on_one_device_share_what_is_free_there(monkeypatch):
+    monkeypatch.setattr(images_module, "_sharing", 1)
+    for name, found in (("mem_get_info", (600, 1000)), ("memory_reserved", 300), ("memory_allocated", 100)):
+        monkeypatch.setattr(torch.cuda, name, lambda device, found=found: found)
+    free = [images_module._free_bytes(torch.device("cuda"))]
+    images_module.share_devices(4)
+    assert [*free, images_module._free_bytes(torch.device("cuda"))] == [800, 200]
+
+
 def test_what_streams_can_come_back(part):
     streaming = Part(part.images, part.labels, streams_to=META)
     back = streaming.to(CPU)
