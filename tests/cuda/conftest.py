@@ -10,13 +10,14 @@ from coloured import coloured_data
 from of_device import CPU, SMALL
 
 
-@pytest.fixture(scope="session", autouse=True)
-def device():
-    if SMALL:
-        return CPU
-    if not torch.cuda.is_available():
+def pytest_runtest_setup():
+    if not SMALL and not torch.cuda.is_available():
         pytest.skip("no CUDA device is at hand; with NAS_ATTN_GPU_DEVICE=cpu the same tests run on the CPU")
-    return torch.device("cuda", 0)
+
+
+@pytest.fixture(scope="session")
+def device():
+    return CPU if SMALL else torch.device("cuda", 0)
 
 
 @pytest.fixture(scope="session")

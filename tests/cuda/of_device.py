@@ -11,7 +11,7 @@ SMALL = os.environ.get("NAS_ATTN_GPU_DEVICE") == "cpu"
 
 
 def only_cuda(reason):
-    """Skips a test of which the CPU has no form, with the reason."""
+    """Skips a test of which the CPU has no form."""
     return pytest.mark.skipif(SMALL, reason=f"not on the CPU: {reason}")
 
 

@@ -58,7 +58,7 @@ def test_free_memory_counts_what_torch_keeps_for_reuse(device):
 def test_a_part_streams_where_it_would_take_more_than_half_of_what_is_free(data, device, monkeypatch, free, streams):
     gc.collect()
     torch.cuda.empty_cache()
-    large = Part(torch.zeros(1 << 26, 1, 1, 1, dtype=torch.uint8), torch.zeros(1 << 26, dtype=torch.int64))
+    large = Part(torch.zeros(1 << 18, 1, 16, 16, dtype=torch.uint8), torch.zeros(1 << 18, dtype=torch.int64))
     kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (int(free * large.images.nbytes) - kept, 1 << 40))
     assert (large.to(device).streams_to == device) is streams

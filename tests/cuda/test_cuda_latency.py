@@ -9,7 +9,7 @@ from coloured import BACKBONE, network
 from of_device import CPU, named, only_cuda
 
 from nas_attn.assembly import build, load_space
-from nas_attn.cost import Readings, Unrunnable, device_name, measure_latency, prepare
+from nas_attn.cost import Readings, device_name, measure_latency, prepare
 from nas_attn.cost.latency import _stopwatch
 from nas_attn.evaluation import Timing, predictor
 from nas_attn.settings import Backbone, LatencyTarget
@@ -28,7 +28,7 @@ def _warm(monkeypatch, device):
 
 
 @only_cuda("events are a GPU's")
-@pytest.mark.parametrize(("width", "batch"), [(64, 256), (128, 256)])
+@pytest.mark.parametrize(("width", "batch"), [(64, 1024), (128, 512)])
 def test_events_take_as_long_as_a_clock_that_waits_where_the_work_is_long(device, width, batch):
     large = build(Architecture(), Backbone(name="resnet8", arguments={"width": width}), in_channels=3, classes=10)
     target = LatencyTarget(device=named(device), batch=batch, calls=50)
@@ -46,7 +46,7 @@ def test_events_take_as_long_as_a_clock_that_waits_where_the_work_is_long(device
     assert events_ms > 0.5, "the work is too short to tell"
     assert 0.8 < events_ms / clock_ms < 1.05
     reading = measure_latency(large, (3, 32, 32), target, device)
-    assert reading.median_ms == pytest.approx(events_ms, rel=0.15)
+    assert reading.median_ms == pytest.approx(events_ms, rel=0.25)
 
 
 @pytest.mark.parametrize("batch", [1, 32])
@@ -67,19 +67,24 @@ def test_each_format_runs_there_and_computes_what_it_should(device, dtype, chann
     assert reading.device == device_name(device)
 
 
+@pytest.fixture(scope="module")
+def compiler(device):
+    """What `torch.compile` needs of a machine: a compiler, and on a GPU Python's headers."""
+    try:
+        torch.compile(lambda numbers: numbers + 1)(torch.ones(3, device=device))
+    except Exception as error:
+        pytest.skip(f"torch.compile does not run on this machine: {str(error).strip()[:200]}")
+
+
+@pytest.mark.usefixtures("compiler")
 @pytest.mark.parametrize("dtype", ["float32", pytest.param("bfloat16", marks=only_cuda("one is enough there"))])
 def test_a_compiled_network_runs_there_and_computes_what_it_should(device, dtype):
     small = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.BatchNorm2d(8), torch.nn.ReLU())
     small = small if device == CPU else network("stage2.block0.branch=se(reduction=4)")
     target = LatencyTarget(device=named(device), dtype=dtype, runtime="compile", batch=32, calls=50)
-    try:
-        with torch.inference_mode():
-            found = prepare(small, IMAGE, target, device)()
-            expected = small.eval()(torch.rand((32, *IMAGE), generator=torch.Generator().manual_seed(0)))
-    except Unrunnable as error:
-        if "compiler" not in str(error):
-            raise
-        pytest.skip(f"torch.compile finds no compiler here: {error}")
+    with torch.inference_mode():
+        found = prepare(small, IMAGE, target, device)()
+        expected = small.eval()(torch.rand((32, *IMAGE), generator=torch.Generator().manual_seed(0)))
     torch.testing.assert_close(found.float().cpu(), expected, rtol=0.05, atol=0.05)
     assert measure_latency(small, IMAGE, target, device).median_ms > 0
 

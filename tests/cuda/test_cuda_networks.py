@@ -47,4 +47,4 @@ def test_they_train_there_with_attention_buffers_and_all(name, data, device, tra
         assert {key for key in after if "running_" in key} <= moved
         assert any(key.startswith("attentions.") for key in moved)
         again = protocol.train(row(str(architecture)))
-        assert (again.state, again["loss"]) == ("complete", pytest.approx(result.validation["loss"], rel=0.1))
+        assert (again.state, again["loss"]) == ("complete", pytest.approx(result.validation["loss"], rel=0.3))

@@ -129,4 +129,5 @@ def test_the_host_does_not_wait_for_the_device_more_often_because_there_are_more
             torch.cuda.set_sync_debug_mode("default")
         return sum("synchroniz" in str(warning.message) for warning in told)
 
+    waits(64)  # in which images come there, and libraries are loaded
     assert 0 < waits(64) == waits(8)
