@@ -1,5 +1,6 @@
 import logging
 import threading
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -78,6 +79,18 @@ def test_processes_on_one_device_share_what_is_free_there(monkeypatch):
     free = [images_module._free_bytes(torch.device("cuda"))]
     images_module.share_devices(4)
     assert [*free, images_module._free_bytes(torch.device("cuda"))] == [800, 200]
+
+
+def test_all_that_a_batch_copies_to_a_gpu_is_pinned_while_that_gpu_is_the_current_one(part, monkeypatch):
+    current, pinned = [], []
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda tensor: pinned.append(tensor) or tensor)
+    monkeypatch.setattr(torch.cuda, "device", lambda device: current.append(device) or nullcontext())
+    batches = batches_in_order(Part(part.images, part.labels, streams_to=torch.device("cuda", 1)), 8)
+    rows, images, labels = batches._staged(batches.rows[1])
+    assert [rows.tolist(), labels.tolist()] == [list(range(8, 16))] * 2
+    assert torch.equal(images, part.images[8:16])
+    assert len(pinned) == 3
+    assert current == [torch.device("cuda", 1)]
 
 
 def test_what_streams_can_come_back(part):
