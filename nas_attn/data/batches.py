@@ -43,20 +43,17 @@ class PartBatches:
             for rows in self.rows:
                 yield self._augmented(*self._gather(rows))
             return
-        with closing(prefetched(self._staged, self.rows)) as staged:
-            for batch in staged:
+        with closing(prefetched(self._gather, self.rows)) as gathered:
+            for batch in gathered:
                 yield self._augmented(*(tensor.to(self.part.device, non_blocking=True) for tensor in batch))
 
     def _gather(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        return rows, self.part.images[rows], self.part.labels[rows]
-
-    def _staged(self, rows: Tensor) -> tuple[Tensor, ...]:
-        """The same, in memory from which a CUDA device copies while the host goes on."""
-        gathered = self._gather(rows)
-        if self.part.device.type != "cuda":
-            return gathered
-        with torch.cuda.device(self.part.device):  # a thread has a current device of its own
-            return tuple(tensor.pin_memory() for tensor in gathered)
+        """Rows, images and labels of a batch; to a GPU from memory that is pinned, so that nobody waits for them."""
+        batch = rows, self.part.images[rows], self.part.labels[rows]
+        if self.part.streams_to is not None and self.part.streams_to.type == "cuda":
+            with torch.cuda.device(self.part.streams_to):  # a thread has a current device of its own
+                return batch[0].pin_memory(), batch[1].pin_memory(), batch[2].pin_memory()
+        return batch
 
     def _augmented(self, rows: Tensor, images: Tensor, labels: Tensor) -> Batch:
         return (images if self.augmentation is None else augment(images, self.augmentation, rows)), labels

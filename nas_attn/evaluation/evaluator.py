@@ -5,11 +5,12 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from typing import Any
 
 import torch
 
+import nas_attn
 from nas_attn.cost import Unrunnable, device_name
 from nas_attn.pricing import SpacePrices
 from nas_attn.results import Evaluation, Latency
@@ -153,12 +154,6 @@ def screened_row(row: Evaluation, found: Score | TrainingFailed) -> Evaluation:
 
 @cache
 def versions() -> str:
-    """Versions of the packages that compute a row; of one that runs from its source, that it does."""
-    return ", ".join(map(_with_version, ("nas-attn", "torch", "pytorch-lightning", "optuna", "fvcore")))
-
-
-def _with_version(package: str) -> str:
-    try:
-        return f"{package} {version(package)}"
-    except PackageNotFoundError:
-        return f"{package} from source"
+    """Versions of the packages that compute a row."""
+    others = ("torch", "pytorch-lightning", "optuna", "fvcore")
+    return ", ".join((f"nas-attn {nas_attn.__version__}", *(f"{package} {version(package)}" for package in others)))

@@ -18,7 +18,7 @@ def lay_out(network: nn.Module, device: torch.device) -> None:
     """
     for tensor in chain(network.parameters(), network.buffers()) if device.type == "cuda" else ():
         if tensor.ndim == 4:
-            tensor.data = tensor.data.contiguous(memory_format=torch.channels_last)
+            tensor.data = tensor.data.to(memory_format=torch.channels_last)
 
 
 @contextmanager

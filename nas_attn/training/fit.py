@@ -99,8 +99,9 @@ def score(
     """
     device = training_device(trainer)
     try:
-        with torch.inference_mode(), memory_faults_reported():
+        with memory_faults_reported():
             model = nn.Sequential(Normalise(data), network).to(device).eval()
+        with torch.inference_mode(), memory_faults_reported():
             return mean_metrics(model, Read(batches_in_order(part.to(device), batch_size)), data.classes)
     finally:
         _retire(network, {name for name, _ in _tensors(network)})

@@ -86,7 +86,7 @@ def test_all_that_a_batch_copies_to_a_gpu_is_pinned_while_that_gpu_is_the_curren
     monkeypatch.setattr(torch.Tensor, "pin_memory", lambda tensor: pinned.append(tensor) or tensor)
     monkeypatch.setattr(torch.cuda, "device", lambda device: current.append(device) or nullcontext())
     batches = batches_in_order(Part(part.images, part.labels, streams_to=torch.device("cuda", 1)), 8)
-    rows, images, labels = batches._staged(batches.rows[1])
+    rows, images, labels = batches._gather(batches.rows[1])
     assert [rows.tolist(), labels.tolist()] == [list(range(8, 16))] * 2
     assert torch.equal(images, part.images[8:16])
     assert len(pinned) == 3

@@ -1,5 +1,4 @@
 from dataclasses import replace
-from importlib.metadata import PackageNotFoundError
 
 import pytest
 import torch
@@ -7,7 +6,6 @@ import torch
 from nas_attn.cost import Forecast, LatencyReading, Readings, Unrunnable, device_name
 from nas_attn.data import load_data
 from nas_attn.evaluation import Evaluator, Timing, TrainingProtocol, timing_device
-from nas_attn.evaluation.evaluator import versions
 from nas_attn.evaluation.timing import host
 from nas_attn.settings import Backbone, Digits, LatencyTarget, Recipe
 from nas_attn.space import Architecture, InputError, parse
@@ -113,11 +111,3 @@ def test_networks_are_timed_where_they_train_unless_the_target_says_otherwise(mo
     assert timing_device(LatencyTarget(), {"accelerator": "cpu", "precision": "32-true"}) == torch.device("cpu")
     assert timing_device(LatencyTarget(), {"devices": [1]}) == torch.device("cuda:1")
     assert timing_device(LatencyTarget(device="cuda"), {"accelerator": "cpu"}) == torch.device("cuda")
-
-
-def test_what_runs_from_its_source_has_no_version(monkeypatch):
-    def missing(package):
-        raise PackageNotFoundError(package)
-
-    monkeypatch.setattr("nas_attn.evaluation.evaluator.version", missing)
-    assert versions.__wrapped__().split(", ")[:2] == ["nas-attn from source", "torch from source"]
