@@ -51,7 +51,8 @@ class PartBatches:
         """Rows, images and labels of a batch; to a GPU from memory that is pinned, so that nobody waits for them."""
         batch = rows, self.part.images[rows], self.part.labels[rows]
         if self.part.streams_to is not None and self.part.streams_to.type == "cuda":
-            return batch[0].pin_memory(), batch[1].pin_memory(), batch[2].pin_memory()
+            with torch.cuda.device(self.part.streams_to):  # a thread has a current device of its own
+                return batch[0].pin_memory(), batch[1].pin_memory(), batch[2].pin_memory()
         return batch
 
     def _augmented(self, rows: Tensor, images: Tensor, labels: Tensor) -> Batch:

@@ -5,7 +5,6 @@ Yu and Huang, "Universally Slimmable Networks and Improved Training Techniques",
 """
 
 import math
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -16,10 +15,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from nas_attn.data import Batch, ImageData, LoaderPart, Part, PartBatches, batches_in_order
 
+from .device import lay_out
 from .failure import Read, memory_faults_reported
 from .metrics import Normalise, Score, mean_metrics
-
-_LAYOUTS = {"cuda": torch.channels_last}
 
 
 @contextmanager
@@ -42,19 +40,20 @@ def recalibration(
             for norm in norms:
                 norm.reset_running_stats()
                 norm.training = True  # not `train()`, which what stands inside a subclass would hear of
-            with _plain_averages(norms):
-                train_loss = mean_metrics(network, calibrating, data.classes)["loss"]
+            train_loss = mean_metrics(network, calibrating, data.classes)["loss"]
             for norm in norms:
                 norm.training = False
             return Score(mean_metrics(nn.Sequential(normalise, network), validation, data.classes), train_loss)
 
     try:
         with memory_faults_reported():
-            network.to(device).to(memory_format=_LAYOUTS.get(device.type, torch.contiguous_format)).eval()
+            lay_out(network.to(device).eval(), device)
             normalise, near = Normalise(data).to(device), data.near(device)
             drawn = Read(_drawn(near.train, images, batch_size, seed))
             calibrating = [(normalise(pixels), labels) for pixels, labels in drawn]
             validation = Read(batches_in_order(near.validation, batch_size))
+        for norm in norms:
+            _average(norm)
         yield scored
     finally:
         network.to("cpu").to(memory_format=torch.contiguous_format).eval()
@@ -64,24 +63,11 @@ def recalibration(
                 value.copy_(buffers[name])
 
 
-@contextmanager
-def _plain_averages(norms: Iterable[_BatchNorm]) -> Iterator[None]:
-    """Context in which each of these norms averages all the batches that it sees.
-
-    So does one whose momentum is None, which reads the number of batches back from the device at each.
-    """
-    passes: Counter[_BatchNorm] = Counter()
-
-    def weigh(norm: _BatchNorm, _: object) -> None:
-        passes[norm] += 1
-        norm.momentum = 1 / passes[norm]
-
-    hooks = [norm.register_forward_pre_hook(weigh) for norm in norms]
-    try:
-        yield
-    finally:
-        for hook in hooks:
-            hook.remove()
+def _average(norm: _BatchNorm) -> None:
+    """Have a normalisation keep the plain average of all batches, whose number the host reads in each pass."""
+    norm.momentum = None
+    if norm.num_batches_tracked is not None:
+        norm.num_batches_tracked = norm.num_batches_tracked.cpu()
 
 
 def _drawn(part: Part | LoaderPart, images: int, batch_size: int, seed: int) -> Iterable[Batch]:
