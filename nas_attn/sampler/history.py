@@ -118,11 +118,14 @@ class History:
         yield Excluded((), (), only)
 
 
-def running(study: Study, current: FrozenTrial, candidates: Candidates) -> dict[int, Code]:
-    """What runs in other trials, or is being proposed for them, by the trials' numbers."""
-    trials = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-    codes = {trial.number: _codes(trial, candidates)[1] for trial in trials if trial.number != current.number}
-    return {number: code for number, code in codes.items() if code is not None}
+def claimed(study: Study, current: FrozenTrial, candidates: Candidates) -> dict[int, tuple[Code, bool]]:
+    """The candidate that every other trial stands for, or that is being proposed for it, by the trials' numbers.
+
+    With it, whether the trial has ended.
+    """
+    trials = [trial for trial in study.get_trials(deepcopy=False) if trial.number != current.number]
+    codes = {trial.number: (_codes(trial, candidates)[1], trial.state.is_finished()) for trial in trials}
+    return {number: (code, ended) for number, (code, ended) in codes.items() if code is not None}
 
 
 def given(study: Study, current: FrozenTrial, others: Collection[str]) -> Answers:

@@ -2,6 +2,7 @@
 
 import math
 import threading
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from itertools import count
@@ -17,11 +18,13 @@ from nas_attn.space import InputError, allowed
 
 from .acquisition import Objectives
 from .candidates import Candidates, Choices, Cost, Fits, Priced, Within
-from .history import CHOSEN, History, given, running
+from .history import CHOSEN, History, claimed, given
 from .pool import Pools
 from .proposer import Proposer
 
 _POLITE = 5  # times that a proposal is given up for one of a later trial; one of an earlier trial always counts
+_ENOUGH = 3  # candidates after which a known cost may be doubted
+_AGREE = 1e-3  # relative difference between a known cost and what a trial tells
 _TURN = threading.Lock()  # one proposal at a time, so that the next knows of it
 
 
@@ -71,6 +74,7 @@ class KnownCostSampler(BaseSampler):
         may_fit = fits is None or isinstance(fits, Within) or callable(fits)
         _require("fits", fits, may_fit, "a function from answers")
         _require("leading", leading, leading is None or _is_index(leading), "an objective's index, from 0")
+        self._contradicted = False
         self._rng = np.random.default_rng(seed)
         self._random = RandomSampler(seed=seed)
 
@@ -100,16 +104,36 @@ class KnownCostSampler(BaseSampler):
         others = self._candidates.distributions.keys() - search_space.keys()
         with _TURN:
             for tries in count():
+                before = claimed(study, trial, self._candidates)
                 history = History.of(study, trial, self._candidates)
-                before = running(study, trial, self._candidates).items()
+                self._look_at_costs(history)
                 only = self._candidates.compatible(given(study, trial, others))
                 code = self._proposer.propose(history, objectives, only)
                 study._storage.set_trial_system_attr(trial._trial_id, CHOSEN, list(code))
-                new = running(study, trial, self._candidates).items() - before
-                if not any(code == one and (number < trial.number or tries < _POLITE) for number, one in new):
+                since = claimed(study, trial, self._candidates)
+                taken = [n for n, claim in since.items() if claim[0] == code and before.get(n, ())[:1] != (code,)]
+                if not any(tries < _POLITE or since[n][1] or n < trial.number for n in taken):
                     break
         answers = self._candidates.answers(code)
-        return {name: answers[name] for name in search_space if name in answers}
+        unknown = {name: search_space[name] for name in search_space if name not in self._candidates.distributions}
+        drawn = {name: self.sample_independent(study, trial, name, values) for name, values in unknown.items()}
+        return {name: answers[name] for name in search_space if name in answers} | drawn
+
+    def _look_at_costs(self, history: History) -> None:
+        """Warn once where the trials so far have other values than a known cost says, every one of them."""
+        if self._contradicted or len(history.evaluated) < _ENOUGH:
+            return
+        codes = np.array([*history.evaluated][-_ENOUGH:])
+        told = np.array([values[-1] for values in history.evaluated.values()][-_ENOUGH:])
+        known = self._candidates.costs([*self._known.values()], codes)
+        for number, said in zip(self._known, known.T, strict=True):
+            if number < told.shape[1] and not np.isclose(said, told[:, number], rtol=_AGREE).any():
+                self._contradicted = True
+                where = self._candidates.answers(codes[-1])
+                message = (
+                    f"known_costs: {number}: says {said[-1]:g} for {where}, and the trial told {told[-1, number]:g}"
+                )
+                warnings.warn(f"{message}; so it is for each of the last {_ENOUGH} candidates", stacklevel=2)
 
     @cached_property
     def _proposer(self) -> Proposer:
