@@ -110,12 +110,12 @@ def _fit(backbone: Backbone, own: Mapping[str, Tensor], in_channels: int) -> _Fi
         known = ", ".join(dict.fromkeys(one.where or "(the whole file)" for one in found)) or "none that fits"
         raise InputError(f"weights_key: found {backbone.weights_key!r}; {path} holds {known}")
     best = max(chosen, key=lambda one: (one.fits, "ema" not in one.where.lower()))
-    rivals = [one.where for one in chosen if one is not best and one.fits == best.fits]
+    alike = [one.where for one in chosen if one is not best and one.fits == best.fits]
     beside = [name for name in best.named.tensors if not name.startswith(best.prefix) and not name.endswith(_COUNTERS)]
     notes = []
-    if rivals:
+    if alike:
         notes.append(
-            f"{path}: {best.where or 'its top level'} is taken; {', '.join(rivals)} would fit too: weights_key chooses"
+            f"{path}: {best.where or 'its top level'} is taken; {', '.join(alike)} would fit too: weights_key chooses"
         )
     if beside:
         notes.append(f"{path}: left out, because outside {best.prefix!r}: {_first(beside)}")

@@ -1,6 +1,7 @@
 """Images in folders, one folder a class."""
 
 import logging
+import re
 from collections import Counter
 from functools import cache
 from pathlib import Path
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from nas_attn.settings import ImageFolder
-from nas_attn.space import InputError
+from nas_attn.space import InputError, reported
 
 from .gallery import Gallery, Rows
 from .pixels import decode
@@ -67,7 +68,30 @@ def open_folder(path: Path, source: ImageFolder) -> Gallery:
         named = ((str(listed[row]), listed[row]) for row in rows)
         return decode(named, len(rows), source.channels, source.image_size, source.background)
 
-    return Gallery(str(path), tuple(folder.name for folder in folders), labels, pixels)
+    return Gallery(
+        str(path),
+        tuple(folder.name for folder in folders),
+        labels,
+        pixels,
+        named=lambda row: str(listed[row].relative_to(path)),
+        encoded=lambda: map(_content, listed),
+        groups=source.groups and [_group(file.relative_to(path), source.groups) for file in listed],
+    )
+
+
+def _content(file: Path) -> bytes:
+    with reported(f"{file}: cannot be read", OSError):
+        return file.read_bytes()
+
+
+def _group(file: Path, pattern: str) -> str:
+    """What a pattern finds in the path of an image: its groups, or all of it; raises `InputError` where nothing."""
+    found = re.search(pattern, file.as_posix())
+    if found is None:
+        raise InputError(
+            f"data.groups: {pattern!r} finds nothing in {file.as_posix()!r}; every image must have a group"
+        )
+    return " ".join(one or "" for one in found.groups()) or found.group()
 
 
 def sub_folders(path: Path) -> list[Path]:

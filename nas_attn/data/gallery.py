@@ -1,7 +1,10 @@
 """Labelled images that are not decoded yet, so that a limit saves the work for what it leaves out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from hashlib import blake2b
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +16,7 @@ Decode = Callable[[Rows], NDArray[np.uint8]]
 """The images of some rows, (rows, C, H, W); raises `InputError` for one that cannot be read, or of another size."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Gallery:
     """Images of a source, with labels."""
 
@@ -24,9 +27,22 @@ class Gallery:
     labels: NDArray[np.int64]
     """(N,); an index into the class names."""
     decode: Decode
+    named: Callable[[int], str] = str
+    """What an image is called, by its row."""
+    encoded: Callable[[], Iterable[bytes]] | None = None
+    """The files of all images, in order; without it images are known by their row alone."""
+    groups: Sequence[str] | None = None
+    """What keeps images together, such as a patient, by row."""
+
+    @cached_property
+    def contents(self) -> list[bytes] | None:
+        """A digest of the file of each image; two are equal where the files are."""
+        return None if self.encoded is None else [blake2b(file, digest_size=8).digest() for file in self.encoded()]
 
 
-def indexed_gallery(where: str, indices: NDArray[np.int64], names: Sequence[str], decode: Decode) -> Gallery:
+def indexed_gallery(
+    where: str, indices: NDArray[np.int64], names: Sequence[str], decode: Decode, **more: Any
+) -> Gallery:
     """A gallery of images with class indices (N,); a class without an image is left out.
 
     Classes have these names, else, where names are lacking or ambiguous, their index.
@@ -34,4 +50,4 @@ def indexed_gallery(where: str, indices: NDArray[np.int64], names: Sequence[str]
     present, labels = np.unique(indices, return_inverse=True)
     named = len(set(names)) == len(names) > present[-1]
     class_names = tuple(names[index] if named else str(index) for index in present)
-    return Gallery(where, class_names, labels.astype(np.int64), decode)
+    return Gallery(where, class_names, labels.astype(np.int64), decode, **more)

@@ -30,7 +30,7 @@ def find_parts(path: Path) -> dict[str, Path]:
     Raises `InputError` for parts beside classes, for two folders of one part, and without a train part.
     """
     folders = sub_folders(path)
-    roles = {folder: role for folder in folders if (role := _role(folder.name)) is not None}
+    roles = {folder: role for folder in folders if (role := role_of(folder.name)) is not None}
     parts = {folder: role for folder, role in roles.items() if role and _holds_classes(folder)}
     if "train" not in parts.values():
         _check_parts_without_training(path, folders, roles, list(parts))
@@ -59,7 +59,7 @@ def _check_parts_without_training(path: Path, folders: list[Path], roles: dict[P
             f"{path}: its sub-folders are {_names(folders)}, which are parts, not classes; give the images of each"
             f" class a sub-folder of its own in {path.name}/{trains}"
         )
-    inner = [{_role(child.name) for child in sub_folders(folder)} for folder in folders]
+    inner = [{role_of(child.name) for child in sub_folders(folder)} for folder in folders]
     if folders and all("train" in found and found & {"validation", "test"} for found in inner):
         _LOG.warning("%s: the parts inside each class are not used; all images of a class are divided anew", path)
     names = {folder.name for folder in folders}
@@ -71,10 +71,10 @@ def _check_parts_without_training(path: Path, folders: list[Path], roles: dict[P
             )
 
 
-def _role(name: str) -> str | None:
+def role_of(name: str) -> str | None:
     """The part that a folder is by its name; empty for a folder without classes, None for any other.
 
-    >>> _role("Training_Set"), _role("seg_val"), _role("extra"), _role("testimony")
+    >>> role_of("Training_Set"), role_of("seg_val"), role_of("extra"), role_of("testimony")
     ('train', 'validation', '', None)
     """
     words = [word.removesuffix("set") for word in re.split(r"[ _.-]+", name.casefold())]

@@ -1,7 +1,7 @@
-"""Images in a Parquet file of the Hugging Face layout: encoded bytes in a struct, and a class index."""
+"""Images in Parquet files: encoded bytes, alone or in a struct as the Hugging Face layout has them, and a class."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,53 +13,95 @@ from nas_attn.settings import Parquet
 from nas_attn.space import InputError, allowed, reported
 
 from .gallery import Gallery, Rows, indexed_gallery
-from .pixels import Encoded, decode
+from .pixels import decode
 
 _AT_ONCE = 1024
+_LABELS = (pa.types.is_integer, pa.types.is_string, pa.types.is_large_string, pa.types.is_boolean)
 _UNREADABLE = (pa.ArrowException, OSError)
 
 
-def open_parquet(path: Path, source: Parquet) -> Gallery:
-    """The images of a Parquet file, of which only the labels are read at once.
+def open_parquet(files: Sequence[Path], source: Parquet) -> Gallery:
+    """The images of Parquet files with the same columns, of which only the labels are read at once.
 
-    Classes have the names that the file's metadata gives them, else their index. A class without a row is left out.
+    Classes have the names that labels are, or that the file's metadata gives them, else their index. A class without a
+    row is left out.
 
-    Raises `InputError` where there is no such file, it is not Parquet, or a column is missing or of the wrong kind.
+    Raises `InputError` where a file is not Parquet, or a column is missing or of the wrong kind.
     """
-    file = _open(path)
-    label_column = _label_column(path, file.schema_arrow, source.label_column)
-    image_column = _image_column(path, file.schema_arrow, source.image_column)
-    with reported(f"{path}: {label_column}: cannot be read", *_UNREADABLE):
-        numbers = file.read([label_column]).column(label_column)
-    indices = _indices(path, label_column, numbers)
-    names = _class_names(file.schema_arrow, label_column)
-    if names and indices.max() >= len(names):
-        row = int(indices.argmax())
-        raise InputError(f"{path}: row {row}: {label_column}: found {indices[row]}, but there are {len(names)} names")
+    tables = {path: _open(path) for path in files}
+    schemas = {path: file.schema_arrow for path, file in tables.items()}
+    label = {path: _label_column(path, schema, source.label_column) for path, schema in schemas.items()}
+    image = {path: _image_column(path, schema, source.image_column) for path, schema in schemas.items()}
+    labels = pa.chunked_array([_column(path, tables[path], label[path]) for path in files])
+    where = str(files[0] if len(files) == 1 else files[0].parent)
+    indices, names = _classes(where, source.label_column, labels, schemas[files[0]])
+    starts = np.cumsum([0, *(file.metadata.num_rows for file in tables.values())])
+
+    def encoded(rows: Rows) -> Iterator[tuple[str, bytes]]:
+        for path, first, last in zip(files, starts, starts[1:], strict=False):
+            yield from _encoded(path, image[path], rows[(rows >= first) & (rows < last)] - first)
 
     def pixels(rows: Rows) -> NDArray[np.uint8]:
-        images = _encoded(path, image_column, rows)
-        return decode(images, len(rows), source.channels, source.image_size, source.background)
+        return decode(encoded(rows), len(rows), source.channels, source.image_size, source.background)
 
-    return indexed_gallery(str(path), indices, names, pixels)
+    return indexed_gallery(
+        where,
+        indices,
+        names,
+        pixels,
+        named=lambda row: f"row {row}",
+        encoded=lambda: (content for _, content in encoded(np.arange(len(indices)))),
+        groups=source.group_column and _groups(tables, source.group_column),
+    )
+
+
+def _groups(tables: Mapping[Path, pq.ParquetFile], name: str) -> list[str]:
+    for path, file in tables.items():
+        if name not in file.schema_arrow.names:
+            raise InputError(
+                f"{path}: has no column {name!r} for group_column; {allowed(name, file.schema_arrow.names)}"
+            )
+    return [str(one) for path, file in tables.items() for one in _column(path, file, name).to_pylist()]
+
+
+def _column(path: Path, file: pq.ParquetFile, name: str) -> pa.Array:
+    with reported(f"{path}: {name}: cannot be read", *_UNREADABLE):
+        return file.read([name]).column(name).combine_chunks()
+
+
+def _classes(
+    where: str, name: str, labels: pa.ChunkedArray, schema: pa.Schema
+) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """The class of each row, and the names of all classes, if they have any."""
+    if labels.null_count:
+        raise InputError(f"{where}: {name}: {labels.null_count} rows have no label; remove them")
+    if not pa.types.is_integer(labels.type):
+        words = [str(label) for label in labels.to_pylist()]
+        found, numbers = np.unique(np.array(words), return_inverse=True)
+        return np.asarray(numbers, dtype=np.int64), tuple(found.tolist())
+    indices, names = _indices(where, name, labels), _class_names(schema, name)
+    if names and indices.max() >= len(names):
+        row = int(indices.argmax())
+        raise InputError(f"{where}: row {row}: {name}: found {indices[row]}, but there are {len(names)} names")
+    return indices, names
 
 
 def _open(path: Path) -> pq.ParquetFile:
-    if not path.exists():
-        raise InputError(f"{path}: there is no such file")
-    if path.is_dir():
-        inside = ", ".join(sorted(str(child.relative_to(path)) for child in path.rglob("*.parquet")))
-        raise InputError(f"{path}: is a folder; name a file. It holds {inside or 'no Parquet file'}")
     with reported(f"{path}: is not a Parquet file", *_UNREADABLE):
-        return pq.ParquetFile(path)
+        file = pq.ParquetFile(path)
+    if not file.metadata.num_rows:
+        raise InputError(f"{path}: has no rows")
+    return file
 
 
 def _label_column(path: Path, schema: pa.Schema, name: str) -> str:
     if name not in schema.names:
         raise InputError(f"{path}: has no column {name!r} for label_column; {allowed(name, schema.names)}")
-    if not pa.types.is_integer(schema.field(name).type):
-        found = schema.field(name).type
-        raise InputError(f"{path}: {name}: found {found}; label_column must hold whole numbers, 0 for the first class")
+    kind = schema.field(name).type
+    if not (pa.types.is_dictionary(kind) or any(fits(kind) for fits in _LABELS)):
+        raise InputError(
+            f"{path}: {name}: found {kind}; label_column must hold whole numbers, 0 for the first class, or names"
+        )
     return name
 
 
@@ -75,22 +117,18 @@ def _image_column(path: Path, schema: pa.Schema, name: str | None) -> str:
         raise InputError(f"{path}: has no column {name!r} for image_column; {allowed(name, images or schema.names)}")
     if name not in images:
         found = schema.field(name).type
-        raise InputError(f"{path}: {name}: found {found}; image_column must be a struct that holds bytes")
+        raise InputError(f"{path}: {name}: found {found}; image_column must hold bytes, or structs that hold them")
     return name
 
 
 def _holds_bytes(kind: pa.DataType) -> bool:
-    if not pa.types.is_struct(kind) or kind.get_field_index("bytes") < 0:
-        return False
-    inner = kind.field("bytes").type
-    return bool(pa.types.is_binary(inner) or pa.types.is_large_binary(inner))
+    """Whether a column holds encoded images, alone or, as the Hugging Face layout has them, in a struct."""
+    if pa.types.is_struct(kind):
+        kind = kind.field("bytes").type if kind.get_field_index("bytes") >= 0 else pa.null()
+    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
 
 
-def _indices(path: Path, name: str, numbers: pa.ChunkedArray) -> NDArray[np.int64]:
-    if not len(numbers):
-        raise InputError(f"{path}: has no rows")
-    if numbers.null_count:
-        raise InputError(f"{path}: {name}: {numbers.null_count} rows have no label; remove them")
+def _indices(path: str, name: str, numbers: pa.ChunkedArray) -> NDArray[np.int64]:
     indices: NDArray[np.int64] = numbers.to_numpy().astype(np.int64)
     if indices.min() < 0:
         row = int(indices.argmin())
@@ -109,14 +147,17 @@ def _class_names(schema: pa.Schema, label_column: str) -> tuple[str, ...]:
     return names if len(set(names)) == len(names) else ()
 
 
-def _encoded(path: Path, column: str, rows: Rows) -> Iterator[Encoded]:
+def _encoded(path: Path, column: str, rows: Rows) -> Iterator[tuple[str, bytes]]:
     start = 0
     with reported(f"{path}: {column}: cannot be read", *_UNREADABLE):
-        for batch in pq.ParquetFile(path).iter_batches(_AT_ONCE, columns=[f"{column}.bytes"]):
+        file = pq.ParquetFile(path)
+        struct = pa.types.is_struct(file.schema_arrow.field(column).type)
+        for batch in file.iter_batches(_AT_ONCE, columns=[f"{column}.bytes" if struct else column]):
             first, last = np.searchsorted(rows, (start, start + len(batch)))
             wanted = rows[first:last]
             for row, image in zip(wanted, batch.column(0).take(pa.array(wanted - start)).to_pylist(), strict=True):
-                if image is None or image["bytes"] is None:
+                content = image["bytes"] if struct and image is not None else image
+                if content is None:
                     raise InputError(f"{path}: row {row}: {column}: holds no bytes")
-                yield f"{path}: row {row}", image["bytes"]
+                yield f"{path}: row {row}", content
             start += len(batch)

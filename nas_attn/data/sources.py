@@ -1,6 +1,7 @@
 """Images of the data source that a study names."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from sklearn.datasets import load_digits
 from nas_attn.settings import DataModule, DataSource, Digits, ImageFolder, Parquet, Planted, Torchvision
 from nas_attn.space import InputError
 
+from .copies import report_copies
 from .data_module import open_module
 from .folder import open_folder
 from .gallery import Gallery, Rows
@@ -19,6 +21,7 @@ from .layout import find_parts
 from .parquet import open_parquet
 from .pixels import size
 from .planted import planted
+from .shards import find_shards
 from .split import split
 from .torchvision_sets import open_published
 
@@ -42,6 +45,9 @@ def load_data(source: DataSource, folder: Path, device: torch.device | None = No
         raise InputError(f"{gallery.where}: has one class, {gallery.class_names[0]!r}; there must be two or more")
     limit = getattr(source, "limit", None)
     shares = [0.0 if part in apart else getattr(source, part) for part in ("validation", "test")]
+    if getattr(source, "split_by", "order") == "order":
+        gallery = replace(gallery, encoded=None)
+    report_copies(gallery, apart)
     train, *others = _parts(gallery, split(gallery, shares[0], shares[1], source.split_seed, limit))
     validation, test = (
         _part_apart(apart[part], gallery, train.images[0].numpy()) if part in apart else taken
@@ -60,20 +66,32 @@ def _open(source: _Galleried, folder: Path) -> tuple[Gallery, dict[str, Gallery]
         gallery, test = open_published(folder / source.path, source)
         return gallery, {} if test is None else {"test": test}
     if isinstance(source, Parquet):
-        apart = {} if source.test_path is None else {"test": open_parquet(folder / source.test_path, source)}
-        return open_parquet(folder / source.path, source), apart
+        return _open_shards(source, folder)
     return _open_folders(source, folder)
+
+
+def _open_shards(source: Parquet, folder: Path) -> tuple[Gallery, dict[str, Gallery]]:
+    parts = find_shards(folder / source.path)
+    for role, setting in (("validation", "val_path"), ("test", "test_path")):
+        if (named := getattr(source, setting)) is not None:
+            found = find_shards(folder / named)
+            parts[role] = found.get(role, found["train"])
+    if len(parts) > 1 or len(parts["train"]) > 1:
+        counted = ", ".join(f"{role} {len(files)}" for role, files in parts.items())
+        _LOG.warning("%s: Parquet files read, by part: %s", folder / source.path, counted)
+    galleries = {role: open_parquet(files, source) for role, files in parts.items()}
+    return galleries.pop("train"), galleries
 
 
 def _open_folders(source: ImageFolder, folder: Path) -> tuple[Gallery, dict[str, Gallery]]:
     path = folder / source.path
     parts = find_parts(path)
     trains = parts.pop("train", path)
-    if source.test_path is not None:
-        apart = folder / source.test_path
-        if "test" in parts:
-            _LOG.warning("%s: passed over, for test_path names other images", parts["test"])
-        parts["test"] = find_parts(apart).get("test", apart)
+    for role, setting in (("validation", "val_path"), ("test", "test_path")):
+        if (named := getattr(source, setting)) is not None:
+            if role in parts:
+                _LOG.warning("%s: passed over, for %s names other images", parts[role], setting)
+            parts[role] = find_parts(folder / named).get(role, folder / named)
     if trains != path:
         read = "".join(f", {part.name} the {role} part" for role, part in parts.items())
         missing = [part for part in ("validation", "test") if part not in parts]

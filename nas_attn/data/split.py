@@ -1,23 +1,32 @@
 """Stratified split of a gallery into three parts, by a seed."""
 
+import logging
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import partial
+from hashlib import sha256
 from zlib import crc32
 
 import numpy as np
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 
 from nas_attn.space import InputError
 
 from .gallery import Gallery, Rows
 
+_LOG = logging.getLogger(__name__)
 PARTS = ("train", "validation", "test")
 
 
 def split(
     gallery: Gallery, validation: float, test: float, seed: int, limit: int | None = None
 ) -> tuple[Rows, Rows, Rows]:
-    """The rows for training, validation and test, disjoint, and counting up.
+    """The rows for training, validation and test, disjoint.
 
-    A class is divided by the seed and its own name alone; a limit leaves images out, but moves none to another part.
-    A share of 0 means no such part.
+    A class is divided by the seed and its own images alone; where their files are known, by those, whatever their
+    order, and copies of an image, and images of a group, stay in one part. A limit leaves images out, but moves none
+    to another part. A share of 0 means no such part.
 
     Raises `InputError` where the shares leave nothing to train on, or a class cannot be in every part.
     """
@@ -28,17 +37,90 @@ def split(
         )
     counts = np.bincount(gallery.labels, minlength=len(gallery.class_names))
     quotas = counts if limit is None else _apportion(counts, limit)
+    contents = gallery.contents
+    divide: Callable[[int, Rows], list[Rows]]
+    divide = partial(_in_order, gallery, seed) if contents is None else _Together(gallery, contents, seed)
     taken: list[list[Rows]] = [[], [], []]
     for label, name in enumerate(gallery.class_names):
-        order = np.random.default_rng((seed, crc32(name.encode()))).permutation(np.flatnonzero(gallery.labels == label))
-        full = _sizes(len(order), validation, test)
-        kept = _keep(full, int(quotas[label]))
-        _check(gallery.where, name, full, kept, (1, validation, test))
-        starts = np.cumsum(full) - full
-        for part, start, size in zip(taken, starts, kept, strict=True):
-            part.append(order[start : start + size])
-    train, validation_rows, test_rows = (np.sort(np.concatenate(part)) for part in taken)
+        full = _sizes(int(counts[label]), validation, test)
+        parts = divide(label, full)
+        sizes = np.array([*map(len, parts)], dtype=np.int64)
+        kept = _keep(sizes, int(quotas[label]))
+        _check(gallery.where, name, sizes, kept, (1, validation, test))
+        for part, rows, size in zip(taken, parts, kept, strict=True):
+            part.append(rows[:size])
+    by = np.arange(len(gallery.labels)) if contents is None else _ranks(contents)
+    train, validation_rows, test_rows = (_sorted(np.concatenate(part), by) for part in taken)
     return train, validation_rows, test_rows
+
+
+def _in_order(gallery: Gallery, seed: int, label: int, full: Rows) -> list[Rows]:
+    """The rows of a class, shuffled, in parts of these sizes."""
+    name = gallery.class_names[label]
+    order = np.random.default_rng((seed, crc32(name.encode()))).permutation(np.flatnonzero(gallery.labels == label))
+    return np.split(order, np.cumsum(full)[:-1])
+
+
+class _Together:
+    """Division by content that keeps copies of an image, and images of a group, in one part, also across classes."""
+
+    def __init__(self, gallery: Gallery, contents: Sequence[bytes], seed: int) -> None:
+        self._labels, self._unit = gallery.labels, _units(contents, gallery.groups or ())
+        tokens = contents if gallery.groups is None else [group.encode() for group in gallery.groups]
+        keys = [sha256(f"{seed} ".encode() + token).digest() for token in tokens]
+        self._order = np.array(sorted(range(len(keys)), key=lambda row: (keys[row], contents[row])), dtype=np.int64)
+        self._part_of: dict[int, int] = {}
+        for label, name in enumerate(gallery.class_names if gallery.groups is None else ()):
+            rows = np.flatnonzero(self._labels == label)
+            if (different := len(np.unique(self._unit[rows]))) < len(PARTS) <= len(rows):
+                self._unit[rows] = len(self._unit) + rows
+                message = "%s: class %r has but %d different images, so that copies of them are in several parts"
+                _LOG.warning(message, gallery.where, name, different)
+
+    def __call__(self, label: int, full: Rows) -> list[Rows]:
+        """The rows of a class, in parts of about these sizes."""
+        rows = self._order[self._labels[self._order] == label]
+        sizes = Counter(self._unit[rows].tolist())
+        left = full.copy()
+        for unit in sizes.keys() & self._part_of.keys():
+            left[self._part_of[unit]] -= sizes[unit]
+        ends, start = np.cumsum(np.maximum(left, 0)), 0
+        new = [unit for unit in sizes if unit not in self._part_of]
+        for unit in new:
+            self._part_of[unit] = int(np.searchsorted(ends[:-1], start, side="right"))
+            start += sizes[unit]
+        self._fill(new, full)
+        parts = np.array([self._part_of[unit] for unit in self._unit[rows].tolist()], dtype=np.int64)
+        return [rows[parts == part] for part in range(len(full))]
+
+    def _fill(self, units: list[int], full: Rows) -> None:
+        """Give a part without a unit one of the part that has most, where it can."""
+        for part in np.flatnonzero(full):
+            counts = Counter(self._part_of[unit] for unit in units)
+            most, several = max(counts.items(), key=lambda item: item[1], default=(0, 0))
+            if not counts[int(part)] and several > 1:
+                self._part_of[next(unit for unit in reversed(units) if self._part_of[unit] == most)] = int(part)
+
+
+def _units(*columns: Sequence[object]) -> Rows:
+    """Numbers of rows, equal for rows that have something in common in one of these columns, be it through others."""
+    number = len(columns[0])
+    known: dict[object, int] = {}
+    edges = [(row, known.setdefault(one, number + len(known))) for column in columns for row, one in enumerate(column)]
+    size = number + len(known)
+    graph = coo_matrix((np.ones(len(edges), dtype=np.int8), tuple(np.transpose(edges))), (size, size))
+    return np.asarray(connected_components(graph, directed=False)[1][:number], dtype=np.int64)
+
+
+def _ranks(contents: Sequence[bytes]) -> Rows:
+    """The place of each image in the order of contents."""
+    ranks = np.empty(len(contents), dtype=np.int64)
+    ranks[sorted(range(len(contents)), key=contents.__getitem__)] = np.arange(len(contents))
+    return ranks
+
+
+def _sorted(rows: Rows, ranks: Rows) -> Rows:
+    return rows[np.argsort(ranks[rows], kind="stable")]
 
 
 def _sizes(images: int, validation: float, test: float) -> Rows:

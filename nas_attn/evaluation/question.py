@@ -36,4 +36,4 @@ def question_of(file: StudyFile, step: Step, backbone: Backbone, timed_on: torch
 
 def data_question(file: StudyFile) -> dict[str, Any]:
     """Settings that decide a study's images; where their files stand does not."""
-    return file.data.model_dump(exclude={"path", "test_path"})
+    return file.data.model_dump(exclude={"path", "val_path", "test_path"})

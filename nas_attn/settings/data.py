@@ -1,5 +1,6 @@
 """Which images a study learns from: the `[data]` of a study."""
 
+import re
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -28,8 +29,13 @@ class _Many(_Split):
 class _Files(_Many):
     path: str = Field(min_length=1)
     """Where the images are, relative to the study file."""
+    val_path: str | None = Field(None, min_length=1)
+    """Where the validation images are, if they stand apart."""
     test_path: str | None = Field(None, min_length=1)
     """Where the test images are, if they stand apart."""
+    split_by: Literal["content", "order"] = "content"
+    """Which image belongs to which part: by the content of its file, whatever its name, and copies stay together; or by
+    its place in the order of names, as in version 0.1.0."""
     channels: Literal[1, 3] = 3
     """3: colour; 1: grey."""
     background: Literal["white", "black", "grey"] = "white"
@@ -50,6 +56,18 @@ class ImageFolder(_Files):
     """
 
     kind: Literal["folder"] = "folder"
+    groups: str | None = Field(None, min_length=1)
+    """A regular expression, found in each path below the folder: images for which it matches the same text, or the same
+    groups, such as patients or videos, stay in one part."""
+
+    @field_validator("groups")
+    @classmethod
+    def _is_a_pattern(cls, pattern: str | None) -> str | None:
+        try:
+            re.compile(pattern or "")
+        except re.error as error:
+            raise ValueError(f"found {pattern!r}, which is no regular expression: {error}") from None
+        return pattern
 
 
 class Parquet(_Files):
@@ -59,7 +77,9 @@ class Parquet(_Files):
     image_column: str | None = None
     """The column of images; without it the only column of structs that hold `bytes`."""
     label_column: str = "label"
-    """The column of class indices."""
+    """The column of class indices or names."""
+    group_column: str | None = None
+    """The column of what keeps images together, such as a patient: those of one value stay in one part."""
 
 
 class Torchvision(_Many):

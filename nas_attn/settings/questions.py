@@ -28,6 +28,8 @@ _DATA: Mapping[str, type[BaseModel]] = {
 }
 _REMOVED = {"versions.nas-attn": "0.1.0"}
 """Names that earlier versions stored, each with the only value that means what the present version does."""
+_FORMER = {"data.split_by": "order"}
+"""What a setting was before it had a name, where its default is another."""
 _RECIPE_OF_0_1_0 = {
     *("epochs", "batch_size", "optimizer", "learning_rate", "momentum", "weight_decay"),
     *("label_smoothing", "horizontal_flip", "crop_padding", "cutout"),
@@ -75,7 +77,8 @@ def _defaults(kind: str) -> dict[str, Any]:
     """The default of every setting of a question about images of this kind."""
     tables = {name: table.model_construct().model_dump() for name, table in _tables(kind).items()}
     facts = {field.name: field.default for field in fields(ImageFacts) if field.default is not MISSING}
-    return flat({**tables, "images": facts})
+    known = flat({**tables, "images": facts})
+    return known | {name: value for name, value in _FORMER.items() if name in known}
 
 
 def _tables(kind: str) -> dict[str, type[BaseModel]]:

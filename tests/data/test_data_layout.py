@@ -16,7 +16,9 @@ def paint(folder, count, level=0):
     folder.mkdir(parents=True, exist_ok=True)
     red, green, _ = COLOURS.get(folder.name, (0, 0, 0))
     for number in range(count):
-        Image.new("RGB", (4, 4), (red, green, level)).save(folder / f"{number}.png")
+        image = Image.new("RGB", (4, 4), (red, green, level))
+        image.putpixel((3, 3), (number, red, len(folder.parts)))  # no image is a copy of another
+        image.save(folder / f"{number}.png")
 
 
 @pytest.fixture
@@ -181,8 +183,8 @@ def test_test_path_goes_before_a_test_folder_and_may_hold_parts_itself(home, cap
 
 def test_parts_inside_of_classes_are_not_used_which_is_reported(home, caplog):
     for name in COLOURS:
-        paint(home / name / "train", 6)
-        paint(home / name / "test", 4)
+        paint(home / name / "train", 6, 10 + len(name) + ord(name[0]))
+        paint(home / name / "test", 4, 50 + ord(name[0]))
     data = load(home)
     assert sum(len(part) for part in (data.train, data.validation, data.test)) == 20
     assert caplog.messages == [

@@ -75,9 +75,8 @@ def test_photographs_in_folders_and_in_parquet_files_are_upright_before_their_si
         data = load_data(source, tmp_path)
         assert data.image == (3, 24, 16)
         assert torch.equal(data.train.images.unique(dim=0), torch.tensor(np.asarray(upright)).permute(2, 0, 1)[None])
-        assert [record.getMessage().partition(": ")[2].split(": ")[-1] for record in caplog.records] == [
-            "turned as the EXIF orientation says"
-        ]
+        told = [record.getMessage() for record in caplog.records if "EXIF" in record.getMessage()]
+        assert [line.partition(": ")[2].split(": ")[-1] for line in told] == ["turned as the EXIF orientation says"]
         assert " and 9 more: " in caplog.text
 
 
