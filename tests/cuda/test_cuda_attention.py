@@ -36,7 +36,7 @@ def passed(attention, given, device=None, dtype=torch.float64):
         one.requires_grad_()
     out = attention(*given)
     weights = torch.linspace(-1, 1, out.numel(), dtype=torch.float64).reshape(out.shape)
-    (out * weights.to(out)).sum().backward()
+    (out * weights.to(out.device, out.dtype)).sum().backward()
     gradients = {name: parameter.grad for name, parameter in attention.named_parameters()}
     return {"out": out.detach(), **{f"in{number}": one.grad for number, one in enumerate(given)}, **gradients}
 
