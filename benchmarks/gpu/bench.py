@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+_SMALL_ROUNDS = 2
+
 
 @dataclass(frozen=True)
 class Bench:
@@ -35,7 +37,7 @@ class Bench:
     def in_turn(self, runs: Mapping[str, Callable[[], float]], most: int = 9) -> dict[str, list[float]]:
         """What each run gives, A B A B: once at least, and as often as there is time, up to `most` rounds."""
         found: dict[str, list[float]] = {name: [] for name in runs}
-        for _ in range(most):
+        for _ in range(min(most, _SMALL_ROUNDS) if self.small else most):
             began = time.monotonic()
             for name, run in runs.items():
                 found[name].append(run())

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,9 +34,9 @@ class Report:
     parts: dict[str, dict[str, Any]]
 
     @classmethod
-    def open(cls, path: Path, machine: Mapping[str, Any], again: bool) -> "Report":
+    def open(cls, path: Path, machine: Mapping[str, Any]) -> "Report":
         """That of a file where it is of this machine and this code; what is another's is moved aside."""
-        if not path.exists() or again:
+        if not path.exists():
             return cls(path, machine, {})
         before = json.loads(path.read_text())
         changed = [name for name in _SAME if before["machine"].get(name) != machine.get(name)]
@@ -76,20 +76,21 @@ def run(parts: Sequence[Part], path: Path, minutes: float, images: Path | None, 
     if machine["missing"]:
         print(needs.cure(machine["missing"], machine["python"]))
         return LACKING
-    report = Report.open(path, machine, again)
+    report = Report.open(path, machine)
+    for part in parts if again else ():
+        report.parts.pop(part.name, None)
     try:
         with tempfile.TemporaryDirectory() as folder:
             for part in parts:
                 _run_part(part, report, until, environment, Path(folder), images)
     except KeyboardInterrupt:
-        return _end(report, parts, BROKEN_OFF)
+        return _end(report, BROKEN_OFF)
     states = {report.parts[part.name]["state"] for part in parts}
-    return _end(report, parts, 0 if states <= {"done", "skipped"} else 1)
+    return _end(report, 0 if states <= {"done", "skipped"} else 1)
 
 
-def _end(report: Report, parts: Iterable[Part], code: int) -> int:
-    known = {part.name: report.parts[part.name] for part in parts if part.name in report.parts}
-    print(f"\n{markdown(report.machine, known)}\n\nAll of it: {report.path.absolute()}")
+def _end(report: Report, code: int) -> int:
+    print(f"\n{markdown(report.machine, report.parts)}\n\nAll of it: {report.path.absolute()}")
     return code
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 WHEELS = ROOT / ".wheels"
-IMPORTED_AS = {"pillow": "PIL", "scikit-learn": "sklearn"}
+IMPORTED_AS = {"pillow": "PIL", "scikit-learn": "sklearn", "vl-convert-python": "vl_convert"}
 _THERE = """
 attrs filelock fsspec jinja2 lazy-loader lightning-utilities markupsafe narwhals numpy packaging pandas pillow pyarrow
 python-dateutil pytorch-lightning pyyaml rich safetensors scikit-learn scipy tabulate torch torchmetrics tqdm typer
@@ -32,7 +32,7 @@ def environment(wheels: Path = WHEELS) -> dict[str, str]:
     """Variables of child processes, which find the source tree, and behind it the wheels' contents."""
     places = [str(ROOT), str(ROOT / "benchmarks"), os.environ.get("PYTHONPATH", ""), *_unpacked(wheels)]
     path = os.pathsep.join(filter(None, places))
-    return {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    return {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", "KINETO_LOG_LEVEL": "5"}
 
 
 def of_one_device(variables: Mapping[str, str]) -> dict[str, str]:

@@ -36,7 +36,7 @@ def facts() -> dict[str, Any]:
         if place == "cpu"
         else _printed("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"),
         "torch": torch.__version__,
-        "cuda": torch.version.cuda,
+        "cuda": None if place == "cpu" else torch.version.cuda,
         "cores": len(os.sched_getaffinity(0)),
         "commit": _printed("git", "-C", str(ROOT), "rev-parse", "--short=12", "HEAD"),
         "sources": _digest(),

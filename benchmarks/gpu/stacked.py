@@ -19,7 +19,7 @@ from .one_step import Step, batch, milliseconds, network_step, sgd_step
 from .rows import Row, compared
 
 _PATIENCE_SECONDS = 60
-_TOLERANCE = 1e-4
+_TOLERANCE = 1e-3
 
 
 def seeds_at_once(bench: Bench) -> Iterator[Row]:

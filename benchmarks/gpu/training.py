@@ -1,6 +1,7 @@
 """Seconds a network: `nas_attn.training.train` beside the loop that people write."""
 
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -38,9 +39,10 @@ def beside_stock(bench: Bench) -> Iterator[Row]:
 
 def _runs(bench: Bench, backbone: Backbone) -> dict[str, Callable[[ImageData, Recipe], float]]:
     loader: dict[str, Any] = {"num_workers": 2} if bench.small else {"num_workers": 4, "pin_memory": True}
-    runs = {"ours": partial(_ours, backbone), "stock": partial(_stock, backbone, loader, {})}
+    plainly = {"enable_model_summary": False}
+    runs = {"ours": partial(_ours, backbone), "stock": partial(_stock, backbone, loader, plainly)}
     if not bench.small:
-        runs["stock_bf16"] = partial(_stock, backbone, loader, {"precision": "bf16-mixed"})
+        runs["stock_bf16"] = partial(_stock, backbone, loader, {**plainly, "precision": "bf16-mixed"})
     return runs
 
 
@@ -53,7 +55,8 @@ def _ours(backbone: Backbone, data: ImageData, recipe: Recipe) -> float:
 def _stock(
     backbone: Backbone, loader: dict[str, Any], trainer: dict[str, Any], data: ImageData, recipe: Recipe
 ) -> float:
-    with quiet():
+    with quiet(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*tensorboardX")
         return stock_seconds(plain(backbone), data, recipe, loader, trainer)
 
 
