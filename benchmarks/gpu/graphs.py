@@ -1,5 +1,6 @@
 """A step of training of small networks by CUDA graphs and by `torch.compile`, beside one operator after the other."""
 
+import os
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -37,6 +38,7 @@ def captured(bench: Bench) -> Iterator[Row]:
 
 def compiled(bench: Bench) -> Iterator[Row]:
     """The network compiled; loss and optimiser as they are."""
+    os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(bench.folder / "compiled")  # nothing is there from another run
     for name in NAMES[:1] if bench.small else NAMES:
         for mode in MODES[:1] if bench.small else MODES:
             what = f"{name}, batch {BATCH}, a step with torch.compile, mode {mode}"

@@ -32,7 +32,7 @@ def environment(wheels: Path = WHEELS) -> dict[str, str]:
     """Variables of child processes, which find the source tree, and behind it the wheels' contents."""
     places = [str(ROOT), str(ROOT / "benchmarks"), os.environ.get("PYTHONPATH", ""), *_unpacked(wheels)]
     path = os.pathsep.join(filter(None, places))
-    return {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", "KINETO_LOG_LEVEL": "5"}
+    return {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", "KINETO_LOG_LEVEL": "99"}
 
 
 def of_one_device(variables: Mapping[str, str]) -> dict[str, str]:

@@ -52,6 +52,9 @@ batch_size = {batch}
 learning_rate = 0.1
 horizontal_flip = true
 crop_padding = 4
+
+[latency]
+calls = 50
 """
 
 

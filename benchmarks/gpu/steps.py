@@ -10,16 +10,16 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from stock import stock_seconds
 from torch.profiler import ProfilerActivity, profile
 
-from nas_attn.data import ImageData, quiet
+from nas_attn.data import ImageData
 from nas_attn.settings import Backbone, Recipe
 from nas_attn.training import train
 
 from .bench import Bench
 from .networks import BATCH, NETWORKS, plain, random_images
 from .rows import Row, compared
+from .training import stock
 
 GOAL = 0.05
 _ON_THE_DEVICE = ("kernel", "gpu_memcpy", "gpu_memset")
@@ -113,16 +113,14 @@ def _memory(bench: Bench, name: str, backbone: Backbone, data: ImageData) -> Ite
     recipe = Recipe(epochs=1, batch_size=BATCH, horizontal_flip=True, crop_padding=4)
 
     def peak_mib(precision: str | None) -> float:
-        network, before = plain(backbone), torch.cuda.memory_allocated(bench.device)
+        before = torch.cuda.memory_allocated(bench.device)
         torch.cuda.reset_peak_memory_stats(bench.device)
         if precision is None:
-            train(network, replace(data), recipe, seed=0)  # a copy, whose images are not there yet
+            train(plain(backbone), replace(data), recipe, seed=0)  # a copy, whose images are not there yet
         else:
-            with quiet():
-                stock_seconds(network, data, recipe, {}, {"precision": precision})
+            stock(backbone, {}, data, recipe, precision=precision)
         return (torch.cuda.max_memory_allocated(bench.device) - before) / 2**20
 
     found = {"stock": [peak_mib("32-true")], "stock_bf16": [peak_mib("bf16-mixed")], "ours": [peak_mib(None)]}
-    images_mib = data.train.images.nbytes / 2**20
     for other in ("stock", "stock_bf16"):
-        yield compared(what, found, over=other, under="ours", unit="mib", images_mib=images_mib)
+        yield compared(what, found, over=other, under="ours", unit="mib")
