@@ -75,7 +75,7 @@ MADE_UP = """
 
 @pytest.fixture
 def made_up(tmp_path, monkeypatch):
-    """Starts the driver with made-up parts, each of two seconds at most, on a made-up machine."""
+    """Starts the driver with made-up parts, which share the time evenly, on a made-up machine."""
     (tmp_path / "made_up_parts.py").write_text(textwrap.dedent(MADE_UP))
     path = os.pathsep.join(map(str, (ROOT, ROOT / "benchmarks", tmp_path)))
     monkeypatch.setenv("PYTHONPATH", path)
@@ -165,7 +165,7 @@ def test_on_another_device_all_begins_anew_and_what_was_known_stays(made_up):
 
 
 def test_a_part_whose_time_is_over_ends_with_its_processes_and_keeps_its_rows(made_up):
-    code, printed = made_up("slow", "good")
+    code, printed = made_up("slow", "good", minutes=0.1)
     assert code == 1
     slow = parts_of(made_up.json)["slow"]
     assert (slow["state"], [row["what"] for row in slow["rows"]]) == ("out of time", ["in time"])

@@ -47,6 +47,10 @@ class Report:
         print(f"{path} is of another {' and '.join(changed)}: all begins anew, and it is now {aside}")
         return cls(path, machine, {})
 
+    def is_done(self, part: Part) -> bool:
+        """Whether it need not be run; skipped ones are tried anew."""
+        return self.parts.get(part.name, {}).get("state") == "done"
+
     def note(self, name: str, **part: Any) -> None:
         """Add a part, or what is known anew of it, and write the file."""
         self.parts[name] = part
@@ -81,8 +85,10 @@ def run(parts: Sequence[Part], path: Path, minutes: float, images: Path | None, 
         report.parts.pop(part.name, None)
     try:
         with tempfile.TemporaryDirectory() as folder:
-            for part in parts:
-                _run_part(part, report, until, environment, Path(folder), images)
+            waiting = [part for part in parts if not report.is_done(part)]
+            for number, part in enumerate(waiting):
+                share = part.seconds / sum(one.seconds for one in waiting[number:])
+                _run_part(part, report, share * (until - time.monotonic()), environment, Path(folder), images)
     except KeyboardInterrupt:
         return _end(report, BROKEN_OFF)
     states = {report.parts[part.name]["state"] for part in parts}
@@ -95,28 +101,16 @@ def _end(report: Report, code: int) -> int:
 
 
 def _run_part(
-    part: Part, report: Report, until: float, environment: Mapping[str, str], folder: Path, images: Path | None
+    part: Part, report: Report, seconds: float, environment: Mapping[str, str], folder: Path, images: Path | None
 ) -> None:
-    if report.parts.get(part.name, {}).get("state") == "done":
-        print(f"{part.name}: done before")
-        return
-    seconds = min(part.seconds, until - time.monotonic())
     if seconds < _LEAST_SECONDS:
         report.note(part.name, state="out of time", reason="no time was left for it", seconds=0.0, rows=[])
         return
     print(f"{part.name}: {seconds:.0f} s at most", flush=True)
     own, began = Path(tempfile.mkdtemp(prefix=f"{part.name}-", dir=folder)), time.monotonic()
-    command = [
-        part.function,
-        str(own / "rows"),
-        str(seconds),
-        report.machine["place"],
-        str(own),
-        *map(str, filter(None, [images])),
-    ]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "gpu.child", *command], env=environment, cwd=needs.ROOT, start_new_session=True
-    )
+    given = [part.function, own / "rows", seconds, report.machine["place"], own, *filter(None, [images])]
+    command = [sys.executable, "-m", "gpu.child", *map(str, given)]
+    process = subprocess.Popen(command, env=environment, cwd=needs.ROOT, start_new_session=True)
     state, reason = "broken off", "Ctrl-C or SIGTERM"
     try:
         process.wait(seconds)

@@ -4,18 +4,20 @@ import os
 import time
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import torch
 
 from nas_attn.space import first_line
 
 from .bench import Bench
-from .networks import BATCH, plain
+from .images import BATCH, plain
 from .one_step import Step, batch, milliseconds, network_step
 from .rows import Row, compared
 
 NAMES = ("resnet8", "resnet20")
-MODES = ("default", "reduce-overhead")
+_WAYS: dict[str, dict[str, str]] = {"inductor": {}, "reduce-overhead": {"mode": "reduce-overhead"}}
+_SMALL_WAYS = {"aot_eager": {"backend": "aot_eager"}}
 _COMPILATION_SECONDS = 20.0
 """Time without which no compilation is begun."""
 
@@ -40,12 +42,12 @@ def compiled(bench: Bench) -> Iterator[Row]:
     """The network compiled; loss and optimiser as they are."""
     os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(bench.folder / "compiled")  # nothing is there from another run
     for name in NAMES[:1] if bench.small else NAMES:
-        for mode in MODES[:1] if bench.small else MODES:
-            what = f"{name}, batch {BATCH}, a step with torch.compile, mode {mode}"
+        for way, options in (_SMALL_WAYS if bench.small else _WAYS).items():
+            what = f"{name}, batch {BATCH}, a step with torch.compile ({way})"
             if bench.left() < _COMPILATION_SECONDS:
                 yield Row(what, skipped="no time was left to compile it")
                 continue
-            yield _compiled(bench, name, mode, what)
+            yield _compiled(bench, name, options, what)
 
 
 def _graph_of(step: Step) -> Step:
@@ -65,10 +67,10 @@ def _graph_of(step: Step) -> Step:
     return replay
 
 
-def _compiled(bench: Bench, name: str, mode: str, what: str) -> Row:
+def _compiled(bench: Bench, name: str, options: dict[str, Any], what: str) -> Row:
     torch.compiler.reset()
     quick, began = (
-        network_step(bench, torch.compile(plain(name), mode=mode, dynamic=False), *batch(bench)),
+        network_step(bench, torch.compile(plain(name), dynamic=False, **options), *batch(bench)),
         time.perf_counter(),
     )
     try:

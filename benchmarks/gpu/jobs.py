@@ -17,7 +17,7 @@ from nas_attn.space import Architecture, InputError
 
 from . import mps
 from .bench import Bench
-from .networks import BATCH, random_images
+from .images import BATCH, random_images
 from .rows import Row, Skipped
 
 JOBS, _SMALL_JOBS = (1, 2, 4, 8), (1, 2)

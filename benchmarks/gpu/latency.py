@@ -17,8 +17,8 @@ from nas_attn.settings import LatencyTarget
 from nas_attn.space import Architecture, SearchSpace
 
 from .bench import Bench
+from .images import side
 from .needs import ROOT
-from .networks import side
 from .rows import Row
 
 GOAL = 0.9

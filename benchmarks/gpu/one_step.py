@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.utils.benchmark import Timer
 
 from .bench import Bench
-from .networks import BATCH, CLASSES, side
+from .images import BATCH, CLASSES, side
 
 Step = Callable[[], object]
 

@@ -9,7 +9,7 @@ class Part:
 
     name: str
     seconds: float
-    """The most that it may take; with the others it is eight and a half minutes."""
+    """The most that it may take where all parts have eight and a half minutes; else in proportion."""
     function: str
     """`package.module:function`."""
 

@@ -9,7 +9,8 @@ from nas_attn.results import Evaluation
 from nas_attn.settings import Step
 
 from .bench import Bench
-from .networks import BATCH, NETWORKS, kind_of_images, side, source
+from .images import BATCH, kind_of_images, side, source
+from .resnets import RESNET18
 from .rows import Row
 
 GOAL_MINUTES = 15
@@ -117,5 +118,5 @@ def _written(bench: Bench, tenth: dict[str, int]) -> str:
     lines = "\n".join(f"{name} = {value!r}" for name, value in {"kind": "parquet", **said}.items())
     options = {**tenth, "refining_epochs": _REFINING_EPOCHS, "source": lines, "batch": BATCH}
     (folder / "study.toml").write_text(_STUDY.format(**options))
-    (folder / "space.toml").write_text(_SPACE.format(backbone=NETWORKS["ResNet-18"].name, side=side(bench)))
+    (folder / "space.toml").write_text(_SPACE.format(backbone=RESNET18.name, side=side(bench)))
     return str(folder)

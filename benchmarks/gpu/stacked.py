@@ -14,7 +14,7 @@ from torch.func import functional_call, stack_module_state
 import nas_attn
 
 from .bench import Bench
-from .networks import CLASSES
+from .images import CLASSES
 from .one_step import Step, batch, milliseconds, network_step, sgd_step
 from .rows import Row, compared
 

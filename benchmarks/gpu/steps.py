@@ -17,7 +17,8 @@ from nas_attn.settings import Backbone, Recipe
 from nas_attn.training import train
 
 from .bench import Bench
-from .networks import BATCH, NETWORKS, plain, random_images
+from .images import BATCH, plain, random_images
+from .resnets import NETWORKS
 from .rows import Row, compared
 from .training import stock
 

@@ -14,7 +14,8 @@ from nas_attn.settings import Backbone, Recipe
 from nas_attn.training import train
 
 from .bench import Bench
-from .networks import BATCH, NETWORKS, cifar10, kind_of_images, plain
+from .images import BATCH, cifar10, kind_of_images, plain
+from .resnets import NETWORKS
 from .rows import Row, compared
 
 _IMAGES, _SMALL = 25_000, 600

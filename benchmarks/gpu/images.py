@@ -1,4 +1,4 @@
-"""The networks that are trained, and images for them."""
+"""The images that networks are trained with, and how a network begins."""
 
 from functools import partial
 from io import BytesIO
@@ -10,7 +10,6 @@ import pyarrow.parquet as pq
 import torch
 from PIL import Image
 from torch import nn
-from torchvision.models import resnet18 as for_photographs  # type: ignore[import-untyped]
 
 import nas_attn
 from nas_attn.data import ImageData, Part, load_data
@@ -21,16 +20,6 @@ from .bench import Bench
 BATCH = 128
 CLASSES = 10
 _SMALL_SIDE = 8
-
-
-def resnet18(in_channels: int, classes: int) -> nn.Module:
-    """torchvision's ResNet-18 with the stem that is usual for small images."""
-    network: nn.Module = for_photographs(num_classes=classes)
-    network.conv1, network.maxpool = nn.Conv2d(in_channels, 64, 3, padding=1, bias=False), nn.Identity()
-    return network
-
-
-NETWORKS = {"ResNet-20": Backbone(name="resnet20"), "ResNet-18": Backbone(name=f"{__name__}:resnet18")}
 
 
 def plain(backbone: Backbone | str) -> nn.Module:
