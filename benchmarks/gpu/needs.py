@@ -39,7 +39,7 @@ def of_one_device(variables: Mapping[str, str]) -> dict[str, str]:
     """The variables with which a process sees nothing but the device that `NAS_ATTN_GPU_DEVICE` names, as the first."""
     place, visible = variables.get("NAS_ATTN_GPU_DEVICE") or "cuda", variables.get("CUDA_VISIBLE_DEVICES")
     if place == "cpu":
-        return {**variables, "CUDA_VISIBLE_DEVICES": ""}
+        return {"OMP_NUM_THREADS": "1", **variables, "CUDA_VISIBLE_DEVICES": ""}  # threads would wait for each other
     index = int(place.partition(":")[2] or 0)
     names = [*map(str, range(index + 1))] if visible is None else visible.split(",")
     return {**variables, "CUDA_VISIBLE_DEVICES": "".join(names[index : index + 1]), "NAS_ATTN_GPU_DEVICE": "cuda:0"}
