@@ -17,3 +17,5 @@ from .settings import Backbone as Backbone
 from .space import Architecture as Architecture
 from .space import InputError as InputError
 from .space import parse as parse
+
+__version__: str

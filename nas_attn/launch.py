@@ -117,7 +117,8 @@ class Study:
         facts = data.facts
         check_images(study, {"data": data_question(self.folder.file)}, facts, fingerprint(data))
         network = self._network(row, facts)
-        accuracy = score(network, data.test, data, self.folder.file.recipe.batch_size)["accuracy"]
+        batch_size, trainer = self.folder.file.recipe.batch_size, self.folder.file.trainer
+        accuracy = score(network, data.test, data, batch_size, trainer=trainer)["accuracy"]
         own = next(one for one in self.folder.seed_rows(row.step) if (one.key, one.seed) == (row.key, row.seed))
         return Winner(
             network=network,

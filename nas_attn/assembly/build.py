@@ -68,7 +68,7 @@ def furnish(
         if name not in known:
             raise InputError(f"{name}: {chosen.name} has no such site; {allowed(name, known)}")
     if chosen.weights is not None and torch.get_default_device().type != "meta":
-        _log_new(chosen, load_backbone_weights(built, chosen, in_channels=in_channels, classes=classes))
+        _log_once(chosen.name, load_backbone_weights(built, chosen, in_channels=in_channels, classes=classes))
     return built
 
 
@@ -87,10 +87,9 @@ def identity_started(architecture: Architecture) -> Architecture:
 
 
 @cache
-def _log_new(backbone: Backbone, names: tuple[str, ...]) -> None:
-    if names:
-        message = "%s: %s keep their initial weights, because those of %s are for other classes"
-        _LOG.warning(message, backbone.name, ", ".join(names), backbone.weights)
+def _log_once(backbone: str, notes: tuple[str, ...]) -> None:
+    for note in notes:
+        _LOG.warning("%s: %s", backbone, note)
 
 
 @contextmanager

@@ -92,9 +92,9 @@ class Chain:
         check_trainer(folder.file.trainer)
         backbone, space = open_space(folder)
         data = load_data(folder.file.data, folder.path, training_device(folder.file.trainer))
-        target = folder.file.latency
-        readings = Readings(folder.path / "latency.jsonl")
-        timing = Timing(backbone, data.image, data.classes, target, timing_device(target), readings)
+        target, readings = folder.file.latency, Readings(folder.path / "latency.jsonl")
+        timed_on = timing_device(target, folder.file.trainer)
+        timing = Timing(backbone, data.image, data.classes, target, timed_on, readings)
         return cls(folder, backbone, space, data, timing, jobs, watch or Watch())
 
     def run_step(self, step: Step, chosen: Sequence[Architecture] | None = None) -> str:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+import nas_attn
 from nas_attn.space import InputError
 
 from .spaces import kinds, sites, space
@@ -25,9 +26,7 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
-
-        typer.echo(f"nas-attn {version('nas-attn')}")
+        typer.echo(f"nas-attn {nas_attn.__version__}")
         raise typer.Exit
 
 

@@ -2,7 +2,7 @@
 
 from .batches import Batch, PartBatches, batches_in_order, training_batches
 from .fingerprint import fingerprint
-from .images import ImageData, Part
+from .images import ImageData, Part, share_devices
 from .loader import LoaderPart, mixed_seed
 from .quiet import quiet
 from .reduction import reduced

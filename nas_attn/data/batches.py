@@ -41,18 +41,19 @@ class PartBatches:
     def __iter__(self) -> Iterator[Batch]:
         if self.part.streams_to is None:
             for rows in self.rows:
-                yield self._augmented(rows, *self._gather(rows))
+                yield self._augmented(*self._gather(rows))
             return
         with closing(prefetched(self._gather, self.rows)) as gathered:
-            for rows, batch in zip(self.rows, gathered, strict=True):
-                here = (tensor.to(self.part.device, non_blocking=True) for tensor in (rows, *batch))
-                yield self._augmented(*here)
+            for batch in gathered:
+                yield self._augmented(*(tensor.to(self.part.device, non_blocking=True) for tensor in batch))
 
-    def _gather(self, rows: Tensor) -> Batch:
-        images, labels = self.part.images[rows], self.part.labels[rows]
+    def _gather(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Rows, images and labels of a batch; to a GPU from memory that is pinned, so that nobody waits for them."""
+        batch = rows, self.part.images[rows], self.part.labels[rows]
         if self.part.streams_to is not None and self.part.streams_to.type == "cuda":
-            return images.pin_memory(), labels.pin_memory()
-        return images, labels
+            with torch.cuda.device(self.part.streams_to):  # a thread has a current device of its own
+                return batch[0].pin_memory(), batch[1].pin_memory(), batch[2].pin_memory()
+        return batch
 
     def _augmented(self, rows: Tensor, images: Tensor, labels: Tensor) -> Batch:
         return (images if self.augmentation is None else augment(images, self.augmentation, rows)), labels

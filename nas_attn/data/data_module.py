@@ -5,6 +5,7 @@ import inspect
 import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,9 @@ def open_module(source: DataModule, device: torch.device) -> ImageData:
         if (other.shape[1:], other.dtype) != (example.shape[1:], example.dtype):
             here, there = _shape(other), _shape(example)
             raise InputError(f"{source.module}: {name}_dataloader: images are {here}, but {there} in train_dataloader")
-    return ImageData(train, validation, test, *_facts(source, module, train, example))
+    names, *stats = _facts(source, module, train, example)
+    parts = {part: replace(part, classes=len(names)) for part in (train, validation, test)}
+    return ImageData(parts[train], parts[validation], parts[test], names, *stats)
 
 
 def _made(source: DataModule) -> Any:

@@ -18,6 +18,7 @@ _LOG = logging.getLogger(__name__)
 _LEAST_STD = 1 / 255
 _LARGEST_SHARE = 0.5
 _AT_ONCE = 1024
+_sharing = 1  # processes
 
 ChannelStats = tuple[tuple[float, ...], tuple[float, ...]]
 """Mean and population standard deviation of each channel, black 0 and white 1; the latter one grey level at least."""
@@ -82,7 +83,7 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class ImageData:
-    """A data set in three disjoint parts."""
+    """A data set in three disjoint parts; raises `ValueError` for a label that no class has."""
 
     train: Part | LoaderPart
     """For the weights."""
@@ -95,6 +96,13 @@ class ImageData:
     """Of each channel of the train part, black 0 and white 1; 0 for a user's floating images."""
     std: tuple[float, ...]
     """Population standard deviation of the same, one grey level at least; 1 for a user's floating images."""
+
+    def __post_init__(self) -> None:
+        for part in (self.train, self.validation, self.test):
+            if isinstance(part, Part) and len(part) and not part.labels.is_meta:
+                low, high = (int(end) for end in part.labels.aminmax())
+                if low < 0 or high >= self.classes:
+                    raise ValueError(f"found labels from {low} to {high}; allowed: from 0 to {self.classes - 1}")
 
     def near(self, device: torch.device) -> "ImageData":
         """The same data in the memory of a device, or streaming to it; they stay there as long as these are in use."""
@@ -132,6 +140,12 @@ _NEAR: WeakKeyDictionary[ImageData, dict[torch.device, ImageData]] = WeakKeyDict
 """Results of `near`; apart from the data, so that another process is not sent a device's memory."""
 
 
+def share_devices(processes: int) -> None:
+    """Leave room for so many processes that train on one device, this one among them."""
+    global _sharing
+    _sharing = processes
+
+
 def channel_stats(images: Tensor) -> ChannelStats:
     """Mean and standard deviation of each channel of uint8 images (N, C, H, W).
 
@@ -158,11 +172,11 @@ def channel_stats_of_levels(counts: Tensor) -> ChannelStats:
 
 
 def _free_bytes(device: torch.device) -> float:
-    """Free memory of a device, what torch keeps there for reuse included."""
+    """Free memory of a device, what torch keeps there for reuse included; of several processes each its share."""
     if device.type != "cuda":
         return math.inf
     free, _ = torch.cuda.mem_get_info(device)
-    return float(free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device))
+    return (free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)) / _sharing
 
 
 def _gib(size: float) -> str:

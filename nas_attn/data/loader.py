@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from nas_attn.space import InputError
+
 from .host import Host, Stage
 
 
@@ -33,6 +35,8 @@ class LoaderPart:
     """The SHA-256 of what makes the images."""
     device: torch.device
     """Where batches come out."""
+    classes: int | None = None
+    """Number of classes, once it is known; then a label beyond them is refused."""
 
     def __len__(self) -> int:
         return self.count
@@ -54,6 +58,26 @@ class LoaderBatches:
         return self.part.batches
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        return self._read() if self.part.classes is None else self._within(self.part.classes)
+
+    def _within(self, classes: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """The batches; raises `InputError` for a label that no class has, which on CUDA would end the process.
+
+        A device other than the CPU says so with the last batch, for the host has to wait for it; until then such labels
+        are those of the nearest class.
+        """
+        unread: list[Tensor] = []
+        for number, (images, labels) in enumerate(self._read(), start=1):
+            unread.append(labels)
+            if labels.device.type == "cpu" or number == len(self):
+                low, high = torch.cat(unread).aminmax()
+                unread.clear()
+                if low < 0 or high >= classes:
+                    name, rule = type(self.part.host.module).__name__, f"from 0 to {classes - 1}"
+                    raise InputError(f"{name}: found labels from {int(low)} to {int(high)}; allowed: {rule}")
+            yield images, labels.clamp(0, classes - 1)
+
+    def _read(self) -> Iterator[tuple[Tensor, Tensor]]:
         state, host, device = RngState(self.seed), self.part.host, self.part.device
         with state.active(), host.at(self.stage, device):
             loader = self.part.make()

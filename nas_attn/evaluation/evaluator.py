@@ -1,14 +1,16 @@
 """Rows of what counting, timing and training find out about architectures."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import version
+from typing import Any
 
 import torch
 
+import nas_attn
 from nas_attn.cost import Unrunnable, device_name
 from nas_attn.pricing import SpacePrices
 from nas_attn.results import Evaluation, Latency
@@ -129,9 +131,12 @@ class Evaluator(Costs):
         return 1 if self.workers is None else self.workers.jobs
 
 
-def timing_device(latency: LatencyTarget) -> torch.device:
-    """The device that a study names for its latency; raises `InputError` where this machine does not have it."""
-    device = training_device() if latency.device == "auto" else torch.device(latency.device)
+def timing_device(latency: LatencyTarget, trainer: Mapping[str, Any] | None = None) -> torch.device:
+    """The device that a study names for its latency, or that `trainer` names for training.
+
+    Raises `InputError` where this machine does not have it.
+    """
+    device = training_device(trainer) if latency.device == "auto" else torch.device(latency.device)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise InputError(f"latency.device: found {latency.device!r}; this machine has {torch.cuda.device_count()} GPUs")
     return device
@@ -150,5 +155,5 @@ def screened_row(row: Evaluation, found: Score | TrainingFailed) -> Evaluation:
 @cache
 def versions() -> str:
     """Versions of the packages that compute a row."""
-    packages = ("nas-attn", "torch", "pytorch-lightning", "optuna", "fvcore")
-    return ", ".join(f"{package} {version(package)}" for package in packages)
+    others = ("torch", "pytorch-lightning", "optuna", "fvcore")
+    return ", ".join((f"nas-attn {nas_attn.__version__}", *(f"{package} {version(package)}" for package in others)))

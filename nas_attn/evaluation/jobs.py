@@ -12,6 +12,7 @@ from queue import SimpleQueue
 
 import torch
 
+from nas_attn.data import share_devices
 from nas_attn.results import Evaluation
 from nas_attn.space import InputError
 
@@ -30,7 +31,8 @@ class Workers:
         self.jobs = jobs
         threads = max(1, torch.get_num_threads() // jobs)
         self._idle: SimpleQueue[_Worker] = SimpleQueue()
-        self._all = [_Worker(protocol, device, threads) for device in _devices(jobs)]
+        devices = _devices(jobs)
+        self._all = [_Worker(protocol, device, threads, devices.count(device)) for device in devices]
         for worker in self._all:
             self._idle.put(worker)
         self._drivers = ThreadPoolExecutor(jobs, thread_name_prefix="trains")
@@ -73,8 +75,8 @@ class _Worker:
     _line: Connection
     _process: SpawnProcess
 
-    def __init__(self, protocol: TrainingProtocol, device: str | None, threads: int) -> None:
-        self._given = protocol, device, threads
+    def __init__(self, protocol: TrainingProtocol, device: str | None, threads: int, sharing: int) -> None:
+        self._given = protocol, device, threads, sharing
         self.start()
 
     def start(self) -> None:
@@ -118,12 +120,13 @@ class _Worker:
         self._line.close()
 
 
-def _serve(line: Connection, protocol: TrainingProtocol, device: str | None, threads: int) -> None:
+def _serve(line: Connection, protocol: TrainingProtocol, device: str | None, threads: int, sharing: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the search alone answers it
     threading.Thread(target=_die_with_parent, daemon=True).start()
     if device is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = device
     torch.set_num_threads(threads)
+    share_devices(sharing)
     line.send(True)  # ready
     while True:
         try:

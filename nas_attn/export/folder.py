@@ -73,7 +73,7 @@ def export(winner: Winner, out: Path) -> list[str]:
         shapes_of = {"model.py": shapes, **({"model.pt2": program.shapes} if program.shapes else {})}
         prove(work / "new", network, shapes_of)
         replaced = exchange(work, out)
-    return [note for note in (program.refused, _note_on_seeds(winner), replaced) if note]
+    return [note for note in (program.note, _note_on_seeds(winner), replaced) if note]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,8 @@ class _Program:
     content: bytes = b""
     takes: str = ""
     """The same in words."""
-    refused: str = ""
+    note: str = ""
+    """What it does not take that the network does, or that there is none, and why."""
 
 
 def _program(network: nn.Module, shapes: list[Shape]) -> _Program:
@@ -95,23 +96,30 @@ def _program(network: nn.Module, shapes: list[Shape]) -> _Program:
         (shapes, "any batch, height and width, but for images of a few pixels, which it refuses"),
         (one_size, f"any batch of images of {shapes[0][2]} x {shapes[0][3]} pixels"),
     )
+    reason = ""
     for takes, words in freedoms if shapes != one_size else freedoms[1:]:
         free = dict.fromkeys((0, 2, 3) if takes != one_size else (0,), torch.export.Dim.DYNAMIC)
         content = io.BytesIO()  # where torch writes a file by itself, a full disk ends the process
         try:
-            _export_program(network, shapes[0], free, content)
-            return _Program(takes, content.getvalue(), words)
+            _export_program(network, takes, free, content)
+            note = reason and f"model.pt2 takes {words} only, because torch.export refused others: {reason}"
+            return _Program(takes, content.getvalue(), words, note)
         except Exception as error:  # torch.export refuses in many ways, and the other files stand without it
             reason = first_line(error)
-    return _Program([], refused=f"model.pt2 is not there, because torch.export refused: {reason}")
+    return _Program([], note=f"model.pt2 is not there, because torch.export refused: {reason}")
 
 
-def _export_program(network: nn.Module, shape: Shape, free: dict[int, Any], content: io.BytesIO) -> None:
+def _export_program(network: nn.Module, shapes: list[Shape], free: dict[int, Any], content: io.BytesIO) -> None:
+    """Write a program, and try it: an older torch may refuse sizes that it was asked to leave free."""
     any_size = shape_settings.patch(backed_size_oblivious=True)  # type: ignore[attr-defined]
     with warnings.catch_warnings(), any_size:
         warnings.simplefilter("ignore")  # deprecations inside torch.export itself
-        program = torch.export.export(network, (torch.zeros(shape),), dynamic_shapes=(free,))
+        program = torch.export.export(network, (torch.zeros(shapes[0]),), dynamic_shapes=(free,))
         torch.export.save(program, content)
+        loaded = torch.export.load(io.BytesIO(content.getvalue())).module()
+        with torch.inference_mode():
+            for shape in shapes:
+                loaded(torch.zeros(shape))
 
 
 def _taken(network: nn.Module, image: tuple[int, int, int]) -> list[Shape]:

@@ -33,6 +33,8 @@ class Backbone(Settings):
     """What it is called with beside its channels and classes: names with values, lists as tuples."""
     weights: str | None = Field(None, min_length=1)
     """`pretrained`: what its library has for it; or a file of weights. Without it, initial weights of the seed."""
+    weights_key: str = ""
+    """Which part of a file of weights is meant where several fit: a key or a prefix, such as `state_dict_ema`."""
     attention: Literal["keep", "strip"] = "keep"
     """What becomes of attention that it has by itself."""
     image: tuple[Pixels, Pixels] | None = None

@@ -1,17 +1,38 @@
-"""Random states and switches of torch that a training leaves as they were."""
+"""What a device asks of a network, and torch's random states and switches, which a training leaves as they were."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
+from itertools import chain
 
 import torch
 import torch.distributed as dist
+from torch import nn
 
 from nas_attn.data import mixed_seed
 
 
-def forked_rng(device: torch.device) -> AbstractContextManager[None]:
-    """Context after which torch's random states, of the CPU and of this CUDA device, are as they were before."""
-    return torch.random.fork_rng([device] if device.type == "cuda" else [])
+def lay_out(network: nn.Module, device: torch.device) -> None:
+    """Lay the weights of 2-D convolutions out as a device prefers them: on CUDA with channels last.
+
+    `Module.to` would refuse a network that has weights of five dimensions.
+    """
+    for tensor in chain(network.parameters(), network.buffers()) if device.type == "cuda" else ():
+        if tensor.ndim == 4:
+            tensor.data = tensor.data.to(memory_format=torch.channels_last)
+
+
+@contextmanager
+def forked_rng(device: torch.device) -> Iterator[None]:
+    """Context in which a CUDA device is the current one.
+
+    After it torch's random states, of the CPU and of this device, and the current device are as they were before.
+    """
+    if device.type != "cuda":
+        with torch.random.fork_rng([]):
+            yield
+    else:
+        with torch.cuda.device(device), torch.random.fork_rng([device]):
+            yield
 
 
 def seed_rng(device: torch.device, seed: int, epoch: int) -> None:

@@ -15,7 +15,7 @@ from nas_attn.settings import Recipe
 
 from .checkpoint import EpochEnd, OnEpoch, WholeFiles, identity, resumable
 from .classifier import Classifier, Variants
-from .device import forked_rng, own_switches
+from .device import forked_rng, lay_out, own_switches
 from .failure import Read, interrupts_reported, memory_faults_reported
 from .metrics import Normalise, Score, mean_metrics
 from .trainer import make_trainer, run_ended, training_device
@@ -99,8 +99,9 @@ def score(
     """
     device = training_device(trainer)
     try:
-        with torch.inference_mode(), memory_faults_reported():
+        with memory_faults_reported():
             model = nn.Sequential(Normalise(data), network).to(device).eval()
+        with torch.inference_mode(), memory_faults_reported():
             return mean_metrics(model, Read(batches_in_order(part.to(device), batch_size)), data.classes)
     finally:
         _retire(network, {name for name, _ in _tensors(network)})
@@ -109,8 +110,7 @@ def score(
 def _fit(trainer: pl.Trainer, classifier: Classifier, checkpoint: Path | None) -> None:
     device = trainer.strategy.root_device
     classifier.network.train()
-    if device.type == "cuda":
-        classifier.network.to(memory_format=torch.channels_last)
+    lay_out(classifier.network, device)
     part = classifier.data.train
     attached = part.host.attached(trainer) if isinstance(part, LoaderPart) else nullcontext()
     with forked_rng(device), run_ended(trainer), attached:

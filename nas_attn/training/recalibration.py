@@ -15,10 +15,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from nas_attn.data import Batch, ImageData, LoaderPart, Part, PartBatches, batches_in_order
 
+from .device import lay_out
 from .failure import Read, memory_faults_reported
 from .metrics import Normalise, Score, mean_metrics
-
-_LAYOUTS = {"cuda": torch.channels_last}
 
 
 @contextmanager
@@ -48,13 +47,13 @@ def recalibration(
 
     try:
         with memory_faults_reported():
-            network.to(device).to(memory_format=_LAYOUTS.get(device.type, torch.contiguous_format)).eval()
+            lay_out(network.to(device).eval(), device)
             normalise, near = Normalise(data).to(device), data.near(device)
             drawn = Read(_drawn(near.train, images, batch_size, seed))
             calibrating = [(normalise(pixels), labels) for pixels, labels in drawn]
             validation = Read(batches_in_order(near.validation, batch_size))
         for norm in norms:
-            norm.momentum = None  # the plain average of all batches
+            _average(norm)
         yield scored
     finally:
         network.to("cpu").to(memory_format=torch.contiguous_format).eval()
@@ -62,6 +61,13 @@ def recalibration(
             norm.momentum = momentum
             for name, value in norm.named_buffers():
                 value.copy_(buffers[name])
+
+
+def _average(norm: _BatchNorm) -> None:
+    """Have a normalisation keep the plain average of all batches, whose number the host reads in each pass."""
+    norm.momentum = None
+    if norm.num_batches_tracked is not None:
+        norm.num_batches_tracked = norm.num_batches_tracked.cpu()
 
 
 def _drawn(part: Part | LoaderPart, images: int, batch_size: int, seed: int) -> Iterable[Batch]:

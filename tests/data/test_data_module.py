@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from nas_attn.data import batches_in_order, load_data, reduced, training_batches
+from nas_attn.data import ImageData, Part, batches_in_order, load_data, reduced, training_batches
 from nas_attn.settings import DataModule, Recipe
 from nas_attn.space import InputError
 from nas_attn.training import Normalise, score, train
@@ -51,6 +51,9 @@ class Tested(Module):
     num_classes = 3
     def test_dataloader(self):
         return DataLoader(Pixels(9, self.floating), 4)
+
+class Mislabelled(Tested):
+    num_classes = 2
 
 class Named(Module):
     class_names = ["a", "b", "c"]
@@ -239,6 +242,18 @@ def test_fewer_or_smaller_images_are_refused(load):
 def test_what_is_missing_is_reported(load, home, name, arguments, message):
     with pytest.raises(InputError, match=f"^{home}:{name}: .*{message}"):
         load(name, **arguments)
+
+
+def test_a_label_without_a_class_ends_the_training_and_is_no_fault_of_the_network(load, small_network):
+    with pytest.raises(InputError, match=r"Mislabelled: found labels from 0 to 2; allowed: from 0 to 1$"):
+        train(small_network(), load("Mislabelled"), Recipe(epochs=1), seed=0)
+
+
+@pytest.mark.parametrize("label", [-1, 3])
+def test_images_in_memory_with_a_label_without_a_class_are_refused(label):
+    part = Part(torch.zeros(2, 1, 4, 4, dtype=torch.uint8), torch.tensor([0, label]))
+    with pytest.raises(ValueError, match=r"found labels from .*; allowed: from 0 to 2"):
+        ImageData(part, part, part, ("a", "b", "c"), (0.5,), (0.5,))
 
 
 def test_a_module_that_is_not_there_is_reported(tmp_path, home):

@@ -1,5 +1,6 @@
 import logging
 import threading
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -69,6 +70,27 @@ def test_a_part_streams_where_it_would_take_more_than_half_of_what_is_free(part,
     assert there.images.device == (CPU if streams else META)
     (message,) = caplog.messages
     assert message.startswith("60 images (0.00 GiB) " + ("stream to meta" if streams else "lie in the memory of meta"))
+
+
+def test_processes_on_one_device_share_what_is_free_there(monkeypatch):
+    monkeypatch.setattr(images_module, "_sharing", 1)
+    for name, found in (("mem_get_info", (600, 1000)), ("memory_reserved", 300), ("memory_allocated", 100)):
+        monkeypatch.setattr(torch.cuda, name, lambda device, found=found: found)
+    free = [images_module._free_bytes(torch.device("cuda"))]
+    images_module.share_devices(4)
+    assert [*free, images_module._free_bytes(torch.device("cuda"))] == [800, 200]
+
+
+def test_all_that_a_batch_copies_to_a_gpu_is_pinned_while_that_gpu_is_the_current_one(part, monkeypatch):
+    current, pinned = [], []
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda tensor: pinned.append(tensor) or tensor)
+    monkeypatch.setattr(torch.cuda, "device", lambda device: current.append(device) or nullcontext())
+    batches = batches_in_order(Part(part.images, part.labels, streams_to=torch.device("cuda", 1)), 8)
+    rows, images, labels = batches._gather(batches.rows[1])
+    assert [rows.tolist(), labels.tolist()] == [list(range(8, 16))] * 2
+    assert torch.equal(images, part.images[8:16])
+    assert len(pinned) == 3
+    assert current == [torch.device("cuda", 1)]
 
 
 def test_what_streams_can_come_back(part):

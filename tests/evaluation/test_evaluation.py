@@ -103,3 +103,11 @@ def test_a_gpu_that_is_not_there_is_reported():
         timing_device(LatencyTarget(device="cuda:99"))
     assert timing_device(LatencyTarget(device="cpu")) == torch.device("cpu")
     assert timing_device(LatencyTarget()) == training_device()
+
+
+def test_networks_are_timed_where_they_train_unless_the_target_says_otherwise(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert timing_device(LatencyTarget(), {}) == torch.device("cuda:0")
+    assert timing_device(LatencyTarget(), {"accelerator": "cpu", "precision": "32-true"}) == torch.device("cpu")
+    assert timing_device(LatencyTarget(), {"devices": [1]}) == torch.device("cuda:1")
+    assert timing_device(LatencyTarget(device="cuda"), {"accelerator": "cpu"}) == torch.device("cuda")

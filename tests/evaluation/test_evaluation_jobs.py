@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from processes import FORKS, fork_workers
 
-from nas_attn.data import load_data
+from nas_attn.data import images, load_data
 from nas_attn.evaluation import TrainingProtocol, Workers, weights_file
 from nas_attn.results import evaluation
 from nas_attn.settings import Backbone, Digits, Recipe
@@ -56,6 +56,13 @@ class Unloadable:
         return os._exit, (1,)
 
 
+class Told:
+    """Tells which device a process sees, and how many share it."""
+
+    def train(self, row):
+        return replace(row, reason=f"{os.environ['CUDA_VISIBLE_DEVICES']} of {images._sharing}")
+
+
 class Faulty:
     def train(self, row):
         raise InputError("the disk: is full")
@@ -71,6 +78,13 @@ def test_rows_are_those_of_one_job(protocol, forked_workers):
         together = [future.result() for future in [workers.train(one) for one in ROWS]]
     assert [one.state for one in together] == ["complete"] * 3
     assert list(map(found, together)) == list(map(found, alone))
+
+
+def test_each_process_sees_one_gpu_and_knows_how_many_share_it(monkeypatch, forked_workers):
+    monkeypatch.setattr("nas_attn.evaluation.jobs._devices", lambda jobs: ["0", "1", "0"])
+    with Workers(Told(), 3) as workers:
+        said = [worker.train(ROWS[0]).reason for worker in workers._all]
+    assert said == ["0 of 2", "1 of 1", "0 of 2"]
 
 
 def test_weights_are_kept_by_the_processes(protocol, tmp_path, forked_workers):

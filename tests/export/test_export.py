@@ -138,13 +138,40 @@ def test_an_earlier_export_is_replaced_and_anything_else_is_left_alone(tmp_path,
 
 
 def test_an_export_that_differs_is_not_kept(tmp_path, monkeypatch, forked_proofs):
-    def lie(_network, shape, _free, path):
-        torch.export.save(torch.export.export(torch.nn.Flatten(), (torch.zeros(shape),)), path)
+    def lie(_network, shapes, _free, path):
+        torch.export.save(torch.export.export(torch.nn.Flatten(), (torch.zeros(shapes[0]),)), path)
 
     monkeypatch.setattr("nas_attn.export.folder._export_program", lie)
     with pytest.raises(RuntimeError, match=r"do not load|differs"):
         export(winner("none"), tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_sizes_that_a_program_refuses_are_reported(tmp_path, monkeypatch, forked_proofs):
+    load = torch.export.load
+
+    class OfOneSize(torch.nn.Module):
+        def __init__(self, program):
+            super().__init__()
+            self.program = program
+
+        def forward(self, images):
+            assert images.shape[2:] == (9, 8), "Guard failed: images.size()[2] == 9"
+            return self.program(images)
+
+    class Program:
+        def __init__(self, content):
+            self.content = content
+
+        def module(self):
+            return OfOneSize(load(self.content).module())
+
+    monkeypatch.setattr(torch.export, "load", Program)
+    (note,) = export(winner("none"), tmp_path / "out")
+    assert note.startswith(
+        "model.pt2 takes any batch of images of 9 x 8 pixels only, because torch.export refused others"
+    )
+    assert "any batch of images of 9 x 8 pixels" in (tmp_path / "out" / "README.md").read_text()
 
 
 def test_a_program_that_torch_refuses_is_reported_and_the_rest_is_kept(tmp_path, monkeypatch, forked_proofs):

@@ -12,6 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from nas_attn.data import Part, training_batches
 from nas_attn.settings import Recipe
 from nas_attn.training import Classifier, TrainingFailed, score, train, training_device
+from nas_attn.training.device import lay_out
 from nas_attn.training.failure import memory_faults_reported
 
 ON_CPU = training_device().type == "cpu"
@@ -125,6 +126,16 @@ def test_a_loss_that_is_no_number_ends_training_with_the_reason(digits, small_ne
         train(network, digits, Recipe(epochs=3, learning_rate=1e9), 0, on_epoch=lambda *reported: done.append(reported))
     assert done == []
     assert not network.training
+
+
+def test_weights_of_2_d_convolutions_lie_channels_last_on_cuda_and_all_others_stay():
+    def layouts(device):
+        network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv3d(3, 4, 3), nn.Linear(3, 2))
+        lay_out(network, torch.device(device))
+        return [network[index].weight.stride()[1] for index in range(3)]
+
+    assert layouts("cuda") == [1, 27, 1]
+    assert layouts("cpu") == [9, 27, 1]
 
 
 class Spoilt(nn.Module):
