@@ -15,7 +15,7 @@ from typing import Any
 from .bench import Bench
 from .rows import Skipped, stored
 
-OPTIONAL = ("onnx", "onnxruntime", "onnxscript", "timm", "torchvision")
+OPTIONAL = ("pytest", "timm", "torchvision")
 
 
 def main(function: str, rows: str, seconds: str, device: str, folder: str, images: str = "") -> int:
