@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .rows import Skipped
@@ -23,11 +23,9 @@ def serving(folder: Path) -> Iterator[None]:
     try:
         for place in _places(folder).values():
             Path(place).mkdir()
-        started = subprocess.run(
-            [CONTROL, "-d"], capture_output=True, text=True, timeout=_PATIENCE_SECONDS, check=False
-        )
-        if started.returncode:
-            raise Skipped(f"{CONTROL}: {(started.stderr or started.stdout).strip()}")
+        code = _control("-d")
+        if code != 0:
+            raise Skipped(f"{CONTROL} -d: {'no answer' if code is None else f'exit code {code}'}")
         yield
     finally:
         end(folder)
@@ -39,17 +37,25 @@ def end(folder: Path) -> None:
     """End the service of a folder, if there is one."""
     if not Path(_places(folder)["CUDA_MPS_PIPE_DIRECTORY"]).exists():
         return
-    subprocess.run(
-        [CONTROL],
-        input="quit -t 1\n",
-        env={**os.environ, **_places(folder)},
-        capture_output=True,
-        text=True,
-        timeout=_PATIENCE_SECONDS,
-        check=False,
-    )
+    _control(said="quit -t 1\n", **_places(folder))
     for place in _places(folder).values():
         shutil.rmtree(place, ignore_errors=True)
+
+
+def _control(*options: str, said: str = "", **variables: str) -> int | None:
+    """The exit code of the control program, if it ends in time; a service that it leaves running has no pipe to us."""
+    with suppress(subprocess.TimeoutExpired):
+        return subprocess.run(
+            [CONTROL, *options],
+            input=said,
+            text=True,
+            env={**os.environ, **variables},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=_PATIENCE_SECONDS,
+            check=False,
+        ).returncode
+    return None
 
 
 def _places(folder: Path) -> dict[str, str]:

@@ -61,11 +61,7 @@ def stored(row: Row) -> dict[str, Any]:
 
 
 def number(value: float) -> str:
-    """Three digits, or all before the point.
-
-    >>> number(0.01234), number(1234.5)
-    ('0.0123', '1,234')
-    """
+    """Three digits, or all before the point."""
     return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3g}"
 
 

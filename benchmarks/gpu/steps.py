@@ -98,6 +98,8 @@ def _waiting(bench: Bench, name: str, backbone: Backbone, data: ImageData, steps
     what = f"{name}, batch {BATCH}: share of a step in which the device waits for the host"
     if bench.small:
         return Row(what, skipped=f"not on a CPU, where nothing waits (a step took {median(found['step']):.0f} ms)")
+    if not all(found["busy"]):
+        return Row(what, skipped="the profiler saw nothing of what the device did")
     shares = [1 - busy / step for busy, step in zip(found["busy"], found["step"], strict=True)]
     figures = {"step_ms": median(found["step"]), "busy_ms": median(found["busy"])}
     figures |= {"waiting_share": median(shares), "least_share": min(shares), "most_share": max(shares)}
