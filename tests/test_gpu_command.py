@@ -11,7 +11,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from gpu import needs
+from gpu import marked_tests, needs
 from gpu.bench import Bench
 from gpu.parts import PARTS
 from gpu.rows import compared, markdown
@@ -278,3 +278,30 @@ def test_runs_take_turns_as_long_as_there_is_time(tmp_path):
 def test_the_parts_take_eight_and_a_half_minutes_at_most():
     assert sum(part.seconds for part in PARTS) <= 510
     assert len({part.name for part in PARTS}) == len(PARTS)
+
+
+ONE_OF_EACH = """
+import time, pytest
+pytestmark = pytest.mark.cuda
+def test_good(): pass
+def test_left_out(): pytest.skip("there is none")
+"""
+
+
+@pytest.mark.parametrize(
+    ("last", "seconds", "reason"),
+    [
+        ("def test_bad(): assert not 'to be'", 60, "1 of 3 tests failed: test_bad"),
+        ("def test_endless(): time.sleep(60)", 12, "only 2 tests had the time to end"),
+    ],
+)
+def test_tests_on_the_device_are_counted_whatever_becomes_of_them(tmp_path, monkeypatch, last, seconds, reason):
+    folder = tmp_path / "tests" / "cuda"
+    folder.mkdir(parents=True)
+    (folder / "test_one.py").write_text(ONE_OF_EACH + last)
+    monkeypatch.setattr(marked_tests, "ROOT", tmp_path)
+    found = marked_tests.passed(Bench("cuda:0", time.monotonic() + seconds, tmp_path))
+    counted, left_out = next(found), next(found)
+    assert (counted.figures["passed"], counted.figures["skipped"], left_out.skipped) == (1, 1, "there is none")
+    with pytest.raises(RuntimeError, match=reason):
+        next(found)

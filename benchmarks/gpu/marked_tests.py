@@ -34,13 +34,15 @@ def passed(bench: Bench) -> Iterator[Row]:
     yield Row("tests marked cuda", {**counted, "in_seconds": float(suite.get("time", 0))})
     for reason, number in Counter(one.get("message", "") for one in suite.iter("skipped")).items():
         yield Row(f"{number} of the tests marked cuda", skipped=reason)
+    amiss = [
+        str(case.get("name")) for case in suite.iter("testcase") if {"failure", "error"} & {one.tag for one in case}
+    ]
+    if amiss:
+        raise RuntimeError(f"{len(amiss)} of {tests} tests failed: {', '.join(amiss)}")
     if code == pytest.ExitCode.INTERRUPTED:
         raise RuntimeError(f"only {tests} tests had the time to end")
-    if code:
-        amiss = [
-            case.get("name") for case in suite.iter("testcase") if {"failure", "error"} & {one.tag for one in case}
-        ]
-        raise RuntimeError(f"{len(amiss)} of {tests} tests failed: {', '.join(map(str, amiss))}")
+    if code in (pytest.ExitCode.INTERNAL_ERROR, pytest.ExitCode.USAGE_ERROR):
+        raise RuntimeError(f"pytest ended with exit code {code}")
 
 
 def _run(bench: Bench, *arguments: str) -> int:
