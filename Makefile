@@ -1,17 +1,19 @@
 # Everything from nothing but Python 3.11 or newer and the package registry. `make help` lists the commands.
 .DEFAULT_GOAL := help
-.PHONY: help demo check thorough families format clean
+.PHONY: help demo check thorough families gpu gpu-wheels format clean
 
 NEW_ENOUGH = import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python; do \
 	$$p -c '$(NEW_ENOUGH)' >/dev/null 2>&1 && echo $$p && break; done)
 BIN := .venv/bin
 STUDY := studies/digits
+GPU_PYTHON ?= 3.12
+GPU_OPTIONS ?=
 BROWSERS := chromium chromium-browser google-chrome google-chrome-stable chrome
 APT = env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Acquire::Retries=0 -o Acquire::http::Timeout=20
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1@\2/p' $(MAKEFILE_LIST) | column -t -s @
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1@\2/p' $(MAKEFILE_LIST) | column -t -s @
 
 demo: .venv/user ## install, then search, front, verdict, report and export of studies/digits
 	$(BIN)/nas-attn search $(STUDY)
@@ -32,6 +34,12 @@ thorough: .venv/developer ## an hour: every built-in network, and 1,000 direct c
 
 families: .venv/developer ## many minutes: attention on a member of every family of timm and torchvision; docs/families.md
 	NAS_ATTN_FAMILIES=1 $(BIN)/pytest tests/families
+
+gpu: ## everything that one GPU can tell, in under 9 minutes, with the Python at hand; GPU_OPTIONS=--help lists options
+	PYTHONPATH=.:benchmarks $(PYTHON) -m gpu $(GPU_OPTIONS)
+
+gpu-wheels: .venv/user ## gather the packages that a machine with a GPU lacks into .wheels, for its GPU_PYTHON (3.12)
+	PYTHONPATH=.:benchmarks $(BIN)/python -m gpu.wheels --python $(GPU_PYTHON)
 
 format: .venv/developer ## put the code into its one form
 	$(BIN)/ruff format .

@@ -45,7 +45,7 @@ def main(
     typer.echo(f"{space}: {target.described} on {device_name(timing.device)}")
     model = predictor(timing, choices, lambda done, total: typer.echo(f"timed {done} of {total}", err=True))
     timed = design(choices, TIMINGS, random.Random(0))
-    unseen = _unseen(choices, set(timed), networks)
+    unseen = unseen_networks(choices, set(timed), networks)
     found = [timing.measure(architecture) for architecture in unseen]
     measured, known = (np.array([timing.measure(a).median_ms for a in group]) for group in (unseen, timed))
     forecasts = [model.of(architecture) for architecture in unseen]
@@ -59,7 +59,7 @@ def main(
     _tell("line through FLOPs", _line(_flops(timed, timing), known, _flops(unseen, timing)), measured)
 
 
-def _unseen(space: SearchSpace, seen: set[Architecture], number: int) -> list[Architecture]:
+def unseen_networks(space: SearchSpace, seen: set[Architecture], number: int) -> list[Architecture]:
     rng, drawn = random.Random(1), dict[Architecture, None]()
     while len(drawn) < number:
         architecture = space.sample(rng)

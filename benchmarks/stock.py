@@ -5,6 +5,8 @@ It trains one candidate, from initial weights by the full recipe; `proxies.py` h
 
 import tempfile
 import time
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import pytorch_lightning as pl
@@ -21,17 +23,23 @@ from nas_attn.data import ImageData, Part
 from nas_attn.settings import Recipe
 
 
-def stock_seconds(network: nn.Module, data: ImageData, recipe: Recipe) -> float:
-    """Seconds that one candidate takes."""
+def stock_seconds(
+    network: nn.Module,
+    data: ImageData,
+    recipe: Recipe,
+    loader: Mapping[str, Any] = MappingProxyType({}),
+    trainer: Mapping[str, Any] = MappingProxyType({}),
+) -> float:
+    """Seconds that one candidate takes, with these options of the `DataLoader` and of the trainer."""
     began = time.perf_counter()
     augmented = [transforms.RandomCrop(data.image[1:], padding=recipe.crop_padding)] if recipe.crop_padding else []
     augmented += [transforms.RandomHorizontalFlip()] if recipe.horizontal_flip else []
     plain = [transforms.ToTensor(), transforms.Normalize(data.mean, data.std)]
-    train = DataLoader(_Images(data.train, [*augmented, *plain]), recipe.batch_size, shuffle=True)
-    validation = DataLoader(_Images(data.validation, plain), recipe.batch_size)
+    train = DataLoader(_Images(data.train, [*augmented, *plain]), recipe.batch_size, shuffle=True, **loader)
+    validation = DataLoader(_Images(data.validation, plain), recipe.batch_size, **loader)
     with tempfile.TemporaryDirectory() as folder:
-        trainer = pl.Trainer(max_epochs=recipe.epochs, default_root_dir=folder, enable_progress_bar=False)
-        trainer.fit(_Candidate(network, recipe, len(train), data.classes), train, validation)
+        settings = {"max_epochs": recipe.epochs, "default_root_dir": folder, "enable_progress_bar": False, **trainer}
+        pl.Trainer(**settings).fit(_Candidate(network, recipe, len(train), data.classes), train, validation)
     return time.perf_counter() - began
 
 

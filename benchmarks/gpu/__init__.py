@@ -1,0 +1,1 @@
+"""Everything that one GPU can tell, in one command: `make gpu`."""
