@@ -73,7 +73,7 @@ def test_labels_that_were_exchanged_are_counted_and_nothing_else_is_said(picture
     message = goes_on(pictures)
     assert message.startswith("images: the labels of 30 images changed (15 of them from ")
     if ";" in message:  # a file in the place of another may be in the other part of its class
-        assert message.endswith("in another part, as files are divided in the order of their names")
+        assert message.endswith("in another part, as files were added, removed or, where split_by is 'order', renamed")
 
 
 def test_a_label_that_was_put_right_is_reported_with_its_classes(pictures):
@@ -135,11 +135,17 @@ def test_a_file_that_was_renamed_is_no_other_picture(pictures):
     assert goes_on(pictures) == ""
 
 
-def test_a_file_whose_new_name_moves_others_to_other_parts_is_reported_as_that(pictures):
+def test_a_new_name_is_no_change_but_where_files_are_divided_by_their_order(pictures):
     goes_on(pictures)
     (pictures / "cat" / "29.png").rename(pictures / "cat" / "00a.png")
-    message = goes_on(pictures)
-    assert message.endswith("are in another part, as files are divided in the order of their names")
+    assert goes_on(pictures) == ""
+
+
+def test_a_file_whose_new_name_moves_others_to_other_parts_is_reported_as_that(pictures):
+    goes_on(pictures, split_by="order")
+    (pictures / "cat" / "29.png").rename(pictures / "cat" / "00a.png")
+    message = goes_on(pictures, split_by="order")
+    assert message.endswith("are in another part, as files were added, removed or, where split_by is 'order', renamed")
     assert not any(word in message for word in ("label", "new", "missing"))
 
 

@@ -49,14 +49,7 @@ def open_folder(path: Path, source: ImageFolder) -> Gallery:
         raise InputError(f"{path}: has no sub-folders; give the images of each class a sub-folder of its own{loose}")
     unlabelled = [folder for folder in folders if folder.name.casefold() in UNLABELLED]
     folders = [folder for folder in folders if folder not in unlabelled]
-    files = []
-    for folder in folders:
-        found, others = images_in(folder)
-        passed += others
-        if not found:
-            there = f" (there are {_counted(others)})" if others else ""
-            raise InputError(f"{folder}: holds no images{there}; remove it, or add files such as .png or .jpg")
-        files.append(found)
+    files = [_of_class(folder, passed) for folder in folders]
     passed["beside the folders"] = sum(child.is_file() and not child.name.startswith(".") for child in path.iterdir())
     passed.update({f"in {folder.name}": len(images_in(folder)[0]) for folder in unlabelled})
     if passed := +passed:
@@ -77,6 +70,16 @@ def open_folder(path: Path, source: ImageFolder) -> Gallery:
         encoded=lambda: map(_content, listed),
         groups=source.groups and [_group(file.relative_to(path), source.groups) for file in listed],
     )
+
+
+def _of_class(folder: Path, passed: Counter[str]) -> list[Path]:
+    """The images of a class, with what is passed over beside them added to `passed`; raises `InputError` for none."""
+    found, others = images_in(folder)
+    passed += others
+    if not found:
+        there = f" (there are {_counted(others)})" if others else ""
+        raise InputError(f"{folder}: holds no images{there}; remove it, or add files such as .png or .jpg")
+    return found
 
 
 def _content(file: Path) -> bytes:

@@ -18,7 +18,7 @@ def find_shards(path: Path) -> dict[str, list[Path]]:
     """The files of train, validation and test part that a path names: a file, a folder, or a pattern (`a/*.parquet`).
 
     In a folder, or of a pattern, a file belongs to the part that its name or its folder's begins with; where none says
-    that it trains, all are one part, called `train`. Shards that are missing are told.
+    that it trains, all are one part, called `train`. The log says which shards are missing.
 
     Raises `InputError` where there is no such file.
     """

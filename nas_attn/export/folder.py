@@ -110,7 +110,7 @@ def _program(network: nn.Module, shapes: list[Shape]) -> _Program:
 
 
 def _export_program(network: nn.Module, shapes: list[Shape], free: dict[int, Any], content: io.BytesIO) -> None:
-    """Write a program, and try it: an older torch may refuse sizes that it was asked to leave free."""
+    """Write a program, and try it: an older torch may refuse sizes that it has to leave free."""
     any_size = shape_settings.patch(backed_size_oblivious=True)  # type: ignore[attr-defined]
     with warnings.catch_warnings(), any_size:
         warnings.simplefilter("ignore")  # deprecations inside torch.export itself

@@ -124,14 +124,14 @@ class KnownCostSampler(BaseSampler):
         if self._contradicted or len(history.evaluated) < _ENOUGH:
             return
         codes = np.array([*history.evaluated][-_ENOUGH:])
-        told = np.array([values[-1] for values in history.evaluated.values()][-_ENOUGH:])
+        values = np.array([each[-1] for each in history.evaluated.values()][-_ENOUGH:])
         known = self._candidates.costs([*self._known.values()], codes)
         for number, said in zip(self._known, known.T, strict=True):
-            if number < told.shape[1] and not np.isclose(said, told[:, number], rtol=_AGREE).any():
+            if number < values.shape[1] and not np.isclose(said, values[:, number], rtol=_AGREE).any():
                 self._contradicted = True
                 where = self._candidates.answers(codes[-1])
                 message = (
-                    f"known_costs: {number}: says {said[-1]:g} for {where}, and the trial told {told[-1, number]:g}"
+                    f"known_costs: {number}: says {said[-1]:g} for {where}, and the trial has {values[-1, number]:g}"
                 )
                 warnings.warn(f"{message}; so it is for each of the last {_ENOUGH} candidates", stacklevel=2)
 

@@ -59,7 +59,7 @@ def _changes(then: Counter[tuple[str, str, str]], today: Counter[tuple[str, str,
         (old, other), most = labels.most_common(1)[0]
         such = f"{most:,} of them from" if most < number else "from"
         found.append(f"the label{'s' * (number > 1)} of {_images(number)} changed ({such} {old} to {other})")
-    elsewhere = "in another part, as files are divided in the order of their names"
+    elsewhere = "in another part, as files were added, removed or, where split_by is 'order', renamed"
     for number, what in ((moved, elsewhere), (new, "new"), (gone, "missing")):
         if number:
             found.append(f"{_images(number)} {'are' if number > 1 else 'is'} {what}")

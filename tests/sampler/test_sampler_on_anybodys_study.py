@@ -120,7 +120,7 @@ def test_processes_on_one_storage_propose_each_candidate_once(tmp_path):
 
 def test_a_known_cost_that_every_trial_contradicts_is_told_once():
     study = study_of(PAIRS, lambda params: -cost_of_pairs(params))
-    with pytest.warns(UserWarning, match=r"known_costs: 1: says -\d+ for .*, and the trial told \d+") as told:
+    with pytest.warns(UserWarning, match=r"known_costs: 1: says -\d+ for .*, and the trial has \d+") as told:
         study.optimize(of_pairs, n_trials=10)
     assert len(told) == 1
 

@@ -177,7 +177,7 @@ def test_all_faults_are_told_at_once_in_the_order_of_their_lines(faults_of):
         (
             "space = 's'\n[data]\nkind = 'folder'\npath = 'p'\nlabel_column = 'y'",
             "5: data.label_column: unknown name; allowed: validation, test, split_seed, limit, image_size, path,"
-            " test_path, channels, background, kind",
+            " val_path, test_path, split_by, channels, background, kind, groups",
         ),
     ],
 )
