@@ -30,13 +30,13 @@ check: .venv/developer .venv/browser ## format, lint, types, import plan, tests 
 	$(BIN)/pytest --numprocesses 2 --dist worksteal
 
 thorough: .venv/developer ## an hour: every built-in network, and 1,000 direct counts of each space in search_spaces/
-	NAS_ATTN_THOROUGH=1 $(BIN)/pytest --numprocesses 2 tests/test_ledger.py tests/test_every_kind_everywhere.py
+	NAS_ATTN_THOROUGH=1 $(BIN)/pytest --numprocesses 2 tests/evaluation/test_evaluation_ledger.py tests/assembly/test_assembly_every_kind_everywhere.py
 
 families: .venv/developer ## many minutes: attention on a member of every family of timm and torchvision; docs/families.md
 	NAS_ATTN_FAMILIES=1 $(BIN)/pytest tests/families
 
 gpu: ## everything that one GPU can tell, in under 9 minutes, with the Python at hand; GPU_OPTIONS=--help lists options
-	PYTHONPATH=.:benchmarks $(PYTHON) -m gpu $(GPU_OPTIONS)
+	PYTHONPATH=.:benchmarks $(firstword $(wildcard $(BIN)/python) $(PYTHON)) -m gpu $(GPU_OPTIONS)
 
 gpu-wheels: .venv/user ## gather the packages that a machine with a GPU lacks into .wheels, for its GPU_PYTHON (3.12)
 	PYTHONPATH=.:benchmarks $(BIN)/python -m gpu.wheels --python $(GPU_PYTHON)

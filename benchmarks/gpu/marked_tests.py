@@ -23,7 +23,7 @@ def passed(bench: Bench) -> Iterator[Row]:
     if not (ROOT / _TESTS).is_dir():
         raise Skipped(f"there is no {_TESTS}")
     report = bench.folder / "tests.xml"
-    code = _run(bench, "-m", "cuda", _TESTS, "-q", "-p", "no:cacheprovider", f"--junitxml={report}")
+    code = _run(bench, "-W", "default", "-m", "cuda", _TESTS, "-q", "-p", "no:cacheprovider", f"--junitxml={report}")
     if code == pytest.ExitCode.NO_TESTS_COLLECTED:
         raise Skipped(f"no test of {_TESTS} is marked cuda")
     if not report.exists():

@@ -7,6 +7,7 @@ import os
 import platform
 import shutil
 import subprocess
+from pathlib import Path
 from typing import Any
 
 from .needs import ROOT, needed
@@ -18,10 +19,9 @@ def facts() -> dict[str, Any]:
     """Facts about this machine, of which `device` is None where the device that is wanted is not here."""
     missing: dict[str, str] = {}
     known: dict[str, Any] = {"device": None, "python": platform.python_version(), "missing": missing}
-    torch = _imported("torch", missing)
+    torch, place = _imported("torch", missing), os.environ["NAS_ATTN_GPU_DEVICE"]
     if torch is None:
-        return known
-    place = os.environ["NAS_ATTN_GPU_DEVICE"]
+        return known if place == "cpu" or Path("/proc/driver/nvidia").exists() else {**known, "missing": {}}
     if place != "cpu" and not torch.cuda.is_available():
         return known
     for name, module in needed().items():
