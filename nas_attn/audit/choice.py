@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from nas_attn.space import InputError
+from nas_attn.space import InputError, former_key
 from nas_attn.statistics import Numbers
 
 
@@ -25,7 +25,7 @@ def spread_out(
     if networks < 1:
         raise InputError(f"networks: found {networks}; at least 1 is needed")
     known = dict.fromkeys(prices, 0.0) if scores is None else scores
-    keys = [key for key in sorted(prices) if key == plain or np.isfinite(known.get(key, np.nan))]
+    keys = [key for key in sorted(prices, key=former_key) if key == plain or np.isfinite(known.get(key, np.nan))]
     rng = np.random.default_rng(seed)
     rng.shuffle(keys)
     if len(keys) > networks:
@@ -35,7 +35,7 @@ def spread_out(
             for values in (prices, ranks)
         )
         keys = [keys[place] for place in _one_of_each(rows, columns, networks, keys.index(plain))]
-    return sorted(keys, key=lambda key: (prices[key], key))
+    return sorted(keys, key=lambda key: (prices[key], former_key(key)))
 
 
 def _quantiles(values: Numbers, number: int) -> Numbers:

@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
 from nas_attn.results import Evaluation
 from nas_attn.settings import FINAL, Measure, check_format, with_nan, with_null
-from nas_attn.space import InputError, write_whole
+from nas_attn.space import InputError, present_key, write_whole
 
 from .ranking import Audit, Ranking, audit
 
@@ -31,7 +31,8 @@ def read_rankings(path: Path) -> list[Ranking]:
         if not isinstance(stored, list):
             check_format(stored["format_version"], _NEWEST, str(path))
             stored = stored["rankings"]
-        return _RANKINGS.validate_python([*map(with_nan, stored)])
+        found = _RANKINGS.validate_python([*map(with_nan, stored)])
+        return [replace(one, scores={present_key(key): score for key, score in one.scores.items()}) for one in found]
     except InputError:
         raise
     except (OSError, ValueError, TypeError, KeyError, ValidationError) as error:

@@ -15,7 +15,7 @@ from nas_attn.data import ImageData
 from nas_attn.export.standalone.weights import broken, packed
 from nas_attn.results import Evaluation
 from nas_attn.settings import Backbone, Recipe, Start
-from nas_attn.space import Architecture, InputError, first_line, make_folder, parse, write_whole
+from nas_attn.space import Architecture, InputError, first_line, former_key, make_folder, parse, write_whole
 from nas_attn.training import (
     Diverged,
     OnEpoch,
@@ -100,8 +100,9 @@ class TrainingProtocol:
 
 
 def weights_file(folder: Path, key: str, seed: int) -> Path:
-    """The file of an architecture's trained weights."""
-    return folder / f"{key}-seed{seed}.safetensors"
+    """The file of an architecture's trained weights: that of version 0.1.0 where there is one."""
+    former = folder / f"{former_key(key)}-seed{seed}.safetensors"
+    return former if former.exists() else folder / f"{key}-seed{seed}.safetensors"
 
 
 def write_weights(network: nn.Module, path: Path, **metadata: str) -> str:

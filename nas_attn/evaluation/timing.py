@@ -31,7 +31,7 @@ from nas_attn.cost import (
     prepare,
 )
 from nas_attn.settings import Backbone, LatencyTarget
-from nas_attn.space import Architecture, InputError, Placement, SearchSpace, Slot
+from nas_attn.space import Architecture, InputError, Placement, SearchSpace, Slot, former_key
 from nas_attn.training import TrainingFailed, faults_reported
 
 from .ledger import open_ledger
@@ -101,7 +101,7 @@ class Timing:
         """
         packages = ("torch", *(("onnxruntime",) if self.target.runtime == "onnxruntime" else ()))
         return {
-            "architecture": architecture.key,
+            "architecture": former_key(architecture.key),
             "backbone": self.backbone.untrained.identity(),
             "image": self.image,
             "classes": self.classes,

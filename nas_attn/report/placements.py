@@ -39,7 +39,7 @@ def matrix(networks: Iterable[tuple[str, str]], slots: Slots) -> Matrix:
 
     Sites that no slot holds get a column of their own, if anything stands there.
 
-    >>> found = matrix([("140bedbf9c", "none"), ("2a", "s1.b0.branch=se(reduction=8)")], [("s1", ["s1.b0.branch"])])
+    >>> found = matrix([("h40bedbf9c", "none"), ("2a", "s1.b0.branch=se(reduction=8)")], [("s1", ["s1.b0.branch"])])
     >>> found.lines[1]
     ('2a', ((Standing(kind='se', options='reduction=8', where=''),),))
     """

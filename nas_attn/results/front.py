@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 import moocore
 import numpy as np
@@ -11,9 +12,13 @@ from numpy.typing import NDArray
 from nas_attn.settings import MEASURES, Direction, known_measure
 from nas_attn.space import NONE, InputError, allowed
 
+from .rows import State
+
 Objectives = Sequence[str] | Mapping[str, Direction]
 """Columns to trade off, the leading one first; a mapping also says whether more (`max`) or less (`min`) is better."""
 
+_STATES = (*get_args(State), "fail", "pruned", "running", "waiting")
+"""Of a study, and of Optuna, in lower case."""
 _TIMED_BY = (
     *("latency_device", "latency_threads", "latency_batch", "latency_dtype"),
     *("latency_runtime", "latency_layout", "latency_host"),
@@ -55,7 +60,7 @@ def candidates(table: pd.DataFrame, objectives: Objectives) -> pd.DataFrame:
             raise InputError(f"objective {name!r}: the table has no such column; {allowed(name, numeric)}")
         if len(table) and name not in numeric:
             raise InputError(f"objective {name!r}: the column holds no numbers; {allowed(name, numeric)}")
-    rows: pd.DataFrame = table[table["state"] == "complete"] if "state" in table.columns else table
+    rows: pd.DataFrame = table[_complete(table["state"])] if "state" in table.columns else table
     rows = rows[np.isfinite(rows[names].to_numpy(dtype=np.float64, na_value=np.nan)).all(axis=1)]
     if any(name.startswith("latency_") for name in names):
         _check_one_device(rows)
@@ -153,6 +158,14 @@ def losses(rows: pd.DataFrame, objectives: Objectives) -> NDArray[np.float64]:
     signs = np.array([-1.0 if direction == "max" else 1.0 for direction in known.values()])
     points: NDArray[np.float64] = rows[list(known)].to_numpy(dtype=np.float64) * signs
     return points
+
+
+def _complete(states: pd.Series) -> pd.Series:
+    """Whether rows are complete, by a column as a study's table has it, or as Optuna's `trials_dataframe` does."""
+    words = states.map(lambda state: str(getattr(state, "name", state)).lower())
+    for word in words[~words.isin(_STATES)].unique():
+        raise InputError(f"state: found {word!r}; {allowed(word, _STATES)}")
+    return words == "complete"
 
 
 def _direction(name: str) -> Direction:

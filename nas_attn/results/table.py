@@ -78,7 +78,7 @@ def evaluations(table: pd.DataFrame) -> list[Evaluation]:
     ]
 
 
-def write_csv(table: pd.DataFrame, path: Path) -> None:
+def write_csv(table: pd.DataFrame, path: Path | str) -> None:
     """Write a table of evaluations as a UTF-8 file of comma-separated values; a NaN is an empty cell.
 
     The column `format_version` says the form of the rows. The file appears whole or not at all. Raises `InputError` as
@@ -88,10 +88,10 @@ def write_csv(table: pd.DataFrame, path: Path) -> None:
     writer = csv.writer(text)
     writer.writerow([*row_columns(), "format_version"])
     writer.writerows(map(_spell, written_row(row).values()) for row in evaluations(table))
-    write_whole(path, text.getvalue().encode())
+    write_whole(Path(path), text.getvalue().encode())
 
 
-def read_csv(path: Path) -> pd.DataFrame:
+def read_csv(path: Path | str) -> pd.DataFrame:
     """Read back what `write_csv` has written: the same values, and texts as texts, whatever they look like.
 
     A column that an earlier version did not write has its usual value. Raises `InputError` where there is no such file,
@@ -99,7 +99,7 @@ def read_csv(path: Path) -> pd.DataFrame:
     as `read_row` says.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with Path(path).open(encoding="utf-8-sig", newline="") as file:
             lines = list(csv.reader(file, strict=True))
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file") from None

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from nas_attn.settings import check_format, learnt, read_written
-from nas_attn.space import InputError, parse, quoted
+from nas_attn.space import InputError, parse, present_key, quoted
 
 from .rows import Evaluation, evaluation, known_columns, row_columns
 
@@ -60,6 +60,8 @@ def _today(columns: Any, where: str) -> Any:
         return columns
     known = dict(columns)
     check_format(known.pop("format_version", 1), ROW_FORMAT, where)
+    if isinstance(key := known.get("key"), str):
+        known["key"] = present_key(key)
     if known.get("role") == "rival":
         known["role"] = "width-matched"
     return known

@@ -6,6 +6,7 @@ from functools import partial
 import optuna
 
 from nas_attn.results import Evaluation
+from nas_attn.space import present_key
 from nas_attn.study import read_rows, write_rows
 
 from .trainings import Evaluator, train_all
@@ -43,4 +44,4 @@ def write_comparing(study: optuna.Study, key: str) -> None:
 
 def read_comparing(study: optuna.Study) -> str:
     """The key of the network that was being compared when all stopped; empty where there is none."""
-    return str(study.user_attrs.get(_COMPARING, ""))
+    return present_key(str(study.user_attrs.get(_COMPARING, "")))

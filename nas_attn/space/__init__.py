@@ -1,6 +1,6 @@
 """Ground floor: the values of the subject. What may be chosen, what was chosen, and how it is spelt."""
 
-from .architecture import NONE, POSITIONS, Architecture, Attention, Placement, Site
+from .architecture import NONE, POSITIONS, Architecture, Attention, Placement, Site, former_key, present_key
 from .errors import InputError, allowed, first_line, in_a_line, quoted, reported
 from .files import make_folder, write_whole
 from .ranges import fold

@@ -8,6 +8,9 @@ from itertools import groupby
 from .ranges import fold, natural
 from .values import Value, is_kind, is_word, spell_value
 
+_LETTERS = str.maketrans("0123456789", "ghijklmnop")
+_DIGITS = str.maketrans("ghijklmnop", "0123456789")
+
 NONE = "none"
 """The answer that leaves a slot empty, and the spelling of the architecture without any attention."""
 
@@ -137,9 +140,29 @@ class Architecture:
 
     @property
     def key(self) -> str:
-        """Ten hexadecimal digits that name this architecture: the index of every table.
+        """A letter and nine hexadecimal digits that name this architecture: the index of every table.
 
         >>> Architecture().key
-        '140bedbf9c'
+        'h40bedbf9c'
         """
-        return hashlib.sha256(str(self).encode()).hexdigest()[:10]
+        return present_key(hashlib.sha256(str(self).encode()).hexdigest()[:10])
+
+
+def present_key(key: str) -> str:
+    """A key of version 0.1.0, ten hexadecimal digits, as it is today; any other text as it is.
+
+    It begins with a letter, so that no spreadsheet takes it for a number.
+
+    >>> present_key("63118925e1"), present_key("width=1.5")
+    ('m3118925e1', 'width=1.5')
+    """
+    return key.translate(_LETTERS)[0] + key[1:] if re.fullmatch("[0-9][0-9a-f]{9}", key) else key
+
+
+def former_key(key: str) -> str:
+    """A key as version 0.1.0 had it, under which files and readings of that version are kept.
+
+    >>> former_key("m3118925e1")
+    '63118925e1'
+    """
+    return key.translate(_DIGITS)[0] + key[1:] if re.fullmatch("[g-p][0-9a-f]{9}", key) else key

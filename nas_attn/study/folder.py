@@ -9,7 +9,7 @@ import pandas as pd
 
 from nas_attn.results import Evaluation, Front, across_seeds, measured_later, pareto_front, table
 from nas_attn.settings import FINAL, Budget, StudyFile, learnt, measure, read_study_file
-from nas_attn.space import InputError, allowed
+from nas_attn.space import InputError, allowed, present_key
 
 from .record import WIDTH_MATCHED, is_begun, read_prediction, read_rows
 from .storage import find_study
@@ -95,7 +95,7 @@ class StudyFolder:
         It is of the last begun step in which a network is trained. Of equally good ones another learnt measure decides.
         Raises `InputError` where there is no such row.
         """
-        step = self._last_trained
+        step, which = self._last_trained, present_key(which)
         trained = {key: row for key, row in self.rows(step).items() if row.state == "complete"}
         if not trained:
             raise InputError(f"{self.path}: no network is trained within the budget yet")

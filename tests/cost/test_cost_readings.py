@@ -7,7 +7,7 @@ from nas_attn.cost import LatencyReading, Readings
 from nas_attn.space import InputError
 
 READING = LatencyReading(2.0, 1.9, 2.1, 0.3, 300, "a processor")
-QUESTION = {"architecture": "140bedbf9c", "image": (1, 8, 8), "host": "here"}
+QUESTION = {"architecture": "h40bedbf9c", "image": (1, 8, 8), "host": "here"}
 
 
 @pytest.fixture

@@ -221,7 +221,7 @@ def test_the_headline_can_say_that_no_attention_wins(rows):
     flat = rows.assign(accuracy=[0.95, 0.93, 0.94, 0.89, 0.92, float("nan"), float("nan")])
     counted, balanced, _ = plain(headed(flat))
     assert "1 of them is on the front" in counted
-    assert "is the plain backbone 140bedbf9c, without any attention" in balanced
+    assert "is the plain backbone h40bedbf9c, without any attention" in balanced
 
 
 def test_the_headline_says_where_there_is_nothing_to_hold_against(rows):

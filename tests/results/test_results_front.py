@@ -2,6 +2,7 @@ import math
 from itertools import product
 
 import numpy as np
+import optuna
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -185,3 +186,25 @@ def test_the_order_and_the_type_of_the_columns_do_not_matter():
     made = frame([(0.9, 10), (0.8, 5), (0.7, 20)], TWO).astype({"flops": "Int64"})
     turned = made[["flops", "accuracy"]].astype({"accuracy": np.float32})
     assert list(front(made, list(TWO)).index) == list(front(turned, list(TWO)).index) == ["k0", "k1"]
+
+
+@pytest.mark.parametrize("spelt", [str, str.lower, str.capitalize])
+def test_a_table_of_optunas_trials_has_a_front(spelt):
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study = optuna.create_study(directions=["maximize", "minimize"], sampler=optuna.samplers.RandomSampler(0))
+
+    def objective(trial):
+        if trial.number % 3 == 2:
+            raise optuna.TrialPruned
+        return trial.suggest_float("x", 0, 1), trial.suggest_float("y", 0, 1)
+
+    study.optimize(objective, n_trials=12)
+    table = study.trials_dataframe().rename(columns={"values_0": "accuracy", "values_1": "flops"})
+    table["state"] = table["state"].map(spelt)
+    assert set(front(table, TWO)["number"]) == {trial.number for trial in study.best_trials}
+
+
+def test_a_state_that_nobody_knows_is_refused_with_those_that_are():
+    table = frame([(0.5, 1.0)], TWO).assign(state="finished")
+    with pytest.raises(InputError, match=r"state: found 'finished'; allowed: priced, complete"):
+        front(table, TWO)

@@ -27,7 +27,7 @@ def test_a_record_says_what_the_table_says(rows):
     assert set(found) == set(complete(rows).index)
     assert {key for key, record in found.items() if record["standing"] == "on the front"} == best
     assert [key for key, record in found.items() if record["knee"]] == [knee(rows, OBJECTIVES)]
-    bare = found["140bedbf9c"]
+    bare = found["h40bedbf9c"]
     assert (bare["role"], bare["plain"]) == ("baseline", "plain backbone")
     assert (bare["value0"], bare["value1"], bare["value2"]) == (0.90, 100_000_000.0, 1.0)
     assert (bare["tooltip"]["Accuracy"], bare["tooltip"]["FLOPs"]) == ("90.00 %", "100.0 M")

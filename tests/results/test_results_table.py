@@ -61,7 +61,7 @@ def test_a_table_has_a_column_for_every_field_but_the_key_which_is_its_index():
     made = table([ROW])
     assert made.index.name == "key"
     assert ["key", *made.columns] == [*row_columns()]
-    assert made.loc["140bedbf9c"].to_dict() == pytest.approx(
+    assert made.loc["h40bedbf9c"].to_dict() == pytest.approx(
         {name: value for name, value in known_columns(ROW).items() if name != "key"}, nan_ok=True
     )
 
@@ -152,7 +152,7 @@ def test_a_cell_that_cannot_be_read_is_told_with_its_row_and_column(tmp_path, co
 def test_a_line_with_too_few_cells_and_an_empty_file_are_told(tmp_path):
     path = tmp_path / "rows.csv"
     write_csv(table([ROW]), path)
-    path.write_text(path.read_text() + "140bedbf9c,none\n")
+    path.write_text(path.read_text() + "h40bedbf9c,none\n")
     with pytest.raises(InputError, match="row 2: found 2 cells"):
         read_csv(path)
     path.write_text("")

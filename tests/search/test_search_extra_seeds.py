@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from fakes import FakeEvaluator, begun, search, study_file
 
-from nas_attn.space import Architecture
+from nas_attn.space import Architecture, former_key
 from nas_attn.statistics import membership
 from nas_attn.study import StudyFolder, read_rows
 
@@ -25,8 +25,8 @@ class Noisy(FakeEvaluator):
         return super().train(row)
 
     def result(self, row):
-        noise = random.Random(f"{row.key} {row.seed}").gauss(0, self.noise)
-        mean = 0.5 + int(row.key, 16) % 1000 / 2500
+        noise = random.Random(f"{former_key(row.key)} {row.seed}").gauss(0, self.noise)
+        mean = 0.5 + int(former_key(row.key), 16) % 1000 / 2500
         return super().result(row).but(accuracy=mean + 0.01 * row.seed + noise)
 
 

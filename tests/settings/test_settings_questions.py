@@ -49,7 +49,7 @@ def test_tables_within_tables_count_too():
 
 
 def test_a_setting_that_is_gone_is_passed_over_where_its_value_is_what_holds_today():
-    stored, now = {"architecture": "140bedbf9c", "versions": {"torch": "2.15.0"}}, {"torch": "2.15.0"}
+    stored, now = {"architecture": "h40bedbf9c", "versions": {"torch": "2.15.0"}}, {"torch": "2.15.0"}
     for version, lines in (("0.1.0", []), ("0.0.9", ["versions.nas-attn: was 0.0.9, is absent"])):
         assert changes({**stored, "versions": {**now, "nas-attn": version}}, stored) == lines
 

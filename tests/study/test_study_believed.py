@@ -21,7 +21,7 @@ from nas_attn.study import StudyFolder, find_study, read_objectives, read_rows
 FAULTS = [
     ("accuracy", 7.5, "accuracy: found 7.5; allowed: a number from 0 to 1"),
     ("flops", -5, "flops: found -5; allowed: at least 0"),
-    ("key", "0123456789", "key: found '0123456789'; allowed: '"),
+    ("key", "abcdef9876", "key: found 'abcdef9876'; allowed: '"),
     ("loss", math.inf, "loss: found inf; allowed: a finite number"),
     ("state", "done", "state: found 'done'; "),
     ("architecture", "stage1.block0.branch", "a placement is spelt"),

@@ -50,7 +50,7 @@ def test_a_study(tmp_path):
 
 
 def test_a_latency(tmp_path):
-    readings, question = Readings(tmp_path / "latency.jsonl"), {"architecture": "140bedbf9c"}
+    readings, question = Readings(tmp_path / "latency.jsonl"), {"architecture": "h40bedbf9c"}
     readings.put(question, LatencyReading(2.0, 1.9, 2.1, 0.3, 300, "a processor"))
     line = json.loads(readings.path.read_text())
     assert line.pop("format_version") == 1

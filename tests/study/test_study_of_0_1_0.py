@@ -26,13 +26,13 @@ from nas_attn.space import Architecture, InputError
 from nas_attn.study import StudyFolder
 
 ARCHIVE = Path(__file__).parent.parent / "old_studies" / "digits-0.1.0.tar.gz"
-PLAIN = "140bedbf9c"
+PLAIN = "h40bedbf9c"
 ACCURACY = {
-    "140bedbf9c": 0.8393686413764954,
-    "65709ed559": 0.8087279597918192,
+    "h40bedbf9c": 0.8393686413764954,
+    "m5709ed559": 0.8087279597918192,
     "c89b52b8d7": 0.7172701954841614,
-    "7061f1e412": 0.6434540152549744,
-    "795005a0de": 0.640668511390686,
+    "n061f1e412": 0.6434540152549744,
+    "n95005a0de": 0.640668511390686,
     "f8fab99bf5": 0.7353760600090027,
 }
 """What 0.1.0 wrote into rows.csv, the means over seeds."""

@@ -28,7 +28,7 @@ def test_what_pays_is_named_with_its_gain_its_rival_and_its_parts(planted):
     assert told[0].startswith(f"Attention pays here: {planted.winner} (")
     assert "points of accuracy" in told[0]
     assert "32 comparisons" in told[0]
-    assert told[1].startswith("It beats a width-matched baseline with its FLOPs (between 140bedbf9c and width=1.25)")
+    assert told[1].startswith("It beats a width-matched baseline with its FLOPs (between h40bedbf9c and width=1.25)")
     assert any(sentence.startswith(f"Where nothing stood, this surely adds: {PLANTED} +") for sentence in told)
     assert (
         sum("On the front of accuracy and FLOPs with probability at least 0.95: " in sentence for sentence in told) == 1
