@@ -1,7 +1,7 @@
 """The commands that run a study, read it, and hand out its networks."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,6 +9,9 @@ from nas_attn.space import InputError
 
 from .progress import watched
 from .showing import console, names, show, spelt
+
+if TYPE_CHECKING:
+    from nas_attn.results import Evaluation
 
 StudyPath = Annotated[Path, typer.Argument(help="A study's folder; it holds a study.toml.", metavar="STUDY")]
 
@@ -189,7 +192,6 @@ def export(
     replaced. Ctrl-C and SIGTERM leave what is there.
     """
     from nas_attn.launch import open_study
-    from nas_attn.study import StudyFolder
 
     try:
         row, notes = open_study(study).export(out, pick, by_name=by_name)
@@ -197,6 +199,12 @@ def export(
         again = f"nas-attn export {study} {out} --pick {pick}{' --import' if by_name else ''}"
         typer.echo(f"Interrupted; nothing is left half-written. Again: {again}")
         raise typer.Exit(130) from None
+    _tell_export(study, out, row, notes)
+
+
+def _tell_export(study: Path, out: Path, row: "Evaluation", notes: list[str]) -> None:
+    from nas_attn.study import StudyFolder
+
     for note in notes:
         typer.echo(f"note: {note}")
     judged = StudyFolder.open(study).file.leading
