@@ -87,7 +87,8 @@ def export(winner: Winner, out: Path, *, by_name: bool = False) -> list[str]:
             write_files(work, _files(winner, network, program, leaves), out)
         replaced = exchange(work, out)
     source = leaves.reason and f"model.py is not there: {leaves.reason}"
-    return [note for note in (source, *leaves.remarks, program.note, _note_on_seeds(winner), replaced) if note]
+    single = "" if any(shape[0] == 1 for shape in shapes) else "the network takes no batch of one image"
+    return [note for note in (source, *leaves.remarks, single, program.note, _note_on_seeds(winner), replaced) if note]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,16 +138,19 @@ def _export_program(network: nn.Module, shapes: list[Shape], free: dict[int, Any
 
 
 def _taken(network: nn.Module, image: tuple[int, int, int]) -> list[Shape]:
-    """Shapes of batches that the network takes; another size than the images' is not for every network."""
+    """Shapes of batches that the network takes; one image alone, or another size, is not for every network."""
     channels, height, width = image
-    usual = [(2, channels, height, width), (1, channels, height, width)]
-    other = (1, channels, height + 3, width + 5)
+    shapes = [(2, channels, height, width), (1, channels, height, width), (1, channels, height + 3, width + 5)]
+    return [shapes[0], *(shape for shape in shapes[1:] if _takes(network, shape))]
+
+
+def _takes(network: nn.Module, shape: Shape) -> bool:
     try:
         with torch.inference_mode():
-            network(torch.zeros(other))
-    except (RuntimeError, ValueError, AssertionError):
-        return usual
-    return [*usual, other]
+            scores = network(torch.zeros(shape))
+    except Exception:  # a user's network may fail in any way
+        return False
+    return len(scores) == shape[0] and scores.ndim == 2
 
 
 def _files(winner: Winner, network: nn.Module, program: _Program, leaves: Leaving) -> dict[str, bytes]:

@@ -80,7 +80,7 @@ def leaving(
         + (f"; needs {listed(also)} too" if also else ""),
         files,
         tuple(sorted(packages)),
-        remarks=tuple(found.remarks),
+        remarks=(*found.remarks, *_read_arguments(backbone)),
     )
 
 
@@ -98,6 +98,11 @@ def _modules_used(backbone: Backbone, in_channels: int, classes: int) -> set[str
         with torch.device("cpu"), seeded(0), reported(f"{backbone.name}: its weights cannot be kept", ValueError):
             check_packed(built())
     return {type(module).__module__ for module in network.modules()}
+
+
+def _read_arguments(backbone: Backbone) -> list[str]:
+    found = [(name, value) for name, value in backbone.arguments if isinstance(value, str) and Path(value).is_file()]
+    return [f"{backbone.name}: its argument {name} names {value}, which does not go along" for name, value in found]
 
 
 def _counted(files: Mapping[str, bytes]) -> str:

@@ -197,6 +197,7 @@ def in_the_program(_, monkeypatch):
     monkeypatch.setattr(sys.modules["__main__"], "make_net", defined["make_net"], raising=False)
 
 
+KEPT = WAYS["one file"].files["nets.py"]
 CANNOT = {
     compiled: ("nets:make_net", "blocks: found blocks.pyc; allowed: a module with a source file"),
     in_the_program: ("__main__:make_net", "__main__ is no module with a file of its own"),
@@ -212,17 +213,55 @@ def test_a_source_that_cannot_leave_is_known_before_anything_is_trained(home, mo
     assert (leaves.files, leaves.packages) == ({}, ())
 
 
+def test_an_installed_package_is_imported_by_name(home, tmp_path, forked_proofs):
+    site = home / "site-packages"
+    write(site, {"shop_of_nobody/__init__.py": "", "shop_of_nobody/nets.py": KEPT, "kept_by_nobody.py": "WIDTH = 4\n"})
+    with imported_from(site):
+        leaves = leaving(Backbone(name="shop_of_nobody.nets:make_net"), **SHAPE)
+        assert (str(leaves), leaves.files) == ("leaves as: shop_of_nobody by name", {})
+        notes = export(winner("shop_of_nobody.nets:make_net"), tmp_path / "out")
+        assert not [note for note in notes if "model.py" in note]
+        write(home, {"nets.py": f"from kept_by_nobody import WIDTH\n{KEPT}"})
+        leaves = leaving(Backbone(name="nets:make_net"), **SHAPE)
+        assert (str(leaves), leaves.packages) == (
+            "leaves as: 1 file of nets; needs kept_by_nobody too",
+            ("kept_by_nobody",),
+        )
+
+
+def test_a_file_that_an_argument_names_does_not_go_along(home):
+    write(
+        home,
+        {
+            "net.yaml": "width: 4",
+            "nets.py": KEPT.replace("def make_net(in_channels, classes)", "def make_net(in_channels, classes, config)"),
+        },
+    )
+    leaves = leaving(Backbone(name="nets:make_net", arguments={"config": f"{home}/net.yaml"}), **SHAPE)
+    assert leaves.remarks == (f"nets:make_net: its argument config names {home}/net.yaml, which does not go along",)
+
+
+def test_a_network_for_batches_alone_leaves_and_that_is_said(home, tmp_path, forked_proofs):
+    text = KEPT.replace("nn.Flatten()", "Squeeze()")
+    write(
+        home,
+        {"nets.py": f"{text}\n\nclass Squeeze(nn.Module):\n    def forward(self, x):\n        return x.squeeze()\n"},
+    )
+    notes = export(winner("nets:make_net"), tmp_path / "out")
+    assert "the network takes no batch of one image" in notes
+    assert (tmp_path / "out" / "model.py").is_file()
+
+
 def test_a_package_called_model_cannot_be_imported_beside_model_py(home):
     write(home, WAYS["a file named model"].files)
     assert "model cannot be imported by name" in leaving(Backbone(name="model:make_net"), **SHAPE, by_name=True).reason
     assert leaving(Backbone(name="model:make_net"), **SHAPE).reason == ""
 
 
-KEPT = WAYS["one file"].files["nets.py"]
 UNKEPT = {
     "self.register_buffer('c', torch.ones(1, dtype=torch.complex128))": "1.c: found torch.complex128; weights can be",
     "self.get_extra_state = lambda: {'epoch': 3}": "",
-    "self.register_state_dict_post_hook(lambda m, s, p, _: s.pop(p + 'conv1.bias'))": "1.conv1.bias",
+    "self.register_state_dict_post_hook(lambda m, s, p, _: s.__delitem__(p + 'conv1.bias'))": "1.conv1.bias",
 }
 
 

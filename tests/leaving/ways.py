@@ -165,6 +165,18 @@ WAYS = {
         },
         "shop.nets:make_net",
     ),
+    "imports for both": Way(
+        {
+            "nets.py": "try:\n    from .blocks import Block\nexcept ImportError:\n    from blocks import Block\n"
+            + CHAIN
+            + MAKE,
+            "blocks.py": BLOCK,
+        }
+    ),
+    "a program too": Way(
+        {"nets.py": WHOLE + "\n\nif __name__ == '__main__':\n    from train import main\n", "train.py": "import wandb"},
+        goes="nets.py",
+    ),
     "another version": in_nets(
         "import torch\nif hasattr(torch, 'compile'):\n    scale = 1\nelse:\n    scale = 2\n"
         + WHOLE.replace("Block(4)", "Block(4 * scale)")

@@ -14,8 +14,12 @@ from .read_files import read_files, texts
 _BY_NAME = {"nas_attn", "timm", "torch", "torchvision"}  # wherever they are installed
 _STANDARD = tuple(Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib"))
 _INSTALLED = {"site-packages", "dist-packages"}
-_DYNAMIC = {"__import__", "import_module", "iter_modules", "walk_packages", "files", "get_data"}
-"""What finds modules without an import statement."""
+_IMPORTING = {"__import__", "import_module", "iter_modules", "walk_packages"}
+"""What imports without a statement."""
+_NAMING = {*_IMPORTING, "files", "get_data"}
+"""What takes the names of modules as texts."""
+_NOT_RUN = ("TYPE_CHECKING", "'__main__'")
+"""In the conditions of statements that are not run when a module is imported."""
 _SPREAD = b"__path__ = __import__('pkgutil').extend_path(__path__, __name__)  # a package that had no such file\n"
 
 
@@ -105,8 +109,9 @@ def _carry(spec: ModuleSpec, found: OwnFiles) -> Iterator[str]:
     found.remarks.extend(remarks)
     yield from _imported(tree, spec.parent or "")
     names = {getattr(node, "attr", getattr(node, "id", getattr(node, "name", None))) for node in ast.walk(tree)}
-    if names & _DYNAMIC:
+    if names & _NAMING:
         yield from (text for text in texts(tree) if _is_own_module(text))
+    if names & _IMPORTING:
         yield from _loaded_near(spec)
 
 
@@ -121,8 +126,8 @@ def _source(spec: ModuleSpec) -> bytes:
 
 
 def _imported(node: ast.AST, package: str) -> Iterator[str]:
-    """Modules that import statements name, wherever they stand, but for those that only a type checker reads."""
-    if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+    """Modules that import statements name, wherever they stand, but for those that run in no import."""
+    if isinstance(node, ast.If) and any(word in ast.unparse(node.test) for word in _NOT_RUN):
         nodes: Iterable[ast.AST] = node.orelse
     else:
         nodes = ast.iter_child_nodes(node)
@@ -132,7 +137,7 @@ def _imported(node: ast.AST, package: str) -> Iterator[str]:
         yield from (alias.name for alias in node.names)
     elif isinstance(node, ast.ImportFrom):
         origin = "." * node.level + (node.module or "")
-        if node.level and len(package.split(".")) < node.level:
+        if node.level > len(package.split(".")) * bool(package):
             return
         origin = importlib.util.resolve_name(origin, package) if node.level else origin
         yield origin

@@ -22,6 +22,7 @@ for name in hidden:
     sys.modules[name] = None  # so that any import of it fails
 sys.dont_write_bytecode = True
 sys.path[:] = [folder, *sys.path, *(place for place in path if place not in sys.path)]
+os.chdir(folder)  # what lies where the process was begun is not there elsewhere
 import pathlib, torch
 
 def source():

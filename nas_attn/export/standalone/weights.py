@@ -30,10 +30,13 @@ def check_packed(network: nn.Module) -> None:
 
     The network may lie on the `meta` device.
     """
-    for name, value in network.state_dict().items():
-        _check_type(name, value)
     try:
-        network.load_state_dict(network.state_dict())
+        state = network.state_dict()
+        for name, value in state.items():
+            _check_type(name, value)
+        network.load_state_dict(state)
+    except ValueError:
+        raise
     except Exception as error:  # a network's own hooks may fail in any way
         raise ValueError(f"its state dict does not load into itself: {' '.join(str(error).split())}") from None
 
