@@ -1,5 +1,6 @@
 """A study's folder, opened to search, to audit, to judge and to hand out networks."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ from nas_attn.audit.run import Audited, run_audit
 from nas_attn.chain import Chain, Watch, open_space, run_chain
 from nas_attn.data import fingerprint, load_data
 from nas_attn.evaluation import data_question, read_weights, weights_file
-from nas_attn.export import Winner, export
+from nas_attn.export import Winner, export, leaving
 from nas_attn.export.standalone.folder import claimed
 from nas_attn.results import Evaluation, evaluations, read_csv
 from nas_attn.search import Table
@@ -23,6 +24,7 @@ from nas_attn.study import StudyFolder, check_images, hold, read_facts, storage_
 from nas_attn.training import score, training_device
 from nas_attn.verdict.run import Verdict, read_verdict, run_verdict
 
+_LOG = logging.getLogger(__name__)
 _ROWS, _SPACE = "rows.csv", "space.toml"
 _PACKAGE = Path(__file__).parent
 _PUBLISHED = (_PACKAGE / "published", _PACKAGE.parent / "studies")
@@ -46,6 +48,10 @@ class Study:
         file has faults; `KeyboardInterrupt` on Ctrl-C and SIGTERM, with all rows kept.
         """
         with self._locked(jobs, watch) as chain:
+            channels, classes = chain.data.image[0], chain.data.classes
+            leaves = leaving(chain.backbone, chain.space.kinds, in_channels=channels, classes=classes)
+            for line in (*([str(leaves)] if leaves.reason else []), *leaves.remarks):
+                _LOG.warning("%s: %s", chain.backbone.name, line)
             return run_chain(chain, trials)
 
     def audit(self, networks: int = 24, seeds: int = 3, *, jobs: int = 1, watch: Watch | None = None) -> Audited:
@@ -94,8 +100,10 @@ class Study:
         """
         return self._network(self.folder.pick(key), read_facts(self.folder.study()))
 
-    def export(self, out: Path | str, pick: str = "knee") -> tuple[Evaluation, list[str]]:
+    def export(self, out: Path | str, pick: str = "knee", *, by_name: bool = False) -> tuple[Evaluation, list[str]]:
         """Write a network into a folder that needs torch alone, as `nas_attn.export.export` says.
+
+        A user's own files go along; with `by_name` their modules are imported from where they are installed.
 
         Its accuracy on the test part is measured here, for the first time. Of several seeds the weights of the first
         are written. Returns its row over its seeds, and what the user should know about the files.
@@ -107,7 +115,7 @@ class Study:
         with terminable():
             with claimed(out):
                 pass  # what is refused is refused before the work
-            notes = export(self._winner(row), out)
+            notes = export(self._winner(row), out, by_name=by_name)
         unchecked = [] if row.weights_sha256 else [f"{row.key}: its weights cannot be checked; its row has no digest"]
         return row, [*notes, *unchecked]
 

@@ -2,8 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import TypeVar
 
@@ -11,7 +10,7 @@ import torch
 from torch import nn
 
 from nas_attn.attention import STARTS, IdentityStart, attention_class, keyword_options
-from nas_attn.backbones import load_backbone_weights, network
+from nas_attn.backbones import load_backbone_weights, network, seeded
 from nas_attn.settings import Backbone
 from nas_attn.space import Architecture, Attention, InputError, Placement, Site, allowed
 
@@ -90,14 +89,6 @@ def identity_started(architecture: Architecture) -> Architecture:
 def _log_once(backbone: str, notes: tuple[str, ...]) -> None:
     for note in notes:
         _LOG.warning("%s: %s", backbone, note)
-
-
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Draw from this seed on the CPU, where networks are built; no device is woken for it."""
-    with torch.random.fork_rng(devices=()):
-        torch.default_generator.manual_seed(seed)
-        yield
 
 
 def place(attention: Attention, site: Site) -> nn.Module:

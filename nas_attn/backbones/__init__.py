@@ -12,8 +12,8 @@ from nas_attn.space import InputError, allowed
 from .attachment import Attentions, Point, attach
 from .builtin import BACKBONES
 from .foreign import foreign_network, plan
-from .insertion import Insert, attend, sites
-from .libraries import construction, is_foreign
+from .insertion import Insert, attend, seeded, sites
+from .libraries import construction, is_foreign, of_library, plain_network
 from .mobilenet import MobileNetV2
 from .resnet import CifarResNet
 from .vgg import VGG

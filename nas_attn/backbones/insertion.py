@@ -1,6 +1,7 @@
 """How a network asks, site by site, what should stand there."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -33,6 +34,14 @@ def sites(build: Callable[[Insert], nn.Module]) -> tuple[Site, ...]:
     with torch.device("meta"):
         build(found.append)
     return tuple(found)
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Draw from this seed on the CPU, where networks are built; no device is woken for it."""
+    with torch.random.fork_rng(devices=()):
+        torch.default_generator.manual_seed(seed)
+        yield
 
 
 @dataclass(frozen=True, slots=True)

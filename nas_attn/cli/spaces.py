@@ -67,16 +67,17 @@ def sites(
     if network.endswith(".toml"):
         from nas_attn.assembly import load_space
 
-        said, _ = load_space(Path(network))
-        backbone, size, classes = said.backbone, said.image, said.classes
+        said, space = load_space(Path(network))
+        backbone, size, classes, own = said.backbone, said.image, said.classes, space.kinds
     else:
-        backbone, size = Backbone(name=network), _image(image)
+        backbone, size, own = Backbone(name=network), _image(image), ()
     ledger = open_ledger(backbone, size, classes)
     blocks, stages = ({getattr(site, of) for site in ledger.sites.values()} for of in ("block", "stage"))
     params, macs, _ = spelt(ledger.plain, _MEASURES)
     typer.echo(f"{backbone.name}: {len(ledger.sites)} places in {len(blocks)} blocks of {len(stages)} stages")
     typer.echo(f"{params} parameters and {macs} MACs for an image of {_by(size)} and {classes} classes")
     _tell_what_was_found(backbone, size, classes)
+    _tell_how_it_leaves(backbone, own, size, classes)
     typer.echo()
     _show_sites(ledger)
 
@@ -107,6 +108,7 @@ def space(
     prices = ledger.space_prices(space)
     _tell_choices(file, said, space)
     _tell_what_was_found(said.backbone, said.image, said.classes)
+    _tell_how_it_leaves(said.backbone, space.kinds, said.image, said.classes)
     what = f"for one image of {_by(said.image)} and {said.classes} classes"
     _tell_prices(space, prices, what)
     limits = {"params": max_params, "macs": max_macs, "flops": max_flops}
@@ -177,6 +179,16 @@ def _tell_what_was_found(backbone: "Backbone", image: tuple[int, int, int], clas
         shown = ", ".join([*own[:3], *(["..."] if len(own) > 3 else [])])
         done = 'kept; attention = "strip" in the space file removes it' if backbone.attention == "keep" else "stripped"
         typer.echo(f"It has attention of its own, {len(own)} modules ({shown}): {done}")
+
+
+def _tell_how_it_leaves(
+    backbone: "Backbone", kinds: tuple[str, ...], image: tuple[int, int, int], classes: int
+) -> None:
+    from nas_attn.export import leaving
+
+    leaves = leaving(backbone, kinds, in_channels=image[0], classes=classes)
+    for line in (str(leaves), *leaves.remarks):
+        typer.echo(line)
 
 
 def _tell_prices(space: "SearchSpace", prices: "SpacePrices", what: str) -> None:

@@ -1,7 +1,7 @@
 """The commands that run a study, read it, and hand out its networks."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,6 +9,9 @@ from nas_attn.space import InputError
 
 from .progress import watched
 from .showing import console, names, show, spelt
+
+if TYPE_CHECKING:
+    from nas_attn.results import Evaluation
 
 StudyPath = Annotated[Path, typer.Argument(help="A study's folder; it holds a study.toml.", metavar="STUDY")]
 
@@ -176,26 +179,39 @@ def export(
             metavar="WHICH",
         ),
     ] = "knee",
+    by_name: Annotated[
+        bool, typer.Option("--import", help="Import your own modules by name, instead of taking their files along.")
+    ] = False,
 ) -> None:
     """Write a trained network into a folder that needs torch alone, and prove that it works there.
 
     The folder holds model.py (source to read), model.safetensors, model.pt2, config.json and a README.md that says how
-    to use them. Before they are kept, a fresh process without nas_attn loads them and compares their outputs. The
-    accuracy on the test part, which no search has seen, is measured here. Only an earlier export with all its files
-    unchanged is replaced. Ctrl-C and SIGTERM leave what is there.
+    to use them; of a network or an attention of your own, the files of its modules and of what they import go along.
+    Before they are kept, a fresh process without nas_attn loads them and compares their outputs. The accuracy on the
+    test part, which no search has seen, is measured here. Only an earlier export with all its files unchanged is
+    replaced. Ctrl-C and SIGTERM leave what is there.
     """
     from nas_attn.launch import open_study
-    from nas_attn.study import StudyFolder
 
     try:
-        row, notes = open_study(study).export(out, pick)
+        row, notes = open_study(study).export(out, pick, by_name=by_name)
     except KeyboardInterrupt:
-        typer.echo(f"Interrupted; nothing is left half-written. Again: nas-attn export {study} {out} --pick {pick}")
+        again = f"nas-attn export {study} {out} --pick {pick}{' --import' if by_name else ''}"
+        typer.echo(f"Interrupted; nothing is left half-written. Again: {again}")
         raise typer.Exit(130) from None
+    _tell_export(study, out, row, notes)
+
+
+def _tell_export(study: Path, out: Path, row: "Evaluation", notes: list[str]) -> None:
+    from nas_attn.study import StudyFolder
+
     for note in notes:
         typer.echo(f"note: {note}")
     judged = StudyFolder.open(study).file.leading
     found = f"{judged.word} {judged.spell(row[judged.name])}"
     found += f", the mean of {row.seeds} seeds" if row.seeds > 1 else ""
     typer.echo(f"Written: {out}  ({row.key}, {found}: {row.architecture})")
-    typer.echo(f"Loaded without nas_attn in a fresh process, with the same outputs. How to use it: {out / 'README.md'}")
+    proved = [name for name in ("model.py", "model.pt2") if (out / name).is_file()]
+    if proved:
+        typer.echo(f"Loaded in a fresh process, {' and '.join(proved)}, with the same outputs.")
+    typer.echo(f"How to use it: {out / 'README.md'}")

@@ -17,10 +17,14 @@ from nas_attn.results import Evaluation, known_columns
 from nas_attn.settings import MEASURES, Backbone, ImageFacts, Measure, learnt, listed, with_null
 from nas_attn.space import Architecture, first_line, parse
 
-from .model_source import TEMPLATES, model_source, needed_packages
-from .standalone.folder import claimed, exchange, write_file
+from .leaving import Leaving, leaving
+from .model_source import TEMPLATES, model_source
+from .standalone.folder import claimed, exchange, write_files
 from .standalone.proof import Shape, prove
 from .standalone.weights import packed
+
+_OURS = __name__.partition(".")[0]
+_NO_PROGRAM = "model.pt2 is not there, because"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,28 +56,39 @@ class Winner:
         return parse(self.row.architecture)
 
 
-def export(winner: Winner, out: Path) -> list[str]:
+def export(winner: Winner, out: Path, *, by_name: bool = False) -> list[str]:
     """Write the network's files into a folder, and prove that they work; returns notes for the user.
 
-    `model.py` is source to read, `model.safetensors` the weights, `model.pt2` the program of `torch.export`,
-    `config.json` and `README.md` the description, `MANIFEST.sha256` the checksums. Before they are kept, a fresh Python
+    `model.py` is source to read, with a user's own files in `code`, `model.safetensors` the weights, `model.pt2` the
+    program of `torch.export`, `config.json` and `README.md` the description, `MANIFEST.sha256` the checksums. With
+    `by_name`, the user's own modules are imported from where they are installed. Before they are kept, a fresh Python
     process that cannot import this package loads them, and must give the outputs of the network in memory for three
-    shapes, a batch of one and a map that is not square among them, or those of them that the network takes. An earlier
-    export is replaced if it is whole and unchanged, but for the `__pycache__` that Python makes of `model.py`.
+    shapes, a batch of one and a map that is not square among them, or those of them that the network takes. What does
+    not is left out, with a note; the weights are always there. An earlier export is replaced if it is whole and
+    unchanged, but for the `__pycache__` that Python makes of its source.
 
-    Raises `InputError` where the folder holds anything else or cannot be written, `RuntimeError` where an output
-    differs.
+    Raises `InputError` where the folder holds anything else or cannot be written, or weights cannot be kept.
     """
-    network = winner.network.cpu().eval()
+    network, facts = winner.network.cpu().eval(), winner.facts
+    kinds = [placement.attention.kind for placement in winner.architecture.placements]
+    leaves = leaving(
+        winner.backbone, kinds, in_channels=facts.in_channels, classes=len(facts.class_names), by_name=by_name
+    )
     with claimed(out) as work:
-        shapes = _taken(network, winner.facts.image)
+        shapes = _taken(network, facts.image)
         program = _program(network, shapes)
-        for name, content in _files(winner, network, program).items():
-            write_file(work, name, content, out)
-        shapes_of = {"model.py": shapes, **({"model.pt2": program.shapes} if program.shapes else {})}
-        prove(work / "new", network, shapes_of)
+        write_files(work, _files(winner, network, program, leaves), out)
+        proved = {"model.py": [] if leaves.reason else shapes, "model.pt2": program.shapes}
+        hidden = {_OURS} - {*leaves.packages}
+        faults = prove(work / "new", network, proved, hidden=hidden, path=leaves.path)
+        leaves = leaves.without_source(f"it {faults['model.py']}") if "model.py" in faults else leaves
+        program = _Program([], note=f"{_NO_PROGRAM} it {faults['model.pt2']}") if "model.pt2" in faults else program
+        if faults:
+            write_files(work, _files(winner, network, program, leaves), out)
         replaced = exchange(work, out)
-    return [note for note in (program.note, _note_on_seeds(winner), replaced) if note]
+    source = leaves.reason and f"model.py is not there: {leaves.reason}"
+    single = "" if any(shape[0] == 1 for shape in shapes) else "the network takes no batch of one image"
+    return [note for note in (source, *leaves.remarks, single, program.note, _note_on_seeds(winner), replaced) if note]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +121,7 @@ def _program(network: nn.Module, shapes: list[Shape]) -> _Program:
             return _Program(takes, content.getvalue(), words, note)
         except Exception as error:  # torch.export refuses in many ways, and the other files stand without it
             reason = first_line(error)
-    return _Program([], note=f"model.pt2 is not there, because torch.export refused: {reason}")
+    return _Program([], note=f"{_NO_PROGRAM} torch.export refused: {reason}")
 
 
 def _export_program(network: nn.Module, shapes: list[Shape], free: dict[int, Any], content: io.BytesIO) -> None:
@@ -123,30 +138,38 @@ def _export_program(network: nn.Module, shapes: list[Shape], free: dict[int, Any
 
 
 def _taken(network: nn.Module, image: tuple[int, int, int]) -> list[Shape]:
-    """Shapes of batches that the network takes; another size than the images' is not for every network."""
+    """Shapes of batches that the network takes; one image alone, or another size, is not for every network."""
     channels, height, width = image
-    usual = [(2, channels, height, width), (1, channels, height, width)]
-    other = (1, channels, height + 3, width + 5)
+    shapes = [(2, channels, height, width), (1, channels, height, width), (1, channels, height + 3, width + 5)]
+    return [shapes[0], *(shape for shape in shapes[1:] if _takes(network, shape))]
+
+
+def _takes(network: nn.Module, shape: Shape) -> bool:
     try:
         with torch.inference_mode():
-            network(torch.zeros(other))
-    except (RuntimeError, ValueError, AssertionError):
-        return usual
-    return [*usual, other]
+            scores = network(torch.zeros(shape))
+    except Exception:  # a user's network may fail in any way
+        return False
+    return len(scores) == shape[0] and scores.ndim == 2
 
 
-def _files(winner: Winner, network: nn.Module, program: _Program) -> dict[str, bytes]:
+def _files(winner: Winner, network: nn.Module, program: _Program, leaves: Leaving) -> dict[str, bytes]:
     facts = winner.facts
-    source = model_source(
-        winner.architecture, winner.backbone, in_channels=facts.in_channels, classes=len(facts.class_names)
-    )
-    config = _config(winner)
-    needs = " and ".join(needed_packages(source))
-    card = {**config, "validation": _validation(winner), "needs": needs, "program_takes": program.takes}
+    shape = {"in_channels": facts.in_channels, "classes": len(facts.class_names)}
+    carried = {f"code/{name}": content for name, content in leaves.files.items()}
+    how = {"how": leaves.how, "files": sorted(carried), "packages": ["torch", *leaves.packages]}
+    config = {**_config(winner), "leaves": how}
+    source = {}
+    if not leaves.reason:
+        seed = (winner.own or winner.row).seed
+        text = model_source(winner.architecture, winner.backbone, leaves, **shape, seed=seed)
+        source = {"model.py": text.encode(), **carried}
+    needs = listed(sorted({"torch", *leaves.packages}))
+    card = {**config, "validation": _validation(winner), "needs": needs, "program": program, "leaves": leaves}
     return {
         "model.safetensors": packed(network),
         **({"model.pt2": program.content} if program.shapes else {}),
-        "model.py": source.encode(),
+        **source,
         "config.json": (json.dumps(config, indent=2) + "\n").encode(),
         "README.md": TEMPLATES.get_template("card.md.jinja").render(card).encode(),
     }

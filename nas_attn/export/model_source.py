@@ -1,8 +1,6 @@
 """Source of a module that stands alone and builds the network of an architecture."""
 
-import ast
 import json
-import sys
 import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,10 +9,23 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from torch import nn
 
 from nas_attn.attention import IdentityStart, attention_class
-from nas_attn.backbones import BACKBONES, Point, attach, construction, is_foreign, network, plan, sites
-from nas_attn.settings import Backbone
-from nas_attn.space import Architecture, Attention, Placement, Site, reported
+from nas_attn.backbones import (
+    BACKBONES,
+    Point,
+    attach,
+    construction,
+    is_foreign,
+    network,
+    of_library,
+    plan,
+    seeded,
+    sites,
+)
+from nas_attn.settings import Backbone, is_named_object, listed
+from nas_attn.space import Architecture, Attention, Site
 
+from .leaving import Leaving
+from .standalone.own_code import own_code
 from .standalone.source import standalone_source
 from .standalone.tensors import read_tensors
 
@@ -24,16 +35,26 @@ TEMPLATES = Environment(
     keep_trailing_newline=True,
     autoescape=False,
 )
+_AS_SOURCE = Leaving("its own source")
 
 
-def model_source(architecture: Architecture, backbone: Backbone, *, in_channels: int, classes: int) -> str:
-    """The text of `model.py`: `build` and `load`, and every class and function in use as it is written in its package.
+def model_source(
+    architecture: Architecture,
+    backbone: Backbone,
+    leaves: Leaving = _AS_SOURCE,
+    *,
+    in_channels: int,
+    classes: int,
+    seed: int = 0,
+) -> str:
+    """The text of `model.py`: `build` and `load`, and every class and function of ours as it is written.
 
-    A network of timm or torchvision is made by its library; all else is copied, a user's own network and attentions
-    too. Raises `InputError` where a definition of the user's own cannot be copied.
+    A network of timm or torchvision is made by its library; a user's own network and attentions are imported, from the
+    folder `code` where their files go along, and else by the names of their packages. What is drawn when a user's own
+    network is built is drawn from the seed, as it was before the training.
     """
     if is_foreign(backbone.name):
-        return _foreign_source(architecture, backbone, in_channels, classes)
+        return _foreign_source(architecture, backbone, leaves, in_channels, classes, seed)
     make = network(backbone)
     listed = sites(lambda insert: make(in_channels=in_channels, classes=classes, insert=insert))
     known = {site.name: site for site in listed}
@@ -42,6 +63,7 @@ def model_source(architecture: Architecture, backbone: Backbone, *, in_channels:
         "model.py.jinja",
         architecture,
         backbone,
+        leaves,
         copied=[made.func],
         make=made.func.__name__,
         arguments={**made.keywords, **dict(backbone.arguments), "in_channels": in_channels, "classes": classes},
@@ -49,29 +71,22 @@ def model_source(architecture: Architecture, backbone: Backbone, *, in_channels:
     )
 
 
-def needed_packages(source: str) -> list[str]:
-    """The packages that a module imports, those of the standard library aside."""
-    roots: set[str] = set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            roots.update(alias.name.partition(".")[0] for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            roots.add(node.module.partition(".")[0])
-    return sorted(roots - sys.stdlib_module_names)
-
-
-def _foreign_source(architecture: Architecture, backbone: Backbone, in_channels: int, classes: int) -> str:
+def _foreign_source(
+    architecture: Architecture, backbone: Backbone, leaves: Leaving, in_channels: int, classes: int, seed: int
+) -> str:
     made = construction(backbone, in_channels=in_channels, classes=classes)
     found = plan(backbone, in_channels=in_channels, classes=classes)
     places = {place.site.name: place for place in found.places}
-    from_library = "." in made.name
+    own = not of_library(backbone.name)
     return _rendered(
         "attached_model.py.jinja",
         architecture,
         backbone,
-        copied=[Point, attach, *([] if from_library else [made.make])],
-        packages=[made.name.partition(".")[0]] if from_library else (),
-        make=made.name if from_library else made.make.__name__,
+        leaves,
+        copied=[Point, attach],
+        packages=[] if own else [made.name.partition(".")[0]],
+        seed=seed if own else None,
+        make=_imported(backbone.name) if own else made.name,
         arguments=made.arguments,
         stripped=found.own_attention if backbone.attention == "strip" else (),
         placed=[(places[p.site].point, _call(p.attention, places[p.site].site)) for p in architecture.placements],
@@ -82,36 +97,56 @@ def _rendered(
     template: str,
     architecture: Architecture,
     backbone: Backbone,
+    leaves: Leaving,
     *,
     copied: list[Callable[..., Any]],
+    seed: int | None = None,
     packages: Sequence[str] = (),
     **values: Any,
 ) -> str:
-    kinds = dict.fromkeys(kind for placement in architecture.placements for kind in _classes(placement))
-    named = f"{backbone.name} with {architecture}"
-    with reported(f"{named}: cannot be copied into a module of its own", ValueError, OSError, TypeError):
-        imports, definitions = standalone_source([read_tensors, *kinds, *copied], packages)
+    attentions = [placement.attention for placement in architecture.placements]
+    kinds = dict.fromkeys(kind for attention in attentions for kind in _classes(attention))
+    own = seed is not None or any(is_named_object(attention.kind) for attention in attentions)
+    copied = [
+        read_tensors,
+        *kinds,
+        *copied,
+        *([seeded] if seed is not None else []),
+        *([own_code] if leaves.files else []),
+    ]
+    imports, definitions = standalone_source(copied, [*packages, *(["importlib"] if own else [])])
+    drawn = [] if seed is None else [f"seeded({seed})"]
     values["arguments"] = {name: _literal(value) for name, value in values["arguments"].items()}
     return TEMPLATES.get_template(template).render(
-        about=textwrap.fill(named, 110, break_on_hyphens=False),
+        about=textwrap.fill(f"{backbone.name} with {architecture}", 110, break_on_hyphens=False),
         imports=imports,
         definitions=definitions,
-        needs=" and ".join(needed_packages(imports)),
+        needs=listed(sorted({"torch", *leaves.packages})),
+        along=bool(leaves.files),
+        decorators=[*(["own_code()"] if leaves.files else []), *drawn],
         **values,
     )
 
 
-def _classes(placement: Placement) -> list[type[nn.Module]]:
-    around = [IdentityStart] if ("start", "identity") in placement.attention.options else []
-    return [attention_class(placement.attention.kind), *around]
+def _classes(attention: Attention) -> list[type[nn.Module]]:
+    """The classes of ours that make an attention."""
+    own = [] if is_named_object(attention.kind) else [attention_class(attention.kind)]
+    return own + [IdentityStart] * (("start", "identity") in attention.options)
+
+
+def _imported(name: str) -> str:
+    """The expression that imports what is named as `shop.nets:make_net`, whatever else has that name."""
+    module, _, member = name.partition(":")
+    return f'importlib.import_module("{module}").{member}'
 
 
 def _call(attention: Attention, site: Site) -> str:
     """The expression that constructs an attention for a site."""
     made = attention_class(attention.kind)
+    make = _imported(attention.kind) if is_named_object(attention.kind) else made.__name__
     widths = site.widths(getattr(made, "gated", False))
     options = [f"{name}={_literal(value)}" for name, value in attention.options if name != "start"]
-    call = f"{made.__name__}({', '.join([*map(str, widths), *options])})"
+    call = f"{make}({', '.join([*map(str, widths), *options])})"
     return f"{IdentityStart.__name__}({call})" if ("start", "identity") in attention.options else call
 
 

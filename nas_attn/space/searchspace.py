@@ -184,8 +184,12 @@ class SearchSpace:
         def everywhere(kind: str) -> Choose:
             return lambda question, values: kind if question in slots and kind in values else values[0]
 
-        names = dict.fromkeys(kind.name for slot in self.slots for kind in slot.kinds)
-        return (Architecture(), *(self.decide(everywhere(name)) for name in names))
+        return (Architecture(), *(self.decide(everywhere(name)) for name in self.kinds))
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The names of all kinds that some slot offers."""
+        return tuple(dict.fromkeys(kind.name for slot in self.slots for kind in slot.kinds))
 
 
 def _ask(choose: Choose, question: str, values: tuple[_V, ...]) -> _V:

@@ -132,6 +132,54 @@ def cached_notes(out):
     (out / "__pycache__" / "notes.txt").write_text("mine")
 
 
+def code_of_mine(out):
+    (out / "code").mkdir()
+    (out / "code" / "helper.py").write_text("mine")
+
+
+def with_code(out):
+    """As an export of a network in two files of a package is written."""
+    config = json.loads((out / "config.json").read_text())
+    files = {f"code/shop/{name}.py": name for name in ("__init__", "nets")}
+    config["leaves"]["files"] = sorted(files)
+    (out / "config.json").write_text(json.dumps(config, indent=2))
+    (out / "code" / "shop").mkdir(parents=True)
+    for name, text in files.items():
+        (out / name).write_text(text)
+    (out / "MANIFEST.sha256").unlink()
+    listed = sorted(str(path.relative_to(out)) for path in out.rglob("*") if path.is_file())
+    sums = subprocess.run(["sha256sum", "--", *listed], cwd=out, check=True, capture_output=True)
+    (out / "MANIFEST.sha256").write_bytes(sums.stdout)
+
+
+def code_that_is_named(out):
+    with_code(out)
+    (out / "code" / "helper.py").write_text("mine")
+    subprocess.run("sha256sum -- code/helper.py >> MANIFEST.sha256", shell=True, cwd=out, check=True)
+
+
+def linked_code(out):
+    with_code(out)
+    (out / "code" / "shop").rename(out.parent / "shop")
+    (out / "code" / "shop").symlink_to(out.parent / "shop")
+
+
+def edited_code(out):
+    with_code(out)
+    (out / "code" / "shop" / "nets.py").write_text("mine")
+
+
+def lost_code(out):
+    with_code(out)
+    (out / "code" / "shop" / "nets.py").unlink()
+
+
+def cache_beside_code(out):
+    with_code(out)
+    (out / "code" / "shop" / "__pycache__").mkdir()
+    (out / "code" / "shop" / "__pycache__" / "other.cpython-311.pyc").write_bytes(b"")
+
+
 def pipe(out):
     os.mkfifo(out / "model.pyc")
 
@@ -151,8 +199,14 @@ CHANGES = {
     lost_weights: "model.safetensors is missing",
     names_my_secret: "MANIFEST.sha256 names other files too",
     linked_file: "model.pt2 is no file",
-    cache_of_mine: "__pycache__ is no file",
-    cached_notes: "__pycache__ is no file",
+    cache_of_mine: "__pycache__/helper.cpython-311.pyc is no file",
+    cached_notes: "__pycache__/notes.txt is no file",
+    code_of_mine: "code is no file",
+    code_that_is_named: "code/helper.py is no file",
+    linked_code: "code/shop is no file",
+    edited_code: "code/shop/nets.py is not what MANIFEST.sha256 says",
+    lost_code: "MANIFEST.sha256 names other files too",
+    cache_beside_code: "code/shop/__pycache__/other.cpython-311.pyc is no file",
     pipe: "model.pyc is no file",
 }
 
@@ -203,7 +257,7 @@ def written_on_windows(out):
 
 def version_0_1_0(out):
     config = json.loads((out / "config.json").read_text())
-    del config["weights"]
+    del config["weights"], config["leaves"]
     (out / "config.json").write_text(json.dumps(config, indent=2) + "\n")
     (out / "MANIFEST.sha256").unlink()
     list_all(out)
@@ -213,6 +267,12 @@ def without_program(out):
     (out / "model.pt2").unlink()
     (out / "MANIFEST.sha256").unlink()
     list_all(out)
+
+
+def cached_code(out):
+    with_code(out)
+    (out / "code" / "shop" / "__pycache__").mkdir()
+    (out / "code" / "shop" / "__pycache__" / "nets.cpython-311.pyc").write_bytes(b"")
 
 
 def empty(out):
@@ -226,7 +286,7 @@ def untouched(_out):
 
 @pytest.mark.parametrize(
     "change",
-    [untouched, imported, written_on_windows, version_0_1_0, without_program, empty],
+    [untouched, imported, written_on_windows, version_0_1_0, without_program, with_code, cached_code, empty],
     ids=lambda change: change.__name__,
 )
 def test_an_export_that_nobody_changed_is_replaced(earlier, change, monkeypatch, forked_proofs):
@@ -236,8 +296,8 @@ def test_an_export_that_nobody_changed_is_replaced(earlier, change, monkeypatch,
     assert json.loads((earlier / "config.json").read_text())["architecture"] == "stage1.block0.branch=se"
     subprocess.run(["sha256sum", "--check", "--strict", "--quiet", "MANIFEST.sha256"], cwd=earlier, check=True)
     assert [path.name for path in earlier.parent.iterdir()] == ["out"]
-    assert notes == ["the earlier export is replaced, and the __pycache__ that Python made of its model.py went"] * (
-        change is imported
+    assert notes == ["the earlier export is replaced, and the __pycache__ that Python made of its source went"] * (
+        change in (imported, cached_code)
     )
 
 
@@ -245,10 +305,16 @@ KILLED = """
 import json, os, shutil, signal, sys
 from pathlib import Path
 from nas_attn.space import InputError
-from nas_attn.export.standalone.folder import claimed, exchange, write_file
+from nas_attn.export.standalone.folder import claimed, exchange, write_files
+
+
+def found(folder):
+    files = {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.is_file()}
+    return {name: path.read_bytes() for name, path in files.items() if name != "MANIFEST.sha256"}
+
 
 given, out = map(Path, sys.argv[1:])
-texts = {path.name: path.read_bytes() for path in given.iterdir() if path.name != "MANIFEST.sha256"}
+texts = found(given)
 texts["README.md"] += b"later"
 
 
@@ -264,13 +330,8 @@ def export_again(killed_at):
 
     sys.addaudithook(kill)
     with claimed(out) as work:
-        for name, content in texts.items():
-            write_file(work, name, content, out)
+        write_files(work, texts, out)
         exchange(work, out)
-
-
-def found(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "MANIFEST.sha256"}
 
 
 seen = []
@@ -295,9 +356,10 @@ print(json.dumps(seen))
 """
 
 
-def test_an_export_that_is_killed_at_any_moment_leaves_one_whole_and_the_next_clears_the_rest(whole, tmp_path):
+def test_an_export_that_is_killed_at_any_moment_leaves_one_whole_and_the_next_clears_the_rest(earlier, tmp_path):
+    with_code(earlier)
     (tmp_path / "here").mkdir()
-    command = [sys.executable, "-c", KILLED, whole, tmp_path / "here" / "out"]
+    command = [sys.executable, "-c", KILLED, earlier, tmp_path / "here" / "out"]
     process = subprocess.run(command, capture_output=True, text=True, check=False)
     assert process.returncode == 0, process.stderr
     seen = json.loads(process.stdout)
@@ -342,7 +404,7 @@ def test_two_exports_do_not_write_to_one_folder_at_once(earlier):
 
 
 def test_a_folder_that_changes_while_an_export_works_is_left_alone(earlier, monkeypatch):
-    monkeypatch.setattr("nas_attn.export.folder.prove", lambda *_: notes_beside_it(earlier))
+    monkeypatch.setattr("nas_attn.export.folder.prove", lambda *_, **__: notes_beside_it(earlier) or {})
     with pytest.raises(InputError, match=r"notes\.txt is no file that an export writes"):
         export(winner("stage1.block0.branch=se"), earlier)
     assert json.loads((earlier / "config.json").read_text())["architecture"] == "none"

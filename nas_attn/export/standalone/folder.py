@@ -5,17 +5,20 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
-from nas_attn.space import InputError, reported, write_whole
+from nas_attn.space import InputError, make_folder, reported, write_whole
 
 _MANIFEST = "MANIFEST.sha256"
-_ALWAYS = {"README.md", "config.json", "model.py", "model.safetensors", _MANIFEST}
-_FILES = {*_ALWAYS, "model.pt2"}
+_ALWAYS = {"README.md", "config.json", "model.safetensors", _MANIFEST}
+_FILES = {*_ALWAYS, "model.py", "model.pt2"}
+_CODE = "code"
+"""Folder of the user's own files that came along, which `config.json` names."""
 _CONFIG = {"key", "architecture", "backbone", "placements", "class_names", "metrics"}  # of every version
 _SOURCE = b"Written by nas_attn;"  # in the docstring of every `model.py`
 _PARTIAL = re.compile(r"\.[0-9a-f]{16}\.part")  # of a file that was being written
@@ -59,9 +62,21 @@ def claimed(out: Path) -> Iterator[Path]:
                 folder.rmdir()
 
 
-def write_file(work: Path, name: str, content: bytes, out: Path) -> None:
-    """Write a file of the export; raises `InputError`, which names its place in `out`, where that fails."""
+def write_files(work: Path, files: Mapping[str, bytes], out: Path) -> None:
+    """Write the files of the export, and no others; those in `code` after `config.json`, which names them.
+
+    Raises `InputError`, which names the place in `out`, where that fails.
+    """
+    with reported(f"{out}: cannot be written", OSError):
+        _remove(work / _NEW)
+        (work / _NEW).mkdir()
+    for name in sorted(files, key=lambda name: name.startswith(f"{_CODE}/")):
+        _write(work, name, files[name], out)
+
+
+def _write(work: Path, name: str, content: bytes, out: Path) -> None:
     try:
+        make_folder((work / _NEW / name).parent)
         write_whole(work / _NEW / name, content)
     except InputError as error:
         raise InputError(str(error).replace(str(work / _NEW), str(out))) from None
@@ -72,15 +87,15 @@ def exchange(work: Path, out: Path) -> str:
 
     A kill leaves one of the two whole. Raises `InputError` as `claimed` does, where `out` has changed since.
     """
-    write_file(work, _MANIFEST, _manifest(work / _NEW).encode(), out)
+    _write(work, _MANIFEST, _manifest(work / _NEW).encode(), out)
     with reported(f"{out}: cannot be written", OSError):
         out = out if out.name not in ("", "..") else out.resolve()
         _refuse(out)
-        derived = (out / "__pycache__").is_dir()
+        derived = any(out.rglob("__pycache__"))
         if out.exists():
             out.rename(work / _EARLIER)
         (work / _NEW).rename(out)
-    note = "the earlier export is replaced, and the __pycache__ that Python made of its model.py went"
+    note = "the earlier export is replaced, and the __pycache__ that Python made of its source went"
     return note if derived else ""
 
 
@@ -109,9 +124,9 @@ def _fault(folder: Path) -> str:
     entries = {entry.name: entry for entry in sorted(folder.iterdir())}
     if not entries:
         return ""
-    for name, entry in entries.items():
-        if not _is_written(entry):
-            return f"{name} is no file that an export writes"
+    for entry in entries.values():
+        for strange in _strange(entry):
+            return f"{strange.relative_to(folder)} is no file that an export writes"
     if lacking := sorted(_ALWAYS - entries.keys()):
         return f"{lacking[0]} is missing"
     listed = entries[_MANIFEST].read_text(encoding="utf-8", errors="replace").splitlines()
@@ -120,33 +135,59 @@ def _fault(folder: Path) -> str:
         return f"{changed[0]} is not what {_MANIFEST} says"
     if listed != expected:
         return f"{_MANIFEST} names other files too"
-    try:
-        config = json.loads(entries["config.json"].read_bytes())
-    except (ValueError, RecursionError):
-        config = None
-    if not isinstance(config, dict) or not config.keys() >= _CONFIG:
+    if not _config(folder).keys() >= _CONFIG:
         return "config.json is not of an export"
-    return "" if _SOURCE in entries["model.py"].read_bytes() else "model.py is not of an export"
+    source = entries["model.py"].read_bytes() if "model.py" in entries else _SOURCE
+    return "" if _SOURCE in source else "model.py is not of an export"
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    """What `config.json` says; nothing where it cannot be read."""
+    try:
+        config = json.loads((folder / "config.json").read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return config if isinstance(config, dict) else {}
+
+
+def _carried(folder: Path) -> set[str]:
+    """The user's own files of an export, as `config.json` names them."""
+    leaves = _config(folder).get("leaves")
+    files = leaves.get("files") if isinstance(leaves, dict) else None
+    return {name for name in files if isinstance(name, str)} if isinstance(files, list) else set()
 
 
 def _manifest(folder: Path) -> str:
     """A line a file, as `sha256sum -c` reads them."""
     lines = []
-    for name in sorted(_FILES - {_MANIFEST}):
+    for name in sorted((_FILES - {_MANIFEST}) | _carried(folder)):
         if (folder / name).exists():
             with (folder / name).open("rb") as file:
                 lines.append(f"{hashlib.file_digest(file, 'sha256').hexdigest()}  {name}\n")
     return "".join(lines)
 
 
-def _is_written(path: Path) -> bool:
-    """Whether this is a file of an export by its name, or what Python makes of one when `model.py` is imported."""
-    if path.is_symlink():
-        return False
-    if path.name == "__pycache__" and path.is_dir():
-        plain = {one.name for one in path.iterdir() if one.is_file() and not one.is_symlink()}
-        return all(one.name in plain and re.fullmatch(r"model\..+\.pyc", one.name) for one in path.iterdir())
-    return path.name in _FILES and path.is_file()
+def _strange(entry: Path) -> Iterator[Path]:
+    """What of an entry of a folder no export writes, nor Python makes of what one writes."""
+    files = {*_FILES, *_carried(entry.parent)}
+    folders = {folder for name in files for folder in map(str, Path(name).parents)}
+
+    def known(path: Path) -> bool:
+        name = path.relative_to(entry.parent)
+        if path.is_symlink():
+            return False
+        if path.name == "__pycache__":
+            return path.is_dir() and str(name.parent) in folders
+        if name.parent.name == "__pycache__":
+            made_of = str(name.parent.parent / f"{name.name.partition('.')[0]}.py")
+            return path.is_file() and path.suffix == ".pyc" and made_of in files
+        return (str(name) in files and path.is_file()) or (str(name) in folders and path.is_dir())
+
+    if not known(entry):
+        yield entry
+        return
+    inner = (Path(at, name) for at, folders_in, files_in in os.walk(entry) for name in (*folders_in, *files_in))
+    yield from (path for path in inner if not known(path))
 
 
 def _locked(out: Path, work: Path) -> FileLock:
@@ -182,12 +223,19 @@ def _clear(work: Path, folders: set[str], files: set[str]) -> None:
     for entry in work.iterdir():
         inner = [*entry.iterdir()] if entry.name in folders and entry.is_dir() and not entry.is_symlink() else [entry]
         for path in inner:
-            known = path.name in files if path is entry else _is_written(path) or _PARTIAL.fullmatch(path.name)
-            if not known or path.is_symlink():
-                raise InputError(f"{path}: is in the way of an export, which did not write it; move it away")
+            known = path.name in files and not path.is_symlink()
+            for strange in _strange(path) if path is not entry else () if known else [path]:
+                if path is entry or strange.is_symlink() or not _PARTIAL.fullmatch(strange.name):
+                    raise InputError(f"{strange}: is in the way of an export, which did not write it; move it away")
     for name in folders:
-        if (work / name).exists():
-            shutil.rmtree(work / name)
+        _remove(work / name)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder of an export, the user's own files first, as they are known by the others."""
+    for path in (folder / _CODE, folder):
+        if path.exists():
+            shutil.rmtree(path)
 
 
 def _is_there(path: Path) -> bool:

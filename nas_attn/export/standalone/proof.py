@@ -1,35 +1,49 @@
 """Proof that an exported folder stands alone: a fresh process loads it and gives the expected outputs."""
 
 import io
+import json
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 Shape = tuple[int, int, int, int]
 """Of a batch of images: (B, C, H, W)."""
 
 _CHECKER = """
-import io, os, sys
-folder, hidden = sys.argv[1:]
+import io, json, os, sys
+folder, hidden, path = json.loads(sys.argv[1])
 written = os.fdopen(os.dup(1), "wb")
 os.dup2(2, 1)  # what a network prints is no part of the outputs
-sys.modules[hidden] = None  # so that any import of it fails
+for name in hidden:
+    sys.modules[name] = None  # so that any import of it fails
 sys.dont_write_bytecode = True
-sys.path.insert(0, folder)
-import pathlib, torch, model
+sys.path[:] = [folder, *sys.path, *(place for place in path if place not in sys.path)]
+os.chdir(folder)  # what lies where the process was begun is not there elsewhere
+import pathlib, torch
+
+def source():
+    import model
+    return model.load(folder)
+
 load = {
-    "model.py": lambda: model.load(folder),
+    "model.py": source,
     "model.pt2": lambda: torch.export.load(pathlib.Path(folder, "model.pt2")).module(),
 }
 outputs = {}
-with torch.inference_mode():
-    for name, batches in torch.load(io.BytesIO(sys.stdin.buffer.read())).items():
+for name, batches in torch.load(io.BytesIO(sys.stdin.buffer.read())).items():
+    try:
         network = load[name]()
-        outputs[name] = [network(images) for images in batches]
+        outputs[name] = []
+        for images in batches:
+            torch.manual_seed(0)  # for what is random in evaluation mode too
+            with torch.inference_mode():
+                outputs[name].append(network(images))
+    except Exception as error:
+        outputs[name] = f"{type(error).__name__}: {error}"
 content = io.BytesIO()
 torch.save(outputs, content)
 with written:
@@ -37,24 +51,48 @@ with written:
 """
 
 
-def prove(folder: Path, network: nn.Module, shapes: Mapping[str, Sequence[Shape]]) -> None:
-    """Load `model.py` and `model.pt2`, those of them that have shapes, in a process that cannot import this package.
+def prove(
+    folder: Path,
+    network: nn.Module,
+    shapes: Mapping[str, Sequence[Shape]],
+    *,
+    hidden: Collection[str] = (__name__.partition(".")[0],),
+    path: Sequence[str] = (),
+) -> dict[str, str]:
+    """Load `model.py` and `model.pt2`, those of them that have shapes, in a process that cannot import what is hidden.
 
-    They must give the outputs of `network`, which is in evaluation mode on the CPU, for images of each of their shapes
-    (B, C, H, W). Raises `RuntimeError` where the process fails, or an output differs by more than rounding.
+    It finds installed packages, and modules in the folders of `path`. Each file has to give the outputs of `network`,
+    which is in evaluation mode on the CPU, for images of each of its shapes (B, C, H, W). Returns for each file that
+    does not, within rounding, what happened.
     """
+    shapes = {name: listed for name, listed in shapes.items() if listed}
+    if not shapes:
+        return {}
     generator = torch.Generator().manual_seed(0)
     probes = {name: [torch.randn(shape, generator=generator) for shape in listed] for name, listed in shapes.items()}
-    with torch.inference_mode():
-        expected = {name: [network(images) for images in batches] for name, batches in probes.items()}
     content = io.BytesIO()
     torch.save(probes, content)
-    command = [sys.executable, "-I", "-c", _CHECKER, str(folder.absolute()), __name__.partition(".")[0]]
+    command = [sys.executable, "-I", "-c", _CHECKER, json.dumps([str(folder.absolute()), list(hidden), list(path)])]
     process = subprocess.run(command, input=content.getvalue(), capture_output=True, check=False)  # without a disk
+    if process.returncode and len(shapes) > 1:  # which of them it was
+        each = [prove(folder, network, {name: shapes[name]}, hidden=hidden, path=path) for name in shapes]
+        return {name: fault for found in each for name, fault in found.items()}
     if process.returncode:
-        said = process.stderr.decode(errors="replace").strip()[-2000:] or f"exit code {process.returncode}"
-        raise RuntimeError(f"the exported files do not load on their own: {said}")
-    for name, outputs in torch.load(io.BytesIO(process.stdout)).items():
-        for shape, ours, theirs in zip(shapes[name], expected[name], outputs, strict=True):
-            if not torch.allclose(ours, theirs, rtol=1e-5, atol=1e-6):
-                raise RuntimeError(f"{name} differs by {(ours - theirs).abs().max():.3g} for images of shape {shape}")
+        said = process.stderr.decode(errors="replace").strip().splitlines()[-1:] or [f"exit code {process.returncode}"]
+        return dict.fromkeys(shapes, f"does not load on its own: {said[0]}")
+    given = torch.load(io.BytesIO(process.stdout))
+    found = {name: _fault(network, probes[name], given[name]) for name in shapes}
+    return {name: fault for name, fault in found.items() if fault}
+
+
+def _fault(network: nn.Module, probes: Sequence[Tensor], given: Sequence[Tensor] | str) -> str:
+    """What is wrong with the outputs for these images, or with loading; nothing where all is well."""
+    if isinstance(given, str):
+        return f"does not load on its own: {' '.join(given.split())}"
+    for images, theirs in zip(probes, given, strict=True):
+        with torch.inference_mode(), torch.random.fork_rng(devices=()):
+            torch.default_generator.manual_seed(0)
+            ours = network(images)
+        if not torch.allclose(ours, theirs, rtol=1e-5, atol=1e-6, equal_nan=True):
+            return f"differs by {(ours - theirs).abs().max():.3g} for images of shape {tuple(images.shape)}"
+    return ""

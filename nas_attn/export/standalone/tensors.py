@@ -22,8 +22,12 @@ _TYPES = {
     "I16": torch.int16,
     "I32": torch.int32,
     "I64": torch.int64,
+    "F8_E4M3": torch.float8_e4m3fn,
+    "F8_E4M3FNUZ": torch.float8_e4m3fnuz,
+    "F8_E5M2": torch.float8_e5m2,
+    "F8_E5M2FNUZ": torch.float8_e5m2fnuz,
 }
-"""Types of weights that are kept; narrower floating numbers are not among them."""
+"""Types of weights that are kept: those that the format has."""
 
 
 def read_header(content: bytes) -> tuple[dict[str, Any], int]:

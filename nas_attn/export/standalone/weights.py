@@ -25,12 +25,32 @@ def packed(network: nn.Module, metadata: Mapping[str, str] | None = None) -> byt
     return save(tensors, metadata={**metadata, _SEAL: _digest(content)}) if metadata else content
 
 
+def check_packed(network: nn.Module) -> None:
+    """See that a network's weights can be kept and read again; raises `ValueError` that says what cannot.
+
+    The network may lie on the `meta` device.
+    """
+    try:
+        state = network.state_dict()
+        for name, value in state.items():
+            _check_type(name, value)
+        network.load_state_dict(state)
+    except ValueError:
+        raise
+    except Exception as error:  # a network's own hooks may fail in any way
+        raise ValueError(f"its state dict does not load into itself: {' '.join(str(error).split())}") from None
+
+
 def _copied(name: str, value: Any) -> Tensor:
+    _check_type(name, value)
+    return value.detach().clone(memory_format=torch.contiguous_format)  # type: ignore[no-any-return]
+
+
+def _check_type(name: str, value: Any) -> None:
     found = value.dtype if isinstance(value, Tensor) else type(value).__name__
     if found not in _TYPES.values():
         allowed = ", ".join(str(dtype).removeprefix("torch.") for dtype in _TYPES.values())
         raise ValueError(f"{name}: found {found}; weights can be kept as {allowed}")
-    return value.detach().clone(memory_format=torch.contiguous_format)  # type: ignore[no-any-return]
 
 
 def broken(content: bytes) -> bool:
