@@ -1,5 +1,6 @@
 """Evaluation of architectures: exact costs, latency, training by a protocol, screening by a supernet."""
 
+from .coverage import covering, culprits
 from .evaluator import Costs, Evaluator, OnEpoch, screened_row, timing_device
 from .jobs import Workers
 from .ledger import Ledger, open_ledger

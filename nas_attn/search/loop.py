@@ -116,7 +116,7 @@ class Search:
             if not (seeds := self._known.missing(key)):
                 self._answer(trial, key)
                 return
-            row = replace(self._price(architecture), seed=seeds[0])
+            row = self._price(architecture, seeds[0])
             if row.state == "over_budget" and not architecture.placements:
                 raise InputError(f"budget: nothing meets it; even the network without any attention has {row.reason}")
             if row.state != "over_budget":
@@ -135,9 +135,9 @@ class Search:
         with self._trial(row) as (trial, _):
             self._trainings[key] = _Training(untrained(row, seed), deque([seed]), [trial])
 
-    def _price(self, architecture: Architecture) -> Evaluation:
+    def _price(self, architecture: Architecture, seed: int) -> Evaluation:
         role = self._proposals.role(architecture)
-        row = replace(self.evaluator.count(architecture), role=role, step=self.step.name)
+        row = replace(self.evaluator.count(architecture), role=role, step=self.step.name, seed=seed)
         if over := over_budget(row, self.file.budget):
             return over
         row = self.evaluator.time(row)

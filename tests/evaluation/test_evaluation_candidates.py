@@ -243,6 +243,7 @@ FAULTS = [
     StopIteration(),
     RecursionError("deep"),
     NotImplementedError("later"),
+    SystemExit(3),
 ]
 
 
@@ -266,10 +267,9 @@ def test_what_the_plain_backbone_raises_too_ends_the_search_without_a_row(protoc
     assert protocol.train(row(role="width-matched")).state == "failed"
 
 
-@pytest.mark.parametrize("left", [KeyboardInterrupt, SystemExit])
-def test_who_wants_to_leave_leaves(protocol, monkeypatch, left):
-    monkeypatch.setattr("nas_attn.attention.se.SqueezeExcitation.forward", fails(left()))
-    with pytest.raises(left):
+def test_who_wants_to_leave_leaves(protocol, monkeypatch):
+    monkeypatch.setattr("nas_attn.attention.se.SqueezeExcitation.forward", fails(KeyboardInterrupt()))
+    with pytest.raises(KeyboardInterrupt):
         protocol.train(row(SE))
 
 
@@ -280,7 +280,9 @@ def test_a_search_goes_on_after_a_candidate_that_fails(make_study, monkeypatch):
     table = study.table()
     failed = table["architecture"].str.contains("spatial")
     assert list(table["state"][failed]) == ["failed"]
-    assert list(table["reason"][failed]) == ["TypeError: not while it learns"]
+    (key,) = table.index[failed]
+    assert list(table["reason"][failed]) == [f"TypeError: not while it learns; see failures/{key}-seed0.txt"]
+    assert "breaks_in_training" in (study.folder.path / "failures" / f"{key}-seed0.txt").read_text()
     assert list(table["state"][~failed]) == ["complete", "complete"]
     assert study.run() == "3 of 3 networks are trained"
 
