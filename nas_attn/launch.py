@@ -15,6 +15,7 @@ from nas_attn.data import fingerprint, load_data
 from nas_attn.evaluation import data_question, read_weights, weights_file
 from nas_attn.export import Winner, export
 from nas_attn.export.standalone.folder import claimed
+from nas_attn.preflight import Checked, OnFinding, preflight
 from nas_attn.results import Evaluation, evaluations, read_csv
 from nas_attn.search import Table
 from nas_attn.settings import FINAL, Backbone, ImageFacts
@@ -35,17 +36,26 @@ class Study:
 
     folder: StudyFolder
 
-    def run(self, trials: int | None = None, *, jobs: int = 1, watch: Watch | None = None) -> str:
+    def check(self, watch: Watch | None = None, on_finding: OnFinding = lambda _finding: None) -> Checked:
+        """All that would end or spoil a search, found before it, each fault with its cure, as `preflight` says.
+
+        `run` need not search for it again as long as the study, the user's own code and the packages stay as they are.
+        """
+        with terminable():
+            return preflight(self.folder, 1, watch, on_finding, again=True)[1]
+
+    def run(self, trials: int | None = None, *, jobs: int = 1, watch: Watch | None = None, check: bool = False) -> str:
         """Take the steps of the study's chain, and say in a sentence why the last one stopped.
 
         `trials` stands for the number of networks of the first step, those of earlier runs among them; without it, it
         is as the study file says. So many `jobs` train at a time, each in a process of its own. What was interrupted,
-        in whatever way, goes on with the next call.
+        in whatever way, goes on with the next call. With `check` nothing is trained before the study is found without a
+        fault, now or before.
 
-        Raises `InputError` where the question has changed since the study was begun, nothing meets the budget, or a
-        file has faults; `KeyboardInterrupt` on Ctrl-C and SIGTERM, with all rows kept.
+        Raises `InputError` where the check finds faults, the question has changed since the study was begun, nothing
+        meets the budget, or a file has faults; `KeyboardInterrupt` on Ctrl-C and SIGTERM, with all rows kept.
         """
-        with self._locked(jobs, watch) as chain:
+        with self._locked(jobs, watch, check) as chain:
             return run_chain(chain, trials)
 
     def audit(self, networks: int = 24, seeds: int = 3, *, jobs: int = 1, watch: Watch | None = None) -> Audited:
@@ -150,11 +160,22 @@ class Study:
         return read_weights(network, weights_file(self.folder.path / "weights", row.key, row.seed), row.weights_sha256)
 
     @contextmanager
-    def _locked(self, jobs: int, watch: Watch | None) -> Iterator[Chain]:
+    def _locked(self, jobs: int, watch: Watch | None, check: bool = False) -> Iterator[Chain]:
         """The chain of a study that is this process's alone, and whatever stops the work is reported."""
         path, storage, watch = self.folder.path, self.folder.file.search.storage, watch or Watch()
         with storage_faults(path, storage), terminable(), hold(path, storage, watch.on_waiting) as check_hold:
-            yield replace(Chain.open(self.folder, jobs, watch), check_hold=check_hold)
+            chain = self._checked(jobs, watch) if check else Chain.open(self.folder, jobs, watch)
+            yield replace(chain, check_hold=check_hold)
+
+    def _checked(self, jobs: int, watch: Watch) -> Chain:
+        """The chain, after a preflight without faults."""
+        chain, checked = preflight(self.folder, jobs, watch)
+        if chain is None or checked.faults:
+            raise InputError("\n".join(map(str, checked.faults)))
+        for finding in () if checked.before else checked.of("coped with", "warning"):
+            watch.on_checked(f"{finding.state}: {finding}")
+        watch.on_checked(checked.summary)
+        return chain
 
 
 def open_study(path: Path | str) -> Study:

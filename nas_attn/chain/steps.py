@@ -55,6 +55,8 @@ _SCREENING_BATCH = 512  # images
 
 OnStep = Callable[[Step], None]
 """Called with a step before it begins."""
+OnChecked = Callable[[str], None]
+"""Called with what a check before the search found: what is unusual, and at last a summary."""
 OnScreened = Callable[[int, int], None]
 """Called with the networks that are screened, and those that will be."""
 
@@ -70,6 +72,7 @@ class Watch:
     on_screened: OnScreened = lambda _done, _total: None
     on_pretrained: OnPretrained = lambda _what, _done, _epochs: None
     on_waiting: OnWaiting = lambda _message: None
+    on_checked: OnChecked = lambda _line: None
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,13 @@ def open_parquet(path: Path, source: Parquet) -> Gallery:
     return indexed_gallery(str(path), indices, names, pixels)
 
 
+def encoded_images(path: Path, source: Parquet) -> Iterator[Encoded]:
+    """Every image of a file; raises `InputError` where it, or its column of images, cannot be read."""
+    file = _open(path)
+    column = _image_column(path, file.schema_arrow, source.image_column)
+    return _encoded(path, column, np.arange(file.metadata.num_rows))
+
+
 def _open(path: Path) -> pq.ParquetFile:
     if not path.exists():
         raise InputError(f"{path}: there is no such file")

@@ -65,14 +65,9 @@ class TrainingProtocol:
                 network.load_state_dict(self.inherited(architecture))
         return network
 
-    def try_out(self, architecture: Architecture, seed: int, images: int | None = None) -> tuple[nn.Module, float]:
-        """The network after one training batch, or so many images of it, forth and back, and its loss.
-
-        Raises `TrainingFailed` for a fault of the network, else `InputError`.
-        """
-        with faults_reported():
-            network = self.build(architecture, seed)
-            return network, try_iteration(network, self.data, self.recipe, seed, images=images, **self._options)
+    def try_out(self, network: nn.Module, seed: int, images: int | None = None) -> float:
+        """The loss of one training batch, or of so many images of it, passed forth and back; raises as `train` does."""
+        return try_iteration(network, self.data, self.recipe, seed, images=images, **self._options)
 
     def train(self, row: Evaluation, on_epoch: OnEpoch | None = None) -> Evaluation:
         """The row with accuracy and losses, trained with its seed; or with the reason why training failed.
@@ -102,7 +97,8 @@ class TrainingProtocol:
             if not isinstance(failure, Raised):
                 return
             try:
-                self.try_out(plain, row.seed)
+                with faults_reported():
+                    self.try_out(self.build(plain, row.seed), row.seed)
                 return
             except TrainingFailed as of_plain:
                 failure = of_plain

@@ -1,0 +1,222 @@
+"""Checks of a study's networks: the plain backbone, and every kind at every slot in as few networks as can be."""
+
+import math
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from nas_attn.backbones import is_foreign, plan
+from nas_attn.chain import Chain
+from nas_attn.data import LoaderPart, batches_in_order
+from nas_attn.evaluation import TrainingProtocol, covering, culprits, read_weights, write_weights
+from nas_attn.export.standalone.weights import packed
+from nas_attn.pricing import filled
+from nas_attn.results import spell_cell
+from nas_attn.space import Architecture, InputError
+from nas_attn.training import Normalise, faults_reported
+
+from .findings import Finding
+
+_PLAIN = Architecture()
+_DIFFERENT = "a last batch of one image cannot be normalised; let the train loader leave it out: drop_last=True"
+
+
+def priced(chain: Chain) -> Iterator[Finding]:
+    """Whether every choice at every site has a price; without one the space has none."""
+    reasons: dict[tuple[str, str], list[str]] = defaultdict(list)
+    placements = {one for slot in chain.space.slots for filling in slot.fillings() for one in filling}
+    for placement in sorted(placements, key=str):
+        try:
+            chain.ledger.price(Architecture((placement,)))
+        except InputError as error:
+            reason = str(error).removeprefix(f"{placement.site}={placement.attention}: ")
+            reasons[placement.attention.kind, reason].append(placement.site)
+    for (kind, reason), sites in reasons.items():
+        where = f"{sites[0]}{f' and {len(sites) - 1} other places' if len(sites) > 1 else ''}"
+        yield Finding("prices", "fault", f"{kind} at {where}: {reason}", "or leave it out there, by slots or position")
+    if not reasons:
+        prices = chain.ledger.space_prices(chain.space)
+        least, most = (
+            {"flops": int(prices.totals(np.array([prices.extreme("flops", highest=end)]))["flops"][0])}
+            for end in (False, True)
+        )
+        spelt = f"{spell_cell('flops', least)} to {spell_cell('flops', most)} FLOPs"
+        yield Finding("prices", "ok", f"each of {prices.networks:,} networks has one, {spelt}")
+
+
+def plain(chain: Chain, single: bool) -> Iterator[Finding]:
+    """Whether the plain backbone learns from a first batch, in every form that a step gives it, and can be judged."""
+    seed, losses = chain.folder.file.seed, []
+    for protocol in _forms(chain):
+        with faults_reported():
+            network = protocol.build(_PLAIN, seed)
+            losses.append(protocol.try_out(network, seed))
+            _check_scores(network, protocol)
+    if not all(map(math.isfinite, losses)):
+        cure = "train with a smaller learning_rate, or mend the images"
+        yield Finding("plain backbone", "warning", f"the loss of its first batch is {losses[-1]}", cure)
+    yield Finding("plain backbone", "ok", f"it learns from a first batch, with a loss of {losses[-1]:.3g}")
+    yield from _peculiarities(chain, network)
+    if single:
+        yield from _single(protocol, seed)
+
+
+def candidates(chain: Chain) -> Iterator[Finding]:
+    """Whether every kind learns in every slot that offers it, and the most expensive network does."""
+    protocol = _forms(chain)[-1]
+    trial = _Trial(protocol, chain.folder.file.seed, _points(chain))
+    whole = [*covering(chain.space), most_expensive(chain)]
+    for architecture in dict.fromkeys(whole):
+        for part, failure in culprits(architecture, chain.space, trial):
+            cure = "each network with it will be a failed row"
+            if part.placements and "out of memory" in str(failure):
+                cure += "; a smaller batch_size needs less memory"
+            yield Finding("candidates", "warning", f"{part}: {failure}", cure)
+            trial.failed = True
+    if not trial.failed:
+        kinds = {kind.name for slot in chain.space.slots for kind in slot.kinds}
+        text = f"each of {len(kinds)} kinds learns in every slot that offers it, and the most expensive network does"
+        yield Finding("candidates", "ok", text)
+    if trial.overwritten:
+        named = ", ".join([*dict.fromkeys(trial.overwritten)][:3])
+        text = f"what follows an attention writes in place on what it gives, after {named}; a copy is handed on"
+        yield Finding("in place", "coped with", text)
+
+
+def timed(chain: Chain) -> Iterator[Finding]:
+    """The latency of the plain backbone, which the search does not measure again."""
+    reading = chain.timing.measure(_PLAIN)
+    target = chain.folder.file.latency
+    row = {"latency_ms": reading.median_ms, "latency_ms_low": reading.low_ms, "latency_ms_high": reading.high_ms}
+    named = target.name or target.described
+    yield Finding("latency", "ok", f"the plain backbone takes {spell_cell('latency_ms', row)} on {named}")
+
+
+def written(chain: Chain) -> Iterator[Finding]:
+    """Whether the weights of the most expensive network are the same once they were written and read."""
+    protocol, seed, architecture = _forms(chain)[-1], chain.folder.file.seed, most_expensive(chain)
+    with tempfile.TemporaryDirectory(prefix=".check-", dir=chain.folder.path) as folder:
+        path = Path(folder) / "weights.safetensors"
+        network = protocol.build(architecture, seed)
+        digest = write_weights(network, path)
+        again = read_weights(protocol.build(architecture, seed + 1), path, digest)
+        size = path.stat().st_size
+    pairs = zip(network.state_dict().items(), again.state_dict().values(), strict=True)
+    differing = [name for (name, before), after in pairs if not torch.equal(before, after)]
+    if differing:
+        raise InputError(f"{differing[0]} is not what was written")
+    yield Finding("weights", "ok", f"{size / 1e6:.3g} MB are the same once they were written and read")
+
+
+def most_expensive(chain: Chain) -> Architecture:
+    """The network of the space with the most MACs."""
+    prices = chain.ledger.space_prices(chain.space)
+    (found,) = filled(chain.space, np.array([prices.extreme("macs", highest=True)]))
+    return found
+
+
+@dataclass
+class _Trial:
+    """Attempt to train a network for one batch, and to keep its weights."""
+
+    protocol: TrainingProtocol
+    seed: int
+    points: dict[str, str]
+    """Of each site, the module whose output or, with a `<` before it, input its attention weighs."""
+    failed: bool = False
+
+    def __post_init__(self) -> None:
+        self.overwritten: list[str] = []
+        """Modules after which something writes in place."""
+
+    def __call__(self, architecture: Architecture) -> None:
+        with faults_reported():
+            network = self.protocol.build(architecture, self.seed)
+            paths = [self.points[one.site] for one in architecture.placements if one.site in self.points]
+            overwritten = _watch(network, paths)
+            self.protocol.try_out(network, self.seed)
+            packed(network)
+            self.overwritten += overwritten()
+
+
+def _watch(network: nn.Module, paths: list[str]) -> Callable[[], list[str]]:
+    """A function that says, after a pass, what of that which these modules give or take was written over."""
+    modules, seen = dict(network.named_modules()), dict[str, tuple[Tensor, int]]()
+
+    def note(path: str, value: object) -> None:
+        if isinstance(value, Tensor):
+            seen[path] = value, value._version
+
+    def given(path: str, _module: nn.Module, _inputs: object, output: object) -> None:
+        note(path, output)
+
+    def taken(path: str, _module: nn.Module, inputs: tuple[object, ...]) -> None:
+        note(path, inputs[0])
+
+    for path in paths:
+        if path.startswith("<"):
+            modules[path[1:]].register_forward_pre_hook(partial(taken, path[1:]))
+        else:
+            modules[path].register_forward_hook(partial(given, path))
+    return lambda: [path for path, (tensor, before) in seen.items() if tensor._version > before]
+
+
+def _points(chain: Chain) -> dict[str, str]:
+    if not is_foreign(chain.backbone.name):
+        return {}
+    found = plan(chain.backbone, in_channels=chain.data.image[0], classes=chain.data.classes)
+    return {place.site.name: place.point.module for place in found.places}
+
+
+def _forms(chain: Chain) -> list[TrainingProtocol]:
+    """A protocol for each form in which steps train networks, that of the winner last."""
+    file = chain.folder.file
+    steps = {(one.width, one.resolution, one.data_share, one.recipe(file.recipe).batch_size): one for one in file.steps}
+    final = chain.untrained_protocol(file.final_step(1, 1))
+    return [*(chain.untrained_protocol(step) for step in steps.values() if not step.whole), final]
+
+
+def _check_scores(network: nn.Module, protocol: TrainingProtocol) -> None:
+    """Raise `TypeError` where a network in evaluation mode gives something else than scores of the classes."""
+    data = protocol.data
+    device = next(network.parameters()).device
+    images, _ = next(iter(batches_in_order(data.validation, protocol.recipe.batch_size)))
+    with torch.inference_mode():
+        found = network.eval()(Normalise(data).to(device)(images.to(device)))
+    shape, allowed = tuple(getattr(found, "shape", ())), (len(images), data.classes)
+    if shape != allowed:
+        raise TypeError(f"in evaluation mode it gives {type(found).__name__} of shape {shape}; allowed: {allowed}")
+
+
+def _peculiarities(chain: Chain, network: nn.Module) -> Iterator[Finding]:
+    """What is unusual of a plain backbone, and no fault."""
+    names: dict[int, list[str]] = defaultdict(list)
+    for name, tensor in network.state_dict(keep_vars=True).items():
+        names[id(tensor)].append(name)
+    if tied := [known for known in names.values() if len(known) > 1]:
+        more = f" and {len(tied) - 1} other pairs" if len(tied) > 1 else ""
+        text = f"{tied[0][0]} is {tied[0][1]}{more}; they count once, and are kept under each name"
+        yield Finding("tied weights", "coped with", text)
+    if (weight := chain.backbone.auxiliary_weight) is not None:
+        text = f"in training it gives auxiliary scores, and each counts {weight:g} in the loss"
+        yield Finding("auxiliary scores", "coped with", text)
+
+
+def _single(protocol: TrainingProtocol, seed: int) -> Iterator[Finding]:
+    """Whether the plain backbone learns from one image, as it has to with a user's loader."""
+    if not isinstance(protocol.data.train, LoaderPart):
+        return
+    with faults_reported():
+        network = protocol.build(_PLAIN, seed)
+        try:
+            protocol.try_out(network, seed, images=1)
+        except ValueError as error:
+            raise InputError(f"a batch of the train loader has one image: {error}; {_DIFFERENT}") from None
+    yield Finding("batches", "coped with", "a batch of the train loader has one image, and the backbone learns from it")
