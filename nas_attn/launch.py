@@ -15,7 +15,7 @@ from nas_attn.data import fingerprint, load_data
 from nas_attn.evaluation import data_question, read_weights, weights_file
 from nas_attn.export import Winner, export
 from nas_attn.export.standalone.folder import claimed
-from nas_attn.preflight import Checked, OnFinding, preflight
+from nas_attn.preflight import Checked, Finding, OnFinding, preflight
 from nas_attn.results import Evaluation, evaluations, read_csv
 from nas_attn.search import Table
 from nas_attn.settings import FINAL, Backbone, ImageFacts
@@ -169,11 +169,14 @@ class Study:
 
     def _checked(self, jobs: int, watch: Watch) -> Chain:
         """The chain, after a preflight without faults."""
-        chain, checked = preflight(self.folder, jobs, watch)
+
+        def show(finding: Finding) -> None:
+            if finding.state in ("coped with", "warning"):
+                watch.on_checked(f"{finding.state}: {finding}")
+
+        chain, checked = preflight(self.folder, jobs, watch, show)
         if chain is None or checked.faults:
             raise InputError("\n".join(map(str, checked.faults)))
-        for finding in () if checked.before else checked.of("coped with", "warning"):
-            watch.on_checked(f"{finding.state}: {finding}")
         watch.on_checked(checked.summary)
         return chain
 

@@ -58,6 +58,7 @@ class Labels:
                     )
                 if time.monotonic() - began > _PASS_S:
                     ended = False
+                    self.single |= trains and part.batches > len(part) // len(labels) and len(part) % len(labels) == 1
                     break
         except InputError as error:
             cure = f"give each label a class, num_classes = {self.data.classes} or more, or mend the labels"

@@ -10,22 +10,25 @@ from nas_attn.export import Winner, export
 from nas_attn.export.model_source import model_source
 from nas_attn.results import evaluation
 from nas_attn.settings import FINAL
-from nas_attn.space import Architecture, InputError
+from nas_attn.space import Architecture, InputError, Placement
 
 from .findings import Finding
 
 _LOST = "a search would find what cannot be used; mend this first"
 
 
-def leaving(chain: Chain) -> Iterator[Finding]:
+def leaving(chain: Chain, failing: set[Placement]) -> Iterator[Finding]:
     """Whether the source of every kind can be written, and one network loads in a fresh process.
 
-    What the plain backbone cannot do no network can; else a kind that cannot is named.
+    What the plain backbone cannot do no network can; else a kind that cannot is named. What is known to be `failing`
+    is left out.
     """
     if fault := _fault(chain, Architecture()):
         yield Finding("export", "fault", f"no network can leave: {fault}", _LOST)
         return
-    networks = covering(chain.space)
+    networks = [
+        Architecture(tuple(one for one in each.placements if one not in failing)) for each in covering(chain.space)
+    ]
     faults = {architecture: fault for architecture in networks if (fault := _fault(chain, architecture))}
     for architecture, fault in faults.items():
         kinds = ", ".join(sorted({placement.attention.kind for placement in architecture.placements}))

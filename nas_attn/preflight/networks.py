@@ -3,29 +3,32 @@
 import math
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import load
 from torch import Tensor, nn
 
 from nas_attn.backbones import is_foreign, plan
 from nas_attn.chain import Chain
 from nas_attn.data import LoaderPart, batches_in_order
-from nas_attn.evaluation import TrainingProtocol, covering, culprits, read_weights, write_weights
+from nas_attn.evaluation import Costs, TrainingProtocol, covering, culprits, read_weights, write_weights
 from nas_attn.export.standalone.weights import packed
 from nas_attn.pricing import filled
 from nas_attn.results import spell_cell
-from nas_attn.space import Architecture, InputError
-from nas_attn.training import Normalise, faults_reported
+from nas_attn.settings import FINAL
+from nas_attn.space import Architecture, InputError, Placement, reported
+from nas_attn.study import over_budget
+from nas_attn.training import Normalise, TrainingFailed, faults_reported
 
 from .findings import Finding
 
 _PLAIN = Architecture()
-_DIFFERENT = "a last batch of one image cannot be normalised; let the train loader leave it out: drop_last=True"
+_DROPPED = "let the train loader leave it out: drop_last=True"
 
 
 def priced(chain: Chain) -> Iterator[Finding]:
@@ -39,7 +42,7 @@ def priced(chain: Chain) -> Iterator[Finding]:
             reason = str(error).removeprefix(f"{placement.site}={placement.attention}: ")
             reasons[placement.attention.kind, reason].append(placement.site)
     for (kind, reason), sites in reasons.items():
-        where = f"{sites[0]}{f' and {len(sites) - 1} other places' if len(sites) > 1 else ''}"
+        where = f"{sites[0]}{_and_more(sites)}"
         yield Finding("prices", "fault", f"{kind} at {where}: {reason}", "or leave it out there, by slots or position")
     if not reasons:
         prices = chain.ledger.space_prices(chain.space)
@@ -54,8 +57,8 @@ def priced(chain: Chain) -> Iterator[Finding]:
 def plain(chain: Chain, single: bool) -> Iterator[Finding]:
     """Whether the plain backbone learns from a first batch, in every form that a step gives it, and can be judged."""
     seed, losses = chain.folder.file.seed, []
-    for protocol in _forms(chain):
-        with faults_reported():
+    for step, protocol in _forms(chain).items():
+        with reported(f"in the step {step!r}", TrainingFailed), faults_reported():
             network = protocol.build(_PLAIN, seed)
             losses.append(protocol.try_out(network, seed))
             _check_scores(network, protocol)
@@ -68,19 +71,20 @@ def plain(chain: Chain, single: bool) -> Iterator[Finding]:
         yield from _single(protocol, seed)
 
 
-def candidates(chain: Chain) -> Iterator[Finding]:
-    """Whether every kind learns in every slot that offers it, and the most expensive network does."""
-    protocol = _forms(chain)[-1]
-    trial = _Trial(protocol, chain.folder.file.seed, _points(chain))
-    whole = [*covering(chain.space), most_expensive(chain)]
-    for architecture in dict.fromkeys(whole):
+def candidates(chain: Chain, failing: set[Placement]) -> Iterator[Finding]:
+    """Whether every kind learns in every slot that offers it, and the most expensive network does.
+
+    What fails is added to `failing`.
+    """
+    trial = _Trial(_as_winner(chain), chain.folder.file.seed, _points(chain))
+    for architecture in dict.fromkeys((*covering(chain.space), most_expensive(chain))):
         for part, failure in culprits(architecture, chain.space, trial):
             cure = "each network with it will be a failed row"
-            if part.placements and "out of memory" in str(failure):
+            if "out of memory" in str(failure):
                 cure += "; a smaller batch_size needs less memory"
             yield Finding("candidates", "warning", f"{part}: {failure}", cure)
-            trial.failed = True
-    if not trial.failed:
+            failing.update(part.placements)
+    if not failing:
         kinds = {kind.name for slot in chain.space.slots for kind in slot.kinds}
         text = f"each of {len(kinds)} kinds learns in every slot that offers it, and the most expensive network does"
         yield Finding("candidates", "ok", text)
@@ -91,27 +95,23 @@ def candidates(chain: Chain) -> Iterator[Finding]:
 
 
 def timed(chain: Chain) -> Iterator[Finding]:
-    """The latency of the plain backbone, which the search does not measure again."""
-    reading = chain.timing.measure(_PLAIN)
-    target = chain.folder.file.latency
-    row = {"latency_ms": reading.median_ms, "latency_ms_low": reading.low_ms, "latency_ms_high": reading.high_ms}
-    named = target.name or target.described
-    yield Finding("latency", "ok", f"the plain backbone takes {spell_cell('latency_ms', row)} on {named}")
+    """The latency of the plain backbone, which the search does not measure again, and whether its costs are allowed."""
+    costs = Costs(chain.timing, None)
+    row = costs.measure(costs.count(_PLAIN))
+    yield Finding("latency", "ok", f"the plain backbone takes {spell_cell('latency_ms', row)} on {row.latency.target}")
+    if over := over_budget(row, chain.folder.file.budget):
+        text = f"nothing meets it; even the plain backbone has {over.reason}"
+        yield Finding("budget", "fault", text, "allow more, or search from a smaller backbone")
 
 
 def written(chain: Chain) -> Iterator[Finding]:
-    """Whether the weights of the most expensive network are the same once they were written and read."""
-    protocol, seed, architecture = _forms(chain)[-1], chain.folder.file.seed, most_expensive(chain)
-    with tempfile.TemporaryDirectory(prefix=".check-", dir=chain.folder.path) as folder:
-        path = Path(folder) / "weights.safetensors"
-        network = protocol.build(architecture, seed)
+    """Whether the weights of the plain backbone are the same once they were written beside the study and read."""
+    protocol, seed = _as_winner(chain), chain.folder.file.seed
+    with tempfile.TemporaryDirectory(prefix=".check-", dir=chain.folder.path) as folder, faults_reported():
+        path, network = Path(folder) / "weights.safetensors", protocol.build(_PLAIN, seed)
         digest = write_weights(network, path)
-        again = read_weights(protocol.build(architecture, seed + 1), path, digest)
+        _compare(network, read_weights(protocol.build(_PLAIN, seed + 1), path, digest))
         size = path.stat().st_size
-    pairs = zip(network.state_dict().items(), again.state_dict().values(), strict=True)
-    differing = [name for (name, before), after in pairs if not torch.equal(before, after)]
-    if differing:
-        raise InputError(f"{differing[0]} is not what was written")
     yield Finding("weights", "ok", f"{size / 1e6:.3g} MB are the same once they were written and read")
 
 
@@ -130,7 +130,6 @@ class _Trial:
     seed: int
     points: dict[str, str]
     """Of each site, the module whose output or, with a `<` before it, input its attention weighs."""
-    failed: bool = False
 
     def __post_init__(self) -> None:
         self.overwritten: list[str] = []
@@ -142,8 +141,17 @@ class _Trial:
             paths = [self.points[one.site] for one in architecture.placements if one.site in self.points]
             overwritten = _watch(network, paths)
             self.protocol.try_out(network, self.seed)
-            packed(network)
+            again = self.protocol.build(architecture, self.seed + 1)
+            again.load_state_dict(load(packed(network)))
+            _compare(network, again)
             self.overwritten += overwritten()
+
+
+def _compare(network: nn.Module, again: nn.Module) -> None:
+    """Raise `ValueError` where weights that were written are others once they are read."""
+    pairs = zip(network.state_dict().items(), again.state_dict().values(), strict=True)
+    if differing := [name for (name, before), after in pairs if not torch.equal(before.cpu(), after)]:
+        raise ValueError(f"{differing[0]} is another one once it was written and read")
 
 
 def _watch(network: nn.Module, paths: list[str]) -> Callable[[], list[str]]:
@@ -175,12 +183,14 @@ def _points(chain: Chain) -> dict[str, str]:
     return {place.site.name: place.point.module for place in found.places}
 
 
-def _forms(chain: Chain) -> list[TrainingProtocol]:
-    """A protocol for each form in which steps train networks, that of the winner last."""
-    file = chain.folder.file
-    steps = {(one.width, one.resolution, one.data_share, one.recipe(file.recipe).batch_size): one for one in file.steps}
-    final = chain.untrained_protocol(file.final_step(1, 1))
-    return [*(chain.untrained_protocol(step) for step in steps.values() if not step.whole), final]
+def _forms(chain: Chain) -> dict[str, TrainingProtocol]:
+    """A protocol by the name of a step for each form in which networks are trained, that of the winner last."""
+    steps = {step.name: step for step in chain.folder.file.steps if not step.whole}
+    return {name: chain.untrained_protocol(step) for name, step in steps.items()} | {FINAL: _as_winner(chain)}
+
+
+def _as_winner(chain: Chain) -> TrainingProtocol:
+    return chain.untrained_protocol(chain.folder.file.final_step(1, 1))
 
 
 def _check_scores(network: nn.Module, protocol: TrainingProtocol) -> None:
@@ -201,22 +211,26 @@ def _peculiarities(chain: Chain, network: nn.Module) -> Iterator[Finding]:
     for name, tensor in network.state_dict(keep_vars=True).items():
         names[id(tensor)].append(name)
     if tied := [known for known in names.values() if len(known) > 1]:
-        more = f" and {len(tied) - 1} other pairs" if len(tied) > 1 else ""
-        text = f"{tied[0][0]} is {tied[0][1]}{more}; they count once, and are kept under each name"
+        text = f"{tied[0][0]} is {tied[0][1]}{_and_more(tied)}; they count once, and are kept under each name"
         yield Finding("tied weights", "coped with", text)
     if (weight := chain.backbone.auxiliary_weight) is not None:
         text = f"in training it gives auxiliary scores, and each counts {weight:g} in the loss"
         yield Finding("auxiliary scores", "coped with", text)
 
 
+def _and_more(things: Sequence[object]) -> str:
+    return f" and {len(things) - 1} more" if len(things) > 1 else ""
+
+
 def _single(protocol: TrainingProtocol, seed: int) -> Iterator[Finding]:
     """Whether the plain backbone learns from one image, as it has to with a user's loader."""
     if not isinstance(protocol.data.train, LoaderPart):
         return
-    with faults_reported():
-        network = protocol.build(_PLAIN, seed)
-        try:
-            protocol.try_out(network, seed, images=1)
-        except ValueError as error:
-            raise InputError(f"a batch of the train loader has one image: {error}; {_DIFFERENT}") from None
-    yield Finding("batches", "coped with", "a batch of the train loader has one image, and the backbone learns from it")
+    text = "a batch of the train loader has one image"
+    try:
+        with faults_reported():
+            protocol.try_out(protocol.build(_PLAIN, seed), seed, images=1)
+    except TrainingFailed as failure:
+        yield Finding("batches", "fault", f"{text}, and the plain backbone fails with it: {failure}", _DROPPED)
+    else:
+        yield Finding("batches", "coped with", f"{text}, and the plain backbone learns from it")

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from nas_attn.chain import Chain, Watch, open_data, open_space
 from nas_attn.data import ImageData, Part, undecodable
+from nas_attn.space import Placement
 from nas_attn.study import StudyFolder
 from nas_attn.training import check_trainer, training_device
 
@@ -75,12 +76,13 @@ def _check_images(folder: StudyFolder, data: ImageData, found: Findings) -> Labe
 
 
 def _check_networks(chain: Chain, found: Findings, single: bool) -> None:
+    failing: set[Placement] = set()
     able = found.attempt("prices", priced(chain))
     trains = found.attempt("plain backbone", plain(chain, single))
     if able and trains:
-        found.attempt("candidates", candidates(chain))
+        found.attempt("candidates", candidates(chain, failing))
         found.attempt("weights", written(chain))
         found.attempt("latency", timed(chain))
     else:
         found.add(Finding("candidates", "warning", "not tried, before these faults are mended"))
-    found.attempt("export", leaving(chain))
+    found.attempt("export", leaving(chain, failing))

@@ -91,7 +91,12 @@ class Search:
             raise
         if self.step.name == self.file.steps[-1].name:
             self._measure_front()
-        return self._proposals.reason() + self._race.summary()
+        return self._proposals.reason() + self._race.summary() + self._failures()
+
+    def _failures(self) -> str:
+        """How many of the networks that were trained have failed, and one reason; nothing where none has."""
+        rows = [row for row in map(self._known.verdict, self._known.trained) if row.state == "failed"]
+        return f"; {len(rows)} of them failed, the first for this reason: {rows[0].reason}" if rows else ""
 
     def _next(self) -> Evaluation | None:
         """The next row to be trained."""

@@ -34,10 +34,25 @@ class Deep(nn.Module):
     def __init__(self, in_channels, classes):
         super().__init__()
         halved = [nn.Sequential(nn.Conv2d(8, 8, 3, 2, 1), nn.BatchNorm2d(8), nn.ReLU()) for _ in range(4)]
-        self.layers = nn.Sequential(nn.Conv2d(in_channels, 8, 3, 1, 1), *halved, nn.Flatten(), nn.Linear(8, classes))
+        self.layers = nn.Sequential(nn.Conv2d(in_channels, 8, 3, 1, 1), *halved)
+        self.head = nn.Linear(8, classes)
 
     def forward(self, x):
-        return self.layers(x)
+        return self.head(self.layers(x).mean((2, 3)))
+
+class Pooled(nn.Module):
+    def __init__(self, in_channels, classes):
+        super().__init__()
+        made = ((nn.Conv2d(8, 8, 3, 1, 1), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(2)) for _ in range(3))
+        halved = [nn.Sequential(*layers) for layers in made]
+        self.layers = nn.Sequential(nn.Conv2d(in_channels, 8, 3, 1, 1), *halved)
+        self.head = nn.Linear(8, classes)
+
+    def forward(self, x):
+        return self.head(self.layers(x).mean((2, 3)))
+
+def pooled(in_channels, classes):
+    return Pooled(in_channels, classes)
 
 def tied(in_channels, classes):
     return Net(in_channels, classes)
@@ -54,6 +69,31 @@ class Ends(nn.Module):
 
     def forward(self, x):
         return torch.relu(x * self.gate(x.mean((2, 3), keepdim=True)).sigmoid())
+
+class Narrow(Ends):
+    def __init__(self, channels):
+        super().__init__(channels)
+        self.mixed = nn.Linear(max(channels, 16), channels)
+
+    def forward(self, x):
+        return x * self.mixed(x.mean((2, 3)))[..., None, None].sigmoid()
+
+class Moody(Ends):
+    def forward(self, x):
+        if self.training and torch.is_grad_enabled() and not torch.compiler.is_exporting() and x.shape[-1] in (4, 8):
+            raise TypeError("not today")
+        return super().forward(x)
+
+class Greedy(Ends):
+    def forward(self, x):
+        if self.training and torch.is_grad_enabled() and len(x) > 3:
+            raise MemoryError
+        return super().forward(x)
+
+class Wide(Ends):
+    def __init__(self, channels):
+        super().__init__(channels)
+        self.register_buffer("spectrum", torch.zeros(1, dtype=torch.complex128))
 
 class Unpriced(nn.Module):
     positions = ("branch",)
@@ -106,10 +146,10 @@ trials = 3
 """
 
 
-def draw(path, seed):
+def draw(path, seed, size=16):
     """An image of noise of its own, 16 x 16 pixels."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    pixels = np.random.default_rng(seed).integers(0, 255, (16, 16), dtype=np.uint8)
+    pixels = np.random.default_rng(seed).integers(0, 255, (size, size), dtype=np.uint8)
     Image.fromarray(pixels).save(path)
 
 
