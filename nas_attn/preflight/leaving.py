@@ -13,6 +13,7 @@ from nas_attn.settings import FINAL
 from nas_attn.space import Architecture, InputError, Placement
 
 from .findings import Finding
+from .networks import without
 
 _LOST = "a search would find what cannot be used; mend this first"
 
@@ -26,9 +27,7 @@ def leaving(chain: Chain, failing: set[Placement]) -> Iterator[Finding]:
     if fault := _fault(chain, Architecture()):
         yield Finding("export", "fault", f"no network can leave: {fault}", _LOST)
         return
-    networks = [
-        Architecture(tuple(one for one in each.placements if one not in failing)) for each in covering(chain.space)
-    ]
+    networks = [without(architecture, failing) for architecture in covering(chain.space)]
     faults = {architecture: fault for architecture in networks if (fault := _fault(chain, architecture))}
     for architecture, fault in faults.items():
         kinds = ", ".join(sorted({placement.attention.kind for placement in architecture.placements}))

@@ -3,7 +3,7 @@
 import math
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -31,27 +31,25 @@ _PLAIN = Architecture()
 _DROPPED = "let the train loader leave it out: drop_last=True"
 
 
-def priced(chain: Chain) -> Iterator[Finding]:
-    """Whether every choice at every site has a price; without one the space has none."""
+def priced(chain: Chain, failing: set[Placement]) -> Iterator[Finding]:
+    """Whether every choice at every site has a price, without which the space has none; what has none is `failing`."""
     reasons: dict[tuple[str, str], list[str]] = defaultdict(list)
     placements = {one for slot in chain.space.slots for filling in slot.fillings() for one in filling}
     for placement in sorted(placements, key=str):
         try:
             chain.ledger.price(Architecture((placement,)))
         except InputError as error:
+            failing.add(placement)
             reason = str(error).removeprefix(f"{placement.site}={placement.attention}: ")
             reasons[placement.attention.kind, reason].append(placement.site)
     for (kind, reason), sites in reasons.items():
-        where = f"{sites[0]}{_and_more(sites)}"
-        yield Finding("prices", "fault", f"{kind} at {where}: {reason}", "or leave it out there, by slots or position")
-    if not reasons:
+        where = f"{kind} at {sites[0]}{_and_more(sites)}"
+        yield Finding("prices", "fault", f"{where}: {reason}", "or leave it out there, by slots or position")
+    if not failing:
         prices = chain.ledger.space_prices(chain.space)
-        least, most = (
-            {"flops": int(prices.totals(np.array([prices.extreme("flops", highest=end)]))["flops"][0])}
-            for end in (False, True)
-        )
-        spelt = f"{spell_cell('flops', least)} to {spell_cell('flops', most)} FLOPs"
-        yield Finding("prices", "ok", f"each of {prices.networks:,} networks has one, {spelt}")
+        ends = np.array([prices.extreme("flops", highest=highest) for highest in (False, True)])
+        least, most = (spell_cell("flops", {"flops": flops}) for flops in prices.totals(ends)["flops"].tolist())
+        yield Finding("prices", "ok", f"each of {prices.networks:,} networks has one, {least} to {most} FLOPs")
 
 
 def plain(chain: Chain, single: bool) -> Iterator[Finding]:
@@ -74,10 +72,11 @@ def plain(chain: Chain, single: bool) -> Iterator[Finding]:
 def candidates(chain: Chain, failing: set[Placement]) -> Iterator[Finding]:
     """Whether every kind learns in every slot that offers it, and the most expensive network does.
 
-    What fails is added to `failing`.
+    What is known to be `failing` is left out, and what fails is added to it.
     """
-    trial = _Trial(_as_winner(chain), chain.folder.file.seed, _points(chain))
-    for architecture in dict.fromkeys((*covering(chain.space), most_expensive(chain))):
+    trial, known = _Trial(_as_winner(chain), chain.folder.file.seed, _points(chain)), frozenset(failing)
+    tried = [without(architecture, known) for architecture in covering(chain.space)]
+    for architecture in dict.fromkeys([*tried, *([] if known else [most_expensive(chain)])]):
         for part, failure in culprits(architecture, chain.space, trial):
             cure = "each network with it will be a failed row"
             if "out of memory" in str(failure):
@@ -92,6 +91,11 @@ def candidates(chain: Chain, failing: set[Placement]) -> Iterator[Finding]:
         named = ", ".join([*dict.fromkeys(trial.overwritten)][:3])
         text = f"what follows an attention writes in place on what it gives, after {named}; a copy is handed on"
         yield Finding("in place", "coped with", text)
+
+
+def without(architecture: Architecture, failing: Collection[Placement]) -> Architecture:
+    """The architecture without what fails."""
+    return Architecture(tuple(one for one in architecture.placements if one not in failing))
 
 
 def timed(chain: Chain) -> Iterator[Finding]:

@@ -77,9 +77,8 @@ def _check_images(folder: StudyFolder, data: ImageData, found: Findings) -> Labe
 
 def _check_networks(chain: Chain, found: Findings, single: bool) -> None:
     failing: set[Placement] = set()
-    able = found.attempt("prices", priced(chain))
-    trains = found.attempt("plain backbone", plain(chain, single))
-    if able and trains:
+    found.attempt("prices", priced(chain, failing))
+    if found.attempt("plain backbone", plain(chain, single)):
         found.attempt("candidates", candidates(chain, failing))
         found.attempt("weights", written(chain))
         found.attempt("latency", timed(chain))

@@ -48,15 +48,16 @@ def test_a_study_that_is_bad_in_every_way_is_known_in_one_run(make_bad, tmp_path
     data = f'kind = "folder"\npath = "{tmp_path}/photos"\nchannels = 1'
     folder = make_bad(data, kinds=("Ends", "Unpriced"), more=", auxiliary_weight = 0.4")
     found = findings(folder)
-    tied, scores, batches, copies, prices = lines_with(
+    tied, scores, batches, copies, in_place, prices = lines_with(
         found,
         "coped with tied weights: one.shared.weight is two.shared.weight",
         "coped with auxiliary scores: in training it gives auxiliary scores, and each counts 0.4",
         "coped with batches: with batch_size = 8 the last batch of an epoch has one image",
         "warning copies: 1 image is in more than one part: train and test; remove the copies",
+        "coped with in place: what follows an attention writes in place on what it gives, after one.norm, two.norm",
         "fault prices: ",
     )
-    assert list(map(len, (tied, scores, batches, copies))) == [1, 1, 1, 1], found
+    assert list(map(len, (tied, scores, batches, copies, in_place))) == [1] * 5, found
     assert len(prices) == 1
     assert "special_bessel_j0" in prices[0]
     assert prices[0].endswith("or leave it out there, by slots or position")
