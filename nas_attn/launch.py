@@ -176,7 +176,11 @@ class Study:
 
         chain, checked = preflight(self.folder, jobs, watch, show)
         if chain is None or checked.faults:
-            raise InputError("\n".join(map(str, checked.faults)))
+            path = self.folder.path
+            again = (
+                f"{path}: nothing is trained before this is mended; `nas-attn search --no-check {path}` tries anyway"
+            )
+            raise InputError("\n".join([*map(str, checked.faults), again]))
         watch.on_checked(checked.summary)
         return chain
 

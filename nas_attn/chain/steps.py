@@ -165,7 +165,7 @@ class Chain:
             return protocol
         if step.weights == "supernet":
             seed = self.folder.file.seed
-            return replace(protocol, start="inherit", inherited=self._supernet(seed)[0].weights_of)
+            return replace(protocol, start="inherit", inherited=self._supernet(seed)[0].shared_weights())
         trained = self.backbone.model_copy(update={"weights": str(self._base.path)})
         return replace(protocol, start="inherit", backbone=trained)
 

@@ -84,8 +84,7 @@ def candidates(chain: Chain, failing: set[Placement]) -> Iterator[Finding]:
             yield Finding("candidates", "warning", f"{part}: {failure}", cure)
             failing.update(part.placements)
     if not failing:
-        kinds = {kind.name for slot in chain.space.slots for kind in slot.kinds}
-        text = f"each of {len(kinds)} kinds learns in every slot that offers it, and the most expensive network does"
+        text = "every kind learns in every slot that offers it, and so does the most expensive network"
         yield Finding("candidates", "ok", text)
     if trial.overwritten:
         named = ", ".join([*dict.fromkeys(trial.overwritten)][:3])
@@ -146,7 +145,7 @@ class _Trial:
             overwritten = _watch(network, paths)
             self.protocol.try_out(network, self.seed)
             again = self.protocol.build(architecture, self.seed + 1)
-            again.load_state_dict(load(packed(network)))
+            again.load_state_dict(load(packed(network.cpu())))
             _compare(network, again)
             self.overwritten += overwritten()
 

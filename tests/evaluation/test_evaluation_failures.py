@@ -129,3 +129,22 @@ def test_what_no_process_can_be_given_ends_the_search_without_a_row(protocol):
     unsendable = replace(protocol, trainer={"callbacks": [lambda: None]})
     with pytest.raises(InputError, match=r"no process can be begun for jobs.*search with one job.*lambda"):
         Workers(unsendable, 2)
+
+
+def test_a_search_in_several_processes_goes_on_with_a_network_that_none_of_them_can_be_sent(make_study, forked_workers):
+    """Its shortcut is a lambda; what it inherits from the supernet has to reach every process."""
+    chain = CHAIN.replace('proxy = "inherit",', 'proxy = "inherit", weights = "supernet",')
+    folder = make_study(chain, 'backbone = "net01:make_net"\nimage = [1, 8, 8]\n[kinds.spatial]\n[kinds.eca]\n')
+    study = nas_attn.open_study(folder)
+    study.run(jobs=2)
+    assert {row.state for row in study.folder.rows("inherit").values()} == {"complete"}
+    assert len(study.folder.rows("inherit")) > 2
+
+
+def test_a_candidate_that_fails_in_a_process_of_its_own_names_its_file(protocol, forked_workers):
+    with Workers(protocol, 2) as workers:
+        spelt = ("none", "stage1.block0.branch=misbehaving:Exits", "stage2.block0.branch=misbehaving:TwoTensors")
+        found = [future.result() for future in [workers.train(row(one)) for one in spelt]]
+    assert [one.state for one in found] == ["complete", "failed", "failed"]
+    for one in found[1:]:
+        assert "line" in (protocol.failures.parent / one.reason.rpartition("; see ")[2]).read_text()

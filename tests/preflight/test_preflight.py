@@ -217,7 +217,7 @@ def test_a_check_is_remembered_until_something_of_the_study_changes(make_bad, mo
 def test_a_search_with_faults_trains_nothing_and_says_all_of_them(make_bad, monkeypatch, tmp_path):
     monkeypatch.setattr("nas_attn.preflight.run.leaving", lambda *_: [])
     folder = make_bad(kinds=("Unpriced", "Narrow"), more=", auxiliary_weight = 0.4")
-    with pytest.raises(InputError, match=r"(?s)prices: .*Narrow.*\n.*prices: .*Unpriced"):
+    with pytest.raises(InputError, match=r"(?s)prices: .*Narrow.*\n.*prices: .*Unpriced.*--no-check"):
         nas_attn.open_study(folder).run(check=True)
     assert not (folder / "weights").exists()
     assert not list(folder.glob("*.db"))
