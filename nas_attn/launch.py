@@ -16,6 +16,7 @@ from nas_attn.data import fingerprint, load_data
 from nas_attn.evaluation import data_question, read_weights, weights_file
 from nas_attn.export import Winner, export, leaving
 from nas_attn.export.standalone.folder import claimed
+from nas_attn.preflight import Checked, Finding, OnFinding, preflight
 from nas_attn.results import Evaluation, evaluations, read_csv
 from nas_attn.search import Table
 from nas_attn.settings import FINAL, Backbone, ImageFacts
@@ -37,21 +38,28 @@ class Study:
 
     folder: StudyFolder
 
-    def run(self, trials: int | None = None, *, jobs: int = 1, watch: Watch | None = None) -> str:
+    def check(self, watch: Watch | None = None, on_finding: OnFinding = lambda _finding: None) -> Checked:
+        """All that would end or spoil a search, found before it, each fault with its cure, as `preflight` says.
+
+        `run` need not search for it again as long as the study, the user's own code and the packages stay as they are.
+        """
+        with terminable():
+            return preflight(self.folder, 1, watch, on_finding, again=True)[1]
+
+    def run(self, trials: int | None = None, *, jobs: int = 1, watch: Watch | None = None, check: bool = False) -> str:
         """Take the steps of the study's chain, and say in a sentence why the last one stopped.
 
         `trials` stands for the number of networks of the first step, those of earlier runs among them; without it, it
         is as the study file says. So many `jobs` train at a time, each in a process of its own. What was interrupted,
-        in whatever way, goes on with the next call.
+        in whatever way, goes on with the next call. With `check` nothing is trained before the study is found without a
+        fault, now or before.
 
-        Raises `InputError` where the question has changed since the study was begun, nothing meets the budget, or a
-        file has faults; `KeyboardInterrupt` on Ctrl-C and SIGTERM, with all rows kept.
+        Raises `InputError` where the check finds faults, the question has changed since the study was begun, nothing
+        meets the budget, or a file has faults; `KeyboardInterrupt` on Ctrl-C and SIGTERM, with all rows kept.
         """
-        with self._locked(jobs, watch) as chain:
-            channels, classes = chain.data.image[0], chain.data.classes
-            leaves = leaving(chain.backbone, chain.space.kinds, in_channels=channels, classes=classes)
-            for line in (*([str(leaves)] if leaves.reason else []), *leaves.remarks):
-                _LOG.warning("%s: %s", chain.backbone.name, line)
+        with self._locked(jobs, watch, check) as chain:
+            if not check:
+                _warn_of_what_stays(chain)
             return run_chain(chain, trials)
 
     def audit(self, networks: int = 24, seeds: int = 3, *, jobs: int = 1, watch: Watch | None = None) -> Audited:
@@ -158,11 +166,36 @@ class Study:
         return read_weights(network, weights_file(self.folder.path / "weights", row.key, row.seed), row.weights_sha256)
 
     @contextmanager
-    def _locked(self, jobs: int, watch: Watch | None) -> Iterator[Chain]:
+    def _locked(self, jobs: int, watch: Watch | None, check: bool = False) -> Iterator[Chain]:
         """The chain of a study that is this process's alone, and whatever stops the work is reported."""
         path, storage, watch = self.folder.path, self.folder.file.search.storage, watch or Watch()
         with storage_faults(path, storage), terminable(), hold(path, storage, watch.on_waiting) as check_hold:
-            yield replace(Chain.open(self.folder, jobs, watch), check_hold=check_hold)
+            chain = self._checked(jobs, watch) if check else Chain.open(self.folder, jobs, watch)
+            yield replace(chain, check_hold=check_hold)
+
+    def _checked(self, jobs: int, watch: Watch) -> Chain:
+        """The chain, after a preflight without faults."""
+
+        def show(finding: Finding) -> None:
+            if finding.state in ("coped with", "warning"):
+                watch.on_checked(f"{finding.state}: {finding}")
+
+        chain, checked = preflight(self.folder, jobs, watch, show)
+        if chain is None or checked.faults:
+            path = self.folder.path
+            again = (
+                f"{path}: nothing is trained before this is mended; `nas-attn search --no-check {path}` tries anyway"
+            )
+            raise InputError("\n".join([*map(str, checked.faults), again]))
+        watch.on_checked(checked.summary)
+        return chain
+
+
+def _warn_of_what_stays(chain: Chain) -> None:
+    """Say in the log where the source of the networks cannot leave whole, as a check says too."""
+    how = leaving(chain.backbone, chain.space.kinds, in_channels=chain.data.image[0], classes=chain.data.classes)
+    for line in (*([str(how)] if how.reason else []), *how.remarks):
+        _LOG.warning("%s: %s", chain.backbone.name, line)
 
 
 def open_study(path: Path | str) -> Study:

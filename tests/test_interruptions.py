@@ -24,7 +24,7 @@ def running(folder):
 )
 def test_a_stopped_search_goes_on_and_trains_nothing_twice(make_study, sent, code):
     folder = make_study(study=SLOWER)
-    process = processes.start("search", folder)
+    process = processes.start("search", "--no-check", folder)
     _, first, second = (process.stdout.readline() for _ in range(3))
     assert first.split()[0] == "1/4", process.stderr.read()
     assert second.split()[0] == "2/4"
@@ -44,7 +44,7 @@ def test_a_stopped_search_goes_on_and_trains_nothing_twice(make_study, sent, cod
     kept = study.table()
     assert list(kept.index) == [first.split()[1], second.split()[1]]
 
-    resumed = processes.command("search", folder)
+    resumed = processes.command("search", "--no-check", folder)
     assert "4 of 4 networks are trained" in resumed
     table = StudyFolder.open(folder).table()
     assert (table["state"] == "complete").sum() == 4

@@ -159,8 +159,12 @@ def test_a_diverging_recipe_becomes_reasons_and_the_search_goes_on(make_study):
 
 def test_every_step_works_from_the_command_line(make_study, tmp_path):
     folder = make_study()
-    assert "3 of 3 networks are trained" in of_a_new_interpreter("search", folder)
-    assert "3 of 3 networks are trained" in command("search", folder)  # nothing is left to do
+    searched = of_a_new_interpreter("search", folder)
+    assert f"{folder}: checked: no fault" in searched
+    assert "3 of 3 networks are trained" in searched
+    again = command("search", folder)  # nothing is left to do, not even to check
+    assert f"{folder}: checked before, and unchanged: no fault" in again
+    assert "3 of 3 networks are trained" in again
     shown = command("front", folder, "--csv", tmp_path / "front.csv")
     assert set(read_csv(tmp_path / "front.csv").index) == set(nas_attn.open_study(folder).front().index)
     assert all(key in shown for key in nas_attn.open_study(folder).front().index)

@@ -111,7 +111,7 @@ def place(attention: Attention, site: Site) -> nn.Module:
     try:
         module = made(*site.widths(getattr(made, "gated", False)), **options)
     except ValueError as error:
-        raise InputError(f"{site.name}: {attention}: {error}") from None
+        raise InputError(f"{site.name}: {attention}: {error}") from error
     return IdentityStart(module) if start == "identity" else module
 
 

@@ -11,6 +11,7 @@ from torch import nn
 
 from nas_attn.chain import Chain
 from nas_attn.data import batches_in_order
+from nas_attn.evaluation import TrainingProtocol
 from nas_attn.results.pictures import write_picture
 from nas_attn.settings import FINAL, Step
 from nas_attn.space import Architecture
@@ -96,12 +97,23 @@ def _untrained(chain: Chain, full: Step, chosen: Sequence[Architecture]) -> list
         "jacob_cov": lambda network: jacob_cov(network, images),
         "gradnorm": lambda network: gradnorm(network, images, labels),
     }
-    networks = {architecture.key: protocol.build(architecture, chain.folder.file.seed) for architecture in chosen}
+    networks = {one.key: _built(protocol, one, chain.folder.file.seed) for one in chosen}
     return [_scored(name, score, networks) for name, score in scores.items()]
 
 
-def _score(name: str, score: Callable[[nn.Module], float], network: nn.Module) -> float:
+def _built(protocol: TrainingProtocol, architecture: Architecture, seed: int) -> nn.Module | None:
+    try:
+        with faults_reported():
+            return protocol.build(architecture, seed)
+    except TrainingFailed as failure:
+        _LOG.warning("%s: has no scores without training: %s", architecture, failure)
+        return None
+
+
+def _score(name: str, score: Callable[[nn.Module], float], network: nn.Module | None) -> float:
     """NaN where a network cannot be scored."""
+    if network is None:
+        return math.nan
     try:
         with faults_reported():
             return score(network)
@@ -110,7 +122,7 @@ def _score(name: str, score: Callable[[nn.Module], float], network: nn.Module) -
         return math.nan
 
 
-def _scored(name: str, score: Callable[[nn.Module], float], networks: Mapping[str, nn.Module]) -> Ranking:
+def _scored(name: str, score: Callable[[nn.Module], float], networks: Mapping[str, nn.Module | None]) -> Ranking:
     began = time.perf_counter()
     scores = {key: _score(name, score, network) for key, network in networks.items()}
     return Ranking(name, scores, "zero-cost", (time.perf_counter() - began) / len(networks))

@@ -1,4 +1,4 @@
 """Chain of a study: its steps in turn."""
 
 from .run import run_chain
-from .steps import Chain, Watch, open_space
+from .steps import Chain, Watch, open_data, open_space

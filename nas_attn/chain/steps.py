@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from pathlib import Path
 
 import numpy as np
 
@@ -54,6 +55,8 @@ _SCREENING_BATCH = 512  # images
 
 OnStep = Callable[[Step], None]
 """Called with a step before it begins."""
+OnChecked = Callable[[str], None]
+"""Called with what a check before the search found: what is unusual, and at last a summary."""
 OnScreened = Callable[[int, int], None]
 """Called with the networks that are screened, and those that will be."""
 
@@ -69,6 +72,7 @@ class Watch:
     on_screened: OnScreened = lambda _done, _total: None
     on_pretrained: OnPretrained = lambda _what, _done, _epochs: None
     on_waiting: OnWaiting = lambda _message: None
+    on_checked: OnChecked = lambda _line: None
 
 
 @dataclass(frozen=True)
@@ -90,8 +94,19 @@ class Chain:
     def open(cls, folder: StudyFolder, jobs: int = 1, watch: Watch | None = None) -> "Chain":
         """Read the space and the images of a study; raises `InputError` where either has faults."""
         check_trainer(folder.file.trainer)
-        backbone, space = open_space(folder)
-        data = load_data(folder.file.data, folder.path, training_device(folder.file.trainer))
+        return cls.of(folder, *open_space(folder), open_data(folder), jobs, watch)
+
+    @classmethod
+    def of(
+        cls,
+        folder: StudyFolder,
+        backbone: Backbone,
+        space: SearchSpace,
+        data: ImageData,
+        jobs: int = 1,
+        watch: Watch | None = None,
+    ) -> "Chain":
+        """The chain of a study whose space and images are read; raises `InputError` where its target is not here."""
         target, readings = folder.file.latency, Readings(folder.path / "latency.jsonl")
         timed_on = timing_device(target, folder.file.trainer)
         timing = Timing(backbone, data.image, data.classes, target, timed_on, readings)
@@ -103,6 +118,7 @@ class Chain:
         Raises as `Search.run` does.
         """
         self.watch.on_step(step)
+        self.ledger.space_prices(self.space)  # what has no price is known before anything is trained
         study = self.study(step)
         if step.proxy == "supernet":
             return self._screen(study, step, self.pool(step.networks or 1) if chosen is None else chosen)
@@ -111,7 +127,8 @@ class Chain:
             learnt = self._predictor if self.folder.file.latency.source == "predicted" else None
             if learnt is not None:
                 write_prediction(study, agreement(learnt.prediction.left_out_ms, learnt.prediction.latencies_ms))
-            evaluator = Evaluator(self.timing, learnt, protocol, workers, self.watch.on_epoch)
+            on_epoch, failures = self.watch.on_epoch, self.failures
+            evaluator = Evaluator(self.timing, learnt, protocol, workers, on_epoch, failures=failures)
             on_row, check_hold = self.watch.on_row, self.check_hold
             return Search(study, self.space, self.folder.file, step, evaluator, on_row, chosen, check_hold).run()
 
@@ -132,27 +149,38 @@ class Chain:
         return [*found][:networks]
 
     @property
+    def failures(self) -> Path:
+        """The folder for the tracebacks of networks that fail."""
+        return self.folder.path / "failures"
+
+    @property
     def ledger(self) -> Ledger:
         """Exact costs of every architecture."""
         return open_ledger(self.backbone, self.data.image, self.data.classes)
 
     def protocol(self, step: Step) -> TrainingProtocol:
         """The training protocol of a step; what has to be trained before is."""
+        protocol = self.untrained_protocol(step)
+        if step.proxy == "scratch":
+            return protocol
+        if step.weights == "supernet":
+            seed = self.folder.file.seed
+            return replace(protocol, start="inherit", inherited=self._supernet(seed)[0].shared_weights())
+        trained = self.backbone.model_copy(update={"weights": str(self._base.path)})
+        return replace(protocol, start="inherit", backbone=trained)
+
+    def untrained_protocol(self, step: Step) -> TrainingProtocol:
+        """The training protocol of a step as if it inherited nothing."""
         file = self.folder.file
-        protocol = TrainingProtocol(
+        return TrainingProtocol(
             backbone=scaled(self.backbone, step.width),
             data=reduced(self.data, step.data_share, step.resolution),
             recipe=step.recipe(file.recipe),
             start="scratch",
             trainer=file.trainer,
             keeps=self.folder.path / "weights" if step.name == FINAL else None,
+            failures=self.failures,
         )
-        if step.proxy == "scratch":
-            return protocol
-        if step.weights == "supernet":
-            return replace(protocol, start="inherit", inherited=self._supernet(file.seed)[0].weights_of)
-        trained = self.backbone.model_copy(update={"weights": str(self._base.path)})
-        return replace(protocol, start="inherit", backbone=trained)
 
     def shared_seconds(self, step: Step) -> float:
         """Seconds of what was trained once for all networks of a step."""
@@ -195,7 +223,7 @@ class Chain:
     def _screen(self, study: OptunaStudy, step: Step, architectures: Sequence[Architecture]) -> str:
         file = self.folder.file
         timed = "latency_ms" in file.objectives or "latency_ms" in file.budget.limits
-        costs = Costs(self.timing, self._predictor if timed else None)
+        costs = Costs(self.timing, self._predictor if timed else None, failures=self.failures)
         for seed in range(file.seed, file.seed + step.seeds):
             score = partial(self._screened, step, costs, seed)
             with reported("networks cannot be screened", TrainingFailed):
@@ -216,9 +244,9 @@ class Chain:
         )
         began = time.perf_counter()
         for architecture, score in zip(architectures, found, strict=True):
-            row = costs.predict(costs.count(architecture))
+            row = replace(costs.predict(costs.count(architecture)), step=step.name, seed=seed)
             seconds, began = time.perf_counter() - began, time.perf_counter()
-            yield replace(screened_row(row, score), train_seconds=seconds)
+            yield replace(screened_row(row, score, self.failures), train_seconds=seconds)
 
     def study(self, step: Step) -> OptunaStudy:
         """The Optuna study of a step, which goes on only where its question is as it was."""
@@ -237,6 +265,11 @@ class Chain:
     def _fits(self, architecture: Architecture) -> bool:
         cost = self.ledger.price(architecture)
         return all(getattr(cost, name) <= limit for name, limit in self._limits.items())
+
+
+def open_data(folder: StudyFolder) -> ImageData:
+    """The images of a study; raises `InputError` as `load_data` does."""
+    return load_data(folder.file.data, folder.path, training_device(folder.file.trainer))
 
 
 def open_space(folder: StudyFolder) -> tuple[Backbone, SearchSpace]:

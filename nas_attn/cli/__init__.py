@@ -10,7 +10,7 @@ import nas_attn
 from nas_attn.space import InputError
 
 from .spaces import kinds, sites, space
-from .studies import audit, export, front, report, search, verdict
+from .studies import audit, check, export, front, report, search, verdict
 
 app = typer.Typer(
     name="nas-attn",
@@ -37,7 +37,7 @@ def door(
     """Which attention, at which place of a CNN, is worth its cost? Search, compare, export."""
 
 
-for command in (kinds, sites, space, search, front, report, audit, verdict, export):
+for command in (kinds, sites, space, check, search, front, report, audit, verdict, export):
     app.command()(command)
 
 

@@ -19,6 +19,30 @@ _JOBS = "Networks to train at a time, each in a process and, with several GPUs, 
 Jobs = Annotated[int, typer.Option(min=1, help=_JOBS)]
 
 
+def check(study: StudyPath) -> None:
+    """Check all that would end or spoil a search, before it: images, networks, weights and export.
+
+    The plain backbone and as few networks as hold every kind at every slot learn from a batch; they are priced, their
+    weights written and read, and one is exported. Every label is read, and every image. One line says what is found of
+    each thing, and each fault comes with its cure; `search` begins when there is none. Exit code 2 for faults.
+    """
+    from nas_attn.study import StudyFolder
+
+    StudyFolder.open(study)
+    screen = console()
+    screen.print(f"{study}: is checked", soft_wrap=True)
+
+    from nas_attn.launch import open_study
+
+    with watched(screen, study, "check") as watch:
+        checked = open_study(study).check(
+            watch, lambda finding: screen.print(f"{finding.state:>10}  {finding}", soft_wrap=True)
+        )
+    screen.print(f"{study}: {checked.summary}", soft_wrap=True)
+    if checked.faults:
+        raise typer.Exit(2)
+
+
 def search(
     study: StudyPath,
     trials: Annotated[
@@ -28,8 +52,11 @@ def search(
         ),
     ] = None,
     jobs: Jobs = 1,
+    no_check: Annotated[bool, typer.Option("--no-check", help="Do not check the study before.")] = False,
 ) -> None:
     """Run the search of a study, or go on where it stopped.
+
+    At first it is checked, as `nas-attn check` does, unless nothing has changed since that found no fault.
 
     Its chain of proxies is taken step by step: a supernet screens, a short training from a trained backbone refines,
     training as the winner will be trained confirms. Without a chain every network is trained so. Baselines come first:
@@ -45,7 +72,7 @@ def search(
     from nas_attn.launch import open_study  # takes seconds, so something is said before
 
     with watched(screen, study, "search", steps=len(steps) > 1) as watch:
-        said = open_study(study).run(trials, jobs=jobs, watch=watch)
+        said = open_study(study).run(trials, jobs=jobs, watch=watch, check=not no_check)
     screen.print(f"{study}: {said}. See them with: nas-attn front {study}", soft_wrap=True)
 
 

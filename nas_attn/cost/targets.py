@@ -45,7 +45,7 @@ def prepare(network: nn.Module, image: tuple[int, int, int], target: LatencyTarg
         if "memory" in str(error).lower():
             raise
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
-        raise Unrunnable(f"latency: the network cannot run as {target.described}: {reason}") from None
+        raise Unrunnable(f"latency: the network cannot run as {target.described}: {reason}") from error
     return one_pass
 
 

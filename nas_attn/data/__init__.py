@@ -1,9 +1,9 @@
 """Image data: sources, the split into three parts, batches and their augmentation, a user's own data module."""
 
-from .batches import Batch, PartBatches, batches_in_order, training_batches
+from .batches import Batch, Batches, PartBatches, batches_in_order, training_batches
 from .fingerprint import fingerprint
 from .images import ImageData, Part, share_devices
 from .loader import LoaderPart, mixed_seed
 from .quiet import quiet
 from .reduction import reduced
-from .sources import load_data
+from .sources import load_data, undecodable

@@ -86,6 +86,13 @@ def _classes(
     return indices, names
 
 
+def encoded_images(path: Path, source: Parquet) -> Iterator[tuple[str, bytes]]:
+    """Every image of a file; raises `InputError` where it, or its column of images, cannot be read."""
+    file = _open(path)
+    column = _image_column(path, file.schema_arrow, source.image_column)
+    return _encoded(path, column, np.arange(file.metadata.num_rows))
+
+
 def _open(path: Path) -> pq.ParquetFile:
     with reported(f"{path}: is not a Parquet file", *_UNREADABLE):
         file = pq.ParquetFile(path)

@@ -4,7 +4,7 @@ import logging
 import math
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
@@ -56,6 +56,22 @@ def decode(
         others = f" and {number - 1:,} more" if number > 1 else ""
         _LOG.warning("%s%s: %s", concerned[what], others, what)
     return pictures
+
+
+def faults_of(
+    images: Iterable[Encoded], channels: int, image_size: int | None, background: str = "white"
+) -> Iterator[str]:
+    """A line for each image that `decode` refuses, where it stops at the first."""
+    first, shape = "", None
+    for name, content in images:
+        try:
+            picture, _ = _decode(name, content, channels, image_size, background)
+        except InputError as error:
+            yield str(error)
+            continue
+        first, shape = (first, shape) if shape else (name, picture.shape)
+        if picture.shape != shape:
+            yield f"{name} is {size(picture)} pixels, but {first} is {shape[2]} x {shape[1]}"
 
 
 def _room(name: str, count: int, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

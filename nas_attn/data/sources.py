@@ -1,7 +1,10 @@
 """Images of the data source that a study names."""
 
 import logging
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +17,12 @@ from nas_attn.space import InputError
 
 from .copies import report_copies
 from .data_module import open_module
-from .folder import open_folder
+from .folder import images_in, open_folder
 from .gallery import Gallery, Rows
 from .images import ImageData, Part, channel_stats
 from .layout import find_parts
-from .parquet import open_parquet
-from .pixels import size
+from .parquet import encoded_images, open_parquet
+from .pixels import Encoded, faults_of, size
 from .planted import planted
 from .shards import find_shards
 from .split import split
@@ -54,6 +57,25 @@ def load_data(source: DataSource, folder: Path, device: torch.device | None = No
         for part, taken in zip(("validation", "test"), others, strict=True)
     )
     return ImageData(train, validation, test, gallery.class_names, *channel_stats(train.images))
+
+
+def undecodable(source: DataSource, folder: Path) -> Iterator[str]:
+    """A line for each file or row of a study that is no image, or one of another size; paths are as in `load_data`.
+
+    What cannot be opened at all has none.
+    """
+    if not isinstance(source, ImageFolder | Parquet):
+        return
+    for named in filter(None, (source.path, source.val_path, source.test_path)):
+        path = folder / named
+        with suppress(InputError):
+            images: Iterable[Encoded]
+            if isinstance(source, Parquet):
+                files = [file for part in find_shards(path).values() for file in part]
+                images = chain.from_iterable(encoded_images(file, source) for file in files)
+            else:
+                images = ((str(file), file) for file in (images_in(path)[0] if path.is_dir() else ()))
+            yield from faults_of(images, source.channels, source.image_size, source.background)
 
 
 def _open(source: _Galleried, folder: Path) -> tuple[Gallery, dict[str, Gallery]]:

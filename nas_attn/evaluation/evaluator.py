@@ -3,9 +3,10 @@
 import math
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,6 +19,7 @@ from nas_attn.settings import LatencyTarget
 from nas_attn.space import Architecture, InputError, SearchSpace, parse
 from nas_attn.training import Score, TrainingFailed, faults_reported, training_device
 
+from .failures import failed_row
 from .jobs import Workers
 from .ledger import Ledger, open_ledger
 from .protocol import TrainingProtocol
@@ -34,6 +36,8 @@ class Costs:
     timing: Timing
     predictor: Predictor | None
     """Without it latencies are measured."""
+    failures: Path | None = field(default=None, kw_only=True)
+    """The folder for tracebacks; without one they are not kept."""
 
     def prices(self, space: SearchSpace) -> SpacePrices:
         """Parameters, MACs and FLOPs for one image, of every architecture of a space."""
@@ -80,7 +84,7 @@ class Costs:
         except (TrainingFailed, Unrunnable) as failure:
             if not architecture.placements and row.role != "width-matched":
                 raise InputError(f"the plain backbone cannot be timed: {failure}") from failure
-            return replace(row, state="failed", reason=str(failure))
+            return failed_row(row, failure, self.failures)
         latency = self._latency(reading.median_ms, reading.low_ms, reading.high_ms)
         predicted_ms = row.latency.ms if row.latency.source == "predicted" else row.latency.predicted_ms
         timed = replace(latency, iqr_ms=reading.iqr_ms, calls=reading.calls, predicted_ms=predicted_ms)
@@ -142,10 +146,10 @@ def timing_device(latency: LatencyTarget, trainer: Mapping[str, Any] | None = No
     return device
 
 
-def screened_row(row: Evaluation, found: Score | TrainingFailed) -> Evaluation:
-    """A row with its score by a supernet, or the reason why it has none."""
+def screened_row(row: Evaluation, found: Score | TrainingFailed, failures: Path | None = None) -> Evaluation:
+    """A row with its score by a supernet, or the reason why it has none, with its traceback in a folder."""
     if isinstance(found, TrainingFailed):
-        return replace(row, state="failed", reason=str(found))
+        return failed_row(row, found, failures)
     known = row.but(state="complete", **found.columns)
     if math.isfinite(found.validation["loss"]):
         return known

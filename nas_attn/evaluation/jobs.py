@@ -14,11 +14,15 @@ import torch
 
 from nas_attn.data import share_devices
 from nas_attn.results import Evaluation
-from nas_attn.space import InputError
+from nas_attn.space import InputError, reported
 
 from .protocol import TrainingProtocol
 
 _LIVES = 2  # processes that a network may cost before it counts as failed
+_UNSENDABLE = (
+    "no process can be begun for jobs, for it needs a copy of all that trains: search with one job, or define "
+    "what cannot be copied at the top of a module"
+)
 
 
 class Workers:
@@ -85,7 +89,8 @@ class _Worker:
         self._line, far_end = processes.Pipe()
         # No daemon, for a user's data may have worker processes of its own.
         self._process = processes.Process(target=_serve, args=(far_end, *self._given))
-        self._process.start()
+        with reported(_UNSENDABLE):
+            self._process.start()
         self._ready = False
         far_end.close()
 

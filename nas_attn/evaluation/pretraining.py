@@ -1,5 +1,6 @@
 """Networks that are trained once for all of a study, and then kept: the plain backbone and the supernet."""
 
+import copy
 import hashlib
 import json
 import logging
@@ -16,9 +17,10 @@ from nas_attn.assembly import build
 from nas_attn.data import ImageData
 from nas_attn.export.standalone.weights import broken
 from nas_attn.settings import Backbone, Recipe, check_format, lasting, learnt
-from nas_attn.space import Architecture, InputError, SearchSpace, make_folder
-from nas_attn.training import Variants, deciding, faults_reported, train
+from nas_attn.space import Architecture, InputError, Placement, SearchSpace, make_folder
+from nas_attn.training import Variants, deciding, faults_reported, train, try_iteration
 
+from .coverage import covering, culprits
 from .protocol import read_weights, write_weights
 from .supernet import Supernet, build_supernet, variants
 
@@ -70,7 +72,8 @@ class PretrainedStore:
     ) -> tuple[Supernet, Checkpoint]:
         """The supernet of a space, trained on the architectures that fit a budget's limits.
 
-        Each iteration learns of the `sandwich` too. Raises `InputError` where nothing fits, and as `train` does.
+        Each iteration learns of the `sandwich` too. It learns without an attention that fails where the plain backbone
+        does not, which the log says. Raises `InputError` where nothing fits, and as `train` does.
         """
         supernet = build_supernet(space, self.backbone, **self._shape, seed=self.seed)
         question = {
@@ -78,17 +81,51 @@ class PretrainedStore:
             "limits": limits,
             "slots": [[list(map(str, filling)) for filling in slot.fillings()] for slot in space.slots],
         }
-        sampled = variants(supernet, space, self.seed, affordable=affordable, sandwich=sandwich)
+
+        def sampled() -> Variants:
+            failing = self._failing(supernet, space, recipe)
+            able = [one for one in sandwich if failing.isdisjoint(one.placements)]
+
+            def fits(architecture: Architecture) -> bool:
+                return affordable(architecture) and failing.isdisjoint(architecture.placements)
+
+            return variants(supernet, space, self.seed, affordable=fits, sandwich=able)
+
         return supernet, self._once("supernet", supernet, recipe, question, sampled)
+
+    def _failing(self, supernet: Supernet, space: SearchSpace, recipe: Recipe) -> set[Placement]:
+        """The attentions that fail in training; raises `TrainingFailed` where the plain backbone does."""
+        tried, failing = copy.deepcopy(supernet), set[Placement]()
+
+        def attempt(architecture: Architecture) -> None:
+            tried.choose(architecture)
+            with faults_reported():
+                try_iteration(tried, self.data, recipe, self.seed, **self._options)
+
+        attempt(Architecture())
+        for architecture in covering(space, options=True):
+            for part, failure in culprits(architecture, space, attempt):
+                _LOG.warning("%s: the supernet learns without it: %s", part, failure)
+                failing.update(part.placements)
+        return failing
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        return {"auxiliary_weight": self.backbone.auxiliary_weight, "trainer": self.trainer}
 
     @property
     def _shape(self) -> dict[str, int]:
         return {"in_channels": self.data.image[0], "classes": self.data.classes}
 
     def _once(
-        self, what: str, network: nn.Module, recipe: Recipe, question: dict[str, Any], sampled: Variants | None = None
+        self,
+        what: str,
+        network: nn.Module,
+        recipe: Recipe,
+        question: dict[str, Any],
+        sampled: Callable[[], Variants] | None = None,
     ) -> Checkpoint:
-        """The network as it was kept, or trained and kept."""
+        """The network as it was kept, or trained, with variants that are made then, and kept."""
         path = self.folder / f"{what}-{self._digest({**question, 'recipe': lasting(recipe)})}.safetensors"
         kept = _find(path)
         if kept is not None:
@@ -102,10 +139,9 @@ class PretrainedStore:
                 recipe,
                 self.seed,
                 lambda done, epochs: self.on_epoch(what, done, epochs),
-                variants=sampled,
+                variants=sampled and sampled(),
                 checkpoint=path.with_suffix(".ckpt"),
-                auxiliary_weight=self.backbone.auxiliary_weight,
-                trainer=self.trainer,
+                **self._options,
             )
         found = {**score.validation, "seconds": score.train_seconds}
         words = {name: repr(value) for name, value in found.items()}

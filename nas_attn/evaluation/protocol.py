@@ -22,10 +22,13 @@ from nas_attn.training import (
     Raised,
     TrainingFailed,
     faults_reported,
+    networks_own,
     train,
     training_device,
     try_iteration,
 )
+
+from .failures import failed_row
 
 _CURE = (
     "the file was damaged or exchanged after training: put a copy of the right one there; without one, search in a new "
@@ -49,15 +52,22 @@ class TrainingProtocol:
     """All weights of an architecture with identity start, where more than the backbone's are inherited."""
     keeps: Path | None = None
     """The folder for trained weights; without one they are not kept."""
+    failures: Path | None = None
+    """The folder for tracebacks; without one they are not kept."""
 
     def build(self, architecture: Architecture, seed: int) -> nn.Module:
-        """The network as its training begins."""
+        """The network as its training begins; raises `Raised` for whatever its own code raises."""
         started = identity_started(architecture) if self.start == "inherit" else architecture
         backbone = self.backbone.untrained if self.inherited else self.backbone
-        network = build(started, backbone, in_channels=self.data.image[0], classes=self.data.classes, seed=seed)
-        if self.inherited is not None:
-            network.load_state_dict(self.inherited(architecture))
+        with networks_own():
+            network = build(started, backbone, in_channels=self.data.image[0], classes=self.data.classes, seed=seed)
+            if self.inherited is not None:
+                network.load_state_dict(self.inherited(architecture))
         return network
+
+    def try_out(self, network: nn.Module, seed: int, images: int | None = None) -> float:
+        """The loss of one training batch, or of so many images of it, passed forth and back; raises as `train` does."""
+        return try_iteration(network, self.data, self.recipe, seed, images=images, **self._options)
 
     def train(self, row: Evaluation, on_epoch: OnEpoch | None = None) -> Evaluation:
         """The row with accuracy and losses, trained with its seed; or with the reason why training failed.
@@ -74,7 +84,7 @@ class TrainingProtocol:
                     digest = write_weights(network, weights_file(self.keeps, row.key, row.seed))
         except TrainingFailed as failure:
             self._check_plain(row, failure)
-            return replace(row, state="failed", reason=str(failure))
+            return failed_row(row, failure, self.failures)
         device = device_name(training_device(self.trainer))
         return row.but(state="complete", **score.columns, device=device, weights_sha256=digest)
 
@@ -88,11 +98,13 @@ class TrainingProtocol:
                 return
             try:
                 with faults_reported():
-                    try_iteration(self.build(plain, row.seed), self.data, self.recipe, row.seed, **self._options)
+                    self.try_out(self.build(plain, row.seed), row.seed)
                 return
             except TrainingFailed as of_plain:
                 failure = of_plain
-        raise InputError(f"the plain backbone cannot be trained: {failure}") from failure.__cause__
+        row = replace(row, key=plain.key, architecture=str(plain))
+        reason = failed_row(row, failure, self.failures).reason
+        raise InputError(f"the plain backbone cannot be trained: {reason}") from failure.__cause__
 
     @property
     def _options(self) -> dict[str, Any]:

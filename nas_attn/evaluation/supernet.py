@@ -6,7 +6,9 @@ Training Techniques", 2019 (https://arxiv.org/abs/1903.05134).
 """
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -52,15 +54,20 @@ class Supernet(nn.Module):
 
         The tensors are the supernet's own: copy them before it is trained on. Raises `InputError` as `choose` does.
         """
-        keys = self._keys(architecture)
+        self._keys(architecture)
+        return self.shared_weights()(architecture)
+
+    def shared_weights(self) -> "SharedWeights":
+        """The weights of all architectures, without the modules, which not every process can be sent."""
         found = self.network.named_modules(remove_duplicate=False)
         places = {f"{path}.": module for path, module in found if isinstance(module, Alternatives)}
         of_places = tuple(places)
         weights = {name: one for name, one in self.network.state_dict().items() if not name.startswith(of_places)}
+        standing: dict[tuple[str, Attention], dict[str, Tensor]] = defaultdict(dict)
         for path, alternatives in places.items():
-            if alternatives.site in keys:
-                weights |= alternatives[keys[alternatives.site]].state_dict(prefix=path)
-        return weights
+            for attention, key in alternatives.keys_of.items():
+                standing[alternatives.site, attention] |= alternatives[key].state_dict(prefix=path)
+        return SharedWeights(weights, dict(standing))
 
     def _keys(self, architecture: Architecture) -> dict[str, str]:
         """The name, among the alternatives of its site, of each attention."""
@@ -74,6 +81,23 @@ class Supernet(nn.Module):
                 raise InputError(f"{site}: the supernet has no {attention} here; {allowed(attention, map(str, known))}")
             keys[site] = known[attention]
         return keys
+
+
+@dataclass(frozen=True, eq=False)
+class SharedWeights:
+    """The weights of a supernet; called with an architecture, those of its network, as `Supernet.weights_of` says."""
+
+    plain: Mapping[str, Tensor]
+    """Of the plain backbone, by name."""
+    standing: Mapping[tuple[str, Attention], Mapping[str, Tensor]]
+    """Of each attention at the site of this name, by their names in the network."""
+
+    def __call__(self, architecture: Architecture) -> dict[str, Tensor]:
+        """The weights of an architecture, which is of the supernet's space."""
+        weights = dict(self.plain)
+        for placement in identity_started(architecture).placements:
+            weights |= self.standing[placement.site, placement.attention]
+        return weights
 
 
 class Alternatives(nn.ModuleDict):

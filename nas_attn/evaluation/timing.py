@@ -32,7 +32,7 @@ from nas_attn.cost import (
 )
 from nas_attn.settings import Backbone, LatencyTarget
 from nas_attn.space import Architecture, InputError, Placement, SearchSpace, Slot, former_key
-from nas_attn.training import TrainingFailed, faults_reported
+from nas_attn.training import TrainingFailed, faults_reported, networks_own
 
 from .ledger import open_ledger
 
@@ -91,7 +91,8 @@ class Timing:
         return prepare(self._build(Architecture()), self.image, self.target, self.device)
 
     def _build(self, architecture: Architecture) -> nn.Module:
-        return build(architecture, self.backbone.untrained, in_channels=self.image[0], classes=self.classes)
+        with networks_own():
+            return build(architecture, self.backbone.untrained, in_channels=self.image[0], classes=self.classes)
 
     def _question(self, architecture: Architecture) -> dict[str, Any]:
         """All that a latency depends on.

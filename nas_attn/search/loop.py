@@ -91,7 +91,12 @@ class Search:
             raise
         if self.step.name == self.file.steps[-1].name:
             self._measure_front()
-        return self._proposals.reason() + self._race.summary()
+        return self._proposals.reason() + self._race.summary() + self._failures()
+
+    def _failures(self) -> str:
+        """How many of the networks that were trained have failed, and one reason; nothing where none has."""
+        rows = [row for row in map(self._known.verdict, self._known.trained) if row.state == "failed"]
+        return f"; {len(rows)} of them failed, the first for this reason: {rows[0].reason}" if rows else ""
 
     def _next(self) -> Evaluation | None:
         """The next row to be trained."""
@@ -116,7 +121,7 @@ class Search:
             if not (seeds := self._known.missing(key)):
                 self._answer(trial, key)
                 return
-            row = replace(self._price(architecture), seed=seeds[0])
+            row = self._price(architecture, seeds[0])
             if row.state == "over_budget" and not architecture.placements:
                 raise InputError(f"budget: nothing meets it; even the network without any attention has {row.reason}")
             if row.state != "over_budget":
@@ -135,9 +140,9 @@ class Search:
         with self._trial(row) as (trial, _):
             self._trainings[key] = _Training(untrained(row, seed), deque([seed]), [trial])
 
-    def _price(self, architecture: Architecture) -> Evaluation:
+    def _price(self, architecture: Architecture, seed: int) -> Evaluation:
         role = self._proposals.role(architecture)
-        row = replace(self.evaluator.count(architecture), role=role, step=self.step.name)
+        row = replace(self.evaluator.count(architecture), role=role, step=self.step.name, seed=seed)
         if over := over_budget(row, self.file.budget):
             return over
         row = self.evaluator.time(row)

@@ -38,7 +38,7 @@ def reported(what: str, *kinds: type[Exception]) -> Iterator[None]:
         raise InputError(f"{what}: {reason}") from error
 
 
-def in_a_line(error: Exception) -> str:
+def in_a_line(error: BaseException) -> str:
     """The type of an exception, what it says and its notes; of a worker's traceback the end."""
     lines = str(error).strip().splitlines() or [""]
     line = lines[-1] if "Traceback" in str(error) else f"{type(error).__name__}: {lines[0]}".removesuffix(": ")

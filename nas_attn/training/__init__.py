@@ -2,7 +2,7 @@
 
 from .checkpoint import OnEpoch
 from .classifier import Classifier, Variants
-from .failure import Diverged, Raised, TrainingFailed, faults_reported
+from .failure import Diverged, Raised, TrainingFailed, faults_reported, last_lines, networks_own
 from .fit import score, train, try_iteration
 from .metrics import Normalise, Score
 from .recalibration import recalibration

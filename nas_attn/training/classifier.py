@@ -14,7 +14,7 @@ from nas_attn.data import Batch, ImageData, batches_in_order, training_batches
 from nas_attn.settings import Recipe
 
 from .device import seed_rng
-from .failure import Diverged, Read
+from .failure import Diverged, Read, networks_own
 from .metrics import Normalise, RunningMean, computed, validation_metrics
 from .optimisation import make_optimizer
 
@@ -59,10 +59,9 @@ class Classifier(pl.LightningModule):
 
     def forward(self, images: Tensor) -> Tensor:
         """Images, uint8 (B, C, H, W), to logits (B, classes)."""
-        try:
-            logits: Tensor = self.network(self.normalise(images))
-        except StopIteration as error:  # which Lightning would take for the end of the epoch
-            raise RuntimeError("StopIteration was raised in a forward pass") from error
+        pixels = self.normalise(images)
+        with networks_own():
+            logits: Tensor = self.network(pixels)
         return logits
 
     def train_dataloader(self) -> Read:

@@ -1,5 +1,6 @@
 """Failures of a training as one-line errors: of a network, or of the machine, the images and the settings."""
 
+import errno
 import signal
 import threading
 import traceback
@@ -15,10 +16,17 @@ from nas_attn.space import InputError, first_line, in_a_line
 
 _NO_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "alloc_failed")
 _OF_CALLER = "_raised_by_the_caller"
+_OF_MACHINE = {
+    getattr(errno, name, None) for name in ("ENOSPC", "EDQUOT", "EROFS", "EIO", "EMFILE", "ENFILE", "ESTALE")
+}
+_LAST_LINES = 60
 
 
 class TrainingFailed(Exception):
     """Failure of one network's training; another network may train well."""
+
+    trace = ""
+    """The last lines of the traceback of what was raised, if anything was."""
 
 
 class Diverged(TrainingFailed):
@@ -34,7 +42,8 @@ def faults_reported() -> Iterator[None]:
     """Context in which an exception becomes a `TrainingFailed`, or an `InputError` where it is no network's fault.
 
     The latter are faults of the machine, such as a full disk, a lost file or connection. Both have what was raised as
-    their cause. `KeyboardInterrupt`, `SystemExit` and what a caller's own function raises go through.
+    their cause. `KeyboardInterrupt`, an exit by the handler of a signal, and what a caller's own function raises go
+    through.
     """
     try:
         with memory_faults_reported():
@@ -45,10 +54,45 @@ def faults_reported() -> Iterator[None]:
         if hasattr(error, _OF_CALLER):
             raise
         raise InputError(f"stopped by a fault of this machine, not of a network: {in_a_line(error)}") from error
-    except Exception as error:  # a network, an attention, a callback may fail in any way
-        if hasattr(error, _OF_CALLER):
+    except (Exception, SystemExit) as error:  # a network, an attention, a callback may fail in any way
+        if hasattr(error, _OF_CALLER) or (isinstance(error, SystemExit) and _signalled(error)):
             raise
-        raise Raised(in_a_line(error)) from error
+        raise _raised(error) from error
+
+
+@contextmanager
+def networks_own() -> Iterator[None]:
+    """Context of a network's own code, in which what would be taken for somebody else's fault is `Raised` too.
+
+    That is an `InputError`, `StopIteration`, and a file that is not there; but not a full disk or another fault of the
+    machine.
+    """
+    try:
+        yield
+    except (InputError, OSError, StopIteration) as error:
+        if isinstance(error, OSError) and error.errno in _OF_MACHINE:
+            raise
+        raise _raised(error) from error
+
+
+def last_lines(error: BaseException) -> str:
+    """The end of an exception's traceback."""
+    return "\n".join("".join(traceback.format_exception(error)).splitlines()[-_LAST_LINES:])
+
+
+def _raised(error: BaseException) -> Raised:
+    failure = Raised(str(error) if isinstance(error, InputError) else in_a_line(error))
+    failure.trace = last_lines(error)
+    return failure
+
+
+def _signalled(error: SystemExit) -> bool:
+    """Whether the handler of a signal raised it."""
+    handlers = [signal.getsignal(number) for number in signal.valid_signals()]
+    codes = {
+        getattr(one, "__code__", getattr(type(one).__call__, "__code__", None)) for one in handlers if callable(one)
+    }
+    return any(frame.f_code in codes for frame, _ in traceback.walk_tb(error.__traceback__))
 
 
 @contextmanager
@@ -56,7 +100,7 @@ def callers_own() -> Iterator[None]:
     """Context of a function of the caller's, whose exceptions are no fault of a network."""
     try:
         yield
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         setattr(error, _OF_CALLER, True)
         raise
 
@@ -89,9 +133,11 @@ def memory_faults_reported() -> Iterator[None]:
     except (RuntimeError, MemoryError) as error:
         if not _out_of_memory(error):
             raise
+        failure = TrainingFailed(f"out of memory: {first_line(error)}")
+        failure.trace = last_lines(error)
         traceback.clear_frames(error.__traceback__)
         torch.cuda.empty_cache()
-        raise TrainingFailed(f"out of memory: {first_line(error)}") from None
+        raise failure from None
 
 
 def _out_of_memory(error: Exception) -> bool:

@@ -69,19 +69,22 @@ def try_iteration(
     recipe: Recipe,
     seed: int,
     *,
+    images: int | None = None,
     auxiliary_weight: float | None = None,
     trainer: Mapping[str, Any] | None = None,
-) -> None:
-    """Pass one batch through a network, forth and back; raises as `train` does.
+) -> float:
+    """The loss of the first training batch, or of so many images of it, passed through a network forth and back.
 
-    The network is left as it then is.
+    Raises as `train` does. The network is left as it then is.
     """
     device = training_device(trainer)
     with quiet(), own_switches(), forked_rng(device), memory_faults_reported():
         network.train()
         learner = Classifier(network, data.near(device), recipe, seed, auxiliary_weight=auxiliary_weight)
-        images, labels = next(iter(learner.to(device).train_dataloader()))
-        learner.loss(images, labels).backward()  # type: ignore[no-untyped-call]
+        batch, labels = next(iter(learner.to(device).train_dataloader()))
+        loss = learner.loss(batch[:images], labels[:images])
+        loss.backward()  # type: ignore[no-untyped-call]
+        return float(loss.detach())
 
 
 def score(

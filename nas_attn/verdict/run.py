@@ -245,7 +245,7 @@ class _Plain:
 
     @property
     def _costs(self) -> Costs:
-        return Costs(self._chain.timing, None)
+        return Costs(self._chain.timing, None, failures=self.chain.failures)
 
 
 def _matching(plain: Sequence[_Plain], leader: Evaluation, prices: Iterable[str]) -> list[_Plain]:

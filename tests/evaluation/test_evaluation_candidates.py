@@ -243,6 +243,7 @@ FAULTS = [
     StopIteration(),
     RecursionError("deep"),
     NotImplementedError("later"),
+    SystemExit(3),
 ]
 
 
@@ -266,23 +267,26 @@ def test_what_the_plain_backbone_raises_too_ends_the_search_without_a_row(protoc
     assert protocol.train(row(role="width-matched")).state == "failed"
 
 
-@pytest.mark.parametrize("left", [KeyboardInterrupt, SystemExit])
-def test_who_wants_to_leave_leaves(protocol, monkeypatch, left):
-    monkeypatch.setattr("nas_attn.attention.se.SqueezeExcitation.forward", fails(left()))
-    with pytest.raises(left):
+def test_who_wants_to_leave_leaves(protocol, monkeypatch):
+    monkeypatch.setattr("nas_attn.attention.se.SqueezeExcitation.forward", fails(KeyboardInterrupt()))
+    with pytest.raises(KeyboardInterrupt):
         protocol.train(row(SE))
 
 
 def test_a_search_goes_on_after_a_candidate_that_fails(make_study, monkeypatch):
     monkeypatch.setattr("nas_attn.attention.spatial.SpatialAttention.forward", breaks_in_training)
     study = nas_attn.open_study(make_study(STUDY, SPACE.format(backbone='"resnet8"', kind="spatial") + "[kinds.se]"))
-    assert study.run() == "3 of 3 networks are trained"
+    said = study.run()
     table = study.table()
     failed = table["architecture"].str.contains("spatial")
     assert list(table["state"][failed]) == ["failed"]
-    assert list(table["reason"][failed]) == ["TypeError: not while it learns"]
+    (key,) = table.index[failed]
+    assert list(table["reason"][failed]) == [f"TypeError: not while it learns; see failures/{key}-seed0.txt"]
+    assert "breaks_in_training" in (study.folder.path / "failures" / f"{key}-seed0.txt").read_text()
     assert list(table["state"][~failed]) == ["complete", "complete"]
-    assert study.run() == "3 of 3 networks are trained"
+    (reason,) = table["reason"][failed]
+    assert said == f"3 of 3 networks are trained; 1 of them failed, the first for this reason: {reason}"
+    assert study.run() == said
 
 
 def breaks_in_training(self, features):

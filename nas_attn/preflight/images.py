@@ -1,0 +1,118 @@
+"""Checks of a study's images: labels, copies in several parts, batches of a user's own loader."""
+
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import blake2b
+
+import torch
+from torch import Tensor
+
+from nas_attn.data import ImageData, LoaderPart, Part, batches_in_order, training_batches
+from nas_attn.settings import Recipe
+from nas_attn.space import InputError
+
+from .findings import Finding
+
+_PASS_S = 10.0
+"""Seconds that are spent on the batches of one of a user's loaders."""
+_AT_ONCE = 1024
+
+
+@dataclass
+class Labels:
+    """Check of every label, and how large the batches of a user's train loader are."""
+
+    data: ImageData
+    recipe: Recipe
+    single: bool = False
+    """Whether a batch of the train loader has one image; known after the check."""
+
+    def check(self) -> Iterator[Finding]:
+        """One finding for all parts in memory, or for each loader; a fault for labels beyond the classes."""
+        highest = self.data.classes - 1
+        for name, part in _parts(self.data).items():
+            if isinstance(part, LoaderPart):
+                yield from self._passed(name, part)
+        counts = [f"{len(part):,} {name}" for name, part in _parts(self.data).items() if isinstance(part, Part)]
+        if counts:  # labels beyond the classes are refused where such parts are made
+            size = " x ".join(map(str, self.data.image))
+            yield Finding("labels", "ok", f"{', '.join(counts)} images of {size}, every label from 0 to {highest}")
+            yield from self._absent()
+
+    def _passed(self, name: str, part: LoaderPart) -> Iterator[Finding]:
+        """What a pass over a loader shows; labels beyond the classes are refused as it comes to them."""
+        images, began, ended, where = 0, time.monotonic(), True, f"labels of the {name} loader"
+        trains = name == "train"
+        batches = (
+            training_batches(part, self.recipe, 0, 0) if trains else batches_in_order(part, self.recipe.batch_size)
+        )
+        try:
+            for pixels, labels in batches:
+                images += len(labels)
+                self.single |= trains and len(labels) == 1
+                if pixels.is_floating_point() and not pixels.isfinite().all():
+                    raise InputError(
+                        "found images with numbers that are not finite; make them finite where they are read"
+                    )
+                if time.monotonic() - began > _PASS_S:
+                    ended = False
+                    self.single |= trains and part.batches > len(part) // len(labels) and len(part) % len(labels) == 1
+                    break
+        except InputError as error:
+            cure = f"give each label a class, num_classes = {self.data.classes} or more, or mend the labels"
+            yield Finding(where, "fault", str(error), cure if "labels" in str(error) else "")
+            return
+        read = f"{images:,} images" if ended else f"the first {images:,} of {len(part):,} images"
+        yield Finding(where, "ok", f"{read}, every label from 0 to {self.data.classes - 1}")
+
+    def _absent(self) -> Iterator[Finding]:
+        for name, part in _parts(self.data).items():
+            if isinstance(part, Part) and len(part):
+                counts = torch.bincount(part.labels.cpu(), minlength=self.data.classes)
+                absent = [self.data.class_names[number] for number in torch.nonzero(counts == 0).flatten().tolist()]
+                if absent:
+                    text = f"the {name} part has no image of {', '.join(absent[:5])}{', ...' * (len(absent) > 5)}"
+                    yield Finding("labels", "warning", text, "add images of it, or take the class away")
+
+
+def copies(data: ImageData) -> Iterator[Finding]:
+    """Images whose pixels are those of another: in several parts, or with several labels."""
+    parts = {name: part for name, part in _parts(data).items() if isinstance(part, Part)}
+    seen: dict[str, set[tuple[str, int]]] = defaultdict(set)
+    for name, part in parts.items():
+        for image, label in zip(_digests(part.images), part.labels.tolist(), strict=True):
+            seen[image].add((name, label))
+    across = [found for found in seen.values() if len({name for name, _ in found}) > 1]
+    ambiguous = [found for found in seen.values() if len({label for _, label in found}) > 1]
+    if across:
+        names = [name for name in parts if any(name in dict(found) for found in across)]
+        text = f"{_images(len(across))} in more than one part: {' and '.join(names)}"
+        yield Finding("copies", "warning", text, "remove the copies, for what is trained on says nothing of new images")
+    if ambiguous:
+        text = f"{_images(len(ambiguous))} there with more than one label"
+        yield Finding("copies", "warning", text, "remove the wrong one")
+    if parts and not (across or ambiguous):
+        yield Finding("copies", "ok", "no image is in more than one part")
+
+
+def last_batch(part: Part, batch_sizes: set[int]) -> Iterator[Finding]:
+    """Whether batches of these sizes leave one image for the last of an epoch."""
+    if alone := [size for size in sorted(batch_sizes) if size < len(part) and len(part) % size == 1]:
+        text = f"with batch_size = {alone[0]} the last batch of an epoch has one image; it is left out each time"
+        yield Finding("batches", "coped with", text)
+
+
+def _parts(data: ImageData) -> dict[str, Part | LoaderPart]:
+    parts = {"train": data.train, "validation": data.validation}
+    return parts if data.test is data.validation else {**parts, "test": data.test}
+
+
+def _digests(images: Tensor) -> Iterator[str]:
+    for chunk in torch.split(images, _AT_ONCE):
+        yield from (blake2b(image.tobytes(), digest_size=16).hexdigest() for image in chunk.cpu().numpy())
+
+
+def _images(number: int) -> str:
+    return "1 image is" if number == 1 else f"{number:,} images are"

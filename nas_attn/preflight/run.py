@@ -1,0 +1,87 @@
+"""Preflight of a study, check by check; a check whose ground is missing is left out, and that is said."""
+
+from collections.abc import Iterator
+
+from nas_attn.chain import Chain, Watch, open_data, open_space
+from nas_attn.data import ImageData, Part, undecodable
+from nas_attn.space import Placement
+from nas_attn.study import StudyFolder
+from nas_attn.training import check_trainer, training_device
+
+from .findings import Checked, Finding, Findings, OnFinding
+from .images import Labels, copies, last_batch
+from .leaving import leaving
+from .networks import candidates, plain, priced, timed, written
+from .remembered import read_checked, write_checked
+
+_MOST_LINES = 10
+
+
+def preflight(
+    folder: StudyFolder,
+    jobs: int = 1,
+    watch: Watch | None = None,
+    on_finding: OnFinding = lambda _finding: None,
+    *,
+    again: bool = False,
+) -> tuple[Chain | None, Checked]:
+    """The chain of a study, None where it cannot be opened, and all that would end or spoil its search.
+
+    Every fault is found in one run, with its cure. What an earlier run has found of the same study is not searched for
+    `again`. Nothing of the study changes, but for a latency that is remembered, and `checked.json`.
+
+    Raises `InputError` where the folder cannot be written.
+    """
+    found = Findings([], on_finding)
+    chain = _opened(folder, jobs, watch, found)
+    if chain is not None:
+        if not again and (known := read_checked(chain)):
+            return chain, known
+        labels = _check_images(folder, chain.data, found)
+        _check_networks(chain, found, labels.single)
+    checked = Checked(tuple(found.known))
+    if chain is not None and not checked.faults:
+        write_checked(chain, checked)
+    return chain, checked
+
+
+def _opened(folder: StudyFolder, jobs: int, watch: Watch | None, found: Findings) -> Chain | None:
+    """The chain of a study; what cannot be opened of it is a fault."""
+    trains = found.attempt("trainer", _trainer(folder))
+    space, data = found.value("space", lambda: open_space(folder)), found.value("images", lambda: open_data(folder))
+    if trains and space is not None and data is not None:
+        return found.value("latency", lambda: Chain.of(folder, *space, data, jobs, watch))
+    if data is not None:
+        _check_images(folder, data, found)
+    elif lines := [*undecodable(folder.file.data, folder.path)]:
+        more = len(lines) - _MOST_LINES
+        for line in [*lines[:_MOST_LINES], *([f"... and {more:,} more"] if more > 0 else [])]:
+            found.add(Finding("images", "fault", line, "remove it, or replace it"))
+    found.add(Finding("networks", "warning", "not tried, before these faults are mended"))
+    return None
+
+
+def _trainer(folder: StudyFolder) -> Iterator[Finding]:
+    check_trainer(folder.file.trainer)
+    yield Finding("trainer", "ok", f"Lightning makes one, on {training_device(folder.file.trainer)}")
+
+
+def _check_images(folder: StudyFolder, data: ImageData, found: Findings) -> Labels:
+    labels, file = Labels(data, folder.file.recipe), folder.file
+    found.attempt("labels", labels.check())
+    found.attempt("copies", copies(data))
+    if isinstance(data.train, Part):
+        found.attempt("batches", last_batch(data.train, {step.recipe(file.recipe).batch_size for step in file.steps}))
+    return labels
+
+
+def _check_networks(chain: Chain, found: Findings, single: bool) -> None:
+    failing: set[Placement] = set()
+    found.attempt("prices", priced(chain, failing))
+    if found.attempt("plain backbone", plain(chain, single)):
+        found.attempt("candidates", candidates(chain, failing))
+        found.attempt("weights", written(chain))
+        found.attempt("latency", timed(chain))
+    else:
+        found.add(Finding("candidates", "warning", "not tried, before these faults are mended"))
+    found.attempt("export", leaving(chain, failing))
