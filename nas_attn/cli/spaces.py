@@ -32,15 +32,19 @@ def kinds(
     C // reduction, and k the kernel size. A kind may be given `position`, one or more of those allowed, the paper's own
     place first, `start` (paper, identity) and `slots`. With KIND, see that it can be used, and show it alone.
     """
-    from nas_attn.attention import ATTENTIONS, attention_class, check_attention, details, listing
+    if kind is None:
+        from nas_attn.attention.catalogue import listing  # what is said of the kinds is read without torch
 
-    if kind is not None:
-        check_attention(kind)
-        show(("kind", kind), details(attention_class(kind)))
+        for number, (head, rows) in enumerate(listing()):
+            typer.echo("\n" if number else "", nl=False)
+            show(head, rows)
         return
-    for number, (head, rows) in enumerate(listing(ATTENTIONS)):
-        typer.echo("\n" * number, nl=False)
-        show(head, rows)
+    from nas_attn.attention import attention_class, check_attention, details
+
+    remarks = check_attention(kind)
+    show(("kind", kind), details(attention_class(kind)))
+    for remark in remarks:
+        typer.echo(remark)
 
 
 def sites(
@@ -106,6 +110,8 @@ def space(
     ledger = open_ledger(said.backbone, said.image, said.classes)
     prices = ledger.space_prices(space)
     _tell_choices(file, said, space)
+    for remark in space.remarks:
+        typer.echo(remark)
     _tell_what_was_found(said.backbone, said.image, said.classes)
     what = f"for one image of {_by(said.image)} and {said.classes} classes"
     _tell_prices(space, prices, what)

@@ -1,6 +1,8 @@
 """What `nas-attn kinds` shows."""
 
 import inspect
+import re
+import subprocess
 import sys
 
 import pytest
@@ -22,14 +24,15 @@ def shown(monkeypatch, capsys, *arguments):
 
 @pytest.fixture
 def listed(monkeypatch, capsys):
-    """The cells of each kind in both tables, put together again."""
+    """The cells of each kind in the tables of kinds and of papers, put together again."""
     code, lines, _ = shown(monkeypatch, capsys)
     assert code == 0
     assert max(map(len, lines)) <= 120
     cells = {}
-    for table in "\n".join(lines).split("\n\n"):
+    kinds, _, papers = "\n".join(lines).split("\n\n")
+    for table in (kinds, papers):
         head, *rows = table.splitlines()
-        titles = head.split()
+        titles = re.split(r"  +", head)
         starts = [head.index(title) for title in titles]
         for row in rows:
             if row[0] != " ":
@@ -47,8 +50,34 @@ def test_every_kind_is_listed_with_all_that_is_known_of_it(listed):
         title = listed[kind]["paper"].rpartition(" (")[0]
         assert f'"{title}", ' in inspect.getdoc(inspect.getmodule(attention))
         assert f"Parameters: {listed[kind]['parameters']}." in " ".join(inspect.getdoc(attention).split())
-        named = [option.split("=")[0] for option in listed[kind]["options"].split(", ") if option]
-        assert named == [name for name in inspect.signature(attention).parameters if "channels" not in name]
+        assert inspect.getdoc(attention).startswith(listed[kind]["what it does"].split()[0])
+        assert listed[kind]["what it does"] in " ".join(inspect.getdoc(attention).split())
+
+
+def test_every_option_of_every_kind_is_listed_with_its_default_and_its_meaning(monkeypatch, capsys):
+    _, lines, _ = shown(monkeypatch, capsys)
+    head, *rows = "\n".join(lines).split("\n\n")[1].splitlines()
+    starts = [head.index(title) for title in ("kind", "option", "default", "meaning")]
+    told = [
+        [row[start:end].strip() for start, end in zip(starts, [*starts[1:], None], strict=True)]
+        for row in rows
+        if row[0] != " "
+    ]
+    assert [(kind, option, default) for kind, option, default, _ in told] == [
+        (kind, name, "by the channels" if one.default is None else str(one.default).lower())
+        for kind, attention in ATTENTIONS.items()
+        for name, one in inspect.signature(attention).parameters.items()
+        if "channels" not in name
+    ]
+    assert all(meaning for *_, meaning in told)
+
+
+def test_the_list_of_kinds_needs_no_torch():
+    code = "from nas_attn.attention.catalogue import listing; print(len(list(listing()[0][1])), 'torch' in sys.modules)"
+    ended = subprocess.run([sys.executable, "-c", f"import sys; {code}"], check=True, capture_output=True, text=True)
+    number, with_torch = ended.stdout.split()
+    assert int(number) >= len(ATTENTIONS)
+    assert with_torch == "False"
 
 
 def test_positions_are_listed_with_the_papers_first(listed):
