@@ -45,19 +45,19 @@ def offer_remarks(
 
     Raises `InputError` where a kind, or one of its values, can stand in no slot, and where it cannot be exported.
     """
-    left_out: dict[tuple[str, str], list[str]] = {}
+    reasons: dict[str, str] = {}
+    left_out: dict[str, list[str]] = {}
     for slot, offered in offers.items():
         for what, reason in offered.left_out.items():
-            left_out.setdefault((what, reason), []).append(slot)
-    for what in {what for what, _ in left_out}:
-        nowhere = [slot for (one, _), places in left_out.items() if one in ("", what) for slot in places]
-        if len(nowhere) == len(offers):
-            reason = next(reason for one, reason in left_out if one == what)
-            raise InputError(f"{f'{what} ' if what else ''}cannot stand at {', '.join(fold(offers))}: {reason}")
+            reasons.setdefault(what, reason)
+            left_out.setdefault(what, []).append(slot)
+    for what, places in left_out.items():
+        if len({*places, *left_out.get("", ())}) == len(offers):
+            raise InputError(f"{f'{what} ' if what else ''}cannot stand at {', '.join(fold(offers))}: {reasons[what]}")
     if is_own(name):
         yield from (f"{name}: {line}" for line in _found(name, offers, slots, passing))
-    for (what, reason), places in left_out.items():
-        yield f"{name}{f' with {what}' if what else ''} is left out at {', '.join(fold(places))}: {reason}"
+    for what, places in left_out.items():
+        yield f"{name}{f' with {what}' if what else ''} is left out at {', '.join(fold(places))}: {reasons[what]}"
 
 
 def _found(

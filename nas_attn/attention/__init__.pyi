@@ -17,6 +17,7 @@ from .kinds import check_attention as check_attention
 from .kinds import is_own as is_own
 from .kinds import usable_class as usable_class
 from .non_local import NonLocal as NonLocal
+from .own import fitting_situation as fitting_situation
 from .scse import ConcurrentSqueezeExcitation as ConcurrentSqueezeExcitation
 from .se import SqueezeExcitation as SqueezeExcitation
 from .signature import construct as construct

@@ -89,6 +89,15 @@ def _named(kind: str) -> Iterator[None]:
         raise InputError(f"{kind}: {error}") from None
 
 
+@cache
+def fitting_situation(kind: str) -> Situation | None:
+    """The first width and size, of those that are tried without a network, with which a kind works by its defaults."""
+    attention = own_class(kind)
+    found = (_first(attention, channels) for channels in _WIDTHS)
+    first = next((one for one in found if isinstance(one, Situation)), None)
+    return replace(first, options=needed(attention, first)) if first else None
+
+
 def remarks_of(attention: type[nn.Module]) -> str:
     """What is guessed of its parameters, in a line; empty where it is written as the built-in kinds are."""
     return ", ".join(signature_of(attention).remarks())

@@ -11,6 +11,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from nas_attn.space import is_word
 
+_VARIABLE = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
 _PLAIN = (str, int, float, bool)
 _TAKEN = ("channels", "position", "slots", "start")  # what a space file says of any kind
 _NO_WIDTH = re.compile(r"kernel|k_?size|reduction|ratio|head|group|stride|dilation|lambda|eps", re.IGNORECASE)
@@ -127,13 +128,17 @@ def construct(attention: type, widths: tuple[int, ...], options: Mapping[str, An
     return attention(*positional, **named)
 
 
-def _parameters(attention: Callable[..., Any]) -> list[inspect.Parameter]:
+def _parameters(attention: Any) -> list[inspect.Parameter]:
+    """The parameters of a class that have names; of one that only hands on `*args`, those of the class above it."""
     try:
         found = inspect.signature(attention, eval_str=True)
     except (NameError, TypeError, AttributeError, SyntaxError):  # a type that is only known to a checker
         found = inspect.signature(attention)
-    variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    return [one for one in found.parameters.values() if one.kind not in variable]
+    kinds = {one.kind for one in found.parameters.values()}
+    above = [base for base in getattr(attention, "__mro__", ())[1:] if base.__init__ is not attention.__init__]
+    if inspect.Parameter.VAR_POSITIONAL in kinds and kinds <= _VARIABLE and above:
+        return _parameters(above[0])
+    return [one for one in found.parameters.values() if one.kind not in _VARIABLE]
 
 
 def _is_width(first: inspect.Parameter) -> bool:

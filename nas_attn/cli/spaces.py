@@ -42,9 +42,23 @@ def kinds(
     from nas_attn.attention import attention_class, check_attention, details
 
     remarks = check_attention(kind)
-    show(("kind", kind), details(attention_class(kind)))
+    show(("kind", kind), [*details(attention_class(kind)), *_cost(kind)])
     for remark in remarks:
         typer.echo(remark)
+
+
+def _cost(kind: str) -> Iterator[tuple[str, str]]:
+    """What somebody else's class costs where it works; raises `InputError` for an operator without a price."""
+    from nas_attn.attention import attention_class, construct, fitting_situation, is_own
+    from nas_attn.cost import count
+
+    found = fitting_situation(kind) if is_own(kind) else None
+    if found is not None:
+        made = attention_class(kind)
+        shapes = found.shapes(bool(getattr(made, "gated", False)))
+        cost = count(construct(made, found.widths, found.options), *(shape[1:] for shape in shapes))
+        yield f"MACs of {_by(shapes[0][1:])}", f"{cost.macs:,}"
+        yield f"FLOPs of {_by(shapes[0][1:])}", f"{cost.flops:,}"
 
 
 def sites(

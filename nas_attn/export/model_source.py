@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from torch import nn
 
-from nas_attn.attention import IdentityStart, attention_class
+from nas_attn.attention import IdentityStart, attention_class, signature_of
 from nas_attn.backbones import BACKBONES, Point, attach, construction, is_foreign, network, plan, sites
 from nas_attn.settings import Backbone
 from nas_attn.space import Architecture, Attention, Placement, Site, reported
@@ -88,6 +88,8 @@ def _rendered(
     **values: Any,
 ) -> str:
     kinds = dict.fromkeys(kind for placement in architecture.placements for kind in _classes(placement))
+    placed = [_library_module(placement.attention.kind) for placement in architecture.placements]
+    packages = [*packages, *filter(None, placed)]
     named = f"{backbone.name} with {architecture}"
     with reported(f"{named}: cannot be copied into a module of its own", ValueError, OSError, TypeError):
         imports, definitions = standalone_source([read_tensors, *kinds, *copied], packages)
@@ -103,15 +105,27 @@ def _rendered(
 
 def _classes(placement: Placement) -> list[type[nn.Module]]:
     around = [IdentityStart] if ("start", "identity") in placement.attention.options else []
-    return [attention_class(placement.attention.kind), *around]
+    kind = placement.attention.kind
+    return [*([] if _library_module(kind) else [attention_class(kind)]), *around]
+
+
+def _library_module(kind: str) -> str:
+    """The module of a library that makes a kind, and is imported instead of copied; empty for any other kind."""
+    module = kind.partition(":")[0]
+    if module == "timm":
+        return "timm.layers"
+    return module if module.partition(".")[0] in ("timm", "torchvision") else ""
 
 
 def _call(attention: Attention, site: Site) -> str:
     """The expression that constructs an attention for a site."""
     made = attention_class(attention.kind)
-    widths = site.widths(getattr(made, "gated", False))
-    options = [f"{name}={_literal(value)}" for name, value in attention.options if name != "start"]
-    call = f"{made.__name__}({', '.join([*map(str, widths), *options])})"
+    options = {name: value for name, value in attention.options if name != "start"}
+    widths, named = signature_of(made).arguments(site.widths(getattr(made, "gated", False)), options)
+    library, name = _library_module(attention.kind), attention.kind.partition(":")[2]
+    by_name = f'{library}.get_attn("{name}")' if attention.kind.startswith("timm:") else f"{library}.{name}"
+    arguments = [*map(str, widths), *(f"{name}={_literal(value)}" for name, value in named.items())]
+    call = f"{by_name if library else made.__name__}({', '.join(arguments)})"
     return f"{IdentityStart.__name__}({call})" if ("start", "identity") in attention.options else call
 
 

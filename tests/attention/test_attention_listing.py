@@ -99,12 +99,26 @@ def test_the_details_of_a_kind_count_its_parameters(kind):
         assert said[f"parameters at {channels} channels"] == f"{FORMULAS[kind](channels):,}"
 
 
+def test_the_price_of_somebody_elses_class_is_asked(monkeypatch, capsys, tmp_path):
+    unpriced = "return torch.linalg.qr(features)[0] + features *"
+    (tmp_path / "own_priced.py").write_text(GOOD.replace("return features *", unpriced))
+    monkeypatch.syspath_prepend(tmp_path)
+    code, _, told = shown(monkeypatch, capsys, "own_priced:Mine")
+    assert code == 2
+    assert "no rule says what aten::linalg_qr costs; give the attention a method macs(self, shape)" in told
+    method = "    def macs(self, shape):\n        return 7 * shape[0]\n"
+    (tmp_path / "own_saying.py").write_text((tmp_path / "own_priced.py").read_text() + "\n" + method)
+    code, lines, _ = shown(monkeypatch, capsys, "own_saying:Mine")
+    assert code == 0
+    assert [line.split()[-1] for line in lines if line.startswith(("MACs", "FLOPs"))] == ["112", "224"]
+
+
 def test_an_attention_of_ones_own_is_shown_once_it_is_checked(monkeypatch, capsys, tmp_path):
     (tmp_path / "own_shown.py").write_text(GOOD)
     monkeypatch.syspath_prepend(tmp_path)
     code, lines, _ = shown(monkeypatch, capsys, "own_shown:Mine")
     assert code == 0
-    assert dict(line.split("  ", 1) for line in lines if "parameters" not in line) == {
+    assert dict(line.split("  ", 1) for line in lines if "parameters" not in line and " of 16 x" not in line) == {
         "kind": " " * 22 + "own_shown:Mine",
         "positions": " " * 17 + "branch, inner, pre, identity, block, stage",
         "options": " " * 19 + "reduction=4, bias=true, mode=mean, limit",
