@@ -41,7 +41,7 @@ class Offer:
 def offer_remarks(
     name: str, offers: Mapping[str, Offer], slots: Mapping[str, Sequence[Site]], passing: Passing
 ) -> Iterator[str]:
-    """What is told of a kind: what of it is left out at which slots, and of somebody else's class what was found.
+    """What to say of a kind: what of it is left out at which slots, and of somebody else's class what was found.
 
     Raises `InputError` where a kind, or one of its values, can stand in no slot, and where it cannot be exported.
     """
@@ -91,8 +91,8 @@ def _exported(
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What a file asks for in a slot."""
+class Wanted:
+    """What a file wants in a slot."""
 
     kind: str
     options: Options
@@ -102,7 +102,7 @@ class Asked:
     passing: Passing
 
 
-def offer(asked: Asked) -> Offer:
+def offer(wanted: Wanted) -> Offer:
     """The kind as these places can have it: values that never make a difference stand there once.
 
     Choices are equivalent where they build the same network: ratios that meet under a `divisor`, or the positions
@@ -111,17 +111,17 @@ def offer(asked: Asked) -> Offer:
 
     Raises `InputError` for a choice that cannot be built at one of the places though each of its values can.
     """
-    sized = _sized(asked)
-    tried = _tried(asked, sized)
-    if _all_fail(tried) and not sized and signature_of(attention_class(asked.kind)).sides:
-        sized = _size_of(asked)
-        tried = _tried(asked, sized)
+    sized = _sized(wanted)
+    tried = _tried(wanted, sized)
+    if _all_fail(tried) and not sized and signature_of(attention_class(wanted.kind)).sides:
+        sized = _size_of(wanted)
+        tried = _tried(wanted, sized)
     if _all_fail(tried):
         return Offer(None, {"": next(fault for fault in tried.values() if isinstance(fault, _Fault)).reason})
     left_out: dict[str, str] = {}
-    positions = [place for place in asked.positions if _works(tried, "position", place, left_out)]
+    positions = [place for place in wanted.positions if _works(tried, "position", place, left_out)]
     tried = {key: what for key, what in tried.items() if key[0] in positions}
-    options = {**asked.options, **sized}
+    options = {**wanted.options, **sized}
     options = {
         name: tuple(value for value in values if _works(tried, name, value, left_out))
         for name, values in options.items()
@@ -129,15 +129,15 @@ def offer(asked: Asked) -> Offer:
     tried = {key: what for key, what in tried.items() if all(value in options[name] for name, value in key[1])}
     for (_, chosen), fault in tried.items():
         if isinstance(fault, _Fault):
-            raise InputError(f"{Attention(asked.kind, chosen)} cannot stand at {fault.site}: {fault.reason}")
-    return Offer(_kind(asked, options, positions, tried), left_out)
+            raise InputError(f"{Attention(wanted.kind, chosen)} cannot stand at {fault.site}: {fault.reason}")
+    return Offer(_kind(wanted, options, positions, tried), left_out)
 
 
-def _kind(asked: Asked, options: Options, positions: Sequence[str], built: _Tried) -> Kind:
+def _kind(wanted: Wanted, options: Options, positions: Sequence[str], built: _Tried) -> Kind:
     """The kind with the values that make a difference, and the choices that are equivalent."""
     kept = {option: _distinct(option, values, built) for option, values in options.items()}
-    if asked.starts != ("paper",):
-        kept["start"] = asked.starts
+    if wanted.starts != ("paper",):
+        kept["start"] = wanted.starts
     first: dict[Hashable, Choice] = {}
     equivalents: list[tuple[Choice, Choice]] = []
     for position, chosen in product(positions, _choices(kept)):
@@ -146,16 +146,16 @@ def _kind(asked: Asked, options: Options, positions: Sequence[str], built: _Trie
         network = built[position, module], dict(chosen).get("start")
         if (same := first.setdefault(network, choice)) is not choice:
             equivalents.append((choice, same))
-    return Kind(asked.kind, tuple(kept.items()), tuple(positions), tuple(equivalents))
+    return Kind(wanted.kind, tuple(kept.items()), tuple(positions), tuple(equivalents))
 
 
-def _tried(asked: Asked, sized: Options) -> _Tried:
+def _tried(wanted: Wanted, sized: Options) -> _Tried:
     """What stands at the places of each position with each choice, or why it cannot."""
     tried: dict[tuple[str, _Chosen], Hashable] = {}
-    for position in asked.positions:
-        places = [site for site in asked.places if site.position == position]
-        for chosen in _choices({**asked.options, **sized}):
-            standing = tuple(_stands(asked, chosen, site) for site in places)
+    for position in wanted.positions:
+        places = [site for site in wanted.places if site.position == position]
+        for chosen in _choices({**wanted.options, **sized}):
+            standing = tuple(_stands(wanted, chosen, site) for site in places)
             fault = next((what for what in standing if isinstance(what, _Fault)), None)
             tried[position, chosen] = fault or standing
     return tried
@@ -175,20 +175,20 @@ def _works(tried: _Tried, name: str, value: Value, left_out: dict[str, str]) -> 
     return False
 
 
-def _sized(asked: Asked) -> Options:
+def _sized(wanted: Wanted) -> Options:
     """Height and width as options, for a class that is always built for one size."""
-    return _size_of(asked) if signature_of(attention_class(asked.kind)).sized else {}
+    return _size_of(wanted) if signature_of(attention_class(wanted.kind)).sized else {}
 
 
-def _size_of(asked: Asked) -> Options:
+def _size_of(wanted: Wanted) -> Options:
     """Height and width of the first position's first map, unless the file says them."""
-    sizes = [size for site in asked.places if site.position == asked.positions[0] for size, _ in _at(asked, site)]
-    said = {"height", "width", *signature_of(attention_class(asked.kind)).sides} & asked.options.keys()
+    sizes = [size for site in wanted.places if site.position == wanted.positions[0] for size, _ in _at(wanted, site)]
+    said = {"height", "width", *signature_of(attention_class(wanted.kind)).sides} & wanted.options.keys()
     return {} if said or not sizes else {"height": (sizes[0][0],), "width": (sizes[0][1],)}
 
 
-def _at(asked: Asked, site: Site) -> tuple[tuple[Size, Size], ...]:
-    return asked.passing.get(site.name, ())
+def _at(wanted: Wanted, site: Site) -> tuple[tuple[Size, Size], ...]:
+    return wanted.passing.get(site.name, ())
 
 
 def _choices(options: Options) -> Iterable[_Chosen]:
@@ -206,16 +206,16 @@ def _distinct(option: str, values: tuple[Value, ...], built: _Tried) -> tuple[Va
     return tuple(made.values())
 
 
-def _stands(asked: Asked, chosen: _Chosen, site: Site) -> Hashable:
+def _stands(wanted: Wanted, chosen: _Chosen, site: Site) -> Hashable:
     """What stands at a site, and where: after a stage is after its last block, or its branch if nothing is added."""
-    here = {other.position for other in asked.places if other.block == site.block}
+    here = {other.position for other in wanted.places if other.block == site.block}
     end = "block" if "block" in here else "branch"
     place = (site.block, end if site.position == "stage" else site.position)
-    widths = site.widths(getattr(attention_class(asked.kind), "gated", False))
+    widths = site.widths(getattr(attention_class(wanted.kind), "gated", False))
     try:
-        built = _built(asked.kind, chosen, widths)
-        for size, of_signal in _at(asked, site):  # a built-in kind takes a size whatever its options are
-            _run(asked.kind, chosen if is_own(asked.kind) else (), widths, size, of_signal)
+        built = _built(wanted.kind, chosen, widths)
+        for size, of_signal in _at(wanted, site):  # a built-in kind takes a size whatever its options are
+            _run(wanted.kind, chosen if is_own(wanted.kind) else (), widths, size, of_signal)
     except ValueError as error:
         return _Fault(site.name, first_line(error))
     return place, built

@@ -17,7 +17,7 @@ from nas_attn.backbones import network, sites
 from nas_attn.settings import Backbone, Document, Pixels, Settings, check, is_named_object, read_document
 from nas_attn.space import POSITIONS, InputError, Kind, SearchSpace, Site, Slot, Value, allowed
 
-from .offers import Asked, Offer, offer, offer_remarks
+from .offers import Offer, Wanted, offer, offer_remarks
 from .passing import Passing, passing_sizes
 
 T = TypeVar("T")
@@ -253,7 +253,7 @@ def _offers(
     file: SpaceFile,
     passing: Passing,
 ) -> Iterator[tuple[str, Offer]]:
-    """The slots in which a kind is asked for, each with what it may be there."""
+    """The slots in which a kind is wanted, each with what it may be there."""
     options = {
         option: getattr(table, option)
         for option in type(table).model_fields
@@ -262,7 +262,7 @@ def _offers(
     chosen = {slot: _positions(name, table, file, slots[slot]) for slot in table.slots or file.slots or slots}
     for slot, positions in chosen.items():
         if positions:
-            yield slot, offer(Asked(name, options, starts, positions, slots[slot], passing))
+            yield slot, offer(Wanted(name, options, starts, positions, slots[slot], passing))
     if not any(chosen.values()):
         here = sorted({site.position for places in slots.values() for site in places}, key=POSITIONS.index)
         wanted = ", ".join(table.position or file.position or allowed_positions(attention_class(name)))

@@ -93,7 +93,7 @@ class Chain:
     def open(cls, folder: StudyFolder, jobs: int = 1, watch: Watch | None = None) -> "Chain":
         """Read the space and the images of a study; raises `InputError` where either has faults."""
         check_trainer(folder.file.trainer)
-        read_space(folder.path / folder.file.space)  # its faults are told before any image is read
+        read_space(folder.path / folder.file.space)  # so that its faults come before any image is read
         data = load_data(folder.file.data, folder.path, training_device(folder.file.trainer))
         backbone, space = open_space(folder, data.image)
         for remark in space.remarks:

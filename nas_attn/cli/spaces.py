@@ -124,8 +124,6 @@ def space(
     ledger = open_ledger(said.backbone, said.image, said.classes)
     prices = ledger.space_prices(space)
     _tell_choices(file, said, space)
-    for remark in space.remarks:
-        typer.echo(remark)
     _tell_what_was_found(said.backbone, said.image, said.classes)
     what = f"for one image of {_by(said.image)} and {said.classes} classes"
     _tell_prices(space, prices, what)
@@ -183,6 +181,8 @@ def _tell_choices(file: Path, said: "SpaceFile", space: "SearchSpace") -> None:
     slots = f"{len(space.slots)} slot{'s' if len(space.slots) > 1 else ''} (one a {said.per})"
     typer.echo(f"{file}: {said.backbone.name}, {slots}, {networks}{ways}\n")
     show(("what may stand there", "slots"), ((text, ", ".join(fold(slots))) for text, slots in kinds.items()))
+    for remark in space.remarks:
+        typer.echo(remark)
 
 
 def _tell_what_was_found(backbone: "Backbone", image: tuple[int, int, int], classes: int) -> None:

@@ -62,14 +62,11 @@ def count(network: nn.Module, *shapes: tuple[int, ...], rules: Mapping[str, Rule
     Raises `UncountedOperator` for an operator without a rule, and what PyTorch raises where the network does not take
     such an image, or decides by the values that it computes.
     """
-    traced = copy.deepcopy(network).to_empty(device="cpu").eval()
+    traced = _unfilled(network)
     analysis = FlopCountAnalysis(traced, tuple(torch.zeros(1, *shape) for shape in shapes))
     analysis.clear_op_handles()
     analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False).tracer_warnings("none")
     analysis.set_op_handle(**_handles(rules or {}))
-    for buffer in traced.buffers():
-        if not buffer.is_floating_point():
-            buffer.zero_()  # an index that was never filled in lies nowhere
     declared = _declared(traced)
     with torch.inference_mode(False), torch.no_grad(), ExitStack() as after:
         after.callback(torch.backends.mha.set_fastpath_enabled, torch.backends.mha.get_fastpath_enabled())
@@ -79,6 +76,15 @@ def count(network: nn.Module, *shapes: tuple[int, ...], rules: Mapping[str, Rule
         raise _uncounted(uncounted)
     macs, params = int(counted["macs"]) + sum(declared), sum(parameter.numel() for parameter in network.parameters())
     return Cost(params, macs, 2 * macs + int(counted["elements"]))
+
+
+def _unfilled(network: nn.Module) -> nn.Module:
+    """A copy on the CPU, in evaluation mode, whose weights are never filled in."""
+    copied = copy.deepcopy(network).to_empty(device="cpu").eval()
+    for buffer in copied.buffers():
+        if not buffer.is_floating_point():
+            buffer.zero_()  # an index that was never filled in lies nowhere
+    return copied
 
 
 def _declared(network: nn.Module) -> list[int]:
