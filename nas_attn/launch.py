@@ -9,9 +9,9 @@ from pathlib import Path
 import pandas as pd
 from torch import nn
 
-from nas_attn.assembly import build, load_space
+from nas_attn.assembly import build, load_space, read_space
 from nas_attn.audit.run import Audited, run_audit
-from nas_attn.chain import Chain, Watch, open_space, run_chain
+from nas_attn.chain import Chain, Watch, run_chain
 from nas_attn.data import fingerprint, load_data
 from nas_attn.evaluation import data_question, read_weights, weights_file
 from nas_attn.export import Winner, export, leaving
@@ -152,7 +152,7 @@ class Study:
 
     @property
     def _backbone(self) -> Backbone:
-        return open_space(self.folder)[0]
+        return read_space(self.folder.path / self.folder.file.space).backbone
 
     def _network(self, row: Evaluation, facts: ImageFacts) -> nn.Module:
         if row.step != FINAL:

@@ -9,10 +9,10 @@ from typing import TypeVar
 import torch
 from torch import nn
 
-from nas_attn.attention import STARTS, IdentityStart, attention_class, keyword_options
+from nas_attn.attention import STARTS, IdentityStart, attention_class, changes_nothing, construct, is_own, signature_of
 from nas_attn.backbones import load_backbone_weights, network, seeded
 from nas_attn.settings import Backbone
-from nas_attn.space import Architecture, Attention, InputError, Placement, Site, allowed
+from nas_attn.space import Architecture, Attention, InputError, Placement, Site, allowed, reported
 
 T = TypeVar("T")
 
@@ -100,7 +100,7 @@ def place(attention: Attention, site: Site) -> nn.Module:
         made = attention_class(attention.kind)
     except InputError as error:
         raise InputError(f"{site.name}: {error}") from None
-    known = [option.name for option in keyword_options(made)]
+    known = known_options(made)
     options = dict(attention.options)
     start = options.pop("start", "paper")
     if start not in STARTS:
@@ -108,11 +108,23 @@ def place(attention: Attention, site: Site) -> nn.Module:
     for name in options:
         if name not in known:
             raise InputError(f"{site.name}: {attention}: unknown option {name!r}; {allowed(name, [*known, 'start'])}")
-    try:
-        module = made(*site.widths(getattr(made, "gated", False)), **options)
-    except ValueError as error:
-        raise InputError(f"{site.name}: {attention}: {error}") from error
-    return IdentityStart(module) if start == "identity" else module
+    widths = site.widths(getattr(made, "gated", False))
+    with reported(f"{site.name}: {attention}", *([] if is_own(attention.kind) else [ValueError])):
+        module: nn.Module = construct(made, widths, options)
+        if start != "identity":
+            return module
+        return IdentityStart(module, already=changes_nothing(made, widths, options) if is_own(attention.kind) else None)
+
+
+def known_options(attention: type[nn.Module]) -> list[str]:
+    """What may be said of an attention that stands at a site, `start` aside: its options, and the size it is built for.
+
+    Raises `InputError` for a class that cannot be called for a site.
+    """
+    with reported(attention.__name__, ValueError, TypeError):
+        signature = signature_of(attention)
+    names = [option.name for option in signature.options]
+    return list(dict.fromkeys([*names, *(("height", "width") if signature.sides else ())]))
 
 
 def seed_of(seed: int, *names: str) -> int:

@@ -1,22 +1,24 @@
 """Wiring module of settings, attentions and backbones: a search-space file becomes a `SearchSpace`."""
 
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_origin
 
 import torch
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, create_model, field_validator
 from pydantic.types import Strict
 from torch import nn
 
-from nas_attn.attention import ATTENTIONS, STARTS, allowed_positions, attention_class, check_attention, keyword_options
+from nas_attn.attention import ATTENTIONS, STARTS, allowed_positions, attention_class, keyword_options, usable_class
 from nas_attn.backbones import network, sites
 from nas_attn.settings import Backbone, Document, Pixels, Settings, check, is_named_object, read_document
 from nas_attn.space import POSITIONS, InputError, Kind, SearchSpace, Site, Slot, Value, allowed
 
-from .offers import offer
+from .offers import Offer, Wanted, offer, offer_remarks
+from .passing import Passing, passing_sizes
 
 T = TypeVar("T")
 
@@ -56,6 +58,11 @@ class _KindTable(Settings):
     slots: Slots | None = None
 
 
+def _strict(annotation: Any) -> tuple[Any, ...]:
+    """A number is no text and a text no number; of a few values it is one of them."""
+    return (Field(),) if get_origin(annotation) is Literal else (Strict(),)
+
+
 def _kind_table(kind: str, attention: type[nn.Module]) -> Any:
     """The table of a kind: each keyword option of its class takes a value or a list of values."""
 
@@ -74,16 +81,19 @@ def _kind_table(kind: str, attention: type[nn.Module]) -> Any:
     position: Any = Literal[allowed_positions(attention)]
     fields: dict[str, Any] = {"position": (Annotated[tuple[position, ...], *_ONE_OR_MORE] | None, None)}
     for option in keyword_options(attention):
-        value: Any = Annotated[option.annotation, Strict(), accepted(option.name)]
+        # of somebody else's class only its places can tell which values it takes
+        seen = (accepted(option.name),) if attention is ATTENTIONS.get(kind) else ()
+        value: Any = Annotated[option.annotation, *_strict(option.annotation), *seen]
         fields[option.name] = (Annotated[tuple[value, ...], *_ONE_OR_MORE] | None, None)
-    return create_model(f"{kind} table", __base__=_KindTable, **fields)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # an option may be called as something that pydantic's models have
+        return create_model(f"{kind} table", __base__=_KindTable, **fields)
 
 
 def _own_table(kind: str) -> Any:
     """The table of a user's own attention; where that has a fault, any table has it."""
     try:
-        check_attention(kind)
-        return _kind_table(kind, attention_class(kind))
+        return _kind_table(kind, usable_class(kind))
     except InputError as error:
         message = str(error).removeprefix(f"{kind}: ")
 
@@ -154,28 +164,48 @@ class SpaceFile(Settings):
         return kinds
 
 
-def load_space(path: Path | str, *, start: str | None = None) -> tuple[SpaceFile, SearchSpace]:
+def load_space(
+    path: Path | str, *, start: str | None = None, image: tuple[int, int, int] | None = None
+) -> tuple[SpaceFile, SearchSpace]:
     """Read a search-space file: what it says, and the space that follows from it.
 
-    With `start`, all attentions start so, whatever the file says.
+    With `start`, all attentions start so, whatever the file says. Kinds are tried with the maps of the file's image, or
+    of this one of (channels, height, width); where one cannot stand it is left out, which the space's `remarks` say.
 
     Raises `InputError` with every fault of the file.
     """
-    document = read_document(Path(path))
+    file, document, slots = _read(Path(path))
+    passing = passing_sizes(file.backbone, image or file.image, file.classes)
+    offered: dict[str, list[Kind]] = {slot: [] for slot in slots}
+    remarks: list[str] = []
+    for name, table in file.kinds:
+        if table is not None:
+            starts = (start,) if start else table.start or file.start
+            with _at(document, "kinds", name):
+                found = dict(_offers(name, table, starts, slots, file, passing))
+                remarks.extend(offer_remarks(name, found, slots, passing))
+            for slot, kind in found.items():
+                offered[slot].extend([kind.kind] if kind.kind else [])
+    offers = tuple(Slot(name, slots[name], tuple(kinds)) for name, kinds in offered.items() if kinds)
+    return file, SearchSpace(offers, tuple(remarks))
+
+
+def read_space(path: Path | str) -> SpaceFile:
+    """What a search-space file says; its kinds are not tried at their places.
+
+    Raises `InputError` with every fault of the file.
+    """
+    return _read(Path(path))[0]
+
+
+def _read(path: Path) -> tuple[SpaceFile, Document, dict[str, tuple[Site, ...]]]:
+    document = read_document(path)
     context: dict[str, Any] = {}
     named = document.data.get("kinds")
     own = filter(is_named_object, named) if isinstance(named, Mapping) else ()
     file = check(_model(tuple(own)), document, context)
     file = file.model_copy(update={"backbone": _with_weights(file.backbone, document)})
-    slots = _by_slot(context["sites"], file.per)
-    offered: dict[str, list[Kind]] = {slot: [] for slot in slots}
-    for name, table in file.kinds:
-        if table is not None:
-            starts = (start,) if start else table.start or file.start
-            with _at(document, "kinds", name):
-                for slot, kind in _offers(name, table, starts, slots, file):
-                    offered[slot].append(kind)
-    return file, SearchSpace(tuple(Slot(name, slots[name], tuple(kinds)) for name, kinds in offered.items() if kinds))
+    return file, document, _by_slot(context["sites"], file.per)
 
 
 @contextmanager
@@ -216,9 +246,14 @@ def _by_slot(found: Iterable[Site], per: Literal["stage", "block"]) -> dict[str,
 
 
 def _offers(
-    name: str, table: _KindTable, starts: tuple[str, ...], slots: Mapping[str, Sequence[Site]], file: SpaceFile
-) -> Iterator[tuple[str, Kind]]:
-    """The slots in which a kind may stand, each with what it may be there."""
+    name: str,
+    table: _KindTable,
+    starts: tuple[str, ...],
+    slots: Mapping[str, Sequence[Site]],
+    file: SpaceFile,
+    passing: Passing,
+) -> Iterator[tuple[str, Offer]]:
+    """The slots in which a kind is wanted, each with what it may be there."""
     options = {
         option: getattr(table, option)
         for option in type(table).model_fields
@@ -227,7 +262,7 @@ def _offers(
     chosen = {slot: _positions(name, table, file, slots[slot]) for slot in table.slots or file.slots or slots}
     for slot, positions in chosen.items():
         if positions:
-            yield slot, offer(name, options, starts, positions, slots[slot])
+            yield slot, offer(Wanted(name, options, starts, positions, slots[slot], passing))
     if not any(chosen.values()):
         here = sorted({site.position for places in slots.values() for site in places}, key=POSITIONS.index)
         wanted = ", ".join(table.position or file.position or allowed_positions(attention_class(name)))

@@ -20,6 +20,10 @@ class BAM(nn.Module):
     The product stands in the authors' code; the paper takes the sum, and normalises at the end of each branch. Both
     have it between the stages and never inside a block.
 
+    Options:
+        reduction: how many times narrower the hidden layers are.
+        dilation: of the two 3 x 3 convolutions.
+
     Parameters: 3Cm + 18m^2 + 13m + C + 1. Raises `ValueError` for an option that cannot be, and, as PyTorch's batch
     normalisation does, in training mode for a batch of one.
     """

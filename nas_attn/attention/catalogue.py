@@ -1,19 +1,29 @@
-"""What is known of each kind of attention, read from where it is written, and shown as tables of text."""
+"""What is known of each kind of attention, read from the text of its file, without torch, and shown as tables."""
 
+import ast
 import inspect
 import re
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-
-from torch import nn
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nas_attn.space import POSITIONS
 
+from .signature import construct, keyword_options, signature_of
+
+if TYPE_CHECKING:
+    from torch import nn
+
+_ROOM = Path(__file__).parent
 _PAPER = re.compile(r'(?P<name>[^:]+): (?P<authors>.+?), "(?P<title>.+)", (?P<year>\d{4})\.')
+_DOES = re.compile(r"(?P<does>.+?), \(B, C, H, W\)", re.DOTALL)
 _PARAMETERS = re.compile(r"Parameters: (?P<formula>.+?)\.(?: |$)", re.DOTALL)
+_OPTIONS = re.compile(r"^Options:\n(?P<lines>(?: +\S.*\n?)+)", re.MULTILINE)
+_OPTION = re.compile(r"^    (\w+): ((?:.|\n(?!    \w))+)", re.MULTILINE)
 
 _Table = tuple[Sequence[str], Iterable[Sequence[str]]]
 
@@ -24,95 +34,151 @@ class Description:
 
     name: str
     """As people say it: `Squeeze-and-excitation`."""
+    does: str
+    """What becomes of the features."""
     paper: str
     """Title and year."""
     link: str
     """Where the paper is."""
-    options: tuple[tuple[str, object], ...]
-    """Each option with its default, that of the paper."""
+    options: tuple[tuple[str, object, str], ...]
+    """Each option with its default, that of the paper, and what it means."""
     parameters: str
     """How many parameters it has at C channels."""
     positions: tuple[str, ...]
     """Where in a block it may stand, the paper's own place first."""
 
 
-def allowed_positions(attention: type[nn.Module]) -> tuple[str, ...]:
+def allowed_positions(attention: "type[nn.Module]") -> tuple[str, ...]:
     """Where in a block a class of attentions may stand, the usual place first: its `positions`, or any."""
     return tuple(getattr(attention, "positions", POSITIONS))
 
 
-def keyword_options(attention: type[nn.Module]) -> tuple[inspect.Parameter, ...]:
-    """The options of a class of attentions, in its order, each with its type, or that of its default, as annotation.
-
-    >>> from nas_attn.attention import TripletAttention
-    >>> [(option.name, option.annotation, option.default) for option in keyword_options(TripletAttention)]
-    [('kernel_size', <class 'int'>, 7)]
-    """
-    return tuple(
-        option.replace(annotation=type(option.default)) if option.annotation is option.empty else option
-        for option in inspect.signature(attention, eval_str=True).parameters.values()
-        if option.kind is option.KEYWORD_ONLY
-    )
-
-
-def built(attention: type[nn.Module], channels: int) -> nn.Module:
-    """An attention with its defaults for features of this many channels, and a gating signal of as many."""
-    return attention(*(channels,) * (2 if getattr(attention, "gated", False) else 1))
-
-
-def describe(attention: type[nn.Module]) -> Description:
+def describe(attention: "type[nn.Module]") -> Description:
     """What the class of a kind, and the file that it stands in, say of it.
 
     >>> from nas_attn.attention import SqueezeExcitation
     >>> describe(SqueezeExcitation).parameters
     '2Cm, and m + C more with `bias`'
 
-    Raises `ValueError` where the paper or the formula is not written as it is for the other kinds.
+    Raises `ValueError` where the paper, the formula or an option is not written as it is for the other kinds.
     """
-    page = inspect.getdoc(sys.modules[attention.__module__]) or ""
-    paper, formula = _PAPER.match(page), _PARAMETERS.search(inspect.getdoc(attention) or "")
-    link = re.search(r"https://\S+?(?=[,.]?(?:\s|$))", page)
-    if paper is None or formula is None or link is None:
-        raise ValueError(f"{attention.__name__}: its docstrings lack the paper, its link or the formula of parameters")
-    options = tuple((option.name, option.default) for option in keyword_options(attention))
-    title = f"{paper['title']} ({paper['year']})"
-    parameters = " ".join(formula["formula"].split())
-    return Description(paper["name"], title, link[0], options, parameters, allowed_positions(attention))
+    return _described(inspect.getsource(sys.modules[attention.__module__]), attention.__name__)
 
 
-def listing(attentions: Mapping[str, type[nn.Module]]) -> tuple[_Table, _Table]:
-    """Two tables, each a head and its rows: what may be said of each kind, and where each kind comes from.
+def listing() -> tuple[_Table, _Table, _Table]:
+    """Three tables, each a head and its rows: what each built-in kind does, its options, and where it comes from.
 
     Long cells go on in the rows below, so that a line has less than 120 characters.
     """
-    known = {kind: describe(attention) for kind, attention in attentions.items()}
-    uses = ((kind, _places(each.positions), _spelt(each.options), each.parameters) for kind, each in known.items())
+    known = {kind: _described(text, name) for kind, text, name in _written()}
+    uses = ((kind, each.does, _places(each.positions), each.parameters) for kind, each in known.items())
+    options = ((kind, *row) for kind, each in known.items() for row in _rows(each))
     papers = ((kind, each.paper, each.link) for kind, each in known.items())
     return (
-        (("kind", "positions", "options", "parameters"), _folded(uses, (14, 20, 34, 44))),
+        (("kind", "what it does", "positions", "parameters"), _folded(uses, (14, 38, 20, 38))),
+        (("kind", "option", "default", "meaning"), _folded(options, (14, 14, 17, 66))),
         (("kind", "paper", "link"), _folded(papers, (14, 54, 47))),
     )
 
 
-def details(attention: type[nn.Module]) -> Iterator[tuple[str, str]]:
+def details(attention: "type[nn.Module]") -> Iterator[tuple[str, str]]:
     """Names and values of what is known of one attention, a user's own too."""
+    known = describe(attention) if attention.__module__.startswith(f"{__package__}.") else None
+    if known is not None:
+        yield from (("what it does", known.does), ("paper", known.paper), ("link", known.link))
     yield "positions", ", ".join(allowed_positions(attention))
-    yield "options", _spelt((option.name, option.default) for option in keyword_options(attention)) or "none"
+    options = [(one.name, one.default, "") for one in keyword_options(attention)] if known is None else known.options
+    yield "options", ", ".join(_spelt(name, default) for name, default, _ in options) or "none"
+    for name, _, meaning in options:
+        yield from ((head, text) for head, text in _folded([(f"  {name}", meaning.rstrip("."))], (30, 88)) if meaning)
     for channels in (16, 64, 256):
-        parameters = sum(parameter.numel() for parameter in built(attention, channels).parameters())
-        yield f"parameters at {channels} channels", f"{parameters:,}"
+        yield f"parameters at {channels} channels", _parameters(attention, channels)
+
+
+def _parameters(attention: "type[nn.Module]", channels: int) -> str:
+    """How many parameters it has with its defaults, and for maps of 8 x 8 where it is built for a size."""
+    size = {"height": 8, "width": 8}
+    fault = ""
+    for options in ({}, size) if signature_of(attention).sides else ({},):
+        try:
+            built = construct(attention, (channels, channels), options)
+        except Exception as error:  # of somebody else's
+            fault = f"cannot be built: {next(iter(str(error).splitlines()), type(error).__name__)}"
+            continue
+        number = sum(parameter.numel() for parameter in built.parameters())
+        return f"{number:,}{' (maps of 8 x 8)' if options else ''}"
+    return fault
+
+
+def _written() -> Iterator[tuple[str, str, str]]:
+    """Each kind of the table with the text of its file and the name of its class."""
+    files: dict[str, str] = {}
+    for node in ast.parse((_ROOM / "kinds.py").read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ImportFrom) and node.level:
+            files.update((alias.name, f"{node.module}.py") for alias in node.names)
+        if isinstance(node, ast.AnnAssign) and isinstance(node.value, ast.Dict):
+            for key, made in zip(node.value.keys, node.value.values, strict=True):
+                if isinstance(key, ast.Constant) and isinstance(made, ast.Name):
+                    yield str(key.value), (_ROOM / files[made.id]).read_text(encoding="utf-8"), made.id
+
+
+def _described(text: str, name: str) -> Description:
+    tree = ast.parse(text)
+    found = next((node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name), None)
+    page, said = ast.get_docstring(tree) or "", (found and ast.get_docstring(found)) or ""
+    paper, does, formula = _PAPER.match(page), _DOES.match(said), _PARAMETERS.search(said)
+    link = re.search(r"https://\S+?(?=[,.]?(?:\s|$))", page)
+    if found is None or paper is None or does is None or formula is None or link is None:
+        raise ValueError(f"{name}: its docstrings lack the paper, its link, what it does or the formula of parameters")
+    options = tuple(_options(found, said))
+    if unsaid := [option for option, _, meaning in options if not meaning]:
+        raise ValueError(f"{name}: its docstring lacks what {', '.join(unsaid)} means, under 'Options:'")
+    title = f"{paper['title']} ({paper['year']})"
+    return Description(
+        paper["name"], _joined(does["does"]), title, link[0], options, _joined(formula["formula"]), _positions(found)
+    )
+
+
+def _options(found: ast.ClassDef, said: str) -> Iterator[tuple[str, object, str]]:
+    """Each keyword-only parameter with its default, and what the docstring says of it."""
+    lines = _OPTIONS.search(said)
+    meanings = dict(_OPTION.findall(lines["lines"])) if lines else {}
+    for node in found.body:
+        if isinstance(node, ast.FunctionDef) and node.name == "__init__":
+            for option, default in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True):
+                value = None if default is None else ast.literal_eval(default)
+                yield option.arg, value, _joined(meanings.get(option.arg, ""))
+
+
+def _positions(found: ast.ClassDef) -> tuple[str, ...]:
+    for node in found.body:
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.target.id == "positions":
+            return tuple(ast.literal_eval(node.value)) if node.value else POSITIONS
+    return POSITIONS
+
+
+def _rows(each: Description) -> Iterator[tuple[str, str, str]]:
+    for name, default, meaning in each.options:
+        yield name, _spelt_value(default), meaning.rstrip(".")
 
 
 def _places(positions: tuple[str, ...]) -> str:
     return f"{positions[0]}, any other" if set(positions) == set(POSITIONS) else ", ".join(positions)
 
 
-def _spelt(options: Iterable[tuple[str, object]]) -> str:
-    """Options with their defaults, as a space file has them; one without a default follows from the channels."""
-    return ", ".join(
-        name if default is None else f"{name}={str(default).lower() if isinstance(default, bool) else default}"
-        for name, default in options
-    )
+def _spelt(name: str, default: object) -> str:
+    """An option with its default, as a space file has them; one without a default follows from the channels."""
+    return name if default is None else f"{name}={_spelt_value(default)}"
+
+
+def _spelt_value(default: object) -> str:
+    if default is None:
+        return "by the channels"
+    return str(default).lower() if isinstance(default, bool) else str(default)
+
+
+def _joined(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _folded(rows: Iterable[Sequence[str]], widths: Sequence[int]) -> Iterator[Sequence[str]]:

@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from .options import reduced_width
+from .options import reduced_width, switch
 
 
 class CoordinateAttention(nn.Module):
@@ -16,20 +16,25 @@ class CoordinateAttention(nn.Module):
 
     The means over each row and over each column, H + W of them, pass together through a 1 x 1 convolution C -> m with
     m = max(8, C // reduction), batch normalisation and h-swish; then rows and columns each have their own 1 x 1
-    convolution m -> C and sigmoid. A `divisor` above 1 makes m a multiple of it, the nearest to C / reduction and never
-    far below; at least 8 all the same. In its paper it stands after the depthwise convolution, so `inner` comes first.
+    convolution m -> C and sigmoid. In its paper it stands after the depthwise convolution, so `inner` comes first.
 
-    Parameters: 3Cm + 3m + 2C. Raises `ValueError` for an option that cannot be.
+    Options:
+        reduction: how many times narrower the hidden layer is; it has 8 channels at least.
+        divisor: above 1 makes m a multiple of it, the nearest to C / reduction and never far below.
+        bias: gives the three convolutions a bias, as the authors' code does.
+
+    Parameters: 3Cm + 3m + 2C, and m + 2C fewer without `bias`. Raises `ValueError` for an option that cannot be.
     """
 
     positions: ClassVar[tuple[str, ...]] = ("inner", "branch", "pre", "identity", "block", "stage")
 
-    def __init__(self, channels: int, *, reduction: int = 32, divisor: int = 1) -> None:
+    def __init__(self, channels: int, *, reduction: int = 32, divisor: int = 1, bias: bool = True) -> None:
         super().__init__()
         width = reduced_width(channels, reduction, at_least=8, divisor=divisor)
-        self.squeeze = nn.Sequential(nn.Conv2d(channels, width, 1), nn.BatchNorm2d(width), nn.Hardswish())
-        self.rows = nn.Conv2d(width, channels, 1)
-        self.columns = nn.Conv2d(width, channels, 1)
+        switch("bias", bias)
+        self.squeeze = nn.Sequential(nn.Conv2d(channels, width, 1, bias=bias), nn.BatchNorm2d(width), nn.Hardswish())
+        self.rows = nn.Conv2d(width, channels, 1, bias=bias)
+        self.columns = nn.Conv2d(width, channels, 1, bias=bias)
 
     def forward(self, features: Tensor) -> Tensor:
         """The features, each channel times the weight of its row and of its column."""

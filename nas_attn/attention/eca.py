@@ -12,9 +12,12 @@ class EfficientChannelAttention(nn.Module):
     """Weigh each channel by what its neighbours among the channels are on average, (B, C, H, W) -> (B, C, H, W).
 
     The means over all positions, in the order of the channels, pass through one convolution of k of them, which all
-    channels share, and a sigmoid. Without a `kernel_size` k follows from the channels as in the paper, with gamma 2
-    and beta 1: the integer part of (log2(C) + 1) / 2, or the next integer where that is even. 128 to 1024 channels
-    take 5, fewer 3, a single one itself.
+    channels share, and a sigmoid. Fewer than 8 channels have a k of 1, so each weighs itself alone; 8 to 127 have 3,
+    128 to 2047 have 5.
+
+    Options:
+        kernel_size: k, odd; without it, it follows from the channels as in the paper, with gamma 2 and beta 1: the
+            integer part of (log2(C) + 1) / 2, or the next integer where that is even.
 
     Parameters: k. Raises `ValueError` for a kernel size that is not odd.
     """

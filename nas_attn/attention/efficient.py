@@ -19,9 +19,13 @@ class EfficientAttention(nn.Module):
     head, so its weights over all positions sum to one. A 1 x 1 convolution n -> C follows. Cost and memory grow with
     H * W, not with its square.
 
-    In its paper it stands between blocks, as a non-local block does, so `block` comes first. `heads` stands in the
-    authors' code, not in the paper; a head of one channel has nothing to choose between, so each
-    position gets the same there. `groups`, which stands in neither, divides all four convolutions.
+    In its paper it stands between blocks, as a non-local block does, so `block` comes first.
+
+    Options:
+        reduction: how many times narrower keys, queries and values are.
+        heads: parts of the n channels that attend for themselves, as in the authors' code, not in the paper; a head of
+            one channel has nothing to choose between, so each position gets the same there.
+        groups: divides all four convolutions; stands in neither paper nor code.
 
     Parameters: 4Cn / groups + 3n + C. Raises `ValueError` for an option that cannot be, such as heads that do not
     divide n, or groups that do not divide both C and n.

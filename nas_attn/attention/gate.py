@@ -22,6 +22,9 @@ class AttentionGate(nn.Module):
     the block's input, so the gate stands in the branch or after the addition; elsewhere the signal would be the
     features themselves. Each convolution is normalised.
 
+    Options:
+        reduction: how many times narrower the sum of features and signal is.
+
     Parameters: (C + G)n + 7n + 3. Raises `ValueError` for an option that cannot be, and, as PyTorch's batch
     normalisation does, in training mode for a single position in a batch of one.
     """

@@ -12,12 +12,16 @@ class GlobalContext(nn.Module):
     """Give every position the same sum over all positions, weighed by attention, (B, C, H, W) -> (B, C, H, W).
 
     A 1 x 1 convolution C -> 1 and a softmax over all positions weigh the positions. The weighed sum of the features
-    passes through two fully connected layers, C -> m -> C, with layer normalisation and a ReLU between them. `fusion`
-    says what becomes of the result: "add" adds it to every position, "scale" weighs the channels by its sigmoid. The
-    last layer starts at zero, so the block starts as the identity with "add" and halves with "scale".
+    passes through two fully connected layers, C -> m -> C, with layer normalisation and a ReLU between them, and is
+    added to every position. It starts as in the authors' code: the 1 x 1 convolution by Kaiming's normal of its inputs
+    with a bias of zero, and the last layer at zero, so that the block starts as the identity, and halves with "scale".
 
     m = max(4, C // reduction): one hidden channel, normalised by itself, would be a constant and two would be a sign,
     whatever the features are.
+
+    Options:
+        reduction: how many times narrower the hidden layer is.
+        fusion: add adds the result to every position, scale weighs the channels by its sigmoid.
 
     Parameters: 2Cm + 3m + 2C + 1. Raises `ValueError` for an option that cannot be.
     """
@@ -29,6 +33,9 @@ class GlobalContext(nn.Module):
         self.mask = nn.Conv2d(channels, 1, 1)
         self.squeeze = nn.Sequential(nn.Linear(channels, width), nn.LayerNorm(width), nn.ReLU())
         self.expand = nn.Linear(width, channels)
+        nn.init.kaiming_normal_(self.mask.weight)
+        if self.mask.bias is not None:
+            nn.init.zeros_(self.mask.bias)
         nn.init.zeros_(self.expand.weight)
         nn.init.zeros_(self.expand.bias)
 

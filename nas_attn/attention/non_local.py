@@ -22,11 +22,19 @@ class NonLocal(nn.Module):
     - `dot_product`: theta_i . phi_j / N, computed as theta_i (sum_j phi_j g_j / N), so that cost grows with H * W
     - `concatenation`: ReLU(w . [theta_i, phi_j]) / N, computed from w's two halves at each position
 
-    `scale` divides the products under a softmax by the root of the channels they sum over, as the authors' code does
-    and the paper does not. `subsample` takes the maximum of 2 x 2 positions, or of what an odd edge leaves of them,
-    after phi and g, as the paper says; the authors' code takes it before them. An export with dynamic H and W then
-    needs at least 3 of each. Memory grows with (H * W)^2, a quarter of it with `subsample`; only that of the dot
-    product with H * W. In its paper it stands between blocks, so `block` comes first.
+    Memory grows with (H * W)^2, a quarter of it with `subsample`; only that of the dot product with H * W. In its paper
+    it stands between blocks, so `block` comes first. All 1 x 1 convolutions start as in the authors' code: normal with
+    a deviation of 0.01, and biases of zero.
+
+    Options:
+        reduction: how many times narrower theta, phi and g are.
+        subsample: takes the maximum of 2 x 2 positions, or of what an odd edge leaves of them, for phi and g; an export
+            with dynamic H and W then needs at least 3 of each.
+        form: the likeness, embedded_gaussian, gaussian, dot_product or concatenation.
+        scale: divides the products under a softmax by the root of the channels they sum over, as the authors' code does
+            and the paper does not.
+        pool_first: subsamples before phi and g, as the authors' code does, and not after them, as the paper says; they
+            then cost a quarter.
 
     Parameters: 4Cn + 3n + 3C; of the Gaussian form 2Cn + n + 3C; of the concatenation 2n more. Raises `ValueError` for
     an option that cannot be, a scale without a softmax among them, and, as PyTorch's batch normalisation does, in
@@ -44,6 +52,7 @@ class NonLocal(nn.Module):
         subsample: bool = False,
         form: str = "embedded_gaussian",
         scale: bool = False,
+        pool_first: bool = False,
     ) -> None:
         super().__init__()
         width = reduced_width(channels, reduction)
@@ -57,18 +66,25 @@ class NonLocal(nn.Module):
         self.g = nn.Conv2d(channels, width, 1)
         # a repeated last row and column keep odd edges; `ceil_mode` would fix the parity of H and W in an export
         pool = nn.Sequential(nn.ReplicationPad2d((0, 1, 0, 1)), nn.MaxPool2d(2))
-        self.pool = pool if switch("subsample", subsample) else nn.Identity()
+        before = switch("subsample", subsample) and switch("pool_first", pool_first)
+        self.pool_before = pool if before else nn.Identity()
+        self.pool = pool if subsample and not before else nn.Identity()
         self.expand = nn.Conv2d(width, channels, 1)
         self.norm = nn.BatchNorm2d(channels)
         nn.init.zeros_(self.norm.weight)
+        for layer in (self.theta, self.phi, self.g, self.expand):
+            if isinstance(layer, nn.Conv2d) and layer.bias is not None:
+                nn.init.normal_(layer.weight, std=0.01)
+                nn.init.zeros_(layer.bias)
         if form == "concatenation":
             self.pair = nn.Conv2d(2 * width, 1, 1, bias=False)
 
     def forward(self, features: Tensor) -> Tensor:
         """The features plus, at each position, the weighed sum over all positions."""
         theta = self.theta(features)
-        phi = self.pool(self.phi(features))
-        g = self.pool(self.g(features)).flatten(2).transpose(1, 2)
+        compared = self.pool_before(features)
+        phi = self.pool(self.phi(compared))
+        g = self.pool(self.g(compared)).flatten(2).transpose(1, 2)
         batch, positions, width = g.shape
         if self.form == "dot_product":
             gathered_narrow = theta.flatten(2).transpose(1, 2) @ (phi.flatten(2) @ (g / positions))

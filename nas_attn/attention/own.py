@@ -1,84 +1,143 @@
-"""A user's own attention, named as `my_package.blocks:MyAttention`, and whether it can be used as the others are."""
+"""An attention of somebody else's: a class named as `my_package.blocks:MyAttention`, or one of timm by `timm:eca`."""
 
 import inspect
-import warnings
-from types import NoneType, UnionType
-from typing import Union, get_args, get_origin
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cache, partial
+from typing import Any
 
-import torch
-from torch import Tensor, nn
-from torch.export import Dim, export
+from torch import nn
 
-from nas_attn.settings import named_object
-from nas_attn.space import POSITIONS, InputError, is_kind, is_word, reported
+from nas_attn.settings import library, named_object
+from nas_attn.space import POSITIONS, InputError, allowed, is_kind, reported
 
-from .catalogue import built, keyword_options
+from .signature import keyword_options, signature_of
+from .trial import SIZES, Situation, Size, changes_nothing, check_export, check_stands, needed
 
-_WIDTHS = (16, 64, 256)
-_SHAPES = ((2, 16, 6, 5), (3, 16, 7, 9))
-_PLAIN = (str, int, float, bool)
-_TAKEN = ("channels", "position", "slots", "start")  # what a space file says of any kind
+_WIDTHS = (16, 64, 256, 512)
+
+TIMM = (
+    *("se", "ese", "eca", "ecam", "ceca", "ge", "gc", "gca", "cbam", "lcbam", "coord", "scoord", "ela", "strip"),
+    *("sk", "splat", "lambda", "bottleneck", "halo", "nl", "bat"),
+)
+"""The names of timm's `create_attn`; as kinds `timm:se` and so on."""
 
 
 def own_class(kind: str) -> type[nn.Module]:
-    """The class that a user's kind names.
+    """The class that a kind names; a `partial` of a class is a class that has its arguments.
 
     Raises `InputError` where it cannot be spelt, cannot be imported, or is no class of modules.
     """
     if not is_kind(kind):
         raise InputError(f"{kind}: cannot be spelt; allowed: ASCII letters, digits and _ only")
-    found = named_object(kind)
+    found = _object(kind)
+    if isinstance(found, partial) and isinstance(found.func, type) and not found.args:
+        found = _with_arguments(kind)
     if not (isinstance(found, type) and issubclass(found, nn.Module)):
-        raise InputError(f"{kind}: found {_shown(found)}; allowed: a subclass of torch.nn.Module")
+        shown = f"the class {found.__name__}" if isinstance(found, type) else f"a {type(found).__name__}"
+        raise InputError(f"{kind}: found {shown}; allowed: a subclass of torch.nn.Module")
     return found
 
 
-def check_own(kind: str) -> None:
-    """Compare a user's attention with all that is required of one.
+def check_call(kind: str) -> type[nn.Module]:
+    """The class of a kind, whose parameters and positions are what a space file can give.
 
-    Its class takes `channels` first, a gated one `signal_channels` second, and all else by keyword with plain defaults;
-    `positions`, where it has them, are some of `POSITIONS`. What it builds with its defaults keeps the shape of a map,
-    leaves its input as it was, hands gradients on, and gives the same numbers when it is exported for any batch, height
-    and width. One that changes nothing at first says so by `starts_as_identity = True`. The global random state stays
-    as it was.
+    All but its width, and the width of the signal of a gated one, have defaults; `positions`, where it has them, are
+    some of `POSITIONS`. Raises `InputError` that begins with the kind and says what was found.
+    """
+    attention = own_class(kind)
+    with _named(kind):
+        with reported("its parameters cannot be read", TypeError):
+            signature_of(attention)
+        _check_positions(attention)
+    return attention
+
+
+def check_own(kind: str) -> tuple[str, ...]:
+    """Compare an attention with all that is required of one, without a network; what was found of it, a line each.
+
+    Besides what `check_call` sees: with its defaults it keeps the shape of a map, leaves its input as it was, hands
+    gradients on, and gives the same numbers when it is exported. Some width and some size have to do: a space tries it
+    at its places. The global random state stays as it was.
 
     Raises `InputError` that begins with the kind and says what was found.
     """
-    attention = own_class(kind)
+    attention = check_call(kind)
+    with _named(kind):
+        found = {channels: _first(attention, channels) for channels in _WIDTHS}
+        fitting = [first for first in found.values() if isinstance(first, Situation)]
+        if not fitting:
+            return (_cure(attention, str(found[_WIDTHS[0]])),)
+        first = fitting[0]
+        sizes = {size: _standing(attention, first.widths[0], size) for size in SIZES}
+        others = [size for size, standing in sizes.items() if isinstance(standing, Situation) and size != first.size]
+        exported = check_export(attention, first, next(iter(others), None))
+    size = "" if not first.options else f"built for one size of map, {' and '.join(signature_of(attention).sides)}"
+    widths = [f"not with {channels} channels: {fault}" for channels, fault in found.items() if isinstance(fault, str)]
+    maps = [f"not on maps of {h} x {w}: {fault}" for (h, w), fault in sizes.items() if isinstance(fault, str)]
+    start = "changes nothing at first" if changes_nothing(attention, first.widths, needed(attention, first)) else ""
+    return tuple(line for line in (remarks_of(attention), size, start, *widths, *maps, exported) if line)
+
+
+@contextmanager
+def _named(kind: str) -> Iterator[None]:
+    """Say of a fault which kind has it."""
     try:
-        _check_parameters(attention)
-        _check_positions(attention)
-        with torch.random.fork_rng(devices=()):
-            torch.default_generator.manual_seed(0)
-            module, *_ = [_built(attention, channels) for channels in _WIDTHS]
-            for shape in _SHAPES:
-                _check_map(module.eval(), shape)
-            _check_map(module.train(), _SHAPES[0])
-            _check_export(module.eval())
+        yield
     except ValueError as error:
         raise InputError(f"{kind}: {error}") from None
 
 
-def _check_parameters(attention: type[nn.Module]) -> None:
-    with reported("its parameters cannot be read"):
-        found = inspect.signature(attention)
-        options = {option.name: option for option in keyword_options(attention)}
-    first = ["channels", "signal_channels"][: 2 if _gated(attention) else 1]
-    if [name for name in found.parameters if name not in options] != first:
-        raise ValueError(f"found the parameters {found}; allowed: {' and '.join(first)}, then options after a *")
-    for option in options.values():
-        _check_option(option)
+@cache
+def fitting_situation(kind: str) -> Situation | None:
+    """The first width and size, of those that are tried without a network, with which a kind works by its defaults."""
+    attention = own_class(kind)
+    found = (_first(attention, channels) for channels in _WIDTHS)
+    first = next((one for one in found if isinstance(one, Situation)), None)
+    return replace(first, options=needed(attention, first)) if first else None
 
 
-def _check_option(option: inspect.Parameter) -> None:
-    if not is_word(option.name) or option.name in _TAKEN:
-        words = f"letters, digits and _ only, and none of {', '.join(_TAKEN)}"
-        raise ValueError(f"found an option {option.name!r}; allowed: {words}")
-    union = get_origin(option.annotation) in (Union, UnionType)
-    types = [one for one in (get_args(option.annotation) if union else (option.annotation,)) if one is not NoneType]
-    plain = types and all(one in _PLAIN for one in types)
-    if not plain or not isinstance(option.default, (*_PLAIN, NoneType)):
-        raise ValueError(f"found the option {option}; allowed: a default, which is a str, int, float or bool")
+def remarks_of(attention: type[nn.Module]) -> str:
+    """What is guessed of its parameters, in a line; empty where it is written as the built-in kinds are."""
+    return ", ".join(signature_of(attention).remarks())
+
+
+def _first(attention: type[nn.Module], channels: int) -> Situation | str:
+    """The first map on which it works with this width, or why it does not on the first of all."""
+    standing = [_standing(attention, channels, size) for size in SIZES[:1]]
+    standing += [_standing(attention, channels, size) for size in SIZES[1:] if isinstance(standing[0], str)]
+    return next((one for one in standing if isinstance(one, Situation)), standing[0])
+
+
+def _standing(
+    attention: type[nn.Module], channels: int, size: Size, options: Mapping[str, Any] | None = None
+) -> Situation | str:
+    """How an attention stands where the map has this width and size, or why it cannot."""
+    plain = Situation((channels,) * 2, size, dict(options or {}))
+    sided = bool(signature_of(attention).sides)
+    faults = []
+    for situation in (plain, replace(plain, options={**plain.options, **plain.sides()}))[: 1 + sided]:
+        try:
+            check_stands(attention, situation)
+        except ValueError as error:
+            faults.append(str(error))
+        else:
+            return situation
+    return faults[0]
+
+
+def _cure(attention: type[nn.Module], fault: str) -> str:
+    """Of an attention that cannot be used with its defaults: the one switch with which it can.
+
+    Raises `ValueError` where there is none.
+    """
+    for option in keyword_options(attention):
+        if isinstance(option.default, bool):
+            switched = {option.name: not option.default}
+            if any(isinstance(_standing(attention, 64, size, switched), Situation) for size in SIZES[:2]):
+                return f"only with {option.name} = {str(not option.default).lower()}: {fault}"
+    raise ValueError(fault)
 
 
 def _check_positions(attention: type[nn.Module]) -> None:
@@ -88,53 +147,29 @@ def _check_positions(attention: type[nn.Module]) -> None:
         raise ValueError(f"positions: found {found!r}; allowed: some of {', '.join(POSITIONS)}, each once")
 
 
-def _check_map(module: nn.Module, shape: tuple[int, ...]) -> None:
-    """One pass, and in training mode the way back."""
-    how = f"with a map of {shape} in {'training' if module.training else 'evaluation'} mode"
-    given = _maps(module, shape)
-    kept = [features.clone() for features in given]
-    if module.training:
-        given[0].requires_grad_()
-    with reported(f"fails {how}"):
-        weighed = module(*given)
-    if not isinstance(weighed, Tensor) or weighed.shape != shape:
-        found = tuple(weighed.shape) if isinstance(weighed, Tensor) else _shown(weighed)
-        raise ValueError(f"gives {found} {how}; allowed: a tensor of the same shape")
-    if not all(map(torch.equal, given, kept)):
-        raise ValueError(f"changes its input in place {how}")
-    if torch.equal(weighed, kept[0]) and not getattr(module, "starts_as_identity", False):
-        raise ValueError(f"changes nothing {how} at first; let it say so: starts_as_identity = True")
-    if module.training:
-        with reported(f"hands no gradients on {how}"):
-            torch.autograd.grad(weighed.sum(), given[0])
+def _object(kind: str) -> Any:
+    module, _, name = kind.partition(":")
+    if module != "timm":
+        return named_object(kind)
+    if name not in TIMM:
+        raise InputError(f"{kind}: {allowed(name, TIMM)}, or a class as timm.layers:SEModule")
+    library("timm")
+    return named_object("timm.layers:get_attn")(name)
 
 
-def _check_export(module: nn.Module) -> None:
-    given = _maps(module, _SHAPES[0])
-    sides = dict.fromkeys((0, 2, 3), Dim.DYNAMIC)
-    with reported("torch.export refuses any batch, height and width"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # deprecations inside torch.export itself
-        program = export(module, given, dynamic_shapes=(sides,) * len(given)).module()
-    for shape in _SHAPES:
-        maps = _maps(module, shape)
-        with reported(f"what torch.export makes of it fails with a map of {shape}"):
-            exported = program(*maps)
-        if not torch.allclose(exported, module(*maps), rtol=1e-4, atol=1e-5):
-            raise ValueError(f"gives other numbers when torch.export has been through it, with a map of {shape}")
+@cache
+def _with_arguments(kind: str) -> type[nn.Module]:
+    """A class that is called as the partial is which a kind names."""
+    made, (module, _, name) = _object(kind), kind.partition(":")
+    base: Any = made.func
 
+    def begin(self: Any, *widths: Any, **options: Any) -> None:
+        base.__init__(self, *widths, **{**made.keywords, **options})
 
-def _gated(attention: type[nn.Module] | nn.Module) -> bool:
-    return bool(getattr(attention, "gated", False))
-
-
-def _built(attention: type[nn.Module], channels: int) -> nn.Module:
-    with reported(f"cannot be built with {channels} channels and its defaults"):
-        return built(attention, channels)
-
-
-def _maps(module: nn.Module, shape: tuple[int, ...]) -> tuple[Tensor, ...]:
-    return tuple(torch.randn(shape) for _ in range(2 if _gated(module) else 1))
-
-
-def _shown(found: object) -> str:
-    return f"the class {found.__name__}" if isinstance(found, type) else f"a {type(found).__name__}"
+    said = {
+        "__init__": begin,
+        "__signature__": inspect.signature(made),
+        "__module__": module,
+        "__doc__": made.func.__doc__,
+    }
+    return type(name, (base,), said)

@@ -15,10 +15,13 @@ class ConcurrentSqueezeExcitation(nn.Module):
     """Weigh the channels and, beside them, the positions, (B, C, H, W) -> (B, C, H, W).
 
     Channels: the mean over all positions passes through two fully connected layers, C -> m -> C with
-    m = max(1, C // reduction), and a sigmoid. Positions: a 1 x 1 convolution C -> 1 and a sigmoid. `combination` says
-    how the two weighed maps become one: "max" takes the larger value, as the authors' code does, which of two negative
-    values is the one with the smaller weight; "add" takes their sum, as the first paper does. In both papers it stands
-    after a block.
+    m = max(1, C // reduction), and a sigmoid. Positions: a 1 x 1 convolution C -> 1 and a sigmoid. In both papers it
+    stands after a block.
+
+    Options:
+        reduction: how many times narrower the hidden layer is.
+        combination: how the two weighed maps become one: max takes the larger value, as the authors' code does, which
+            of two negative values is the one with the smaller weight; add takes their sum, as the first paper does.
 
     Parameters: 2Cm + m + 2C + 1. Raises `ValueError` for an option that cannot be.
     """

@@ -14,9 +14,12 @@ class SimAM(nn.Module):
     """Weigh each value by how far it stands from the others of its channel, (B, C, H, W) -> (B, C, H, W).
 
     With d the squared distance of a value from the mean of its channel, and v the sum of d over the channel divided by
-    H * W - 1, the weight is the sigmoid of d / (4 (v + e_lambda)) + 1/2. `e_lambda` is lambda in the paper's energy;
-    the larger it is, the closer all weights come to their least, 0.62. The number of channels changes nothing. The
-    authors' code has it after the second convolution of a block, so `inner` comes first.
+    H * W - 1, the weight is the sigmoid of d / (4 (v + e_lambda)) + 1/2. The number of channels changes nothing. The
+    authors' code has it after the second convolution of a block and before its normalisation, so `inner` comes first,
+    which in a block of two convolutions is on the other side of the second.
+
+    Options:
+        e_lambda: lambda in the paper's energy; the larger it is, the closer all weights come to their least, 0.62.
 
     Parameters: 0. Raises `ValueError` for an `e_lambda` that is not above 0, and, when called, for a map of a single
     position, which has no variance; the program of an export gives NaN there.

@@ -13,7 +13,12 @@ class SpatialAttention(nn.Module):
     """Weigh each position by what stands around it, (B, C, H, W) -> (B, C, H, W).
 
     The mean and the maximum over the channels, in the order of the paper's equation, pass through one k x k
-    convolution and a sigmoid, with neither bias nor normalisation. The number of channels changes nothing.
+    convolution and a sigmoid, with neither bias nor normalisation. The number of channels changes nothing. It is the
+    equation of the paper, not the second half of `cbam` here, which has the planes in the order of the authors' code,
+    the maximum first, and a batch normalisation after the convolution.
+
+    Options:
+        kernel_size: of the convolution, odd.
 
     Parameters: 2k^2. Raises `ValueError` for a kernel size that is not odd.
     """

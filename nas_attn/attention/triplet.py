@@ -15,7 +15,12 @@ class TripletAttention(nn.Module):
     Each of three branches leaves out one dimension, the rows, the columns or the channels: the maximum and the mean
     over it, in this order, are two planes of the other two dimensions, (C, W), (H, C) or (H, W), and pass through their
     own k x k convolution without bias, batch normalisation and a sigmoid. Each value is weighed by the mean of its
-    three weights. The number of channels changes nothing.
+    three weights. The number of channels changes nothing. It starts as in the authors' code: the convolutions by
+    Kaiming's normal of their outputs, and the normalisation of the branch without channels at a gamma of zero, so that
+    it weighs one half at first.
+
+    Options:
+        kernel_size: of the three convolutions, odd.
 
     Parameters: 6k^2 + 6. Raises `ValueError` for a kernel size that is not odd, and, as PyTorch's batch normalisation
     does, in training mode for a batch of one with a plane of a single value.
@@ -24,10 +29,12 @@ class TripletAttention(nn.Module):
     def __init__(self, channels: int, *, kernel_size: int = 7) -> None:
         super().__init__()
         padding = same_padding(kernel_size)
-        self.without_rows, self.without_columns, self.without_channels = (
-            nn.Sequential(nn.Conv2d(2, 1, kernel_size, padding=padding, bias=False), nn.BatchNorm2d(1, momentum=0.01))
-            for _ in range(3)
-        )
+        convolutions = [nn.Conv2d(2, 1, kernel_size, padding=padding, bias=False) for _ in range(3)]
+        norms = [nn.BatchNorm2d(1, momentum=0.01) for _ in range(3)]
+        for convolution in convolutions:
+            nn.init.kaiming_normal_(convolution.weight, mode="fan_out")
+        nn.init.zeros_(norms[-1].weight)
+        self.without_rows, self.without_columns, self.without_channels = map(nn.Sequential, convolutions, norms)
 
     def forward(self, features: Tensor) -> Tensor:
         """The features, each times the mean of its weights in the three planes."""

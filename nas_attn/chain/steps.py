@@ -1,5 +1,6 @@
 """Steps of a study's chain: which networks each evaluates, and how."""
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nas_attn.assembly import load_space
+from nas_attn.assembly import load_space, read_space
 from nas_attn.backbones import scaled
 from nas_attn.cost import Readings
 from nas_attn.data import ImageData, fingerprint, load_data, reduced
@@ -49,6 +50,8 @@ from nas_attn.study import (
     write_question,
 )
 from nas_attn.training import TrainingFailed, check_trainer, training_device
+
+_LOG = logging.getLogger(__name__)
 
 _DRAWN_FOR_ONE = 10  # networks, so that some fit the budget
 _SCREENING_BATCH = 512  # images
@@ -94,7 +97,9 @@ class Chain:
     def open(cls, folder: StudyFolder, jobs: int = 1, watch: Watch | None = None) -> "Chain":
         """Read the space and the images of a study; raises `InputError` where either has faults."""
         check_trainer(folder.file.trainer)
-        return cls.of(folder, *open_space(folder), open_data(folder), jobs, watch)
+        read_space(folder.path / folder.file.space)  # so that its faults come before any image is read
+        data = open_data(folder)
+        return cls.of(folder, *open_space(folder, data.image), data, jobs, watch)
 
     @classmethod
     def of(
@@ -107,6 +112,8 @@ class Chain:
         watch: Watch | None = None,
     ) -> "Chain":
         """The chain of a study whose space and images are read; raises `InputError` where its target is not here."""
+        for remark in space.remarks:
+            _LOG.warning("%s", remark)
         target, readings = folder.file.latency, Readings(folder.path / "latency.jsonl")
         timed_on = timing_device(target, folder.file.trainer)
         timing = Timing(backbone, data.image, data.classes, target, timed_on, readings)
@@ -272,8 +279,11 @@ def open_data(folder: StudyFolder) -> ImageData:
     return load_data(folder.file.data, folder.path, training_device(folder.file.trainer))
 
 
-def open_space(folder: StudyFolder) -> tuple[Backbone, SearchSpace]:
-    """The backbone and the space of a study; attentions start as the identity where the winner will inherit."""
+def open_space(folder: StudyFolder, image: tuple[int, int, int] | None = None) -> tuple[Backbone, SearchSpace]:
+    """The backbone and the space of a study; attentions start as the identity where the winner will inherit.
+
+    Kinds are tried with the maps of this image, or of the one that the space file names.
+    """
     start = "identity" if folder.file.final == "inherit" else None
-    spacefile, space = load_space(folder.path / folder.file.space, start=start)
+    spacefile, space = load_space(folder.path / folder.file.space, start=start, image=image)
     return spacefile.backbone, space

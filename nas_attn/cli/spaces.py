@@ -32,15 +32,33 @@ def kinds(
     C // reduction, and k the kernel size. A kind may be given `position`, one or more of those allowed, the paper's own
     place first, `start` (paper, identity) and `slots`. With KIND, see that it can be used, and show it alone.
     """
-    from nas_attn.attention import ATTENTIONS, attention_class, check_attention, details, listing
+    if kind is None:
+        from nas_attn.attention.catalogue import listing  # what is said of the kinds is read without torch
 
-    if kind is not None:
-        check_attention(kind)
-        show(("kind", kind), details(attention_class(kind)))
+        for number, (head, rows) in enumerate(listing()):
+            typer.echo("\n" if number else "", nl=False)
+            show(head, rows)
         return
-    for number, (head, rows) in enumerate(listing(ATTENTIONS)):
-        typer.echo("\n" * number, nl=False)
-        show(head, rows)
+    from nas_attn.attention import attention_class, check_attention, details
+
+    remarks = check_attention(kind)
+    show(("kind", kind), [*details(attention_class(kind)), *_cost(kind)])
+    for remark in remarks:
+        typer.echo(remark)
+
+
+def _cost(kind: str) -> Iterator[tuple[str, str]]:
+    """What somebody else's class costs where it works; raises `InputError` for an operator without a price."""
+    from nas_attn.attention import attention_class, construct, fitting_situation, is_own
+    from nas_attn.cost import count
+
+    found = fitting_situation(kind) if is_own(kind) else None
+    if found is not None:
+        made = attention_class(kind)
+        shapes = found.shapes(bool(getattr(made, "gated", False)))
+        cost = count(construct(made, found.widths, found.options), *(shape[1:] for shape in shapes))
+        yield f"MACs of {_by(shapes[0][1:])}", f"{cost.macs:,}"
+        yield f"FLOPs of {_by(shapes[0][1:])}", f"{cost.flops:,}"
 
 
 def sites(
@@ -165,6 +183,8 @@ def _tell_choices(file: Path, said: "SpaceFile", space: "SearchSpace") -> None:
     slots = f"{len(space.slots)} slot{'s' if len(space.slots) > 1 else ''} (one a {said.per})"
     typer.echo(f"{file}: {said.backbone.name}, {slots}, {networks}{ways}\n")
     show(("what may stand there", "slots"), ((text, ", ".join(fold(slots))) for text, slots in kinds.items()))
+    for remark in space.remarks:
+        typer.echo(remark)
 
 
 def _tell_what_was_found(backbone: "Backbone", image: tuple[int, int, int], classes: int) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from nas_attn.space import InputError
+from nas_attn.space import InputError, quoted, reported
 
 from .fvcore import FlopCountAnalysis
 from .operators import FREE, OPAQUE, RULES, Rule
@@ -55,25 +55,55 @@ def count(network: nn.Module, *shapes: tuple[int, ...], rules: Mapping[str, Rule
     network stays as it is. `rules` adds to the known operators, or overrides them: a rule takes fvcore's traced inputs
     and outputs of one call, and gives its number of elements.
 
+    A module that keeps the shape of a map may say itself by a method `macs(self, shape)` how many multiply-accumulates
+    it costs for one of (channels, height, width), a gated one with the shape of the signal second: two FLOPs each, and
+    nothing inside it is counted.
+
     Raises `UncountedOperator` for an operator without a rule, and what PyTorch raises where the network does not take
     such an image, or decides by the values that it computes.
     """
-    traced = copy.deepcopy(network).to_empty(device="cpu").eval()
+    traced = _unfilled(network)
     analysis = FlopCountAnalysis(traced, tuple(torch.zeros(1, *shape) for shape in shapes))
     analysis.clear_op_handles()
     analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False).tracer_warnings("none")
     analysis.set_op_handle(**_handles(rules or {}))
-    for buffer in traced.buffers():
-        if not buffer.is_floating_point():
-            buffer.zero_()  # an index that was never filled in lies nowhere
+    declared = _declared(traced)
     with torch.inference_mode(False), torch.no_grad(), ExitStack() as after:
         after.callback(torch.backends.mha.set_fastpath_enabled, torch.backends.mha.get_fastpath_enabled())
         torch.backends.mha.set_fastpath_enabled(False)  # one operator that would hide products
         counted: Counter[str] = analysis.by_operator()
     if uncounted := analysis.unsupported_ops():
         raise _uncounted(uncounted)
-    macs, params = int(counted["macs"]), sum(parameter.numel() for parameter in network.parameters())
+    macs, params = int(counted["macs"]) + sum(declared), sum(parameter.numel() for parameter in network.parameters())
     return Cost(params, macs, 2 * macs + int(counted["elements"]))
+
+
+def _unfilled(network: nn.Module) -> nn.Module:
+    """A copy on the CPU, in evaluation mode, whose weights are never filled in."""
+    copied = copy.deepcopy(network).to_empty(device="cpu").eval()
+    for buffer in copied.buffers():
+        if not buffer.is_floating_point():
+            buffer.zero_()  # an index that was never filled in lies nowhere
+    return copied
+
+
+def _declared(network: nn.Module) -> list[int]:
+    """The multiply-accumulates that modules say of themselves, filled in as they are passed; none of them is run."""
+    noted: list[int] = []
+
+    def say(module: nn.Module, *maps: torch.Tensor) -> torch.Tensor:
+        name = type(module).__name__
+        with reported(f"{name}.macs cannot be called with the shape of a map"):
+            found: Any = module.macs(*(tuple(map(int, features.shape[1:])) for features in maps))  # type: ignore[operator]
+        if not isinstance(found, int) or isinstance(found, bool) or found < 0:
+            raise InputError(f"{name}.macs gives {quoted(found)}; allowed: an integer of at least 0")
+        noted.append(found)
+        return maps[0]
+
+    for module in network.modules():
+        if callable(getattr(type(module), "macs", None)):
+            module.forward = partial(say, module)
+    return noted
 
 
 def _handles(rules: Mapping[str, Rule]) -> dict[str, Any]:
@@ -97,7 +127,7 @@ def _refuse(name: str, inputs: list[Any], outputs: list[Any]) -> Counter[str]:
 def _uncounted(names: Iterable[str]) -> UncountedOperator:
     names = sorted(names)
     return UncountedOperator(
-        f"no rule says what {', '.join(names)} costs; give one with "
-        f"count(network, image, rules={{{names[0]!r}: rule}}), "
-        "where rule(inputs, outputs) is the number of elements that one call computes"
+        f"no rule says what {', '.join(names)} costs; give the attention a method macs(self, shape), its "
+        "multiply-accumulates for a map of (channels, height, width), or count(network, image, "
+        f"rules={{{names[0]!r}: rule}}), where rule(inputs, outputs) is the number of elements that one call computes"
     )

@@ -44,12 +44,26 @@ def dropout(inputs: list[Any], outputs: list[Any]) -> int:
     return per_output(inputs, outputs) if inputs[2].toIValue() else 0
 
 
+def distances(inputs: list[Any], outputs: list[Any]) -> int:
+    """`cdist` and `pdist`: three for each dimension of each pair, which are difference, power and sum, with one root.
+
+    M differences, M squares, M - 1 additions and a root, as in the definition of the distance, however it is computed.
+    """
+    return 3 * elements(outputs[0]) * shape(inputs[0])[-1]
+
+
+def compared(inputs: list[Any], outputs: list[Any]) -> int:
+    """`pairwise_distance`: as `distances`, of vectors one by one."""
+    return 3 * elements(outputs[0]) * max(shape(inputs[0])[-1], shape(inputs[1])[-1])
+
+
 _ELEMENTWISE = (
     # arithmetic
     "add sub rsub mul div true_divide floor_divide remainder fmod neg reciprocal abs sign square pow float_power "
-    "sqrt rsqrt hypot addcmul addcdiv lerp "
+    "sqrt rsqrt hypot addcmul addcdiv lerp angle polar conj_physical sgn kron "
     # exponential, trigonometric
-    "exp exp2 expm1 log log2 log10 log1p erf erfc sin cos tan asin acos atan atan2 sinh cosh tanh sinc xlogy "
+    "exp exp2 expm1 log log2 log10 log1p erf erfc sin cos tan asin acos atan atan2 sinh cosh tanh asinh acosh "
+    "atanh sinc xlogy lgamma digamma logaddexp logaddexp2 "
     # rounding, limits
     "ceil floor round trunc frac clamp clamp_min clamp_max clip maximum minimum fmax fmin nan_to_num "
     # comparison, logic, choice
@@ -67,7 +81,7 @@ _ELEMENTWISE = (
     "upsample_trilinear3d _upsample_bilinear2d_aa _upsample_bicubic2d_aa grid_sampler grid_sampler_2d "
     "grid_sampler_3d affine_grid_generator "
     # running sums, outer products, differences
-    "cumsum cumprod outer ger diff "
+    "cumsum cumprod cummax cummin logcumsumexp outer ger diff "
 )
 """Operators that cost one for each element that they give."""
 
@@ -99,14 +113,15 @@ _FREE = (
     "one_hot "
     # arrangement
     "cat stack hstack vstack dstack repeat repeat_interleave tile roll flip rot90 pixel_shuffle pixel_unshuffle "
-    "channel_shuffle native_channel_shuffle im2col index_put index_put_ index_copy index_copy_ index_fill "
+    "channel_shuffle native_channel_shuffle fft_fftshift fft_ifftshift im2col index_put index_put_ index_copy "
+    "index_copy_ index_fill "
     "index_fill_ scatter scatter_ "
     # padding
     "pad constant_pad_nd reflection_pad1d reflection_pad2d reflection_pad3d replication_pad1d replication_pad2d "
     "replication_pad3d "
     # copy, conversion
     "clone contiguous copy copy_ detach detach_ alias lift_fresh lift_fresh_copy to type_as _to_copy real imag "
-    "view_as_real view_as_complex requires_grad_ "
+    "view_as_real view_as_complex complex _conj conj resolve_conj resolve_neg requires_grad_ "
     # constant
     "zeros zeros_like ones ones_like full full_like empty empty_like empty_strided new_zeros new_ones new_full "
     "new_empty new_empty_strided fill fill_ zero_ zero arange linspace eye scalar_tensor tensor hann_window "
@@ -126,6 +141,8 @@ _BY_RULE: tuple[tuple[Rule, str], ...] = (
     (per_output, _ELEMENTWISE),
     (per_input, _REDUCTIONS),
     (extremum, "max min"),
+    (distances, "cdist _cdist_forward pdist"),
+    (compared, "pairwise_distance"),
     (dropout, "dropout feature_dropout alpha_dropout feature_alpha_dropout"),
 )
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from .fvcore import einsum_flop_jit
 from .operators import elements, shape
+from .transforms import TRANSFORMS
 
 Product = Callable[[list[Any], list[Any]], Counter[str]]
 """`macs`, and `elements` of what is not multiply-accumulate, of one call, from its traced inputs and outputs."""
@@ -73,6 +74,25 @@ def einsum(inputs: list[Any], outputs: list[Any]) -> Counter[str]:
     return Counter(macs=everything) if everything > elements(outputs[0]) else Counter(elements=everything)
 
 
+def bilinear(inputs: list[Any], outputs: list[Any]) -> Counter[str]:
+    """`bilinear`: for each element that comes out, (N, I) and (N, J) by a matrix (I, J) between them."""
+    _, first, second = shape(inputs[2])
+    return Counter(macs=elements(outputs[0]) * (first * second + second))
+
+
+def deformed_convolution(inputs: list[Any], outputs: list[Any]) -> Counter[str]:
+    """A convolution whose kernel samples between the pixels: torchvision's `deform_conv2d`.
+
+    The products of an ordinary convolution, and one element for each value that is interpolated, as for any
+    interpolation: every input channel at every point of the kernel, for every position that comes out. A mask weighs
+    each of them. Zhu et al., "Deformable ConvNets v2", 2018, https://arxiv.org/abs/1811.11168.
+    """
+    kernel, out = shape(inputs[1]), shape(outputs[0])
+    sampled = out[0] * math.prod(out[2:]) * shape(inputs[0])[1] * math.prod(kernel[2:])
+    masked = bool(inputs[-1].toIValue())
+    return Counter(macs=math.prod(kernel[1:]) * math.prod(out), elements=sampled * (1 + masked))
+
+
 PRODUCTS: dict[str, Product] = {
     "aten::_convolution": convolution,
     "aten::_convolution_mode": convolution,
@@ -90,6 +110,9 @@ PRODUCTS: dict[str, Product] = {
     "aten::addbmm": summed_batch,
     "aten::tensordot": tensordot,
     "aten::einsum": einsum,
+    "aten::bilinear": bilinear,
+    "torchvision::deform_conv2d": deformed_convolution,
+    **TRANSFORMS,
     "aten::scaled_dot_product_attention": scaled_dot_product_attention,
 }
-"""Every matrix product by the tracer's name."""
+"""Every matrix product, and what is counted as its own formula says, by the tracer's name."""

@@ -8,7 +8,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from torch import nn
 
-from nas_attn.attention import IdentityStart, attention_class
+from nas_attn.attention import IdentityStart, attention_class, signature_of
 from nas_attn.backbones import (
     BACKBONES,
     Point,
@@ -137,6 +137,8 @@ def _classes(attention: Attention) -> list[type[nn.Module]]:
 def _imported(name: str) -> str:
     """The expression that imports what is named as `shop.nets:make_net`, whatever else has that name."""
     module, _, member = name.partition(":")
+    if module == "timm":
+        return f'importlib.import_module("timm.layers").get_attn("{member}")'
     return f'importlib.import_module("{module}").{member}'
 
 
@@ -144,9 +146,10 @@ def _call(attention: Attention, site: Site) -> str:
     """The expression that constructs an attention for a site."""
     made = attention_class(attention.kind)
     make = _imported(attention.kind) if is_named_object(attention.kind) else made.__name__
-    widths = site.widths(getattr(made, "gated", False))
-    options = [f"{name}={_literal(value)}" for name, value in attention.options if name != "start"]
-    call = f"{make}({', '.join([*map(str, widths), *options])})"
+    options = {name: value for name, value in attention.options if name != "start"}
+    widths, named = signature_of(made).arguments(site.widths(getattr(made, "gated", False)), options)
+    arguments = [*map(str, widths), *(f"{name}={_literal(value)}" for name, value in named.items())]
+    call = f"{make}({', '.join(arguments)})"
     return f"{IdentityStart.__name__}({call})" if ("start", "identity") in attention.options else call
 
 

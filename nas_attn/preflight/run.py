@@ -48,7 +48,8 @@ def preflight(
 def _opened(folder: StudyFolder, jobs: int, watch: Watch | None, found: Findings) -> Chain | None:
     """The chain of a study; what cannot be opened of it is a fault."""
     trains = found.attempt("trainer", _trainer(folder))
-    space, data = found.value("space", lambda: open_space(folder)), found.value("images", lambda: open_data(folder))
+    data = found.value("images", lambda: open_data(folder))
+    space = found.value("space", lambda: open_space(folder, None if data is None else data.image))
     if trains and space is not None and data is not None:
         return found.value("latency", lambda: Chain.of(folder, *space, data, jobs, watch))
     if data is not None:

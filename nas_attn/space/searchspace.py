@@ -4,7 +4,7 @@ import math
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from typing import TypeVar
 
@@ -115,6 +115,8 @@ class SearchSpace:
     """
 
     slots: tuple[Slot, ...]
+    remarks: tuple[str, ...] = field(default=(), compare=False)
+    """What the user should know of it, a line each: what was left out at which slots, and what was guessed."""
 
     def __post_init__(self) -> None:
         for what in ((slot.name for slot in self.slots), (site.name for slot in self.slots for site in slot.sites)):

@@ -272,10 +272,21 @@ def test_a_path_may_be_a_text():
     assert load_space(str(FILES[0])) == load_space(FILES[0])
 
 
-def test_a_choice_that_cannot_be_built_at_a_place_is_told_with_the_place(faults_of):
-    assert faults_of(START + "[kinds.efficient]\nheads = [1, 8]") == [
-        "2: kinds.efficient: efficient(heads=8) cannot stand at stage1.block0.block: heads: found 8;"
-        " allowed: a divisor of the 4 channels of the keys"
+def test_a_value_that_cannot_be_built_at_some_slots_is_left_out_there_and_told(load):
+    """16, 32 and 64 channels, a quarter of them keys."""
+    _, space = load(START + "[kinds.efficient]\nheads = [1, 8]")
+    offered = {slot.name: dict(slot.kinds[0].options)["heads"] for slot in space.slots}
+    assert offered == {"stage1": (1,), "stage2": (1, 8), "stage3": (1, 8)}
+    assert space.remarks == (
+        "efficient with heads=8 is left out at stage1: heads: found 8; allowed: a divisor of the 4 channels of the "
+        "keys",
+    )
+
+
+def test_a_value_that_can_be_built_at_no_slot_is_told_as_a_fault(faults_of):
+    assert faults_of(START + "[kinds.efficient]\nheads = [1, 3]") == [
+        "2: kinds.efficient: heads=3 cannot stand at stage1-3: heads: found 3; allowed: a divisor of the 4 channels of "
+        "the keys"
     ]
 
 

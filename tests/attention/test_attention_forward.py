@@ -25,7 +25,7 @@ def _norm(x, p, name):
 def _pointwise(x, p, name, groups=1):
     parts = zip(np.split(p[f"{name}.weight"][:, :, 0, 0], groups), np.split(x, groups, axis=1), strict=True)
     products = np.concatenate([np.einsum("oi,bihw->bohw", *part) for part in parts], axis=1)
-    return products + p[f"{name}.bias"][None, :, None, None]
+    return products + np.asarray(p.get(f"{name}.bias", 0.0)).reshape(1, -1, 1, 1)
 
 
 def _dense(x, p, name):
@@ -44,9 +44,12 @@ def _around(planes, kernel):
     return scores
 
 
-def _se(p, x):
-    hidden = np.maximum(_dense(x.mean((2, 3)), p, "squeeze"), 0)
-    return np.einsum("bchw,bc->bchw", x, _sigmoid(_dense(hidden, p, "excite")))
+def _se(p, x, activation="relu", gate="sigmoid"):
+    hidden = _dense(x.mean((2, 3)), p, "squeeze")
+    hidden = hidden * _sigmoid(hidden) if activation == "silu" else np.maximum(hidden, 0)
+    scores = _dense(hidden, p, "excite")
+    weights = np.clip(scores + 3, 0, 6) / 6 if gate == "hard_sigmoid" else _sigmoid(scores)
+    return np.einsum("bchw,bc->bchw", x, weights)
 
 
 def _cbam(p, x):
@@ -91,11 +94,12 @@ def _likeness(p, here, there, form, scale):
     return np.exp(products - products.max()) / np.exp(products - products.max()).sum()
 
 
-def _non_local(p, x, subsample=False, form="embedded_gaussian", scale=False):
-    theta, phi = (x if form == "gaussian" else _pointwise(x, p, name) for name in ("theta", "phi"))
-    g = _pointwise(x, p, "g")
-    y = np.zeros_like(g)
-    if subsample:
+def _non_local(p, x, subsample=False, form="embedded_gaussian", scale=False, pool_first=False):
+    compared = _halved(x) if subsample and pool_first else x
+    theta, phi = (y if form == "gaussian" else _pointwise(y, p, n) for y, n in ((x, "theta"), (compared, "phi")))
+    g = _pointwise(compared, p, "g")
+    y = np.zeros((len(x), g.shape[1], *x.shape[2:]))
+    if subsample and not pool_first:
         phi, g = _halved(phi), _halved(g)
     for b, _, i, j in np.ndindex(len(x), 1, *x.shape[2:]):
         y[b, :, i, j] = np.einsum("uv,cuv->c", _likeness(p, theta[b, :, i, j], phi[b], form, scale), g[b])

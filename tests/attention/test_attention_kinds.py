@@ -97,7 +97,16 @@ def test_only_the_gate_asks_for_a_gating_signal(kind):
 
 
 def test_every_file_of_the_room_is_in_the_table():
-    of_no_kind = {"__init__.py", "catalogue.py", "listing.py", "options.py", "own.py", "start.py"}
+    of_no_kind = {
+        "__init__.py",
+        "catalogue.py",
+        "kinds.py",
+        "options.py",
+        "own.py",
+        "signature.py",
+        "start.py",
+        "trial.py",
+    }
     files = {path.name for path in ROOM.glob("*.py")} - of_no_kind
     assert sorted(files) == sorted(Path(inspect.getfile(attention)).name for attention in ATTENTIONS.values())
 
@@ -119,7 +128,8 @@ def test_every_kind_says_where_it_comes_from_and_what_it_weighs(kind):
     assert known.parameters
     given = ("channels", "signal_channels")
     named = [name for name in inspect.signature(ATTENTIONS[kind]).parameters if name not in given]
-    assert [name for name, _ in known.options] == named
+    assert [name for name, _, _ in known.options] == named
+    assert all(meaning for _, _, meaning in known.options)
 
 
 def test_a_kind_without_a_paper_is_told():

@@ -7,7 +7,7 @@ import pytest
 from nas_attn.attention import ATTENTIONS
 
 
-def _se(c, reduction=16, bias=False):
+def _se(c, reduction=16, bias=False, activation="relu", gate="sigmoid"):
     m = max(1, c // reduction)
     return 2 * c * m + bias * (m + c)
 
@@ -17,12 +17,12 @@ def _cbam(c, reduction=16, kernel_size=7, bias=True):
     return 2 * c * m + bias * (m + c) + 2 * kernel_size**2 + 2
 
 
-def _coordinate(c, reduction=32):
+def _coordinate(c, reduction=32, bias=True):
     m = max(8, c // reduction)
-    return 3 * c * m + 3 * m + 2 * c
+    return 3 * c * m + 3 * m + 2 * c - (not bias) * (m + 2 * c)
 
 
-def _non_local(c, reduction=2, subsample=False, form="embedded_gaussian", scale=False):
+def _non_local(c, reduction=2, subsample=False, form="embedded_gaussian", scale=False, pool_first=False):
     n = max(1, c // reduction)
     if form == "gaussian":
         return 2 * c * n + n + 3 * c
@@ -101,6 +101,9 @@ OPTIONS = [
     ),
     *((kind, {"kernel_size": k}) for kind in ("cbam", "spatial", "eca", "triplet") for k in (1, 3, 5)),
     ("se", {"bias": True, "reduction": 4}),
+    ("se", {"activation": "silu", "gate": "hard_sigmoid"}),
+    ("coordinate", {"bias": False}),
+    ("non_local", {"subsample": True, "pool_first": True}),
     ("cbam", {"kernel_size": 3, "reduction": 4}),
     ("non_local", {"subsample": True, "reduction": 4}),
     *(

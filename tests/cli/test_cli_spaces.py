@@ -79,16 +79,24 @@ def test_space_writes_its_picture_and_every_network(shown, file, tmp_path, total
     assert f"({len(totals)} of {len(totals)} networks)" in text
 
 
-def test_space_names_an_attention_that_cannot_take_the_map(monkeypatch, capsys, tmp_path):
+def test_space_says_where_an_attention_cannot_take_the_map_and_offers_it_elsewhere(shown, tmp_path):
     path = tmp_path / "space.toml"
     path.write_text('backbone = "resnet8"\nimage = [3, 4, 4]\n[kinds.simam]\nposition = "branch"\n')
+    lines = shown("space", str(path)).splitlines()
+    assert [line.split() for line in lines if line.startswith("simam(")] == [["simam(position=branch)", "stage1-2"]]
+    assert any(line.startswith("simam is left out at stage3: features: found a map of 1 x 1") for line in lines)
+
+
+def test_space_names_an_attention_that_can_take_no_map(monkeypatch, capsys, tmp_path):
+    path = tmp_path / "space.toml"
+    path.write_text('backbone = "resnet8"\nimage = [3, 4, 4]\nslots = ["stage3"]\n[kinds.simam]\nposition = "branch"\n')
     monkeypatch.setattr(sys, "argv", ["nas-attn", "space", str(path)])
     with pytest.raises(SystemExit) as stopped:
         cli.main()
     assert stopped.value.code == 2
     told = capsys.readouterr().err
     assert "Traceback" not in told
-    assert re.search(r"stage3\.block0\.branch=simam: cannot take images of 3 x 4 x 4 here: .* 1 x 1", told)
+    assert re.search(r"4: kinds\.simam: cannot stand at stage3: .* 1 x 1", told)
 
 
 def test_sites_lists_the_places_of_a_built_in_network(shown):

@@ -97,6 +97,7 @@ def test_what_is_not_needed_stays_at_home():
     _, definitions = standalone_source([ATTENTIONS["se"]])
     assert {node.name for node in ast.parse(definitions).body} == {
         "_is_count",
+        "choice",
         "_see",
         "count",
         "reduced_width",
