@@ -37,6 +37,7 @@ def preflight(
     if chain is not None:
         if not again and (known := read_checked(chain)):
             return chain, known
+        found.attempt("rows", _rows(chain))
         labels = _check_images(folder, chain.data, found)
         _check_networks(chain, found, labels.single)
     checked = Checked(tuple(found.known))
@@ -64,6 +65,15 @@ def _opened(folder: StudyFolder, jobs: int, watch: Watch | None, found: Findings
 def _trainer(folder: StudyFolder) -> Iterator[Finding]:
     check_trainer(folder.file.trainer)
     yield Finding("trainer", "ok", f"Lightning makes one, on {training_device(folder.file.trainer)}")
+
+
+def _rows(chain: Chain) -> Iterator[Finding]:
+    """Whether what earlier runs have written can be read, and answers the question of today."""
+    rows = chain.folder.all_rows()
+    for step in chain.folder.file.steps:
+        if any(row.step == step.name for row in rows):
+            chain.study(step)
+    yield Finding("rows", "ok", f"{len(rows):,} of earlier runs answer the same question" if rows else "none yet")
 
 
 def _check_images(folder: StudyFolder, data: ImageData, found: Findings) -> Labels:

@@ -239,4 +239,29 @@ def test_the_command_ends_with_2_where_there_is_a_fault(make_study, monkeypatch,
     assert printed[-1] == f"{folder}: checked: {'1 fault' if fault else 'no fault'}"
     assert printed[-2].split() == [*("fault" if fault else "ok").split(), "export:", "said;", "mend", "it"]
     whats = [line.split(":")[0].split()[-1] for line in printed[1:-1]]
-    assert whats == ["trainer", "labels", "copies", "prices", "backbone", "candidates", "weights", "latency", "export"]
+    assert whats == [
+        "trainer",
+        "rows",
+        "labels",
+        "copies",
+        "prices",
+        "backbone",
+        "candidates",
+        "weights",
+        "latency",
+        "export",
+    ]
+
+
+def test_rows_of_another_question_and_a_damaged_database_are_found_before_anything_trains(
+    make_study, monkeypatch, findings
+):
+    monkeypatch.setattr("nas_attn.preflight.run.leaving", lambda *_: [])
+    folder = make_study()
+    nas_attn.open_study(folder).run(trials=1)
+    assert "ok rows: 1 of earlier runs answer the same question" in findings(folder)
+    text = (folder / "study.toml").read_text()
+    (folder / "study.toml").write_text(text.replace("epochs = 1", "epochs = 2"))
+    assert [one for one in findings(folder) if one.startswith("fault rows: ") and "recipe.epochs: was 1, is 2" in one]
+    (folder / "study.db").write_text("not a database, " * 100)
+    assert [one for one in findings(folder) if one.startswith("fault rows: ") and "file is not a database" in one]
