@@ -24,6 +24,8 @@ FAILURES = {
     "Asserts": "AssertionError",
     "WarnsInEarnest": "DeprecationWarning: deprecated",
     "OfTheirOwn": "OddError",
+    "NoException": "OddLeaving: away",
+    "OnTheWayBack": "ArithmeticError: no gradient",
     "AtTheEnd": "RuntimeError: sizes differ",
     "OnlyJudged": "NotImplementedError: no evaluation mode",
     "BuiltOnCpuOnly": "stage1.block0.branch: .*found 16; at least 128",
@@ -73,12 +75,22 @@ def test_what_the_plain_backbone_does_too_ends_the_search(protocol, monkeypatch,
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
-def test_who_leaves_by_the_handler_of_a_signal_leaves(protocol, monkeypatch, number):
-    before = signal.signal(number, lambda *_: sys.exit(7))
-    monkeypatch.setattr("nas_attn.attention.se.SqueezeExcitation.forward", lambda *_: signal.raise_signal(number))
+@pytest.mark.parametrize("error", [SystemExit(7), TimeoutError("an hour is over"), RuntimeError("enough")], ids=repr)
+@pytest.mark.parametrize(
+    "method", ["attention.se.SqueezeExcitation.forward", "data.batches.PartBatches.__iter__"], ids=["network", "images"]
+)
+def test_what_the_callers_handler_of_a_signal_raises_is_no_fault_of_a_network(
+    protocol, monkeypatch, number, error, method
+):
+    def leave(*_):
+        raise error
+
+    before = signal.signal(number, leave)
+    monkeypatch.setattr(f"nas_attn.{method}", lambda *_: signal.raise_signal(number))
     try:
-        with pytest.raises(SystemExit):
+        with pytest.raises(type(error)) as left:
             protocol.train(row(SE))
+        assert left.value is error
     finally:
         signal.signal(number, before)
 
