@@ -51,13 +51,17 @@ def _opened(folder: StudyFolder, jobs: int, watch: Watch | None, found: Findings
     trains = found.attempt("trainer", _trainer(folder))
     space, data = found.value("space", lambda: open_space(folder)), found.value("images", lambda: open_data(folder))
     if trains and space is not None and data is not None:
-        return found.value("latency", lambda: Chain.of(folder, *space, data, jobs, watch))
+        chain = found.value("latency", lambda: Chain.of(folder, *space, data, jobs, watch))
+        if chain is not None:
+            return chain
     if data is not None:
         _check_images(folder, data, found)
-    elif lines := [*undecodable(folder.file.data, folder.path)]:
+    else:
+        known = {finding.text for finding in found.known}
+        lines = [line for line in undecodable(folder.file.data, folder.path) if line not in known]
         more = len(lines) - _MOST_LINES
         for line in [*lines[:_MOST_LINES], *([f"... and {more:,} more"] if more > 0 else [])]:
-            found.add(Finding("images", "fault", line, "remove it, or replace it"))
+            found.add(Finding("images", "fault", line))
     found.add(Finding("networks", "warning", "not tried, before these faults are mended"))
     return None
 
