@@ -82,6 +82,9 @@ class Findings:
             with faults_reported():
                 return call()
         except (InputError, TrainingFailed) as failure:
-            for line in str(failure).splitlines():
+            lines = str(failure).splitlines()
+            if any(line.startswith(" ") for line in lines):  # one fault that takes several
+                lines = [" ".join(map(str.strip, lines))]
+            for line in lines:
                 self.add(Finding(what, "fault", line))
             return None

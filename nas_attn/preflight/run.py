@@ -37,6 +37,7 @@ def preflight(
     if chain is not None:
         if not again and (known := read_checked(chain)):
             return chain, known
+        found.attempt("rows", _rows(chain))
         labels = _check_images(folder, chain.data, found)
         _check_networks(chain, found, labels.single)
     checked = Checked(tuple(found.known))
@@ -51,13 +52,17 @@ def _opened(folder: StudyFolder, jobs: int, watch: Watch | None, found: Findings
     data = found.value("images", lambda: open_data(folder))
     space = found.value("space", lambda: open_space(folder, None if data is None else data.image))
     if trains and space is not None and data is not None:
-        return found.value("latency", lambda: Chain.of(folder, *space, data, jobs, watch))
+        chain = found.value("latency", lambda: Chain.of(folder, *space, data, jobs, watch))
+        if chain is not None:
+            return chain
     if data is not None:
         _check_images(folder, data, found)
-    elif lines := [*undecodable(folder.file.data, folder.path)]:
+    else:
+        known = {finding.text for finding in found.known}
+        lines = [line for line in undecodable(folder.file.data, folder.path) if line not in known]
         more = len(lines) - _MOST_LINES
         for line in [*lines[:_MOST_LINES], *([f"... and {more:,} more"] if more > 0 else [])]:
-            found.add(Finding("images", "fault", line, "remove it, or replace it"))
+            found.add(Finding("images", "fault", line))
     found.add(Finding("networks", "warning", "not tried, before these faults are mended"))
     return None
 
@@ -65,6 +70,15 @@ def _opened(folder: StudyFolder, jobs: int, watch: Watch | None, found: Findings
 def _trainer(folder: StudyFolder) -> Iterator[Finding]:
     check_trainer(folder.file.trainer)
     yield Finding("trainer", "ok", f"Lightning makes one, on {training_device(folder.file.trainer)}")
+
+
+def _rows(chain: Chain) -> Iterator[Finding]:
+    """Whether what earlier runs have written can be read, and answers the question of today."""
+    rows = chain.folder.all_rows()
+    for step in chain.folder.file.steps:
+        if any(row.step == step.name for row in rows):
+            chain.study(step)
+    yield Finding("rows", "ok", f"{len(rows):,} of earlier runs answer the same question" if rows else "none yet")
 
 
 def _check_images(folder: StudyFolder, data: ImageData, found: Findings) -> Labels:

@@ -42,21 +42,18 @@ def faults_reported() -> Iterator[None]:
     """Context in which an exception becomes a `TrainingFailed`, or an `InputError` where it is no network's fault.
 
     The latter are faults of the machine, such as a full disk, a lost file or connection. Both have what was raised as
-    their cause. `KeyboardInterrupt`, an exit by the handler of a signal, and what a caller's own function raises go
-    through.
+    their cause. `KeyboardInterrupt`, and what a caller's own function or handler of a signal raises, go through.
     """
     try:
         with memory_faults_reported():
             yield
-    except (InputError, TrainingFailed):
+    except (InputError, TrainingFailed, KeyboardInterrupt, GeneratorExit):
         raise
-    except OSError as error:
-        if hasattr(error, _OF_CALLER):
+    except BaseException as error:  # a network, an attention, a callback may fail in any way, and may exit
+        if hasattr(error, _OF_CALLER) or _signalled(error):
             raise
-        raise InputError(f"stopped by a fault of this machine, not of a network: {in_a_line(error)}") from error
-    except (Exception, SystemExit) as error:  # a network, an attention, a callback may fail in any way
-        if hasattr(error, _OF_CALLER) or (isinstance(error, SystemExit) and _signalled(error)):
-            raise
+        if isinstance(error, OSError):
+            raise InputError(f"stopped by a fault of this machine, not of a network: {in_a_line(error)}") from error
         raise _raised(error) from error
 
 
@@ -70,7 +67,7 @@ def networks_own() -> Iterator[None]:
     try:
         yield
     except (InputError, OSError, StopIteration) as error:
-        if isinstance(error, OSError) and error.errno in _OF_MACHINE:
+        if (isinstance(error, OSError) and error.errno in _OF_MACHINE) or _signalled(error):
             raise
         raise _raised(error) from error
 
@@ -86,7 +83,7 @@ def _raised(error: BaseException) -> Raised:
     return failure
 
 
-def _signalled(error: SystemExit) -> bool:
+def _signalled(error: BaseException) -> bool:
     """Whether the handler of a signal raised it."""
     handlers = [signal.getsignal(number) for number in signal.valid_signals()]
     codes = {
@@ -100,7 +97,7 @@ def callers_own() -> Iterator[None]:
     """Context of a function of the caller's, whose exceptions are no fault of a network."""
     try:
         yield
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         setattr(error, _OF_CALLER, True)
         raise
 
@@ -120,7 +117,7 @@ class Read:
         except (InputError, TrainingFailed):
             raise
         except Exception as error:  # a user's data may fail in any way
-            if _out_of_memory(error):
+            if _out_of_memory(error) or _signalled(error):
                 raise
             raise InputError(f"the images cannot be read: {in_a_line(error)}") from error
 

@@ -61,6 +61,28 @@ class OfTheirOwn(Good):
         raise self.OddError("here", "this")
 
 
+class NoException(Good):
+    class OddLeaving(BaseException):
+        pass
+
+    def misbehave(self, x):
+        raise self.OddLeaving("away")
+
+
+class OnTheWayBack(Good):
+    class Backwards(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x.clone()
+
+        @staticmethod
+        def backward(ctx, grad):
+            raise ArithmeticError("no gradient")
+
+    def forward(self, x):
+        return super().forward(self.Backwards.apply(x))
+
+
 class AtTheEnd(Good):
     """The last batch of an epoch is smaller than the others."""
 

@@ -108,7 +108,7 @@ WRONG_STUDIES = {
 @pytest.mark.parametrize("slip", WRONG_STUDIES)
 def test_a_wrong_study_file(nas_attn, make_study, slip):
     text, *told = WRONG_STUDIES[slip]
-    assert_refused(nas_attn("search", make_study(study=text)), *told)
+    assert_refused(nas_attn("search", "--no-check", make_study(study=text)), *told)
 
 
 @pytest.mark.parametrize("command", ["search", "front", "report"])
@@ -129,8 +129,8 @@ def test_a_study_that_was_not_searched(nas_attn, make_study, tmp_path):
 def test_a_database_that_is_not_one(nas_attn, make_study):
     folder = make_study()
     (folder / "study.db").write_text("not a database, " * 100)
-    for command in ("search", "front"):
-        assert_refused(nas_attn(command, folder), "study.db", "file is not a database")
+    for command in (("search", "--no-check"), ("front",)):
+        assert_refused(nas_attn(*command, folder), "study.db", "file is not a database")
 
 
 IMAGES = STUDY.replace('kind = "digits"', 'kind = "folder"\npath = "photos"')
@@ -191,7 +191,7 @@ def test_a_wrong_command(nas_attn, arguments, told):
 
 def test_a_table_that_cannot_be_written_is_told(nas_attn, make_study):
     folder = make_study()
-    assert nas_attn("search", folder)[0] == 0
+    assert nas_attn("search", "--no-check", folder)[0] == 0
     (folder / "file").touch()
     assert_refused(
         nas_attn("front", folder, "--csv", folder / "file" / "rows.csv"), "cannot be written: Not a directory"

@@ -1,6 +1,7 @@
 """One candidate never ends a study: whatever it does is its row, and a file says where it happened."""
 
 import importlib
+import pickle
 import re
 import signal
 import sys
@@ -13,7 +14,9 @@ from small_protocol import STUDY, keeping, row
 from small_study import CHAIN
 
 import nas_attn
+from nas_attn.assembly import build, identity_started, load_space
 from nas_attn.evaluation import Workers
+from nas_attn.evaluation.supernet import build_supernet
 from nas_attn.space import InputError
 
 SE = "stage1.block0.branch=se(reduction=4)"
@@ -24,6 +27,8 @@ FAILURES = {
     "Asserts": "AssertionError",
     "WarnsInEarnest": "DeprecationWarning: deprecated",
     "OfTheirOwn": "OddError",
+    "NoException": "OddLeaving: away",
+    "OnTheWayBack": "ArithmeticError: no gradient",
     "AtTheEnd": "RuntimeError: sizes differ",
     "OnlyJudged": "NotImplementedError: no evaluation mode",
     "BuiltOnCpuOnly": "stage1.block0.branch: .*found 16; at least 128",
@@ -73,12 +78,22 @@ def test_what_the_plain_backbone_does_too_ends_the_search(protocol, monkeypatch,
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
-def test_who_leaves_by_the_handler_of_a_signal_leaves(protocol, monkeypatch, number):
-    before = signal.signal(number, lambda *_: sys.exit(7))
-    monkeypatch.setattr("nas_attn.attention.se.SqueezeExcitation.forward", lambda *_: signal.raise_signal(number))
+@pytest.mark.parametrize("error", [SystemExit(7), TimeoutError("an hour is over"), RuntimeError("enough")], ids=repr)
+@pytest.mark.parametrize(
+    "method", ["attention.se.SqueezeExcitation.forward", "data.batches.PartBatches.__iter__"], ids=["network", "images"]
+)
+def test_what_the_callers_handler_of_a_signal_raises_is_no_fault_of_a_network(
+    protocol, monkeypatch, number, error, method
+):
+    def leave(*_):
+        raise error
+
+    before = signal.signal(number, leave)
+    monkeypatch.setattr(f"nas_attn.{method}", lambda *_: signal.raise_signal(number))
     try:
-        with pytest.raises(SystemExit):
+        with pytest.raises(type(error)) as left:
             protocol.train(row(SE))
+        assert left.value is error
     finally:
         signal.signal(number, before)
 
@@ -131,14 +146,22 @@ def test_what_no_process_can_be_given_ends_the_search_without_a_row(protocol):
         Workers(unsendable, 2)
 
 
-def test_a_search_in_several_processes_goes_on_with_a_network_that_none_of_them_can_be_sent(make_study, forked_workers):
-    """Its shortcut is a lambda; what it inherits from the supernet has to reach every process."""
-    chain = CHAIN.replace('proxy = "inherit",', 'proxy = "inherit", weights = "supernet",')
-    folder = make_study(chain, 'backbone = "net01:make_net"\nimage = [1, 8, 8]\n[kinds.spatial]\n[kinds.eca]\n')
-    study = nas_attn.open_study(folder)
-    study.run(jobs=2)
-    assert {row.state for row in study.folder.rows("inherit").values()} == {"complete"}
-    assert len(study.folder.rows("inherit")) > 2
+def test_what_is_inherited_from_a_supernet_reaches_a_process_that_the_network_cannot_be_sent_to(tmp_path):
+    """Its shortcut is a lambda."""
+    (tmp_path / "space.toml").write_text(
+        'backbone = "net01:make_net"\nimage = [1, 8, 8]\n[kinds.spatial]\n[kinds.eca]\n'
+    )
+    spacefile, space = load_space(tmp_path / "space.toml")
+    supernet = build_supernet(space, spacefile.backbone, in_channels=1, classes=10)
+    with pytest.raises(AttributeError, match="lambda"):
+        pickle.dumps(supernet)
+    sent = pickle.loads(pickle.dumps(supernet.shared_weights()))
+    for architecture in space.baselines():
+        network = build(identity_started(architecture), spacefile.backbone, in_channels=1, classes=10, seed=1)
+        network.load_state_dict(sent(architecture))
+        supernet.choose(architecture)
+        images = torch.randn(2, 1, 8, 8)
+        assert torch.equal(network.eval()(images), supernet.eval()(images))
 
 
 def test_a_candidate_that_fails_in_a_process_of_its_own_names_its_file(protocol, forked_workers):
