@@ -23,7 +23,8 @@ EVERY_KIND = (
     "stage2.block0.block=non_local(subsample=true) stage2.block0.pre=se(start=identity) "
     "stage3.block0.branch=spatial stage3.block0.block=coordinate stage1.block0.inner=eca "
     "stage2.block0.inner=global_context(start=identity) stage3.block0.inner=simam stage1.block0.identity=scse "
-    "stage2.block0.identity=bam stage3.block0.identity=efficient stage1.block0.pre=triplet stage3.block0.pre=ese"
+    "stage2.block0.identity=bam stage3.block0.identity=efficient stage1.block0.pre=triplet stage3.block0.pre=ese "
+    "stage1.block0.stage=multi_scale stage2.block0.stage=shuffle"
 )
 
 
