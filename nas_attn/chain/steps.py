@@ -38,7 +38,7 @@ from nas_attn.pricing import COUNTED, filled
 from nas_attn.results import Evaluation, agreement
 from nas_attn.search import OnRow, Search, screen
 from nas_attn.settings import FINAL, Backbone, Step
-from nas_attn.space import Architecture, SearchSpace, reported
+from nas_attn.space import Architecture, InputError, SearchSpace, reported
 from nas_attn.study import (
     OnWaiting,
     OptunaStudy,
@@ -96,6 +96,7 @@ class Chain:
         read_space(folder.path / folder.file.space)  # so that its faults come before any image is read
         data = load_data(folder.file.data, folder.path, training_device(folder.file.trainer))
         backbone, space = open_space(folder, data.image)
+        check_sizes(folder.file.steps, space)
         for remark in space.remarks:
             _LOG.warning("%s", remark)
         target, readings = folder.file.latency, Readings(folder.path / "latency.jsonl")
@@ -243,6 +244,19 @@ class Chain:
     def _fits(self, architecture: Architecture) -> bool:
         cost = self.ledger.price(architecture)
         return all(getattr(cost, name) <= limit for name, limit in self._limits.items())
+
+
+def check_sizes(steps: Sequence[Step], space: SearchSpace) -> None:
+    """See that no step trains smaller images where an attention is built for one size of map.
+
+    Raises `InputError` with the step and the kinds.
+    """
+    kinds = [kind for slot in space.slots for kind in slot.kinds]
+    sized = dict.fromkeys(kind.name for kind in kinds if {"height", "width"} <= dict(kind.options).keys())
+    for step in steps:
+        if sized and step.resolution != 1:
+            found = f"step {step.name!r}: resolution: found {step.resolution:g}"
+            raise InputError(f"{found}; allowed: 1, for {', '.join(sized)} is built for one size of map")
 
 
 def open_space(folder: StudyFolder, image: tuple[int, int, int] | None = None) -> tuple[Backbone, SearchSpace]:
