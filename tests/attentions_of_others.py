@@ -292,6 +292,17 @@ class SquareOnly(nn.Module):
         return x * self.fc(pooled).sigmoid()[..., None, None]
 
 
+class Lazy(nn.Module):
+    """Widths that the first pass fills in."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.conv = nn.LazyConv2d(channels, 1)
+
+    def forward(self, x):
+        return x * self.conv(x).sigmoid()
+
+
 class HandsOn(SEAttention):
     """What it is given goes to the class above it."""
 

@@ -1,5 +1,6 @@
 """Wiring module of space and attentions: which choices of a kind can stand at a slot's sites, and differ there."""
 
+from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -7,6 +8,7 @@ from itertools import product
 
 import torch
 from torch import nn
+from torch.nn.parameter import UninitializedParameter
 
 from nas_attn.attention import Situation, attention_class, check_export, check_stands, construct, is_own, signature_of
 from nas_attn.space import Attention, Choice, InputError, Kind, Site, Value, first_line, fold, spell_value
@@ -118,10 +120,12 @@ def offer(wanted: Wanted) -> Offer:
         tried = _tried(wanted, sized)
     if _all_fail(tried):
         return Offer(None, {"": next(fault for fault in tried.values() if isinstance(fault, _Fault)).reason})
+    options = {**wanted.options, **sized}
+    if not any(isinstance(what, _Fault) for what in tried.values()):
+        return Offer(_kind(wanted, options, wanted.positions, tried))
     left_out: dict[str, str] = {}
     positions = [place for place in wanted.positions if _works(tried, "position", place, left_out)]
     tried = {key: what for key, what in tried.items() if key[0] in positions}
-    options = {**wanted.options, **sized}
     options = {
         name: tuple(value for value in values if _works(tried, name, value, left_out))
         for name, values in options.items()
@@ -181,10 +185,14 @@ def _sized(wanted: Wanted) -> Options:
 
 
 def _size_of(wanted: Wanted) -> Options:
-    """Height and width of the first position's first map, unless the file says them."""
-    sizes = [size for site in wanted.places if site.position == wanted.positions[0] for size, _ in _at(wanted, site)]
+    """Height and width of the maps at most positions, those of one size, unless the file says them."""
+    by_position: dict[str, set[Size]] = {position: set() for position in wanted.positions}
+    for site in wanted.places:
+        if site.position in by_position:
+            by_position[site.position].update(size for size, _ in _at(wanted, site))
+    found = Counter(size for sizes in by_position.values() if len(sizes) == 1 for size in sizes).most_common(1)
     said = {"height", "width", *signature_of(attention_class(wanted.kind)).sides} & wanted.options.keys()
-    return {} if said or not sizes else {"height": (sizes[0][0],), "width": (sizes[0][1],)}
+    return {} if said or not found else {"height": (found[0][0][0],), "width": (found[0][0][1],)}
 
 
 def _at(wanted: Wanted, site: Site) -> tuple[tuple[Size, Size], ...]:
@@ -225,6 +233,8 @@ def _stands(wanted: Wanted, chosen: _Chosen, site: Site) -> Hashable:
 def _built(kind: str, chosen: _Chosen, widths: tuple[int, ...]) -> Hashable:
     """What tells one module from another: the types, plain attributes and parameter shapes of all that is in it."""
     module = _module(kind, chosen, widths)
+    if any(isinstance(parameter, UninitializedParameter) for parameter in module.parameters()):
+        raise ValueError("has lazy layers, whose widths are not known before a pass; allowed: layers with their widths")
     return tuple(_facts(module))
 
 

@@ -16,10 +16,12 @@ from .kinds import attention_class as attention_class
 from .kinds import check_attention as check_attention
 from .kinds import is_own as is_own
 from .kinds import usable_class as usable_class
+from .multi_scale import EfficientMultiScaleAttention as EfficientMultiScaleAttention
 from .non_local import NonLocal as NonLocal
 from .own import fitting_situation as fitting_situation
 from .scse import ConcurrentSqueezeExcitation as ConcurrentSqueezeExcitation
 from .se import SqueezeExcitation as SqueezeExcitation
+from .shuffle import ShuffleAttention as ShuffleAttention
 from .signature import construct as construct
 from .signature import keyword_options as keyword_options
 from .signature import signature_of as signature_of

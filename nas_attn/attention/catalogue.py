@@ -102,10 +102,10 @@ def _parameters(attention: "type[nn.Module]", channels: int) -> str:
     for options in ({}, size) if signature_of(attention).sides else ({},):
         try:
             built = construct(attention, (channels, channels), options)
+            number = sum(parameter.numel() for parameter in built.parameters())
         except Exception as error:  # of somebody else's
             fault = f"cannot be built: {next(iter(str(error).splitlines()), type(error).__name__)}"
             continue
-        number = sum(parameter.numel() for parameter in built.parameters())
         return f"{number:,}{' (maps of 8 x 8)' if options else ''}"
     return fault
 

@@ -15,10 +15,12 @@ from .efficient import EfficientAttention
 from .ese import EffectiveSqueezeExcitation
 from .gate import AttentionGate
 from .global_context import GlobalContext
+from .multi_scale import EfficientMultiScaleAttention
 from .non_local import NonLocal
 from .own import check_call, check_own, own_class
 from .scse import ConcurrentSqueezeExcitation
 from .se import SqueezeExcitation
+from .shuffle import ShuffleAttention
 from .simam import SimAM
 from .spatial import SpatialAttention
 from .triplet import TripletAttention
@@ -38,6 +40,8 @@ ATTENTIONS: dict[str, type[nn.Module]] = {
     "bam": BAM,
     "triplet": TripletAttention,
     "ese": EffectiveSqueezeExcitation,
+    "multi_scale": EfficientMultiScaleAttention,
+    "shuffle": ShuffleAttention,
 }
 """Every kind of attention by name; called with `channels` and, by keyword, the options of the kind."""
 

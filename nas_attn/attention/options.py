@@ -3,6 +3,8 @@
 Each raises `ValueError` for a value that cannot be, which says what is allowed.
 """
 
+import math
+
 
 def reduced_width(channels: int, reduction: int, *, at_least: int = 1, divisor: int = 1) -> int:
     """Channels of a hidden layer that is `reduction` times narrower, and never narrower than `at_least`.
@@ -33,6 +35,15 @@ def same_padding(kernel_size: int) -> int:
     odd = _is_count(kernel_size) and kernel_size % 2 == 1
     _see("kernel_size", kernel_size, odd, "an odd integer of at least 1")
     return kernel_size // 2
+
+
+def common_groups(groups: int, channels: int) -> int:
+    """Into how many groups channels are cut: the greatest common divisor of the groups that are wanted and of them.
+
+    >>> common_groups(64, 256), common_groups(64, 48), common_groups(8, 7)
+    (64, 16, 1)
+    """
+    return math.gcd(count("groups", groups), channels)
 
 
 def switch(name: str, value: bool) -> bool:

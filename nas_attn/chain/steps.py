@@ -39,7 +39,7 @@ from nas_attn.pricing import COUNTED, filled
 from nas_attn.results import Evaluation, agreement
 from nas_attn.search import OnRow, Search, screen
 from nas_attn.settings import FINAL, Backbone, Step
-from nas_attn.space import Architecture, SearchSpace, reported
+from nas_attn.space import Architecture, InputError, SearchSpace, reported
 from nas_attn.study import (
     OnWaiting,
     OptunaStudy,
@@ -112,6 +112,7 @@ class Chain:
         watch: Watch | None = None,
     ) -> "Chain":
         """The chain of a study whose space and images are read; raises `InputError` where its target is not here."""
+        check_sizes(folder.file.steps, space)
         for remark in space.remarks:
             _LOG.warning("%s", remark)
         target, readings = folder.file.latency, Readings(folder.path / "latency.jsonl")
@@ -277,6 +278,19 @@ class Chain:
 def open_data(folder: StudyFolder) -> ImageData:
     """The images of a study; raises `InputError` as `load_data` does."""
     return load_data(folder.file.data, folder.path, training_device(folder.file.trainer))
+
+
+def check_sizes(steps: Sequence[Step], space: SearchSpace) -> None:
+    """See that no step trains smaller images where an attention is built for one size of map.
+
+    Raises `InputError` with the step and the kinds.
+    """
+    kinds = [kind for slot in space.slots for kind in slot.kinds]
+    sized = dict.fromkeys(kind.name for kind in kinds if {"height", "width"} <= dict(kind.options).keys())
+    for step in steps:
+        if sized and step.resolution != 1:
+            found = f"step {step.name!r}: resolution: found {step.resolution:g}"
+            raise InputError(f"{found}; allowed: 1, for {', '.join(sized)} is built for one size of map")
 
 
 def open_space(folder: StudyFolder, image: tuple[int, int, int] | None = None) -> tuple[Backbone, SearchSpace]:

@@ -128,6 +128,11 @@ def test_a_kind_for_wide_stages_is_offered_there_and_the_others_are_told(opened)
     )
 
 
+def test_lazy_layers_are_refused_by_name(opened):
+    with pytest.raises(InputError, match="Lazy: cannot stand at stage1-3: has lazy layers, whose widths are not known"):
+        opened("attentions_of_others:Lazy")
+
+
 def test_a_value_for_wide_stages_is_offered_there(opened):
     space, _ = opened("attentions_of_others:GroupEnhance", "groups = [64, 32, 8]")
     offered = {slot.name: dict(slot.kinds[0].options)["groups"] for slot in space.slots}
@@ -182,13 +187,13 @@ def test_a_study_says_for_which_image_a_class_is_built(tmp_path):
 
 def test_a_position_whose_maps_have_another_size_is_left_out_of_what_is_built_for_one(opened):
     """Before the branch of a stage's first block the map is still the larger one."""
-    space, _ = opened("attentions_of_others:RelativePositions", 'position = ["branch", "pre"]')
+    space, _ = opened("attentions_of_others:RelativePositions", 'position = ["pre", "branch", "block"]')
     assert {slot.name: slot.kinds[0].positions for slot in space.slots} == {
-        "stage1": ("branch", "pre"),
-        "stage2": ("branch",),
-        "stage3": ("branch",),
+        "stage1": ("pre", "branch", "block"),
+        "stage2": ("branch", "block"),
+        "stage3": ("branch", "block"),
     }
-    assert sum("with position=pre is left out at stage" in remark for remark in space.remarks) >= 1
+    assert sum("with position=pre is left out at stage2-3: " in remark for remark in space.remarks) == 1
 
 
 @pytest.mark.parametrize(("name", "already"), [("CrissCross", True), ("SEAttention", False), ("MapOfOneSize", False)])

@@ -43,6 +43,10 @@ CASES = [
     ("triplet", {}),
     ("triplet", {"kernel_size": 3}),
     ("ese", {}),
+    ("multi_scale", {}),
+    ("multi_scale", {"groups": 2}),
+    ("shuffle", {}),
+    ("shuffle", {"groups": 2}),
 ]
 
 
@@ -51,7 +55,7 @@ def build(kind, channels, *, seed=0, **options):
     torch.manual_seed(seed)
     attention = ATTENTIONS[kind](channels, **options).double().eval()
     for module in attention.modules():
-        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.LayerNorm):
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.LayerNorm | nn.GroupNorm):
             nn.init.uniform_(module.weight, 0.5, 1.5)
             nn.init.normal_(module.bias)
         if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
@@ -69,7 +73,7 @@ def images(*shape, seed=1):
 
 def too_small(kind, shape):
     """Whether what a kind computes is not defined on a map of this shape."""
-    return kind == "simam" and shape[2] * shape[3] == 1
+    return (kind == "simam" and shape[2] * shape[3] == 1) or (kind == "shuffle" and shape[1] % 2 == 1)
 
 
 def inputs(attention, *shape):

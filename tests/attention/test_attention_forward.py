@@ -5,7 +5,7 @@ from inspect import signature
 import numpy as np
 import pytest
 import torch
-from attention_cases import CASES, build, images, inputs
+from attention_cases import CASES, build, images, inputs, too_small
 from torch import nn
 
 from nas_attn.attention import NonLocal
@@ -143,6 +143,53 @@ def _ese(p, x):
     return np.einsum("bchw,bc->bchw", x, np.minimum(np.maximum(scores + 3, 0), 6) / 6)
 
 
+def _each_by_itself(x, p):
+    mean, var = x.mean((2, 3), keepdims=True), x.var((2, 3), keepdims=True)
+    return (x - mean) / np.sqrt(var + 1e-5) * p["norm.weight"][:, None, None] + p["norm.bias"][:, None, None]
+
+
+def _filtered(x, p, name):
+    """A 3 x 3 convolution, tap by tap."""
+    height, width = x.shape[2:]
+    padded = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)))
+    taps = (
+        np.einsum("oi,bihw->bohw", p[f"{name}.weight"][:, :, i, j], padded[:, :, i : i + height, j : j + width])
+        for i, j in np.ndindex(3, 3)
+    )
+    return sum(taps) + p[f"{name}.bias"][:, None, None]
+
+
+def _multi_scale(p, x, groups=8):
+    def softmaxed(scale):
+        powers = np.exp(scale.mean((2, 3)))
+        return powers / powers.sum(1, keepdims=True)
+
+    weighed = np.empty_like(x)
+    size = x.shape[1] // np.gcd(groups, x.shape[1])
+    for first in range(0, x.shape[1], size):
+        part = x[:, first : first + size]
+        rows = _sigmoid(_pointwise(part.mean(3)[:, :, :, None], p, "of_sides"))
+        columns = _sigmoid(_pointwise(part.mean(2)[:, :, None, :], p, "of_sides"))
+        one, other = _each_by_itself(part * rows * columns, p), _filtered(part, p, "around")
+        scores = np.einsum("bc,bchw->bhw", softmaxed(one), other) + np.einsum("bc,bchw->bhw", softmaxed(other), one)
+        weighed[:, first : first + size] = part * _sigmoid(scores)[:, None]
+    return weighed
+
+
+def _shuffle(p, x, groups=64):
+    channels = x.shape[1]
+    half = channels // 2 // np.gcd(groups, channels // 2)
+    halves = []
+    for first in range(0, channels, 2 * half):
+        one, other = x[:, first : first + half], x[:, first + half : first + 2 * half]
+        means = one.mean((2, 3), keepdims=True)
+        halves.append(one * _sigmoid(p["channel_weight"] * means + p["channel_bias"]))
+        halves.append(other * _sigmoid(p["position_weight"] * _each_by_itself(other, p) + p["position_bias"]))
+    weighed, shuffled = np.concatenate(halves, axis=1), np.empty_like(x)
+    shuffled[:, 0::2], shuffled[:, 1::2] = weighed[:, : channels // 2], weighed[:, channels // 2 :]
+    return shuffled
+
+
 EQUATIONS = {
     "se": _se,
     "cbam": _cbam,
@@ -153,12 +200,15 @@ EQUATIONS = {
     "spatial": _spatial,
     "triplet": _triplet,
     "ese": _ese,
+    "multi_scale": _multi_scale,
+    "shuffle": _shuffle,
 }
 
 
 @pytest.mark.parametrize(("kind", "options"), [case for case in CASES if case[0] in EQUATIONS])
 @pytest.mark.parametrize("shape", [(2, 12, 5, 4), (1, 3, 1, 1), (1, 12, 1, 7)])
 def test_the_forward_pass_is_the_papers_equation(kind, options, shape):
+    shape = (shape[0], shape[1] + too_small(kind, shape), *shape[2:])
     attention = build(kind, shape[1], **options)
     maps = inputs(attention, *shape)
     p = {name: value.numpy() for name, value in attention.state_dict().items()}

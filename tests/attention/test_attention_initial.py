@@ -1,4 +1,4 @@
-"""The start that is called the paper's, against initial weights of the authors' code, and their order of pooling."""
+"""The start that is called the paper's, against the weights of the authors' code, and their order of pooling."""
 
 import pytest
 import torch

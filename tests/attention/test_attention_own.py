@@ -305,7 +305,10 @@ def test_every_kind_says_where_in_a_block_it_makes_sense(kind):
 @pytest.mark.parametrize(
     ("place", "kinds"),
     [
-        ("branch", {"se", "ese", "cbam", "eca", "spatial", "global_context", "triplet", "gate"}),
+        (
+            "branch",
+            {"se", "ese", "cbam", "eca", "spatial", "global_context", "triplet", "gate", "multi_scale", "shuffle"},
+        ),
         ("inner", {"coordinate", "simam"}),
         ("block", {"non_local", "efficient", "scse"}),
         ("stage", {"bam"}),

@@ -75,6 +75,15 @@ def _ese(c):
     return c * c + c
 
 
+def _multi_scale(c, groups=8):
+    d = c // math.gcd(groups, c)
+    return (d * d + d) + (9 * d * d + d) + 2 * d
+
+
+def _shuffle(c, groups=64):
+    return 6 * (c // 2 // math.gcd(groups, c // 2))
+
+
 FORMULAS = {
     "se": _se,
     "cbam": _cbam,
@@ -90,13 +99,15 @@ FORMULAS = {
     "bam": _bam,
     "triplet": _triplet,
     "ese": _ese,
+    "multi_scale": _multi_scale,
+    "shuffle": _shuffle,
 }
 OPTIONS = [
     *((kind, {}) for kind in FORMULAS),
     *(
         (kind, {"reduction": n})
         for kind in FORMULAS
-        if kind not in ("spatial", "eca", "simam", "triplet", "ese")
+        if kind not in ("spatial", "eca", "simam", "triplet", "ese", "multi_scale", "shuffle")
         for n in (1, 3, 16, 512)
     ),
     *((kind, {"kernel_size": k}) for kind in ("cbam", "spatial", "eca", "triplet") for k in (1, 3, 5)),
@@ -104,6 +115,7 @@ OPTIONS = [
     ("se", {"activation": "silu", "gate": "hard_sigmoid"}),
     ("coordinate", {"bias": False}),
     ("non_local", {"subsample": True, "pool_first": True}),
+    *((kind, {"groups": groups}) for kind in ("multi_scale", "shuffle") for groups in (1, 3, 32)),
     ("cbam", {"kernel_size": 3, "reduction": 4}),
     ("non_local", {"subsample": True, "reduction": 4}),
     *(
@@ -161,6 +173,10 @@ def test_parameters_follow_the_formula(kind, options, channels):
         ("bam", {}, 17361),
         ("triplet", {}, 300),
         ("ese", {}, 65792),
+        ("multi_scale", {}, 10368),
+        ("multi_scale", {"groups": 32}, 672),
+        ("shuffle", {}, 12),
+        ("shuffle", {"groups": 8}, 96),
     ],
 )
 def test_at_256_channels_parameters_are_those_of_the_authors(kind, options, params):

@@ -23,7 +23,8 @@ EVERY_KIND = (
     "stage2.block0.block=non_local(subsample=true) stage2.block0.pre=se(start=identity) "
     "stage3.block0.branch=spatial stage3.block0.block=coordinate stage1.block0.inner=eca "
     "stage2.block0.inner=global_context(start=identity) stage3.block0.inner=simam stage1.block0.identity=scse "
-    "stage2.block0.identity=bam stage3.block0.identity=efficient stage1.block0.pre=triplet stage3.block0.pre=ese"
+    "stage2.block0.identity=bam stage3.block0.identity=efficient stage1.block0.pre=triplet stage3.block0.pre=ese "
+    "stage1.block0.stage=multi_scale stage2.block0.stage=shuffle"
 )
 
 
@@ -356,3 +357,10 @@ def test_attention_of_a_library_leaves_with_a_call_of_its_library_and_for_its_si
     with torch.no_grad():
         (theirs,) = outputs_of(tmp_path / "out", [images])
         torch.testing.assert_close(theirs, given.network(images), rtol=1e-5, atol=1e-6)
+
+
+def test_an_attention_for_one_size_leaves_with_a_program_for_that_size_and_the_card_says_so(tmp_path, forked_proofs):
+    kind = "attentions_of_others:RelativePositions"
+    given = winner(f"stage2.block0.branch={kind}(height=5,width=4) stage3.block0.block={kind}(height=3,width=2)")
+    assert export(given, tmp_path / "out") == []
+    assert "any batch of images of 9 x 8 pixels" in (tmp_path / "out" / "README.md").read_text()
