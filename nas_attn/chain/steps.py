@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from nas_attn.assembly import load_space, read_space
+from nas_attn.assembly import read_space
 from nas_attn.backbones import scaled
 from nas_attn.cost import Readings
-from nas_attn.data import ImageData, fingerprint, load_data, reduced
+from nas_attn.data import ImageData, fingerprint, reduced
 from nas_attn.evaluation import (
     Checkpoint,
     Costs,
@@ -39,7 +39,7 @@ from nas_attn.pricing import COUNTED, filled
 from nas_attn.results import Evaluation, agreement
 from nas_attn.search import OnRow, Search, screen
 from nas_attn.settings import FINAL, Backbone, Step
-from nas_attn.space import Architecture, InputError, SearchSpace, reported
+from nas_attn.space import Architecture, SearchSpace, reported
 from nas_attn.study import (
     OnWaiting,
     OptunaStudy,
@@ -50,6 +50,8 @@ from nas_attn.study import (
     write_question,
 )
 from nas_attn.training import TrainingFailed, check_trainer, training_device
+
+from .opening import check_sizes, open_data, open_space
 
 _LOG = logging.getLogger(__name__)
 
@@ -273,31 +275,3 @@ class Chain:
     def _fits(self, architecture: Architecture) -> bool:
         cost = self.ledger.price(architecture)
         return all(getattr(cost, name) <= limit for name, limit in self._limits.items())
-
-
-def open_data(folder: StudyFolder) -> ImageData:
-    """The images of a study; raises `InputError` as `load_data` does."""
-    return load_data(folder.file.data, folder.path, training_device(folder.file.trainer))
-
-
-def check_sizes(steps: Sequence[Step], space: SearchSpace) -> None:
-    """See that no step trains smaller images where an attention is built for one size of map.
-
-    Raises `InputError` with the step and the kinds.
-    """
-    kinds = [kind for slot in space.slots for kind in slot.kinds]
-    sized = dict.fromkeys(kind.name for kind in kinds if {"height", "width"} <= dict(kind.options).keys())
-    for step in steps:
-        if sized and step.resolution != 1:
-            found = f"step {step.name!r}: resolution: found {step.resolution:g}"
-            raise InputError(f"{found}; allowed: 1, for {', '.join(sized)} is built for one size of map")
-
-
-def open_space(folder: StudyFolder, image: tuple[int, int, int] | None = None) -> tuple[Backbone, SearchSpace]:
-    """The backbone and the space of a study; attentions start as the identity where the winner will inherit.
-
-    Kinds are tried with the maps of this image, or of the one that the space file names.
-    """
-    start = "identity" if folder.file.final == "inherit" else None
-    spacefile, space = load_space(folder.path / folder.file.space, start=start, image=image)
-    return spacefile.backbone, space
