@@ -435,6 +435,21 @@ WAYS = {
         + WHOLE.replace("nn.Conv2d(channels, channels, 1)", "CNA(channels, channels, 1)"),
         needs=("torchvision",),
     ),
+    "parts of ours inside": Way(
+        {
+            "nets.py": "from nas_attn.attention import CBAM\nfrom nas_attn.attention.options import same_padding\n"
+            + CHAIN
+            + BLOCK.replace("padding=1", "padding=same_padding(3)").replace(
+                "nn.ReLU()", "CBAM(channels, kernel_size=3)"
+            )
+            + MAKE,
+            "mine.py": "from nas_attn.attention import SqueezeExcitation, TripletAttention\n\n\n"
+            "class Own(SqueezeExcitation):\n    pass\n",
+        },
+        kind="mine:Own(reduction=2)",
+        goes="nets.py mine.py nas_attn/__init__.py nas_attn/attention/__init__.py "
+        "nas_attn/attention/options/__init__.py",
+    ),
     "an attention too": Way(
         {
             **FLAT,
