@@ -308,6 +308,14 @@ WAYS = {
         },
         "zoo.nets:make_net",
     ),
+    "data found by another module": Way(
+        {
+            "zoo/__init__.py": "from pathlib import Path\n\nHERE = Path(__file__).parent\n",
+            "zoo/nets.py": "from . import HERE\n" + FOUND.format("(HERE / 'data' / 'net.json').read_text()") + READ,
+            "zoo/data/net.json": '{"width": 4}',
+        },
+        "zoo.nets:make_net",
+    ),
     "imported when built": Way(
         {
             "nets.py": CHAIN + MAKE.replace("    return", "    from blocks import Block\n\n    return"),
