@@ -14,7 +14,10 @@ from nas_attn.settings import Backbone, is_named_object, listed
 from nas_attn.space import first_line, reported
 
 from .standalone.own_files import OwnFiles, is_own, module_spec, own_files
+from .standalone.source import standalone_module
 from .standalone.weights import check_packed
+
+_OURS = __name__.partition(".")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,7 @@ def leaving(
             raise ValueError("model cannot be imported by name, which model.py has; let its files go along")
     except Exception as error:  # of somebody else's source
         return Leaving("").without_source(first_line(error))
-    files = {} if by_name else found.files
+    files = {} if by_name else {**found.files, **_stand_ins(found)}
     by_names = sorted({library, *roots, *(module.partition(".")[0] for module in named - own)} - {""})
     packages = {*by_names, *found.packages} - {"torch"}
     also = sorted(packages - {*by_names})
@@ -80,7 +83,7 @@ def leaving(
         + (f"; needs {listed(also)} too" if also else ""),
         files,
         tuple(sorted(packages)),
-        remarks=(*found.remarks, *_read_arguments(backbone)),
+        remarks=(*([] if by_name else found.remarks), *_read_arguments(backbone)),
     )
 
 
@@ -97,7 +100,28 @@ def _modules_used(backbone: Backbone, in_channels: int, classes: int) -> set[str
     except ValueError:  # on the `meta` device
         with torch.device("cpu"), seeded(0), reported(f"{backbone.name}: its weights cannot be kept", ValueError):
             check_packed(built())
-    return {type(module).__module__ for module in network.modules()}
+    modules = {type(module).__module__ for module in network.modules()}
+    return {module for module in modules if module.partition(".")[0] != _OURS}  # ours is there if it is imported
+
+
+def _stand_ins(found: OwnFiles) -> dict[str, bytes]:
+    """Modules that stand for those of this package from which a user's import names; these packages are needed no more.
+
+    Where a whole module is imported, or a name cannot be copied, the package itself is needed.
+    """
+    names = {name for name in found.names if name.partition(".")[0] == _OURS}
+    members: dict[str, list[str]] = {}
+    for module, _, member in (name.rpartition(".") for name in sorted(names - sys.modules.keys())):
+        members.setdefault(module, []).append(member)
+    if not names or names & sys.modules.keys() - members.keys():
+        return {}
+    try:
+        texts = {module: standalone_module(module, wanted) for module, wanted in members.items()}
+    except (ValueError, OSError, TypeError):
+        return {}
+    found.packages.discard(_OURS)
+    around = {module.rsplit(".", end)[0]: "" for module in members for end in range(1, module.count(".") + 1)}
+    return {f"{module.replace('.', '/')}/__init__.py": text.encode() for module, text in {**around, **texts}.items()}
 
 
 def _read_arguments(backbone: Backbone) -> list[str]:

@@ -300,7 +300,7 @@ def test_weights_and_program_are_kept_where_the_source_cannot_leave(tmp_path, ow
 
 def test_a_network_made_of_this_package_says_that_it_needs_it(tmp_path, own_package, forked_proofs):
     path = tmp_path / "mine_to_export" / "nets.py"
-    path.write_text(f"from nas_attn.attention import CBAM\n{path.read_text()}")
+    path.write_text(f"import nas_attn.attention\n{path.read_text()}")
     export(winner("stage1.block0.branch=se", f"{own_package}:make_net"), tmp_path / "out")
     assert "needs nas_attn and torch" in (tmp_path / "out" / "README.md").read_text()
 

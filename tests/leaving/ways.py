@@ -308,6 +308,14 @@ WAYS = {
         },
         "zoo.nets:make_net",
     ),
+    "data found by another module": Way(
+        {
+            "zoo/__init__.py": "from pathlib import Path\n\nHERE = Path(__file__).parent\n",
+            "zoo/nets.py": "from . import HERE\n" + FOUND.format("(HERE / 'data' / 'net.json').read_text()") + READ,
+            "zoo/data/net.json": '{"width": 4}',
+        },
+        "zoo.nets:make_net",
+    ),
     "imported when built": Way(
         {
             "nets.py": CHAIN + MAKE.replace("    return", "    from blocks import Block\n\n    return"),
@@ -434,6 +442,21 @@ WAYS = {
         "from torchvision.ops import Conv2dNormActivation as CNA\n"
         + WHOLE.replace("nn.Conv2d(channels, channels, 1)", "CNA(channels, channels, 1)"),
         needs=("torchvision",),
+    ),
+    "parts of ours inside": Way(
+        {
+            "nets.py": "from nas_attn.attention import CBAM\nfrom nas_attn.attention.options import same_padding\n"
+            + CHAIN
+            + BLOCK.replace("padding=1", "padding=same_padding(3)").replace(
+                "nn.ReLU()", "CBAM(channels, kernel_size=3)"
+            )
+            + MAKE,
+            "mine.py": "from nas_attn.attention import SqueezeExcitation, TripletAttention\n\n\n"
+            "class Own(SqueezeExcitation):\n    pass\n",
+        },
+        kind="mine:Own(reduction=2)",
+        goes="nets.py mine.py nas_attn/__init__.py nas_attn/attention/__init__.py "
+        "nas_attn/attention/options/__init__.py",
     ),
     "an attention too": Way(
         {

@@ -17,12 +17,14 @@ def own_code() -> Iterator[None]:
 
     Afterwards their modules stay importable, but for packages of which this process has or can find another.
     """
-    roots, code = {path.stem for path in OWN_CODE.iterdir()}, str(OWN_CODE)
+    code, packages = str(OWN_CODE), OWN_CODE.glob("*/__init__.py")
+    roots = {*(path.stem for path in OWN_CODE.glob("*.py")), *(path.parent.name for path in packages)}
 
     def modules() -> dict[str, ModuleType]:
         return {name: module for name, module in [*sys.modules.items()] if name.partition(".")[0] in roots}
 
-    others = {name: module for name, module in modules().items() if _OWN_MODULES.get(name) is not module}
+    ours = _OWN_MODULES.items()
+    others = {name: module for name, module in modules().items() if (name, module) not in ours}
     for name in others:
         del sys.modules[name]
     sys.modules.update(_OWN_MODULES)

@@ -31,6 +31,8 @@ class OwnFiles:
     """By path below a folder from which they can be imported, such as `shop/nets.py`."""
     packages: set[str] = field(default_factory=set)
     """The installed packages that are imported, those of the standard library aside."""
+    names: set[str] = field(default_factory=set)
+    """All that is imported, by its full name: modules and members of them."""
     remarks: list[str] = field(default_factory=list)
     """Files that are read and do not go along, a line each."""
 
@@ -45,6 +47,7 @@ def own_files(modules: Iterable[str]) -> OwnFiles:
     found, waiting, seen = OwnFiles(), [*modules], set[str]()
     while waiting:
         name = waiting.pop()
+        found.names.add(name)
         names = [".".join(name.split(".")[: end + 1]) for end in range(name.count(".") + 1)]
         for each in [each for each in names if each not in seen]:
             seen.add(each)
@@ -101,9 +104,14 @@ def _carry(spec: ModuleSpec, found: OwnFiles) -> Iterator[str]:
     if is_package and not spec.has_location:
         found.files[f"{stem}/__init__.py"] = _SPREAD
         return
-    source = _source(spec)
-    found.files[f"{stem}/__init__.py" if is_package else f"{stem}.py"] = source
-    tree = ast.parse(source)
+    try:
+        source = _source(spec)
+        found.files[f"{stem}/__init__.py" if is_package else f"{stem}.py"] = source
+        tree = ast.parse(source)
+    except (ValueError, SyntaxError):
+        if spec.name in sys.modules:
+            raise
+        return  # somewhere else it is not imported either
     read, remarks = read_files(tree, Path(spec.origin or ""), spec.name)
     found.files.update(read)
     found.remarks.extend(remarks)

@@ -13,17 +13,17 @@ def read_files(tree: ast.Module, place: Path, module: str) -> tuple[dict[str, by
     """Files that the source of a module at this place names, by their paths below the folder it is imported from.
 
     A name is taken for what it is beside the module, or in a folder around it up to the one from which it is imported,
-    alone or behind names of folders. Of a folder that is named, and no file in it, all goes along. Second come remarks,
-    a line each, on what is named as data are and is not found there, and on folders that are too large.
+    alone or behind names of folders. Of a folder that is named, and no file in it, all goes along. In a module that
+    does not find itself, only names that data have count. Second come remarks, a line each, on data that are not found
+    there, or in the current folder too, and on folders that are too large.
     """
     names = {getattr(node, "attr", getattr(node, "id", getattr(node, "name", None))) for node in ast.walk(tree)}
     names |= {getattr(node, "module", None) for node in ast.walk(tree)}
-    named = texts(tree)
-    remarks = [_elsewhere(module, text) for text in sorted(named) if text.startswith("/") and Path(text).is_file()]
-    named = {text for text in named if ".." not in text and not text.startswith("/")} - {"."}
-    if not names & {*_PLACES, "importlib.resources"}:
-        found = [text for text in sorted(named) if _DATA.fullmatch(text) and Path(text).is_file()]
-        return {}, [*remarks, *(_elsewhere(module, text) for text in found)]
+    finds_itself = bool(names & {*_PLACES, "importlib.resources"})
+    texts_in = texts(tree)
+    remarks = [_elsewhere(module, text) for text in sorted(texts_in) if text.startswith("/") and Path(text).is_file()]
+    named = {text for text in texts_in if ".." not in text and not text.startswith("/")} - {"."}
+    data = {text for text in named if _DATA.fullmatch(text)}
     named |= {text.replace(".", "/") for text in named}  # packages too
     root = place.parents[module.count(".") + (place.stem == "__init__")]
     bases = [folder for folder in place.parents if folder.is_relative_to(root)]
@@ -31,17 +31,22 @@ def read_files(tree: ast.Module, place: Path, module: str) -> tuple[dict[str, by
     for folder in folders:
         for text in named:
             path = folder / text
-            if path.is_file():
+            if path.is_file() and (finds_itself or text in data):
                 files.setdefault(text, path)
             elif path.is_dir() and path not in folders and len(folders) < _MOST_FILES:
                 folders.append(path)
     wanted = {*files.values()}
-    for folder in folders[len(bases) :]:
+    for folder in folders[len(bases) :] if finds_itself else ():
         if not any(path.is_relative_to(folder) for path in wanted) and not [*folder.glob("*.py")]:
             inner = _all_of(folder)
             wanted.update(inner)
             remarks += [] if inner else [f"{module} names the folder {folder.name}, which is too large to go along"]
-    remarks += [_elsewhere(module, text) for text in sorted(named - files.keys()) if _DATA.fullmatch(text)]
+    if finds_itself:
+        remarks += [_elsewhere(module, text) for text in sorted(data - files.keys())]
+    else:
+        remarks += [
+            f"{module} names {text}, found in the current folder" for text in sorted(data) if Path(text).is_file()
+        ]
     return {path.relative_to(root).as_posix(): path.read_bytes() for path in sorted(wanted)}, remarks
 
 

@@ -29,6 +29,20 @@ def standalone_source(things: Iterable[type | Callable[..., Any]], packages: Ite
     return collected.imports(), "\n\n\n".join(collected.definitions.values()) + "\n"
 
 
+def standalone_module(module: str, names: Iterable[str]) -> str:
+    """The source of a module that stands for another one, and has these of its names and all that they need.
+
+    Raises `ValueError` for a name that is defined nowhere, and as `standalone_source` does.
+    """
+    collected = _Collection(frozenset([_root(module)]))
+    for name in names:
+        collected.add(importlib.import_module(module), name)
+        if name not in collected.homes:
+            raise ValueError(f"{name}: {module} does not define it")
+    parts = (f'"""Parts of {module}."""', collected.imports(), *collected.definitions.values())
+    return "\n\n\n".join(filter(None, parts)) + "\n"
+
+
 @dataclass
 class _Collection:
     packages: frozenset[str]  # whose definitions are copied
