@@ -150,9 +150,11 @@ def test_an_export_is_not_tested_on_images_that_were_trained_on(make_study, tmp_
 
 def test_a_diverging_recipe_becomes_reasons_and_the_search_goes_on(make_study):
     study = nas_attn.open_study(make_study(study=STUDY.replace("epochs = 1", "epochs = 1\nlearning_rate = 1e12")))
-    assert study.run() == "3 of 3 networks are trained"
+    said = study.run()
     table = study.table()
     assert set(table["state"]) == {"failed"}
+    failed = f"3 of them failed, the first for this reason: {table['reason'].iloc[0]}"
+    assert said == f"3 of 3 networks are trained; {failed}"
     assert table["reason"].str.contains("nan").all()
     assert study.front().empty
 

@@ -84,7 +84,7 @@ class Findings:
         except (InputError, TrainingFailed) as failure:
             lines = str(failure).splitlines()
             if any(line.startswith(" ") for line in lines):  # one fault that takes several
-                lines = [" ".join(map(str.strip, lines))]
+                lines = ["; ".join(map(str.strip, lines)).replace(":; ", ": ")]
             for line in lines:
                 self.add(Finding(what, "fault", line))
             return None

@@ -263,7 +263,7 @@ def test_rows_of_another_question_and_a_damaged_database_are_found_before_anythi
     text = (folder / "study.toml").read_text()
     (folder / "study.toml").write_text(text.replace("epochs = 1", "epochs = 2"))
     (fault,) = [one for one in findings(folder) if one.startswith("fault rows: ")]
-    assert "recipe.epochs: was 1, is 2 Undo the change" in fault
+    assert "do not mix: recipe.epochs: was 1, is 2; Undo the change" in fault
     (folder / "study.toml").write_text(text.replace("calls = 50", 'device = "cuda:99"'))
     found = findings(folder)
     assert [one for one in found if one.startswith("fault latency: latency.device: found 'cuda:99'")]
