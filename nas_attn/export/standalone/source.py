@@ -36,7 +36,10 @@ def standalone_module(module: str, names: Iterable[str]) -> str:
     """
     collected = _Collection(frozenset([_root(module)]))
     for name in names:
-        collected.add(importlib.import_module(module), name)
+        place = importlib.import_module(module)
+        collected.add(place, name)
+        if name not in collected.homes:  # as a package hands names on that it loads when they are first used
+            collected.add(importlib.import_module(getattr(getattr(place, name, None), "__module__", module)), name)
         if name not in collected.homes:
             raise ValueError(f"{name}: {module} does not define it")
     parts = (f'"""Parts of {module}."""', collected.imports(), *collected.definitions.values())
