@@ -45,7 +45,7 @@ def passing_sizes(backbone: Backbone, image: tuple[int, int, int], classes: int)
     def insert(site: Site) -> nn.Module:
         return _Notes(found.setdefault(site.name, []))
 
-    plain = backbone.model_copy(update={"weights": None})
+    plain = backbone.untrained
     try:
         with torch.device("meta"), torch.no_grad():
             network(plain)(in_channels=image[0], classes=classes, insert=insert).eval()(torch.zeros(2, *image))

@@ -41,7 +41,7 @@ def plan(backbone: Backbone, *, in_channels: int, classes: int) -> Plan:
 
     Raises `InputError` where the network cannot be built or traced.
     """
-    return _plan(backbone.model_copy(update={"weights": None}).model_dump_json(), in_channels, classes)
+    return _plan(backbone.untrained.model_dump_json(), in_channels, classes)
 
 
 def foreign_network(backbone: Backbone, *, in_channels: int, classes: int, insert: Insert) -> nn.Module:

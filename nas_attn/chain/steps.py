@@ -176,7 +176,7 @@ class Chain:
         if step.weights == "supernet":
             seed = self.folder.file.seed
             return replace(protocol, start="inherit", inherited=self._supernet(seed)[0].shared_weights())
-        trained = self.backbone.model_copy(update={"weights": str(self._base.path)})
+        trained = self.backbone.with_weights(str(self._base.path))
         return replace(protocol, start="inherit", backbone=trained)
 
     def untrained_protocol(self, step: Step) -> TrainingProtocol:

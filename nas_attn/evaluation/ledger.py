@@ -107,7 +107,7 @@ def open_ledger(backbone: Backbone | str, image: tuple[int, int, int], classes: 
     Raises `InputError` for a backbone that does not exist or does not take such images, and for an operator without a
     price.
     """
-    chosen = Backbone.model_validate(backbone).model_copy(update={"weights": None})
+    chosen = Backbone.model_validate(backbone).untrained
     sites: dict[str, Site] = {}
     passes: dict[str, list[Pass]] = {}
 

@@ -57,7 +57,11 @@ class Backbone(Settings):
     @property
     def untrained(self) -> "Backbone":
         """The same network with initial weights."""
-        return self.model_copy(update={"weights": None})
+        return self.with_weights(None)
+
+    def with_weights(self, weights: str | None) -> "Backbone":
+        """The same network with other weights, all of a file."""
+        return self.model_copy(update={"weights": weights, "weights_key": ""})
 
     def identity(self) -> str | dict[str, Any]:
         """What rows depend on: its name, and all that is not as usual; of a file of weights what it holds, not where.
