@@ -13,7 +13,7 @@ from torch import Tensor
 
 from nas_attn.space import InputError, in_a_line
 
-_DEEPEST = 6
+_OLD = b"\x80\x02\x8a\nl\xfc\x9c"  # how files of `torch.save` began before they were archives
 _CORE = getattr(np, "_core", None) or np.core  # of NumPy 2, or of 1
 _NUMPY = (np.dtype, np.ndarray, _CORE.multiarray.scalar, _CORE.multiarray._reconstruct)
 _DTYPES = [one for one in vars(np.dtypes).values() if isinstance(one, type)]
@@ -37,10 +37,9 @@ def read_state_dicts(path: Path) -> list[StateDict]:
     if not path.is_file():
         raise InputError(f"weights = '{path}': there is no such file; allowed: 'pretrained', or a file of weights")
     try:
-        content = _content(path)
+        found = list(_walk(_content(path), set()))
     except Exception as error:  # what is no file of weights fails in many ways
         raise InputError(f"weights = '{path}': cannot be read: {in_a_line(error)}") from error
-    found = list(_walk(content))
     if not found:
         raise InputError(f"weights = '{path}': holds no state dict; allowed: names with tensors")
     return found
@@ -66,10 +65,10 @@ class _Mapping:
 
 def _content(path: Path) -> Any:
     with path.open("rb") as file:
-        start = file.read(2)
-    if start not in (b"PK", b"\x80\x02"):
+        start = file.read(len(_OLD))
+    if not start.startswith((b"PK", _OLD)):
         return load_file(path)
-    unknown = torch.serialization.get_unsafe_globals_in_checkpoint(path) if start == b"PK" else []
+    unknown = [] if start == _OLD else torch.serialization.get_unsafe_globals_in_checkpoint(path)
     numbers = {f"{one.__module__}.{one.__qualname__}": one for one in _NUMPY}
     for stand_in in (_Mapping, _Filled):
         known = [(numbers.get(name.replace("numpy.core", "numpy._core"), stand_in), name) for name in unknown]
@@ -82,17 +81,20 @@ def _content(path: Path) -> Any:
     return None
 
 
-def _walk(content: Any, place: tuple[str, ...] = ()) -> Iterator[StateDict]:
-    content = _items(content)
-    if len(place) > _DEEPEST:
+def _walk(content: Any, seen: set[int], place: tuple[str, ...] = ()) -> Iterator[StateDict]:
+    """The state dicts in something, the outer ones first; what holds itself is gone through once."""
+    if id(content) in seen:
         return
+    seen.add(id(content))
+    content = _items(content)
     if "_parameters" in content and "_modules" in content:
         content = dict(_of_module(content))
     tensors = {name: one for name, one in content.items() if isinstance(name, str) and isinstance(one, Tensor)}
     if tensors:
         yield StateDict(".".join(place), tensors)
     for name, inner in content.items():
-        yield from _walk(inner, (*place, str(name)))
+        if isinstance(inner, Mapping | _Filled):
+            yield from _walk(inner, seen, (*place, str(name)))
 
 
 def _items(content: Any) -> Mapping[Any, Any]:

@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 import torch
 from placing import build
-from safetensors.torch import save_file
+from safetensors.torch import save, save_file
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 from nas_attn.backbones import load_backbone_weights
+from nas_attn.backbones.checkpoint import read_state_dicts
 from nas_attn.settings import Backbone
 from nas_attn.space import InputError
 
@@ -234,3 +235,32 @@ def test_a_file_that_would_run_something_is_refused(tmp_path):
     torch.save({"model": SD, "evil": Evil()}, tmp_path / "w.pth")
     network, _ = load(tmp_path / "w.pth")  # what it would run is read as nothing
     assert_weights(network)
+
+
+def test_objects_that_hold_each_other_are_looked_at_once(file):
+    holders = [Holder() for _ in range(30)]
+    for one in holders:
+        one.__dict__.update({f"other{number}": other for number, other in enumerate(holders)})
+    holders[7].state = SD
+    assert_weights(load(file({"trainer": holders[0]}))[0])
+
+
+def test_what_is_deeper_than_python_goes_is_refused(file, monkeypatch):
+    content = {"weight": torch.zeros(1)}
+    for _ in range(3000):
+        content = {"model": content}
+    monkeypatch.setattr(torch, "load", lambda *_, **__: content)  # which torch itself can hardly write
+    with pytest.raises(InputError, match="cannot be read: RecursionError"):
+        load(file(SD))
+
+
+def test_safetensors_that_begin_like_a_pickle_are_read_as_what_they_are(tmp_path, monkeypatch):
+    for count in range(1, 600):
+        named = {"a" * count: torch.ones(2), **{f"layer{number}.weight": torch.zeros(1) for number in range(8)}}
+        if (content := save(named)).startswith(b"\x80\x02"):
+            break
+    assert content.startswith(b"\x80\x02")
+    (tmp_path / "w.safetensors").write_bytes(content)
+    monkeypatch.setattr(torch, "load", None)
+    (found,) = read_state_dicts(tmp_path / "w.safetensors")
+    assert torch.equal(found.tensors["a" * count], torch.ones(2))
