@@ -30,7 +30,9 @@ def report_copies(gallery: Gallery, apart: Mapping[str, Gallery]) -> None:
     if torn := [equal for equal in several if len(np.unique(gallery.labels[equal])) > 1]:
         labels = [gallery.class_names[label] for label in np.unique(gallery.labels[torn[0]])]
         which = gallery.named(torn[0][0])
-        _LOG.warning("%s: %d images have two classes (%s: %s)", gallery.where, len(torn), which, ", ".join(labels))
+        _LOG.warning(
+            "%s: images with more than one class: %d (%s: %s)", gallery.where, len(torn), which, ", ".join(labels)
+        )
     for role, other in apart.items():
         if shared := [row for row, content in enumerate(other.contents or ()) if content in rows]:
             first, same = other.named(shared[0]), gallery.named(rows[(other.contents or [])[shared[0]]][0])

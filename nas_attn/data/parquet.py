@@ -32,8 +32,9 @@ def open_parquet(files: Sequence[Path], source: Parquet) -> Gallery:
     schemas = {path: file.schema_arrow for path, file in tables.items()}
     label = {path: _label_column(path, schema, source.label_column) for path, schema in schemas.items()}
     image = {path: _image_column(path, schema, source.image_column) for path, schema in schemas.items()}
-    labels = pa.chunked_array([_column(path, tables[path], label[path]) for path in files])
     where = str(files[0] if len(files) == 1 else files[0].parent)
+    with reported(f"{where}: {source.label_column}: differs from file to file", *_UNREADABLE):
+        labels = pa.concat_arrays([_labels(path, tables[path], label[path]) for path in files])
     indices, names = _classes(where, source.label_column, labels, schemas[files[0]])
     starts = np.cumsum([0, *(file.metadata.num_rows for file in tables.values())])
 
@@ -64,20 +65,26 @@ def _groups(tables: Mapping[Path, pq.ParquetFile], name: str) -> list[str]:
     return [str(one) for path, file in tables.items() for one in _column(path, file, name).to_pylist()]
 
 
+def _labels(path: Path, file: pq.ParquetFile, name: str) -> pa.Array:
+    """The labels of a file as int64, or else as text."""
+    column = _column(path, file, name)
+    values = column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+    if pa.types.is_integer(values.type):
+        return values.cast(pa.int64())
+    return pa.array([None if value is None else str(value) for value in values.to_pylist()], pa.string())
+
+
 def _column(path: Path, file: pq.ParquetFile, name: str) -> pa.Array:
     with reported(f"{path}: {name}: cannot be read", *_UNREADABLE):
         return file.read([name]).column(name).combine_chunks()
 
 
-def _classes(
-    where: str, name: str, labels: pa.ChunkedArray, schema: pa.Schema
-) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+def _classes(where: str, name: str, labels: pa.Array, schema: pa.Schema) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     """The class of each row, and the names of all classes, if they have any."""
     if labels.null_count:
         raise InputError(f"{where}: {name}: {labels.null_count} rows have no label; remove them")
     if not pa.types.is_integer(labels.type):
-        words = [str(label) for label in labels.to_pylist()]
-        found, numbers = np.unique(np.array(words), return_inverse=True)
+        found, numbers = np.unique(labels.to_numpy(zero_copy_only=False).astype(str), return_inverse=True)
         return np.asarray(numbers, dtype=np.int64), tuple(found.tolist())
     indices, names = _indices(where, name, labels), _class_names(schema, name)
     if names and indices.max() >= len(names):
@@ -135,7 +142,7 @@ def _holds_bytes(kind: pa.DataType) -> bool:
     return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
 
 
-def _indices(path: str, name: str, numbers: pa.ChunkedArray) -> NDArray[np.int64]:
+def _indices(path: str, name: str, numbers: pa.Array) -> NDArray[np.int64]:
     indices: NDArray[np.int64] = numbers.to_numpy().astype(np.int64)
     if indices.min() < 0:
         row = int(indices.argmin())

@@ -29,6 +29,8 @@ from .split import split
 from .torchvision_sets import open_published
 
 _LOG = logging.getLogger(__name__)
+_APART = {"validation": "val_path", "test": "test_path"}
+"""The setting that names the images of a part, where they stand apart."""
 _Galleried = Digits | Planted | ImageFolder | Parquet | Torchvision
 
 
@@ -94,8 +96,10 @@ def _open(source: _Galleried, folder: Path) -> tuple[Gallery, dict[str, Gallery]
 
 def _open_shards(source: Parquet, folder: Path) -> tuple[Gallery, dict[str, Gallery]]:
     parts = find_shards(folder / source.path)
-    for role, setting in (("validation", "val_path"), ("test", "test_path")):
+    for role, setting in _APART.items():
         if (named := getattr(source, setting)) is not None:
+            if role in parts:
+                _LOG.warning("%s: passed over, for %s names other images", parts[role][0].parent, setting)
             found = find_shards(folder / named)
             parts[role] = found.get(role, found["train"])
     if len(parts) > 1 or len(parts["train"]) > 1:
@@ -109,7 +113,7 @@ def _open_folders(source: ImageFolder, folder: Path) -> tuple[Gallery, dict[str,
     path = folder / source.path
     parts = find_parts(path)
     trains = parts.pop("train", path)
-    for role, setting in (("validation", "val_path"), ("test", "test_path")):
+    for role, setting in _APART.items():
         if (named := getattr(source, setting)) is not None:
             if role in parts:
                 _LOG.warning("%s: passed over, for %s names other images", parts[role], setting)

@@ -100,7 +100,7 @@ def test_an_image_with_two_classes_is_told_and_stays_in_one_part(pets, caplog):
     shutil.copy(pets / "cat" / "005.png", pets / "dog" / "mistake.png")
     parts = members(load(pets))
     assert [{(5, 0, 0), (5, 0, 1)} <= set(part) for part in parts].count(True) == 1
-    assert caplog.messages[1] == f"{pets}: 1 images have two classes (cat/005.png: cat, dog)"
+    assert caplog.messages[1] == f"{pets}: images with more than one class: 1 (cat/005.png: cat, dog)"
 
 
 def test_copies_in_a_part_that_stands_apart_are_told(pets, caplog):
@@ -193,6 +193,53 @@ def test_shards_are_read_together(tmp_path, path):
     assert sorted(number for part in members(data) for number, _, _ in part) == list(range(40))
     for part in members(data):
         assert all(label == told == number % 2 for number, label, told in part)
+
+
+WORDS = ["cat" if label == 0 else "dog" for label in LABELS]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "names"),
+    [
+        (pa.array(LABELS, pa.int32()), pa.array(LABELS, pa.int64()), ("0", "1")),
+        (pa.array(LABELS, pa.uint8()), pa.array(LABELS).dictionary_encode(), ("0", "1")),
+        (pa.array(WORDS), pa.array(WORDS).dictionary_encode(), CLASSES),
+        (pa.array(WORDS, pa.large_string()), pa.array(WORDS), CLASSES),
+        (
+            pa.array(WORDS).dictionary_encode(),
+            pa.DictionaryArray.from_arrays([1, 0] * 10, ["dog", "cat"]),
+            CLASSES,
+        ),
+    ],
+)
+def test_shards_may_store_their_labels_each_in_its_way(tmp_path, one, other, names):
+    (tmp_path / "set").mkdir()
+    for shard, labels in enumerate((one, other)):
+        written = table(range(20 * shard, 20 * shard + 20), LABELS, label=labels)
+        pq.write_table(written, tmp_path / "set" / f"data-0000{shard}-of-00002.parquet")
+    data = load_data(Parquet(path="set"), tmp_path)
+    assert data.class_names == names
+    assert sum(map(len, members(data))) == 40
+    for part in members(data):
+        assert all(label == told for _, label, told in part)
+
+
+def test_shards_whose_labels_have_nothing_in_common_are_refused(tmp_path):
+    (tmp_path / "set").mkdir()
+    for shard, labels in enumerate((LABELS, WORDS)):
+        pq.write_table(table(range(20), LABELS, label=labels), tmp_path / "set" / f"data-0000{shard}-of-00002.parquet")
+    with pytest.raises(InputError, match="label: differs from file to file"):
+        load_data(Parquet(path="set"), tmp_path)
+
+
+def test_a_part_beside_the_one_that_is_named_is_passed_over_which_is_told(tmp_path, caplog):
+    for first, part in zip((0, 20, 40), PARTS, strict=True):
+        (tmp_path / "set").mkdir(exist_ok=True)
+        pq.write_table(table(range(first, first + 20), LABELS, label=LABELS), tmp_path / "set" / f"{part}.parquet")
+    pq.write_table(table(range(60, 80), LABELS, label=LABELS), tmp_path / "mine.parquet")
+    data = load_data(Parquet(path="set", test_path="mine.parquet"), tmp_path)
+    assert [number for number, _, _ in members(data)[2]] == list(range(60, 80))
+    assert f"{tmp_path / 'set'}: passed over, for test_path names other images" in caplog.messages
 
 
 def test_one_of_several_shards_is_told(tmp_path, caplog):
