@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -68,10 +68,10 @@ class History:
     """The same of trials that ended before they had a value."""
 
     @classmethod
-    def of(cls, study: Study, current: FrozenTrial, candidates: Candidates) -> "History":
-        """The outcomes of all trials but the current one."""
+    def of(cls, trials: Iterable[FrozenTrial], current: FrozenTrial, candidates: Candidates) -> "History":
+        """The outcomes of all of these trials but the current one."""
         history = cls()
-        for trial in study.get_trials(deepcopy=False):
+        for trial in trials:
             if trial.number != current.number:
                 history._take(trial, candidates)
         return history
@@ -118,14 +118,16 @@ class History:
         yield Excluded((), (), only)
 
 
-def claimed(study: Study, current: FrozenTrial, candidates: Candidates) -> dict[int, tuple[Code, bool]]:
-    """The candidate that every other trial stands for, or that is being proposed for it, by the trials' numbers.
+def claimed(
+    trials: Iterable[FrozenTrial], current: FrozenTrial, candidates: Candidates
+) -> dict[int, tuple[Code, bool]]:
+    """The candidate that each of these trials stands for, or that is being proposed for it, by the trials' numbers.
 
-    With it, whether the trial has ended.
+    With it, whether the trial has ended. The current one is left out.
     """
-    trials = [trial for trial in study.get_trials(deepcopy=False) if trial.number != current.number]
-    codes = {trial.number: (_codes(trial, candidates)[1], trial.state.is_finished()) for trial in trials}
-    return {number: (code, ended) for number, (code, ended) in codes.items() if code is not None}
+    others = [trial for trial in trials if trial.number != current.number]
+    codes = {trial.number: (_codes(trial, candidates)[1], trial.state.is_finished()) for trial in others}
+    return {number: (code, finished) for number, (code, finished) in codes.items() if code is not None}
 
 
 def given(study: Study, current: FrozenTrial, others: Collection[str]) -> Answers:

@@ -104,13 +104,16 @@ class KnownCostSampler(BaseSampler):
         others = self._candidates.distributions.keys() - search_space.keys()
         with _TURN:
             for tries in count():
-                before = claimed(study, trial, self._candidates)
-                history = History.of(study, trial, self._candidates)
+                trials = [*study.get_trials(deepcopy=False)]  # one look, so that all that follows is of one moment
+                done = {one.number for one in trials if one.state.is_finished()}
+                before = claimed((one for one in trials if one.number not in done), trial, self._candidates)
+                history = History.of(trials, trial, self._candidates)
                 self._look_at_costs(history)
                 only = self._candidates.compatible(given(study, trial, others))
                 code = self._proposer.propose(history, objectives, only)
                 study._storage.set_trial_system_attr(trial._trial_id, CHOSEN, list(code))
-                since = claimed(study, trial, self._candidates)
+                now = (one for one in study.get_trials(deepcopy=False) if one.number not in done)
+                since = claimed(now, trial, self._candidates)
                 taken = [n for n, claim in since.items() if claim[0] == code and before.get(n, ())[:1] != (code,)]
                 if not any(tries < _POLITE or since[n][1] or n < trial.number for n in taken):
                     break
@@ -120,7 +123,7 @@ class KnownCostSampler(BaseSampler):
         return {name: answers[name] for name in search_space if name in answers} | drawn
 
     def _look_at_costs(self, history: History) -> None:
-        """Warn once where the trials so far have other values than a known cost says, every one of them."""
+        """Warn once where the last candidates have other values than a known cost says, every one of them."""
         if self._contradicted or len(history.evaluated) < _ENOUGH:
             return
         codes = np.array([*history.evaluated][-_ENOUGH:])

@@ -17,7 +17,7 @@ def test_each_seed_is_one_evaluation_however_often_a_network_was_proposed(tmp_pa
     Search(study, small, file, file.steps[-1], FakeEvaluator(), lambda *_: None).run(1000)
     assert len(study.trials) > small.size
     asking = study.ask()
-    history = History.of(study, study.trials[asking.number], Candidates(small))
+    history = History.of(study.trials, study.trials[asking.number], Candidates(small))
     rows = read_rows(study)
     assert {len(values) for values in history.evaluated.values()} == {3}
     assert sorted(values for every in history.evaluated.values() for values, *_ in every) == sorted(
@@ -37,6 +37,6 @@ def test_a_study_of_ones_own_counts_every_trial():
             trial.set_user_attr(EVALUATIONS, [[1.0, 0.0], [2.0, 0.0], [6.0, 0.0]])
         study.tell(trial, [value, 0.0])
         asking = study.ask()
-        seen = History.of(study, study.trials[asking.number], Candidates({"l0": ["0", "1"]})).evaluated
+        seen = History.of(study.trials, study.trials[asking.number], Candidates({"l0": ["0", "1"]})).evaluated
         study.tell(asking, state=optuna.trial.TrialState.FAIL)
         assert [values for values, _ in seen[(0,)]] == {1.0: [1.0], 2.0: [1.0, 2.0], 3.0: [1.0, 2.0, 6.0]}[value]
