@@ -1,12 +1,14 @@
 """Studies that are bad in as many ways as can stand in one, and what they are made of."""
 
+from pathlib import Path
+
 import numpy as np
 from PIL import Image
 
-NETWORK = """
-import torch
-from torch import nn
-
+ENDS = (Path(__file__).parents[1] / "case_networks" / "ends.py").read_text()
+NETWORK = (
+    f"{ENDS}\n"
+    + """
 class Block(nn.Module):
     def __init__(self, channels, shared):
         super().__init__()
@@ -60,16 +62,6 @@ def tied(in_channels, classes):
 def deep(in_channels, classes):
     return Deep(in_channels, classes)
 
-class Ends(nn.Module):
-    positions = ("branch",)
-
-    def __init__(self, channels):
-        super().__init__()
-        self.gate = nn.Conv2d(channels, channels, 1)
-
-    def forward(self, x):
-        return torch.relu(x * self.gate(x.mean((2, 3), keepdim=True)).sigmoid())
-
 class Narrow(Ends):
     def __init__(self, channels):
         super().__init__(channels)
@@ -105,6 +97,7 @@ class Unpriced(nn.Module):
     def forward(self, x):
         return torch.special.bessel_j0(x * self.scale)
 """
+)
 
 LOADERS = """
 import pytorch_lightning as pl

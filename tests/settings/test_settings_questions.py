@@ -54,6 +54,15 @@ def test_a_setting_that_is_gone_is_passed_over_where_its_value_is_what_holds_tod
         assert changes({**stored, "versions": {**now, "nas-attn": version}}, stored) == lines
 
 
+@pytest.mark.parametrize("kind", ["folder", "parquet"])
+def test_files_of_an_earlier_version_were_divided_by_their_order(kind):
+    stored = {"data": {"kind": kind, "validation": 0.2}}
+    by_content, by_order = ({"data": {**stored["data"], "split_by": how}} for how in ("content", "order"))
+    assert changes(stored, by_content) == ["data.split_by: was order, is content"]
+    assert changes(stored, by_order) == []
+    assert changes({"data": {"kind": "digits"}}, {"data": {"kind": "digits", "validation": 0.2}}) == []
+
+
 def test_a_setting_of_a_newer_version_is_refused_as_such():
     assert changes({**STORED, "recipe": {"epochs": 3, "mixup": 0.5}}, STORED) == [
         "recipe.mixup: was 0.5, which this version does not know"
