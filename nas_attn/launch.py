@@ -1,6 +1,7 @@
 """A study's folder, opened to search, to audit, to judge and to hand out networks."""
 
 import logging
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -12,7 +13,6 @@ from torch import nn
 from nas_attn.assembly import build, load_space, read_space
 from nas_attn.audit.run import Audited, run_audit
 from nas_attn.chain import Chain, Watch, run_chain
-from nas_attn.data import fingerprint, load_data
 from nas_attn.evaluation import data_question, read_weights, weights_file
 from nas_attn.export import Winner, export, leaving
 from nas_attn.export.standalone.folder import claimed
@@ -22,7 +22,7 @@ from nas_attn.search import Table
 from nas_attn.settings import FINAL, Backbone, ImageFacts
 from nas_attn.space import Architecture, InputError, allowed, parse, without_secrets
 from nas_attn.study import StudyFolder, check_images, hold, read_facts, storage_faults, terminable
-from nas_attn.training import score, training_device
+from nas_attn.tasks import Task, open_own_task, open_task, own_backbone
 from nas_attn.verdict.run import Verdict, read_verdict, run_verdict
 
 _LOG = logging.getLogger(__name__)
@@ -106,7 +106,9 @@ class Study:
 
         Raises `InputError` where it was not trained, or its weights are missing or are not those that were trained.
         """
-        return self._network(self.folder.pick(key), read_facts(self.folder.study()))
+        row = self.folder.pick(key)
+        task, whole = self._trained(row, read_facts(self.folder.study()))
+        return whole if task is None else task.network(whole)
 
     def export(self, out: Path | str, pick: str = "knee", *, by_name: bool = False) -> tuple[Evaluation, list[str]]:
         """Write a network into a folder that needs torch alone, as `nas_attn.export.export` says.
@@ -129,41 +131,45 @@ class Study:
 
     def _winner(self, row: Evaluation) -> Winner:
         study = self.folder.study()
-        data = load_data(self.folder.file.data, self.folder.path, training_device(self.folder.file.trainer))
-        facts = data.facts
-        check_images(study, {"data": data_question(self.folder.file)}, facts, fingerprint(data))
-        network = self._network(row, facts)
-        batch_size, trainer = self.folder.file.recipe.batch_size, self.folder.file.trainer
-        accuracy = score(network, data.test, data, batch_size, trainer=trainer)["accuracy"]
+        file = self.folder.file
+        task = open_task(file, self.folder.path)
+        facts = task.facts
+        check_images(study, {"data": data_question(file)}, facts, task.fingerprint())
+        _, whole = self._trained(row, facts)
+        tested, images = task.test(whole, file.recipe.batch_size, file.trainer)
         own = next(one for one in self.folder.seed_rows(row.step) if (one.key, one.seed) == (row.key, row.seed))
         return Winner(
-            network=network,
-            backbone=self._backbone,
+            network=task.network(whole),
+            backbone=self._backbone(own_backbone(task)),
             row=row,
             facts=facts,
             study={
                 **without_secrets(self.folder.file.model_dump(mode="json", exclude={"search": {"storage"}})),
                 "latency_prediction": self.folder.prediction(),
             },
-            test_accuracy=accuracy,
-            test_images=len(data.test),
+            test_accuracy=tested.get("accuracy", math.nan),
+            test_images=images,
             own=own,
         )
 
-    @property
-    def _backbone(self) -> Backbone:
-        return read_space(self.folder.path / self.folder.file.space).backbone
+    def _backbone(self, of_task: Backbone | None = None) -> Backbone:
+        return of_task or read_space(self.folder.path / self.folder.file.space).backbone
 
-    def _network(self, row: Evaluation, facts: ImageFacts) -> nn.Module:
+    def _trained(self, row: Evaluation, facts: ImageFacts) -> tuple[Task | None, nn.Module]:
+        """The task, if it is of the user's own, and what it has trained."""
         if row.step != FINAL:
             raise InputError(
                 f"{row.key}: was judged by the step {row.step!r} only, whose networks are not kept; end the chain of "
                 f"the study with {FINAL!r}"
             )
-        architecture, classes = parse(row.architecture), len(facts.class_names)
-        plain = self._backbone.untrained
-        network = build(architecture, plain, in_channels=facts.in_channels, classes=classes, seed=row.seed)
-        return read_weights(network, weights_file(self.folder.path / "weights", row.key, row.seed), row.weights_sha256)
+        architecture, task = parse(row.architecture), open_own_task(self.folder.file, self.folder.path, facts.image)
+        if task is None:
+            plain, classes = self._backbone().untrained, len(facts.class_names)
+            network = build(architecture, plain, in_channels=facts.in_channels, classes=classes, seed=row.seed)
+        else:
+            network = task.build(architecture, self._backbone(own_backbone(task)).untrained, row.seed)
+        file = weights_file(self.folder.path / "weights", row.key, row.seed)
+        return task, read_weights(network, file, row.weights_sha256)
 
     @contextmanager
     def _locked(self, jobs: int, watch: Watch | None, check: bool = False) -> Iterator[Chain]:
@@ -193,7 +199,9 @@ class Study:
 
 def _warn_of_what_stays(chain: Chain) -> None:
     """Say in the log where the source of the networks cannot leave whole, as a check says too."""
-    how = leaving(chain.backbone, chain.space.kinds, in_channels=chain.data.image[0], classes=chain.data.classes)
+    how = leaving(
+        chain.backbone, chain.space.kinds, in_channels=chain.task.facts.in_channels, classes=chain.task.classes
+    )
     for line in (*([str(how)] if how.reason else []), *how.remarks):
         _LOG.warning("%s: %s", chain.backbone.name, line)
 

@@ -5,6 +5,7 @@ from nas_attn.evaluation import TrainingProtocol
 from nas_attn.results import evaluation
 from nas_attn.settings import Backbone, Digits, Recipe
 from nas_attn.space import parse
+from nas_attn.tasks import ImageTask
 
 NAN = float("nan")
 RECIPE = Recipe(epochs=1, batch_size=512)
@@ -26,7 +27,7 @@ calls = 50
 def keeping(folder):
     """A protocol that keeps weights in a folder."""
     return TrainingProtocol(
-        Backbone(name="resnet8"), load_data(Digits(), folder), RECIPE, "scratch", keeps=folder / "kept"
+        Backbone(name="resnet8"), ImageTask(load_data(Digits(), folder)), RECIPE, "scratch", keeps=folder / "kept"
     )
 
 

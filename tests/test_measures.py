@@ -11,7 +11,7 @@ from nas_attn.report.page import Report, write_report
 from nas_attn.results import evaluations, read_csv, table, write_csv
 from nas_attn.search import promoted
 from nas_attn.search.samplers import SAMPLERS, Problem
-from nas_attn.settings import MEASURES, Measure
+from nas_attn.settings import BUILT_IN, MEASURES, Measure
 from nas_attn.space import former_key, parse
 from nas_attn.study import StudyFolder
 from nas_attn.verdict.conclusion import conclude
@@ -49,7 +49,8 @@ class Evaluator(FakeEvaluator):
 @pytest.fixture(scope="module", params=[LEARNT, COUNTED], ids=lambda one: one.source)
 def one(request):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(MEASURES, request.param.name, request.param)
+        for table in (BUILT_IN, MEASURES):
+            patch.setitem(table, request.param.name, request.param)
         yield request.param
 
 

@@ -14,6 +14,7 @@ from nas_attn.evaluation import TrainingProtocol, Workers
 from nas_attn.results import Evaluation, evaluation
 from nas_attn.settings import Backbone, Recipe
 from nas_attn.space import Architecture, InputError
+from nas_attn.tasks import ImageTask
 
 from . import mps
 from .bench import Bench
@@ -40,7 +41,9 @@ def networks_an_hour(bench: Bench) -> Iterator[Row]:
 def _pool(bench: Bench, how: str, service: AbstractContextManager[None]) -> Iterator[Row]:
     numbers, name = (_SMALL_JOBS, _SMALL_NAME) if bench.small else (JOBS, _NAME)
     data = random_images(bench, _SMALL_IMAGES if bench.small else _IMAGES)
-    protocol = TrainingProtocol(Backbone(name=name), data, Recipe(epochs=_EPOCHS, batch_size=BATCH), "scratch")
+    protocol = TrainingProtocol(
+        Backbone(name=name), ImageTask(data), Recipe(epochs=_EPOCHS, batch_size=BATCH), "scratch"
+    )
     with service, Workers(protocol, max(numbers)) as workers:
         _an_hour(workers, not bench.small, max(numbers))  # to warm up
         found = bench.in_turn(

@@ -20,9 +20,15 @@ _LOG = logging.getLogger(__name__)
 
 
 def build(
-    architecture: Architecture, backbone: Backbone | str, *, in_channels: int, classes: int, seed: int = 0
+    architecture: Architecture,
+    backbone: Backbone | str,
+    *,
+    in_channels: int,
+    classes: int,
+    seed: int = 0,
+    within: nn.Module | None = None,
 ) -> nn.Module:
-    """The backbone with this architecture's attentions in their places.
+    """The backbone with this architecture's attentions in their places: a new one, or `within` one that was made.
 
     The backbone's initial weights depend on the seed alone, and an attention's on the seed and its site, so that
     architectures of one seed can be compared in pairs. Where the backbone names trained weights, it has those, except
@@ -37,7 +43,7 @@ def build(
             return place(attention, site)
 
     placed = {placement.site: placement.attention for placement in architecture.placements}
-    return furnish(backbone, placed, stand, in_channels=in_channels, classes=classes, seed=seed)
+    return furnish(backbone, placed, stand, in_channels=in_channels, classes=classes, seed=seed, within=within)
 
 
 def furnish(
@@ -48,8 +54,11 @@ def furnish(
     in_channels: int,
     classes: int,
     seed: int,
+    within: nn.Module | None = None,
 ) -> nn.Module:
     """The backbone with what `stand` makes of that which is placed at each site, by name; weights as `build` has them.
+
+    `within` is a network from outside this package that was made already, and keeps its weights.
 
     Raises `InputError` for a backbone and a site that do not exist, and for weights of another network.
     """
@@ -61,12 +70,13 @@ def furnish(
         known.append(site.name)
         return stand(placed[site.name], site) if site.name in placed else None
 
+    made = {} if within is None else {"network": within}
     with seeded(seed):
-        built = make(in_channels=in_channels, classes=classes, insert=insert)
+        built = make(in_channels=in_channels, classes=classes, insert=insert, **made)
     for name in placed:
         if name not in known:
             raise InputError(f"{name}: {chosen.name} has no such site; {allowed(name, known)}")
-    if chosen.weights is not None and torch.get_default_device().type != "meta":
+    if chosen.weights is not None and within is None and torch.get_default_device().type != "meta":
         _log_once(chosen.name, load_backbone_weights(built, chosen, in_channels=in_channels, classes=classes))
     return built
 

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_origin
@@ -165,7 +166,11 @@ class SpaceFile(Settings):
 
 
 def load_space(
-    path: Path | str, *, start: str | None = None, image: tuple[int, int, int] | None = None
+    path: Path | str,
+    *,
+    start: str | None = None,
+    image: tuple[int, int, int] | None = None,
+    backbone: Backbone | None = None,
 ) -> tuple[SpaceFile, SearchSpace]:
     """Read a search-space file: what it says, and the space that follows from it.
 
@@ -174,7 +179,7 @@ def load_space(
 
     Raises `InputError` with every fault of the file.
     """
-    file, document, slots = _read(Path(path))
+    file, document, slots = _read(Path(path), backbone, image)
     passing = passing_sizes(file.backbone, image or file.image, file.classes)
     offered: dict[str, list[Kind]] = {slot: [] for slot in slots}
     remarks: list[str] = []
@@ -190,16 +195,25 @@ def load_space(
     return file, SearchSpace(offers, tuple(remarks))
 
 
-def read_space(path: Path | str) -> SpaceFile:
+def read_space(
+    path: Path | str, backbone: Backbone | None = None, image: tuple[int, int, int] | None = None
+) -> SpaceFile:
     """What a search-space file says; its kinds are not tried at their places.
 
     Raises `InputError` with every fault of the file.
     """
-    return _read(Path(path))[0]
+    return _read(Path(path), backbone, image)[0]
 
 
-def _read(path: Path) -> tuple[SpaceFile, Document, dict[str, tuple[Site, ...]]]:
+def _read(
+    path: Path, backbone: Backbone | None = None, image: tuple[int, int, int] | None = None
+) -> tuple[SpaceFile, Document, dict[str, tuple[Site, ...]]]:
     document = read_document(path)
+    if backbone is not None:
+        if "backbone" in document.data:
+            with _at(document, "backbone"):
+                raise InputError("the network of the study's task gets attention; leave it out")
+        document = replace(document, data={**document.data, "backbone": backbone, "image": list(image or (3, 32, 32))})
     context: dict[str, Any] = {}
     named = document.data.get("kinds")
     own = filter(is_named_object, named) if isinstance(named, Mapping) else ()

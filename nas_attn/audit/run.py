@@ -15,6 +15,7 @@ from nas_attn.evaluation import TrainingProtocol
 from nas_attn.results.pictures import write_picture
 from nas_attn.settings import FINAL, Step
 from nas_attn.space import Architecture
+from nas_attn.tasks import ImageTask
 from nas_attn.training import Normalise, TrainingFailed, faults_reported, gradnorm, jacob_cov, synflow
 
 from .choice import spread_out
@@ -88,7 +89,10 @@ def _chosen(chain: Chain, first: Step | None, networks: int) -> list[Architectur
 
 
 def _untrained(chain: Chain, full: Step, chosen: Sequence[Architecture]) -> list[Ranking]:
-    """The orders that scores of untrained networks give."""
+    """The orders that scores of untrained networks give; of a task of the user's own there are none."""
+    if not isinstance(chain.task, ImageTask):
+        _LOG.warning("untrained networks are not scored: the images are those of the task")
+        return []
     protocol, normalise = chain.protocol(full), Normalise(chain.data)
     images, labels = next(iter(batches_in_order(chain.data.train, _IMAGES)))
     images = normalise(images)

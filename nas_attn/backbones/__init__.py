@@ -13,7 +13,7 @@ from .attachment import Attentions, Point, attach
 from .builtin import BACKBONES
 from .foreign import foreign_network, plan
 from .insertion import Insert, attend, seeded, sites
-from .libraries import construction, is_foreign, of_library, plain_network
+from .libraries import construction, is_foreign, of_library, part_of, plain_network
 from .mobilenet import MobileNetV2
 from .resnet import CifarResNet
 from .vgg import VGG
@@ -24,8 +24,11 @@ from .width import scaled, wider
 class Network(Protocol):
     """Builds a network, on the current default device, and asks `insert` what stands at each of its sites."""
 
-    def __call__(self, *, in_channels: int, classes: int, insert: Insert) -> nn.Module:
-        """The network for images of this many channels, with this many class scores."""
+    def __call__(self, *, in_channels: int, classes: int, insert: Insert, **made: nn.Module) -> nn.Module:
+        """The network for images of this many channels, with this many class scores.
+
+        A foreign one may be `made` already, as `network`.
+        """
 
 
 def network(backbone: Backbone) -> Network:

@@ -44,10 +44,15 @@ def plan(backbone: Backbone, *, in_channels: int, classes: int) -> Plan:
     return _plan(backbone.untrained.model_dump_json(), in_channels, classes)
 
 
-def foreign_network(backbone: Backbone, *, in_channels: int, classes: int, insert: Insert) -> nn.Module:
-    """A foreign network on the current default device, with what `insert` answers attached to its sites."""
+def foreign_network(
+    backbone: Backbone, *, in_channels: int, classes: int, insert: Insert, network: nn.Module | None = None
+) -> nn.Module:
+    """A foreign network with what `insert` answers attached to its sites: this one, or a new one."""
     found = plan(backbone, in_channels=in_channels, classes=classes).places
-    network, _ = _plain(backbone, in_channels, classes)
+    if network is None:
+        network, _ = _plain(backbone, in_channels, classes)
+    elif backbone.attention == "strip":
+        strip(network)
     answers = [(place.point, insert(place.site)) for place in found]
     attached = [(point, attention) for point, attention in answers if attention is not None]
     try:
@@ -74,9 +79,10 @@ def _plan(spelt: str, in_channels: int, classes: int) -> Plan:
         traced = passed(trace)
     except Untraceable as error:
         raise _unreadable(backbone, f"tried {error}") from None
-    _check_scores(traced, backbone, classes)
-    with suppress(Untraceable):  # else the first training says what is wrong
-        _check_training_scores(passed(_training_scores), backbone, classes)
+    if not backbone.part:
+        _check_scores(traced, backbone, classes)
+        with suppress(Untraceable):  # else the first training says what is wrong
+            _check_training_scores(passed(_training_scores), backbone, classes)
     if backbone.modules:
         known = [path for path, _ in network.named_modules() if path]
         return Plan(named_places(traced, backbone.modules, known), own)

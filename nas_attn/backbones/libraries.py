@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from nas_attn.settings import Backbone, is_named_object, library, named_object
-from nas_attn.space import InputError
+from nas_attn.space import InputError, allowed
 
 
 def of_library(name: str) -> bool:
@@ -72,7 +72,15 @@ def _make(backbone: Backbone, in_channels: int, classes: int) -> nn.Module:
         raise InputError(f"{backbone.name}: cannot be built: {type(error).__name__}: {error}") from error
     if not isinstance(network, nn.Module):
         raise InputError(f"{backbone.name}: gives {type(network).__name__}; allowed: a torch.nn.Module")
-    return network
+    return part_of(network, backbone.part, backbone.name)
+
+
+def part_of(whole: nn.Module, path: str, name: str) -> nn.Module:
+    """The module at a path of another one, which is called so; raises `InputError` where there is none."""
+    known = [inner for inner, _ in whole.named_modules()]
+    if path not in known:
+        raise InputError(f"{name}: has no module {path!r}; {allowed(path, known[1:])}")
+    return whole.get_submodule(path)
 
 
 def _timm(name: str, backbone: Backbone, in_channels: int, classes: int) -> Construction:
@@ -105,7 +113,7 @@ def _own(name: str, backbone: Backbone, in_channels: int, classes: int) -> Const
         raise InputError(
             f"{backbone.name}: found {type(make).__name__}; allowed: a function or class that gives a network"
         )
-    fixed = {"in_channels": in_channels, "classes": classes}
+    fixed = {} if backbone.part else {"in_channels": in_channels, "classes": classes}
     try:
         inspect.signature(make).bind(**{**dict(backbone.arguments), **fixed})
     except TypeError as error:

@@ -1,5 +1,5 @@
 """Chain of a study: its steps in turn."""
 
-from .opening import open_data, open_space
+from .opening import open_space
 from .run import run_chain
 from .steps import Chain, Watch

@@ -3,16 +3,10 @@
 from collections.abc import Sequence
 
 from nas_attn.assembly import load_space
-from nas_attn.data import ImageData, load_data
 from nas_attn.settings import Backbone, Step
 from nas_attn.space import InputError, SearchSpace
 from nas_attn.study import StudyFolder
-from nas_attn.training import training_device
-
-
-def open_data(folder: StudyFolder) -> ImageData:
-    """The images of a study; raises `InputError` as `load_data` does."""
-    return load_data(folder.file.data, folder.path, training_device(folder.file.trainer))
+from nas_attn.tasks import Task, own_backbone
 
 
 def check_sizes(steps: Sequence[Step], space: SearchSpace) -> None:
@@ -28,11 +22,13 @@ def check_sizes(steps: Sequence[Step], space: SearchSpace) -> None:
             raise InputError(f"{found}; allowed: 1, for {', '.join(sized)} is built for one size of map")
 
 
-def open_space(folder: StudyFolder, image: tuple[int, int, int] | None = None) -> tuple[Backbone, SearchSpace]:
+def open_space(folder: StudyFolder, task: Task | None = None) -> tuple[Backbone, SearchSpace]:
     """The backbone and the space of a study; attentions start as the identity where the winner will inherit.
 
-    Kinds are tried with the maps of this image, or of the one that the space file names.
+    Kinds are tried with the maps of the task's images, or of the image that the space file names.
     """
     start = "identity" if folder.file.final == "inherit" else None
-    spacefile, space = load_space(folder.path / folder.file.space, start=start, image=image)
+    image = None if task is None else task.facts.image
+    own = None if task is None else own_backbone(task)
+    spacefile, space = load_space(folder.path / folder.file.space, start=start, image=image, backbone=own)
     return spacefile.backbone, space

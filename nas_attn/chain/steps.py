@@ -13,7 +13,7 @@ import numpy as np
 from nas_attn.assembly import read_space
 from nas_attn.backbones import scaled
 from nas_attn.cost import Readings
-from nas_attn.data import ImageData, fingerprint, reduced
+from nas_attn.data import ImageData
 from nas_attn.evaluation import (
     Checkpoint,
     Costs,
@@ -38,8 +38,8 @@ from nas_attn.evaluation import (
 from nas_attn.pricing import COUNTED, filled
 from nas_attn.results import Evaluation, agreement
 from nas_attn.search import OnRow, Search, screen
-from nas_attn.settings import FINAL, Backbone, Step
-from nas_attn.space import Architecture, SearchSpace, reported
+from nas_attn.settings import FINAL, Backbone, OwnModule, Step
+from nas_attn.space import Architecture, InputError, SearchSpace, reported
 from nas_attn.study import (
     OnWaiting,
     OptunaStudy,
@@ -49,9 +49,10 @@ from nas_attn.study import (
     write_prediction,
     write_question,
 )
+from nas_attn.tasks import ImageTask, Task, open_task
 from nas_attn.training import TrainingFailed, check_trainer, training_device
 
-from .opening import check_sizes, open_data, open_space
+from .opening import check_sizes, open_space
 
 _LOG = logging.getLogger(__name__)
 
@@ -87,7 +88,7 @@ class Chain:
     folder: StudyFolder
     backbone: Backbone
     space: SearchSpace
-    data: ImageData
+    task: Task
     timing: Timing
     jobs: int = 1
     watch: Watch = field(default_factory=Watch)
@@ -99,9 +100,10 @@ class Chain:
     def open(cls, folder: StudyFolder, jobs: int = 1, watch: Watch | None = None) -> "Chain":
         """Read the space and the images of a study; raises `InputError` where either has faults."""
         check_trainer(folder.file.trainer)
-        read_space(folder.path / folder.file.space)  # so that its faults come before any image is read
-        data = open_data(folder)
-        return cls.of(folder, *open_space(folder, data.image), data, jobs, watch)
+        if not isinstance(folder.file.task, OwnModule):  # whose network the space file does not name
+            read_space(folder.path / folder.file.space)  # so that its faults come before any image is read
+        task = open_task(folder.file, folder.path)
+        return cls.of(folder, *open_space(folder, task), task, jobs, watch)
 
     @classmethod
     def of(
@@ -109,7 +111,7 @@ class Chain:
         folder: StudyFolder,
         backbone: Backbone,
         space: SearchSpace,
-        data: ImageData,
+        task: Task,
         jobs: int = 1,
         watch: Watch | None = None,
     ) -> "Chain":
@@ -119,8 +121,8 @@ class Chain:
             _LOG.warning("%s", remark)
         target, readings = folder.file.latency, Readings(folder.path / "latency.jsonl")
         timed_on = timing_device(target, folder.file.trainer)
-        timing = Timing(backbone, data.image, data.classes, target, timed_on, readings)
-        return cls(folder, backbone, space, data, timing, jobs, watch or Watch())
+        timing = Timing(backbone, task.facts.image, task.classes, target, timed_on, readings)
+        return cls(folder, backbone, space, task, timing, jobs, watch or Watch())
 
     def run_step(self, step: Step, chosen: Sequence[Architecture] | None = None) -> str:
         """Run one step, on these architectures or on those that it finds itself, and return why it stopped.
@@ -166,7 +168,14 @@ class Chain:
     @property
     def ledger(self) -> Ledger:
         """Exact costs of every architecture."""
-        return open_ledger(self.backbone, self.data.image, self.data.classes)
+        return open_ledger(self.backbone, self.task.facts.image, self.task.classes)
+
+    @property
+    def data(self) -> ImageData:
+        """The images of a task that is not of the user's own."""
+        if not isinstance(self.task, ImageTask):
+            raise InputError(f"{self.folder.path}: the images are those of the task, which trains by itself")
+        return self.task.data
 
     def protocol(self, step: Step) -> TrainingProtocol:
         """The training protocol of a step; what has to be trained before is."""
@@ -184,7 +193,7 @@ class Chain:
         file = self.folder.file
         return TrainingProtocol(
             backbone=scaled(self.backbone, step.width),
-            data=reduced(self.data, step.data_share, step.resolution),
+            task=self.task.reduced(step.data_share, step.resolution),
             recipe=step.recipe(file.recipe),
             start="scratch",
             trainer=file.trainer,
@@ -224,7 +233,7 @@ class Chain:
     def _pretrained(self) -> PretrainedStore:
         """Store of the weights that networks share."""
         file, folder = self.folder.file, self.folder.path / "trained"
-        return PretrainedStore(folder, self.backbone, self.data, file.trainer, file.seed, self.watch.on_pretrained)
+        return PretrainedStore(folder, self.backbone, self.task, file.trainer, file.seed, self.watch.on_pretrained)
 
     @cached_property
     def _predictor(self) -> Predictor:
@@ -264,7 +273,7 @@ class Chain:
         study = find_study(path, file.search.storage, step.name)
         study = study or begin_study(path, file.search.storage, file.objectives, step.name)
         question = question_of(file, step, self.backbone, self.timing.device)
-        write_question(study, question, self.space, self.data.facts, fingerprint(self.data))
+        write_question(study, question, self.space, self.task.facts, self.task.fingerprint())
         return study
 
     @property

@@ -3,7 +3,7 @@
 from .batches import Batch, Batches, PartBatches, batches_in_order, training_batches
 from .fingerprint import fingerprint
 from .images import ImageData, Part, share_devices
-from .loader import LoaderPart, mixed_seed
+from .loader import LoaderPart, RngState, mixed_seed, seed_generators
 from .quiet import quiet
 from .reduction import reduced
 from .sources import load_data, undecodable

@@ -81,7 +81,7 @@ class LoaderBatches:
         state, host, device = RngState(self.seed), self.part.host, self.part.device
         with state.active(), host.at(self.stage, device):
             loader = self.part.make()
-            _seed_generators(loader, self.seed)
+            seed_generators(loader, self.seed)
             batches = iter(loader)
         while True:
             with state.active(), host.at(self.stage, device):
@@ -131,7 +131,8 @@ def _restore(python: Any, numpy: Any, torchs: Tensor) -> None:
     torch.set_rng_state(torchs)
 
 
-def _seed_generators(loader: object, seed: int) -> None:
+def seed_generators(loader: object, seed: int) -> None:
+    """Seed the generators that a loader and its samplers draw from, where they have any."""
     for owner in (loader, getattr(loader, "sampler", None), getattr(loader, "batch_sampler", None)):
         if isinstance(generator := getattr(owner, "generator", None), torch.Generator):
             generator.manual_seed(seed)

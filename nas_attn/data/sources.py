@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
-from nas_attn.settings import DataModule, DataSource, Digits, ImageFolder, Parquet, Planted, Torchvision
+from nas_attn.settings import DataModule, DataSource, Digits, ImageFolder, OfTask, Parquet, Planted, Torchvision
 from nas_attn.space import InputError
 
 from .copies import report_copies
@@ -45,6 +45,8 @@ def load_data(source: DataSource, folder: Path, device: torch.device | None = No
     """
     if isinstance(source, DataModule):
         return open_module(source, device or torch.device("cpu"))
+    if isinstance(source, OfTask):
+        raise InputError("data: the images are those of the task")
     gallery, apart = _open(source, folder)
     if len(gallery.class_names) < 2:
         raise InputError(f"{gallery.where}: has one class, {gallery.class_names[0]!r}; there must be two or more")

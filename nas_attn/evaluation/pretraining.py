@@ -13,12 +13,11 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 from torch import nn
 
-from nas_attn.assembly import build
-from nas_attn.data import ImageData
 from nas_attn.export.standalone.weights import broken
 from nas_attn.settings import Backbone, Recipe, check_format, lasting, learnt
 from nas_attn.space import Architecture, InputError, Placement, SearchSpace, make_folder
-from nas_attn.training import Variants, deciding, faults_reported, train, try_iteration
+from nas_attn.tasks import Task, Training
+from nas_attn.training import Variants, deciding, faults_reported
 
 from .coverage import covering, culprits
 from .protocol import read_weights, write_weights
@@ -49,7 +48,7 @@ class PretrainedStore:
 
     folder: Path
     backbone: Backbone
-    data: ImageData
+    task: Task
     trainer: Mapping[str, Any]
     seed: int
     on_epoch: OnPretrained
@@ -59,7 +58,7 @@ class PretrainedStore:
 
         Raises `TrainingFailed` as `train` does.
         """
-        plain = build(Architecture(), self.backbone, **self._shape, seed=self.seed)
+        plain = self.task.build(Architecture(), self.backbone, self.seed)
         return self._once("base", plain, recipe, {})
 
     def supernet(
@@ -75,7 +74,8 @@ class PretrainedStore:
         Each iteration learns of the `sandwich` too. It learns without an attention that fails where the plain backbone
         does not, which the log says. Raises `InputError` where nothing fits, and as `train` does.
         """
-        supernet = build_supernet(space, self.backbone, **self._shape, seed=self.seed)
+        shape = {"in_channels": self.task.facts.in_channels, "classes": self.task.classes}
+        supernet = build_supernet(space, self.backbone, **shape, seed=self.seed)
         question = {
             "sandwich": list(map(str, sandwich)),
             "limits": limits,
@@ -100,7 +100,7 @@ class PretrainedStore:
         def attempt(architecture: Architecture) -> None:
             tried.choose(architecture)
             with faults_reported():
-                try_iteration(tried, self.data, recipe, self.seed, **self._options)
+                self.task.try_iteration(tried, self._how(recipe))
 
         attempt(Architecture())
         for architecture in covering(space, options=True):
@@ -109,13 +109,8 @@ class PretrainedStore:
                 failing.update(part.placements)
         return failing
 
-    @property
-    def _options(self) -> dict[str, Any]:
-        return {"auxiliary_weight": self.backbone.auxiliary_weight, "trainer": self.trainer}
-
-    @property
-    def _shape(self) -> dict[str, int]:
-        return {"in_channels": self.data.image[0], "classes": self.data.classes}
+    def _how(self, recipe: Recipe, **more: Any) -> Training:
+        return Training(recipe, self.seed, self.trainer, self.backbone.auxiliary_weight, **more)
 
     def _once(
         self,
@@ -133,16 +128,13 @@ class PretrainedStore:
             return kept
         make_folder(path.parent)
         with faults_reported():
-            score = train(
-                network,
-                self.data,
+            how = self._how(
                 recipe,
-                self.seed,
-                lambda done, epochs: self.on_epoch(what, done, epochs),
-                variants=sampled and sampled(),
+                on_epoch=lambda done, epochs: self.on_epoch(what, done, epochs),
                 checkpoint=path.with_suffix(".ckpt"),
-                **self._options,
+                variants=sampled and sampled(),
             )
+            score = self.task.train(network, how)
         found = {**score.validation, "seconds": score.train_seconds}
         words = {name: repr(value) for name, value in found.items()}
         write_weights(network, path, format_version=str(_NEWEST), **words)
@@ -152,7 +144,7 @@ class PretrainedStore:
         made_by = {
             **question,
             "backbone": self.backbone.identity(),
-            "data": self.data.digest,
+            "data": self.task.digest,
             "seed": self.seed,
             "trainer": {name: str(value) for name, value in deciding(self.trainer).items()},
             "torch": version("torch"),

@@ -9,13 +9,13 @@ from typing import Any
 from safetensors.torch import load
 from torch import Tensor, nn
 
-from nas_attn.assembly import build, identity_started
+from nas_attn.assembly import identity_started
 from nas_attn.cost import device_name
-from nas_attn.data import ImageData
 from nas_attn.export.standalone.weights import broken, packed
 from nas_attn.results import Evaluation
 from nas_attn.settings import Backbone, Recipe, Start
 from nas_attn.space import Architecture, InputError, first_line, former_key, make_folder, parse, write_whole
+from nas_attn.tasks import Task, Training
 from nas_attn.training import (
     Diverged,
     OnEpoch,
@@ -23,9 +23,7 @@ from nas_attn.training import (
     TrainingFailed,
     faults_reported,
     networks_own,
-    train,
     training_device,
-    try_iteration,
 )
 
 from .failures import failed_row
@@ -42,7 +40,7 @@ class TrainingProtocol:
 
     backbone: Backbone
     """With the weights that every network begins with, if any."""
-    data: ImageData
+    task: Task
     """As this step reduces it."""
     recipe: Recipe
     start: Start
@@ -60,14 +58,14 @@ class TrainingProtocol:
         started = identity_started(architecture) if self.start == "inherit" else architecture
         backbone = self.backbone.untrained if self.inherited else self.backbone
         with networks_own():
-            network = build(started, backbone, in_channels=self.data.image[0], classes=self.data.classes, seed=seed)
+            network = self.task.build(started, backbone, seed)
             if self.inherited is not None:
                 network.load_state_dict(self.inherited(architecture))
         return network
 
     def try_out(self, network: nn.Module, seed: int, images: int | None = None) -> float:
         """The loss of one training batch, or of so many images of it, passed forth and back; raises as `train` does."""
-        return try_iteration(network, self.data, self.recipe, seed, images=images, **self._options)
+        return self.task.try_iteration(network, self._how(seed), images)
 
     def train(self, row: Evaluation, on_epoch: OnEpoch | None = None) -> Evaluation:
         """The row with accuracy and losses, trained with its seed; or with the reason why training failed.
@@ -79,7 +77,7 @@ class TrainingProtocol:
         try:
             with faults_reported():
                 network = self.build(parse(row.architecture), row.seed)
-                score = train(network, self.data, self.recipe, row.seed, on_epoch, **self._options)
+                score = self.task.train(network, self._how(row.seed, on_epoch))
                 if self.keeps is not None:
                     digest = write_weights(network, weights_file(self.keeps, row.key, row.seed))
         except TrainingFailed as failure:
@@ -106,9 +104,8 @@ class TrainingProtocol:
         reason = failed_row(row, failure, self.failures).reason
         raise InputError(f"the plain backbone cannot be trained: {reason}") from failure.__cause__
 
-    @property
-    def _options(self) -> dict[str, Any]:
-        return {"auxiliary_weight": self.backbone.auxiliary_weight, "trainer": self.trainer}
+    def _how(self, seed: int, on_epoch: OnEpoch | None = None) -> Training:
+        return Training(self.recipe, seed, self.trainer, self.backbone.auxiliary_weight, on_epoch)
 
 
 def weights_file(folder: Path, key: str, seed: int) -> Path:

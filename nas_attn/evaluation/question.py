@@ -5,7 +5,8 @@ from typing import Any
 import torch
 
 from nas_attn.cost import device_name
-from nas_attn.settings import Backbone, Step, StudyFile
+from nas_attn.settings import Backbone, Classification, Step, StudyFile
+from nas_attn.tasks import code_digest
 from nas_attn.training import deciding
 
 from .timing import host
@@ -26,12 +27,20 @@ def question_of(file: StudyFile, step: Step, backbone: Backbone, timed_on: torch
         "seed": file.seed,
         "latency": latency,
         "trainer": {name: str(value) for name, value in deciding(file.trainer).items()},
+        "task": task_question(file),
         "data": data_question(file),
         "backbone": backbone.identity(),
         "recipe": step.recipe(file.base_recipe if step.proxy == "supernet" else file.recipe).model_dump(),
         "base": file.base_recipe.model_dump() if step.proxy == "inherit" else {},
         "step": step.model_dump(exclude=_OF_NO_ROW | _OF_RECIPE),
     }
+
+
+def task_question(file: StudyFile) -> dict[str, Any]:
+    """Settings that decide what networks learn, and the user's own code for it; nothing where it is the usual task."""
+    said = {} if isinstance(file.task, Classification) else file.task.model_dump()
+    named = next((said[kind] for kind in ("module", "function") if kind in said), None)
+    return {**said, "code": code_digest(named)} if named else said
 
 
 def data_question(file: StudyFile) -> dict[str, Any]:

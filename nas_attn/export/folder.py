@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.fx.experimental import _config as shape_settings
+from torch.utils._pytree import tree_leaves
 
 from nas_attn.results import Evaluation, known_columns
 from nas_attn.settings import MEASURES, Backbone, ImageFacts, Measure, learnt, listed, with_null
@@ -147,10 +148,10 @@ def _taken(network: nn.Module, image: tuple[int, int, int]) -> list[Shape]:
 def _takes(network: nn.Module, shape: Shape) -> bool:
     try:
         with torch.inference_mode():
-            scores = network(torch.zeros(shape))
+            given = network(torch.zeros(shape))
     except Exception:  # a user's network may fail in any way
         return False
-    return len(scores) == shape[0] and scores.ndim == 2
+    return all(len(one) == shape[0] for one in tree_leaves(given) if isinstance(one, Tensor) and one.ndim)
 
 
 def _files(winner: Winner, network: nn.Module, program: _Program, leaves: Leaving) -> dict[str, bytes]:

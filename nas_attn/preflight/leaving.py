@@ -23,7 +23,7 @@ def leaving(chain: Chain, failing: set[Placement]) -> Iterator[Finding]:
 
     What is known to be `failing` is left out.
     """
-    channels, classes = chain.data.image[0], chain.data.classes
+    channels, classes = chain.task.facts.in_channels, chain.task.classes
     how = export_leaving(chain.backbone, chain.space.kinds, in_channels=channels, classes=classes)
     if how.reason:
         yield Finding("export", "warning", f"a network {how}", "to have its source too, mend that first")
@@ -40,7 +40,7 @@ def _exported(chain: Chain, architecture: Architecture) -> list[str]:
     costs = {"params": cost.params, "macs": cost.macs, "flops": cost.flops, "latency_ms": 0.0}
     row = evaluation(key=architecture.key, architecture=str(architecture), seed=seed, step=FINAL, **costs)
     network = chain.untrained_protocol(chain.folder.file.final_step(1, 1)).build(architecture, seed)
-    winner = Winner(network, chain.backbone, row, chain.data.facts, {}, test_accuracy=0.0, test_images=0)
+    winner = Winner(network, chain.backbone, row, chain.task.facts, {}, test_accuracy=0.0, test_images=0)
     with tempfile.TemporaryDirectory() as folder:
         try:
             return export(winner, Path(folder) / "exported")

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from nas_attn.backbones import is_foreign, plan
 from nas_attn.chain import Chain
-from nas_attn.data import LoaderPart, batches_in_order
+from nas_attn.data import ImageData, LoaderPart, batches_in_order
 from nas_attn.evaluation import Costs, TrainingProtocol, covering, culprits, read_weights, write_weights
 from nas_attn.export.standalone.weights import packed
 from nas_attn.pricing import filled
@@ -23,6 +23,7 @@ from nas_attn.results import spell_cell
 from nas_attn.settings import FINAL
 from nas_attn.space import Architecture, InputError, Placement, reported
 from nas_attn.study import over_budget
+from nas_attn.tasks import ImageTask
 from nas_attn.training import Normalise, TrainingFailed, faults_reported
 
 from .findings import Finding
@@ -59,7 +60,8 @@ def plain(chain: Chain, single: bool) -> Iterator[Finding]:
         with reported(f"in the step {step!r}", TrainingFailed), faults_reported():
             network = protocol.build(_PLAIN, seed)
             losses.append(protocol.try_out(network, seed))
-            _check_scores(network, protocol)
+            if isinstance(protocol.task, ImageTask):
+                _check_scores(network, protocol.task.data, protocol.recipe.batch_size)
     if not all(map(math.isfinite, losses)):
         cure = "train with a smaller learning_rate, or mend the images"
         yield Finding("plain backbone", "warning", f"the loss of its first batch is {losses[-1]}", cure)
@@ -142,7 +144,7 @@ class _Trial:
         with faults_reported():
             network = self.protocol.build(architecture, self.seed)
             paths = [self.points[one.site] for one in architecture.placements if one.site in self.points]
-            overwritten = _watch(network, paths)
+            overwritten = _watch(self.protocol.task.network(network), paths)
             self.protocol.try_out(network, self.seed)
             again = self.protocol.build(architecture, self.seed + 1)
             again.load_state_dict(load(packed(network.cpu())))
@@ -182,7 +184,7 @@ def _watch(network: nn.Module, paths: list[str]) -> Callable[[], list[str]]:
 def _points(chain: Chain) -> dict[str, str]:
     if not is_foreign(chain.backbone.name):
         return {}
-    found = plan(chain.backbone, in_channels=chain.data.image[0], classes=chain.data.classes)
+    found = plan(chain.backbone, in_channels=chain.task.facts.in_channels, classes=chain.task.classes)
     return {place.site.name: place.point.module for place in found.places}
 
 
@@ -196,11 +198,10 @@ def _as_winner(chain: Chain) -> TrainingProtocol:
     return chain.untrained_protocol(chain.folder.file.final_step(1, 1))
 
 
-def _check_scores(network: nn.Module, protocol: TrainingProtocol) -> None:
+def _check_scores(network: nn.Module, data: ImageData, batch_size: int) -> None:
     """Raise `TypeError` where a network in evaluation mode gives something else than scores of the classes."""
-    data = protocol.data
     device = next(network.parameters()).device
-    images, _ = next(iter(batches_in_order(data.validation, protocol.recipe.batch_size)))
+    images, _ = next(iter(batches_in_order(data.validation, batch_size)))
     with torch.inference_mode():
         found = network.eval()(Normalise(data).to(device)(images.to(device)))
     shape, allowed = tuple(getattr(found, "shape", ())), (len(images), data.classes)
@@ -227,7 +228,7 @@ def _and_more(things: Sequence[object]) -> str:
 
 def _single(protocol: TrainingProtocol, seed: int) -> Iterator[Finding]:
     """Whether the plain backbone learns from one image, as it has to with a user's loader."""
-    if not isinstance(protocol.data.train, LoaderPart):
+    if not isinstance(protocol.task, ImageTask) or not isinstance(protocol.task.data.train, LoaderPart):
         return
     text = "a batch of the train loader has one image"
     try:

@@ -11,7 +11,6 @@ from typing import Any
 
 import nas_attn
 from nas_attn.chain import Chain
-from nas_attn.data import fingerprint
 from nas_attn.evaluation import question_of
 from nas_attn.settings import check_format, is_named_object, read_written
 from nas_attn.space import write_whole
@@ -48,7 +47,7 @@ def digest(chain: Chain) -> str:
     depends = {
         "steps": [question_of(file, step, chain.backbone, chain.timing.device) for step in file.steps],
         "space": [[slot.name, *map(str, slot.fillings())] for slot in chain.space.slots],
-        "images": asdict(fingerprint(chain.data)),
+        "images": asdict(chain.task.fingerprint()),
         "code": {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(_own_code(chain))},
         "versions": [nas_attn.__version__, sys.version, *map(_version, _PACKAGES)],
     }

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 
-from nas_attn.chain import Chain, Watch, open_data, open_space
+from nas_attn.chain import Chain, Watch, open_space
 from nas_attn.data import ImageData, Part, undecodable
+from nas_attn.settings import OfTask, OwnModule
 from nas_attn.space import Placement
 from nas_attn.study import StudyFolder
+from nas_attn.tasks import ImageTask, open_task
 from nas_attn.training import check_trainer, training_device
 
 from .findings import Checked, Finding, Findings, OnFinding
@@ -38,8 +40,9 @@ def preflight(
         if not again and (known := read_checked(chain)):
             return chain, known
         found.attempt("rows", _rows(chain))
-        labels = _check_images(folder, chain.data, found)
-        _check_networks(chain, found, labels.single)
+        images = isinstance(chain.task, ImageTask)
+        single = images and _check_images(folder, chain.data, found).single
+        _check_networks(chain, found, single)
     checked = Checked(tuple(found.known))
     if chain is not None and not checked.faults:
         write_checked(chain, checked)
@@ -49,14 +52,17 @@ def preflight(
 def _opened(folder: StudyFolder, jobs: int, watch: Watch | None, found: Findings) -> Chain | None:
     """The chain of a study; what cannot be opened of it is a fault."""
     trains = found.attempt("trainer", _trainer(folder))
-    data = found.value("images", lambda: open_data(folder))
-    space = found.value("space", lambda: open_space(folder, None if data is None else data.image))
-    if trains and space is not None and data is not None:
-        chain = found.value("latency", lambda: Chain.of(folder, *space, data, jobs, watch))
+    own = isinstance(folder.file.task, OwnModule)  # which brings the network
+    task = found.value(
+        "task" if isinstance(folder.file.data, OfTask) else "images", lambda: open_task(folder.file, folder.path)
+    )
+    space = found.value("space", lambda: open_space(folder, task)) if task or not own else None
+    if trains and space is not None and task is not None:
+        chain = found.value("latency", lambda: Chain.of(folder, *space, task, jobs, watch))
         if chain is not None:
             return chain
-    if data is not None:
-        _check_images(folder, data, found)
+    if isinstance(task, ImageTask):
+        _check_images(folder, task.data, found)
     else:
         known = {finding.text for finding in found.known}
         lines = [line for line in undecodable(folder.file.data, folder.path) if line not in known]

@@ -49,8 +49,8 @@ def _facts(folder: StudyFolder, table: pd.DataFrame) -> Mapping[str, str]:
     images, budget = read_facts(folder.study()), folder.file.budget.limits
     return {
         "Budget": ", ".join(f"{measure} at most {limit:,g}" for measure, limit in budget.items()) or "none",
-        "Data": f"{folder.file.data.kind}: {images.in_channels} x {images.height} x {images.width}, "
-        f"{len(images.class_names)} classes",
+        "Data": f"{folder.file.data.kind}: {images.in_channels} x {images.height} x {images.width}"
+        + (f", {len(images.class_names)} classes" if images.class_names else ""),
         "Recipe": json.dumps(folder.file.recipe.model_dump()),
         "Sampler": folder.file.search.sampler,
         "Seed": str(folder.file.seed),

@@ -130,7 +130,7 @@ def _row_columns(measures: tuple[Measure, ...]) -> Mapping[str, tuple[Any, Any]]
         "architecture": (str, ...),
         **{one.name: (int, ...) if one.whole else (float, math.nan) for one in counted},
         **{f"{_TIMED}{one.name}": (timed[one.name], one.default) for one in fields(Latency)},
-        **{one.name: (bounded(one.largest), math.nan) for one in learnt},
+        **{one.name: (bounded(one.largest, one.smallest), math.nan) for one in learnt},
         **{f"{one.name}_std": (float, math.nan) for one in learnt},
         **{name: kind for name, kind in own.items() if name not in ("key", "architecture")},
     }

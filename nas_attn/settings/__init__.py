@@ -3,9 +3,21 @@
 from .backbone import Backbone, Pixels
 from .chain import FINAL, Start, Step
 from .check import check, meaning
-from .data import DataModule, DataSource, Digits, Fingerprint, ImageFacts, ImageFolder, Parquet, Planted, Torchvision
+from .data import (
+    DataModule,
+    DataSource,
+    Digits,
+    Fingerprint,
+    ImageFacts,
+    ImageFolder,
+    OfTask,
+    Parquet,
+    Planted,
+    Torchvision,
+)
 from .document import Document, KeyPath, read_document
 from .measures import (
+    BUILT_IN,
     MEASURES,
     Direction,
     Measure,
@@ -18,9 +30,11 @@ from .measures import (
     listed,
     measure,
     short,
+    use_measures,
 )
 from .objects import is_named_object, library, named_object
 from .questions import changes, complete, flat, lasting
 from .recipe import Recipe, Settings
 from .studyfile import Budget, LatencyTarget, Search, StudyFile, read_study_file
+from .task import Classification, Monitored, OwnFunction, OwnModule, Task
 from .written import Count, bounded, check_format, read_written, with_nan, with_null

@@ -13,11 +13,25 @@ Pixels = Annotated[int, Field(ge=1, le=65_536, strict=True)]
 """Of a side of an image, and its channels."""
 
 
+class _Table(dict[str, Any]):
+    """A table that is never changed, and so can be hashed."""
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(frozenset(self.items()))
+
+
 def _frozen(value: object) -> object:
-    """Tables and lists as tuples, so that a backbone can be compared and hashed."""
+    """Lists as tuples, and tables as such that can be hashed."""
     if isinstance(value, Mapping):
-        return tuple((name, _frozen(inner)) for name, inner in sorted(value.items()))
-    return tuple(map(_frozen, value)) if isinstance(value, list) else value
+        return _Table((name, _frozen(inner)) for name, inner in value.items())
+    return tuple(map(_frozen, value)) if isinstance(value, list | tuple) else value
+
+
+def _pairs(value: object) -> object:
+    """The arguments as pairs, in the order of their names, so that a backbone can be compared and hashed."""
+    return (
+        tuple((name, _frozen(inner)) for name, inner in sorted(value.items())) if isinstance(value, Mapping) else value
+    )
 
 
 class Backbone(Settings):
@@ -29,8 +43,11 @@ class Backbone(Settings):
 
     name: str = Field(min_length=1)
     """A built-in one (`resnet20`), `timm:NAME`, `torchvision:NAME`, or `package.module:function` of your own."""
-    arguments: Annotated[tuple[tuple[str, Any], ...], BeforeValidator(_frozen)] = ()
+    arguments: Annotated[tuple[tuple[str, Any], ...], BeforeValidator(_pairs)] = ()
     """What it is called with beside its channels and classes: names with values, lists as tuples."""
+    part: str = ""
+    """The path of the module, in what the name makes, that is meant, such as `model.backbone`; then it is called with
+    its arguments alone, and may give anything."""
     weights: str | None = Field(None, min_length=1)
     """`pretrained`: what its library has for it; or a file of weights. Without it, initial weights of the seed."""
     weights_key: str = ""

@@ -129,11 +129,20 @@ class DataModule(Settings):
         return module
 
 
-DataSource = Annotated[Digits | ImageFolder | Parquet | Torchvision | Planted | DataModule, Field(discriminator="kind")]
+class OfTask(Settings):
+    """Images that a task of the user's own brings."""
+
+    kind: Literal["task"] = "task"
+
+
+DataSource = Annotated[
+    Digits | ImageFolder | Parquet | Torchvision | Planted | DataModule | OfTask, Field(discriminator="kind")
+]
 """Where the images of a study come from."""
 
 
 _DECIDED_BY_A_MODULE = ("batch_size", "horizontal_flip", "crop_padding", "cutout", "data_share", "resolution")
+_DECIDED_BY_A_TASK = ("optimizer", "learning_rate", "momentum", "weight_decay", "label_smoothing")
 
 
 def refuse_what_a_module_decides(table: Settings | None) -> None:
@@ -141,6 +150,14 @@ def refuse_what_a_module_decides(table: Settings | None) -> None:
     for name, field in type(table).model_fields.items() if table is not None else ():
         if name in _DECIDED_BY_A_MODULE and (found := getattr(table, name)) != field.default:
             raise ValueError(f"found {name} = {found}, which has no effect on a data module; leave it out")
+
+
+def refuse_all_but_epochs(table: Settings | None) -> None:
+    """Raise `ValueError` where a recipe or a step says of training what a task of the user's own decides by itself."""
+    decided = (*_DECIDED_BY_A_MODULE, *_DECIDED_BY_A_TASK)
+    for name, field in type(table).model_fields.items() if table is not None else ():
+        if name in decided and (found := getattr(table, name)) != field.default:
+            raise ValueError(f"found {name} = {found}, which has no effect on a task of the user's own; leave it out")
 
 
 @dataclass(frozen=True, slots=True)

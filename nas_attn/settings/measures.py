@@ -31,7 +31,9 @@ class Measure:
     objective: bool = True
     """Whether a study may trade it off."""
     largest: float = math.inf
-    """The largest value that it can have; the smallest is 0."""
+    """The largest value that it can have."""
+    smallest: float = 0.0
+    """The smallest."""
     ticks: str = "~g"
     """How an axis writes its numbers, as a d3 format."""
     ranked_by: str = ""
@@ -116,7 +118,7 @@ class Measure:
         return replace(self, name=f"{self.name}_std", title=title, better="min", objective=False)
 
 
-MEASURES: dict[str, Measure] = {
+BUILT_IN: dict[str, Measure] = {
     one.name: one
     for one in (
         Measure(
@@ -135,11 +137,23 @@ MEASURES: dict[str, Measure] = {
         Measure("latency_ms", "Latency", "ms", "min", "timed"),
     )
 }
-"""Every measure by its name.
+"""Measures that every study has, by name.
 
 Accuracy: top-1 on the validation part; loss: mean cross-entropy on it; training loss: mean cross-entropy over the last
 epoch, as it was trained on; counts are of one image; latency: median of one pass.
 """
+
+MEASURES: dict[str, Measure] = dict(BUILT_IN)
+"""Every measure by its name: the built-in ones, and those of the study that was opened last."""
+
+
+def use_measures(judging: Iterable[Measure] = ()) -> None:
+    """Make these the measures by which the open study judges; without any they are accuracy and loss."""
+    known = list(judging) or learnt(BUILT_IN)
+    others = [one for one in BUILT_IN.values() if one not in learnt(BUILT_IN)]
+    MEASURES.clear()
+    MEASURES.update({one.name: one for one in (*known, *others)})
+
 
 _OTHER_COLUMNS = {
     one.name: one
@@ -179,9 +193,10 @@ def leading(objectives: Iterable[str]) -> Measure:
     return next((one for one in known if one.source == "learnt"), known[0] if known else next(iter(MEASURES.values())))
 
 
-def learnt() -> list[Measure]:
-    """The measures that are learnt and judge: those of the validation part."""
-    return [one for one in MEASURES.values() if one.source == "learnt" and one.objective]
+def learnt(measures: Mapping[str, Measure] | None = None) -> list[Measure]:
+    """The measures that are learnt and judge, of these or of the open study: those of the validation part."""
+    known = MEASURES if measures is None else measures
+    return [one for one in known.values() if one.source == "learnt" and one.objective]
 
 
 def _objective(name: Any) -> Any:

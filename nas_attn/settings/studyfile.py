@@ -6,16 +6,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field, ValidationInfo, create_model, field_validator
+from pydantic import Field, ValidationInfo, create_model, field_validator, model_validator
 
 from nas_attn.space import InputError
 
 from .chain import Start, Step, resolve
 from .check import check
-from .data import DataModule, DataSource, Digits, refuse_what_a_module_decides
+from .data import DataModule, DataSource, Digits, OfTask, refuse_all_but_epochs, refuse_what_a_module_decides
 from .document import read_document
-from .measures import MEASURES, Measure, Objective, leading
+from .measures import BUILT_IN, Measure, Objective, leading, use_measures
 from .recipe import Recipe, Settings
+from .task import Classification, OwnFunction, OwnModule, Task, is_measure_name
 
 _DEVICE = re.compile(r"auto|cpu|cuda(:(0|[1-9]\d*))?", re.ASCII)
 _ONNX_NEEDS = {"device": "cpu", "dtype": "float32", "channels_last": False}
@@ -93,7 +94,7 @@ else:
             f"max_{one.name}": (int | None, Field(None, ge=1, strict=True))
             if one.whole
             else (float | None, Field(None, gt=0, strict=True))
-            for one in MEASURES.values()
+            for one in BUILT_IN.values()
             if one.source != "learnt"
         },
     )
@@ -115,11 +116,14 @@ class StudyFile(Settings):
 
     space: str = Field(min_length=1)
     """The search-space file."""
+    task: Task = Field(Classification(), validate_default=True)
+    """What the networks learn, and what judges them."""
     objectives: tuple[Objective, ...] = Field(("accuracy", "flops", "latency_ms"), min_length=1)
-    """What the search trades off."""
+    """What the search trades off; without it, what the task judges by first, FLOPs and latency."""
     seed: int = Field(0, ge=0, strict=True)
     """Fixes initialisation, data order and augmentation, the same for every network."""
     data: DataSource = Digits()
+    """Which images; without it the digits, or those that a task of the user's brings."""
     final: Start = "scratch"
     """How the winner will be trained by `[recipe]`: from initial weights, or from a trained backbone (`inherit`)."""
     recipe: Recipe = Recipe()
@@ -133,6 +137,24 @@ class StudyFile(Settings):
     latency: LatencyTarget = LatencyTarget()
     budget: Budget = Budget()
     search: Search = Search()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _filled(cls, said: Any) -> Any:
+        use_measures()
+        task = said.get("task") if isinstance(said, Mapping) else None
+        if not isinstance(task, Mapping) or not {"module", "function"} & task.keys():
+            return said
+        monitored = task.get("monitor")
+        first = next(iter(monitored), "") if isinstance(monitored, Mapping) else ""
+        usual = {"objectives": [first, "flops", "latency_ms"]} if is_measure_name(first) else {}
+        return {"data": {"kind": "task"}, **usual, **said}
+
+    @field_validator("task")
+    @classmethod
+    def _measured(cls, task: Task) -> Task:
+        use_measures(task.measures)
+        return task
 
     @field_validator("objectives")
     @classmethod
@@ -156,11 +178,34 @@ class StudyFile(Settings):
 
     @field_validator("recipe", "base", "chain")
     @classmethod
-    def _leaves_images_to_a_module(cls, value: Any, info: ValidationInfo) -> Any:
-        if isinstance(info.data.get("data"), DataModule):
-            for table in value if isinstance(value, tuple) else (value,):
-                refuse_what_a_module_decides(table)
+    def _leaves_to_others_what_they_decide(cls, value: Any, info: ValidationInfo) -> Any:
+        tables = value if isinstance(value, tuple) else (value,)
+        for table in tables if not _has_images(info.data) else ():
+            refuse_all_but_epochs(table)
+        for table in tables if isinstance(info.data.get("data"), DataModule) else ():
+            refuse_what_a_module_decides(table)
         return value
+
+    @field_validator("data")
+    @classmethod
+    def _are_for_the_task(cls, data: DataSource, info: ValidationInfo) -> DataSource:
+        task = info.data.get("task")
+        if isinstance(task, Classification) and isinstance(data, OfTask):
+            raise ValueError("found 'task', which is for a task of the user's own")
+        if isinstance(task, OwnModule) and not isinstance(data, OfTask | DataModule):
+            raise ValueError(f"found {data.kind!r} with a module of the user's own; allowed: 'module', or no [data]")
+        if isinstance(task, OwnFunction) and not isinstance(data, OfTask):
+            raise ValueError(
+                f"found {data.kind!r} with a function of the user's own, which brings its data: leave it out"
+            )
+        return data
+
+    @field_validator("chain")
+    @classmethod
+    def _can_be_shared(cls, chain: tuple[Step, ...], info: ValidationInfo) -> tuple[Step, ...]:
+        if not _has_images(info.data) and any(step.proxy == "supernet" for step in chain):
+            raise ValueError("found 'supernet' with a task of the user's own, whose training is not ours to share")
+        return chain
 
     @property
     def leading(self) -> Measure:
@@ -195,6 +240,11 @@ class StudyFile(Settings):
             self.search.trials,
             self.leading.ranked_by or self.leading.name,
         )[0]
+
+
+def _has_images(said: Mapping[str, Any]) -> bool:
+    """Whether images are ours to read, and training to do."""
+    return isinstance(said.get("task", Classification()), Classification)
 
 
 def read_study_file(folder: Path) -> StudyFile:

@@ -20,12 +20,13 @@ LARGEST = 2**63 - 1
 
 
 @cache
-def bounded(largest: float = math.inf) -> Any:
-    """The type of a number from 0 to the largest, or NaN."""
-    limits = "a finite number of 0 or more" if math.isinf(largest) else f"a number from 0 to {largest:g}"
+def bounded(largest: float = math.inf, smallest: float = 0.0) -> Any:
+    """The type of a number from the smallest to the largest, or NaN."""
+    above = "a finite number" + ("" if math.isinf(smallest) else f" of {smallest:g} or more")
+    limits = above if math.isinf(largest) else f"a number from {smallest:g} to {largest:g}"
 
     def check(value: float) -> float:
-        if value < 0 or value > largest or math.isinf(value):
+        if value < smallest or value > largest or math.isinf(value):
             raise ValueError(f"allowed: {limits}, or none")
         return value
 

@@ -8,7 +8,7 @@ import optuna
 import pandas as pd
 
 from nas_attn.results import Evaluation, Front, across_seeds, measured_later, pareto_front, table
-from nas_attn.settings import FINAL, Budget, StudyFile, learnt, measure, read_study_file
+from nas_attn.settings import FINAL, Budget, StudyFile, learnt, measure, read_study_file, use_measures
 from nas_attn.space import InputError, allowed, present_key
 
 from .record import WIDTH_MATCHED, is_begun, read_prediction, read_rows
@@ -119,6 +119,7 @@ class StudyFolder:
         return None
 
     def _begun(self, step: str) -> optuna.Study | None:
+        use_measures(self.file.task.measures)
         study = find_study(self.path, self.file.search.storage, step)
         return study if study is not None and is_begun(study) else None
 

@@ -1,10 +1,21 @@
 """Training of a network by a recipe: trainer, checkpoints, scores of trained and of untrained networks."""
 
-from .checkpoint import OnEpoch
+from .checkpoint import OnEpoch, identity_of
 from .classifier import Classifier, Variants
-from .failure import Diverged, Raised, TrainingFailed, faults_reported, last_lines, networks_own
+from .device import guest
+from .failure import (
+    Diverged,
+    Raised,
+    TrainingFailed,
+    faults_reported,
+    interrupts_reported,
+    last_lines,
+    memory_faults_reported,
+    networks_own,
+)
 from .fit import score, train, try_iteration
 from .metrics import Normalise, Score
+from .own_module import Logged, fit_module, run_module, test_module
 from .recalibration import recalibration
 from .trainer import check_trainer, deciding, training_device
 from .zero_cost import gradnorm, jacob_cov, synflow

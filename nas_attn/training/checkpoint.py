@@ -4,7 +4,7 @@ import io
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -94,6 +94,11 @@ def identity(network: nn.Module, data: ImageData, recipe: Recipe, seed: int, tra
         "seed": seed,
         "trainer": deciding(trainer),
     }
+    return identity_of(network, facts)
+
+
+def identity_of(network: nn.Module, facts: Mapping[str, Any]) -> str:
+    """Digest of a network's weights and of whatever else its training begins with."""
     digest = sha256(json.dumps(facts, sort_keys=True, default=str).encode())
     for name, value in network.state_dict().items():
         digest.update(name.encode())

@@ -8,7 +8,7 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
-from nas_attn.data import mixed_seed
+from nas_attn.data import mixed_seed, quiet
 
 
 def lay_out(network: nn.Module, device: torch.device) -> None:
@@ -42,6 +42,20 @@ def seed_rng(device: torch.device, seed: int, epoch: int) -> None:
     if device.type == "cuda":
         with torch.cuda.device(device):
             torch.cuda.manual_seed(mixed)
+
+
+@contextmanager
+def guest(network: nn.Module, device: torch.device) -> Iterator[None]:
+    """Context of a training that is not this package's own, with random states that are forked.
+
+    After it the network is on the CPU, in eval mode, and has no gradients.
+    """
+    try:
+        with quiet(), own_switches(), forked_rng(device):
+            yield
+    finally:
+        network.zero_grad(set_to_none=True)
+        network.to("cpu").eval()
 
 
 @contextmanager

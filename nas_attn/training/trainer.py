@@ -47,6 +47,7 @@ _DEFAULTS = {
     "enable_progress_bar": False,
     "enable_model_summary": False,
 }
+_RELOADED = {"reload_dataloaders_every_n_epochs": 1}
 _REWRITE_THE_RECIPE = (BatchSizeFinder, GradientAccumulationScheduler, LearningRateFinder)
 
 
@@ -98,18 +99,30 @@ def make_trainer(
     """
     settings = _resolved(trainer or {})
     listeners = bool(settings.get("logger") or settings.get("callbacks"))
+    if not any(isinstance(one, Precision) for one in settings.get("plugins", ())):
+        settings.setdefault("precision", "bf16-mixed" if device.type == "cuda" else "32-true")
+    every = 1 if listeners else epochs
+    return _made(settings, own, plugin, max_epochs=epochs, check_val_every_n_epoch=every, **_RELOADED)
+
+
+def make_own_trainer(
+    epochs: int, trainer: Trainer, own: Sequence[pl.Callback], plugin: Any, limits: Mapping[str, Any]
+) -> pl.Trainer:
+    """A trainer for a user's own module, as Lightning makes it for one device, which validates after every epoch.
+
+    Raises `InputError` as `make_trainer` does.
+    """
+    return _made(_resolved(trainer), own, plugin, max_epochs=epochs, **limits)
+
+
+def _made(settings: dict[str, Any], own: Sequence[pl.Callback], plugin: Any, **ours: Any) -> pl.Trainer:
     # One process trains one network; Lightning would take a cluster's variables for an order to join others.
     plugins = [*settings.pop("plugins", []), LightningEnvironment(), *([plugin] if plugin is not None else [])]
-    if not any(isinstance(one, Precision) for one in plugins):
-        settings.setdefault("precision", "bf16-mixed" if device.type == "cuda" else "32-true")
-    ours = {
+    ours |= {
         "callbacks": [*settings.pop("callbacks", []), *own],
         "plugins": plugins,
-        "max_epochs": epochs,
-        "check_val_every_n_epoch": 1 if listeners else epochs,
-        "reload_dataloaders_every_n_epochs": 1,
         "num_sanity_val_steps": 0,
-        "enable_checkpointing": bool(own),
+        "enable_checkpointing": bool(own),  # so that Lightning adds none
         "use_distributed_sampler": False,
     }
     with reported("trainer", Exception):  # Lightning refuses in many ways

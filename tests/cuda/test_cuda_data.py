@@ -12,6 +12,7 @@ from nas_attn.data import Part, batches_in_order, images, load_data, training_ba
 from nas_attn.evaluation import TrainingProtocol
 from nas_attn.settings import DataModule, Recipe
 from nas_attn.space import InputError
+from nas_attn.tasks import ImageTask
 from nas_attn.training import train
 
 pytestmark = [pytest.mark.cuda, pytest.mark.filterwarnings("default")]
@@ -94,7 +95,7 @@ def test_a_label_without_a_class_is_refused_and_the_device_goes_on(loaders, data
 
 @only_cuda("it has no memory of its own to run out of")
 def test_a_network_that_runs_out_of_memory_has_its_row_and_leaves_none_taken(data, device):
-    protocol = TrainingProtocol(BACKBONE, data, Recipe(epochs=1), "scratch")
+    protocol = TrainingProtocol(BACKBONE, ImageTask(data), Recipe(epochs=1), "scratch")
     assert protocol.train(row("none")).state == "complete"
     gc.collect()
     before = torch.cuda.memory_allocated(device)

@@ -10,6 +10,7 @@ from small_protocol import row
 from nas_attn.assembly import load_space
 from nas_attn.evaluation import TrainingProtocol
 from nas_attn.settings import Backbone, Recipe
+from nas_attn.tasks import ImageTask
 from nas_attn.training import train
 
 pytestmark = [pytest.mark.cuda, pytest.mark.filterwarnings("default")]
@@ -29,7 +30,9 @@ def test_they_train_there_with_attention_buffers_and_all(name, data, device, tra
         pytest.skip(f"{library} is not installed, or not for this torch")
     (tmp_path / "space.toml").write_text(f'backbone = "{name}"\nper = "stage"\n{KINDS}')
     space = load_space(tmp_path / "space.toml")[1]
-    protocol = TrainingProtocol(Backbone(name=name), data, Recipe(epochs=1, learning_rate=0.02), "scratch", trainer)
+    protocol = TrainingProtocol(
+        Backbone(name=name), ImageTask(data), Recipe(epochs=1, learning_rate=0.02), "scratch", trainer
+    )
     for architecture in space.baselines()[1:3]:
         trained, where = protocol.build(architecture, 0), set()
         before = {key: value.clone() for key, value in trained.state_dict().items()}

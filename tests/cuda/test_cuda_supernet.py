@@ -14,6 +14,7 @@ from nas_attn.evaluation import TrainingProtocol, screened
 from nas_attn.evaluation.supernet import build_supernet, variants
 from nas_attn.settings import Recipe
 from nas_attn.space import Architecture
+from nas_attn.tasks import ImageTask
 from nas_attn.training import recalibration, score, train
 
 pytestmark = [pytest.mark.cuda, pytest.mark.filterwarnings("default")]
@@ -77,7 +78,7 @@ def test_networks_are_screened_there_as_on_the_cpu(space, supernet, data, device
 
 def test_a_network_inherits_what_was_learnt_there(space, supernet, data, trainer):
     recipe = Recipe(epochs=1, batch_size=64, learning_rate=1e-4)
-    protocol = TrainingProtocol(BACKBONE, data, recipe, "inherit", trainer, supernet.weights_of)
+    protocol = TrainingProtocol(BACKBONE, ImageTask(data), recipe, "inherit", trainer, supernet.weights_of)
     for architecture in space.baselines():
         built = protocol.build(architecture, 0)
         assert score(built, data.validation, data, 64, trainer=trainer)["loss"] < 1

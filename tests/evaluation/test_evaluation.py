@@ -9,6 +9,7 @@ from nas_attn.evaluation import Evaluator, Timing, TrainingProtocol, timing_devi
 from nas_attn.evaluation.timing import host
 from nas_attn.settings import Backbone, Digits, LatencyTarget, Recipe
 from nas_attn.space import Architecture, InputError, parse
+from nas_attn.tasks import ImageTask
 from nas_attn.training import training_device
 
 SE = parse("stage2.block0.branch=se(reduction=4)")
@@ -19,7 +20,7 @@ def evaluator(tmp_path):
     backbone, readings = Backbone(name="resnet8"), Readings(tmp_path / "latency.jsonl")
     timing = Timing(backbone, (1, 8, 8), 10, LatencyTarget(calls=50), torch.device("cpu"), readings)
     data, recipe = load_data(Digits(), tmp_path), Recipe(epochs=1, batch_size=256)
-    protocol = TrainingProtocol(backbone, data, recipe, "scratch", keeps=tmp_path / "weights")
+    protocol = TrainingProtocol(backbone, ImageTask(data), recipe, "scratch", keeps=tmp_path / "weights")
     return Evaluator(timing, None, protocol, None, on_epoch=lambda row, done, epochs: None)
 
 

@@ -113,7 +113,7 @@ def test_complex_and_double_numbers_are_still_so_after_training(protocol):
     network = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
     network.register_parameter("spectrum", nn.Parameter(torch.full((2, 2), 1 + 2j)))
     network.register_buffer("exact", torch.tensor([1e-300], dtype=torch.float64))
-    train(network, protocol.data, RECIPE, 0)
+    train(network, protocol.task.data, RECIPE, 0)
     assert network.spectrum[0, 0] == 1 + 2j
     assert network.exact.item() == 1e-300
 
@@ -211,7 +211,7 @@ FORMS = {
 @pytest.mark.parametrize("form", FORMS)
 def test_the_loss_is_the_first_and_the_weight_times_each_other(protocol, form):
     network = Scores(FORMS[form])
-    learner = Classifier(network, protocol.data, Recipe(label_smoothing=0.1), 0, auxiliary_weight=0.25)
+    learner = Classifier(network, protocol.task.data, Recipe(label_smoothing=0.1), 0, auxiliary_weight=0.25)
     images, labels = torch.randint(256, (5, 1, 8, 8), dtype=torch.uint8), torch.arange(5)
     scores = [learner.normalise(images).flatten(1) @ head.weight.T + head.bias for head in network.heads]
     one, two, three = (nn.functional.cross_entropy(each, labels, label_smoothing=0.1) for each in scores)

@@ -15,6 +15,7 @@ from nas_attn.evaluation import TrainingProtocol, Workers, weights_file
 from nas_attn.results import evaluation
 from nas_attn.settings import Backbone, Digits, Recipe
 from nas_attn.space import InputError, parse
+from nas_attn.tasks import ImageTask
 
 NAN = float("nan")
 
@@ -23,7 +24,10 @@ NAN = float("nan")
 def protocol(tmp_path):
     data = load_data(Digits(), tmp_path)
     return TrainingProtocol(
-        backbone=Backbone(name="resnet8"), data=data, recipe=Recipe(epochs=1, batch_size=256), start="scratch"
+        backbone=Backbone(name="resnet8"),
+        task=ImageTask(data),
+        recipe=Recipe(epochs=1, batch_size=256),
+        start="scratch",
     )
 
 

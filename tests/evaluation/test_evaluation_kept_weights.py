@@ -54,7 +54,7 @@ def test_weights_of_another_seed_under_this_name_are_not_exported(make_study, tm
 
 
 def test_a_trained_base_that_was_damaged_is_trained_again(protocol, tmp_path, caplog):
-    store = PretrainedStore(tmp_path / "trained", Backbone(name="resnet8"), protocol.data, {}, 0, lambda *_: None)
+    store = PretrainedStore(tmp_path / "trained", Backbone(name="resnet8"), protocol.task, {}, 0, lambda *_: None)
     kept = store.base(RECIPE)
     whole = kept.path.read_bytes()
     assert store.base(RECIPE) == kept

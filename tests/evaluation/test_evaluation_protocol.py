@@ -11,6 +11,7 @@ from nas_attn.evaluation.protocol import write_weights
 from nas_attn.results import evaluation
 from nas_attn.settings import Backbone, Digits, Recipe
 from nas_attn.space import Architecture, InputError, parse
+from nas_attn.tasks import ImageTask
 from nas_attn.training import train
 
 SE = parse("stage2.block0.branch=se(reduction=4)")
@@ -20,7 +21,7 @@ SE = parse("stage2.block0.branch=se(reduction=4)")
 def protocol(tmp_path):
     recipe = Recipe(epochs=1, batch_size=256)
     data = load_data(Digits(), tmp_path)
-    return TrainingProtocol(Backbone(name="resnet8"), data, recipe, "scratch", keeps=tmp_path / "weights")
+    return TrainingProtocol(Backbone(name="resnet8"), ImageTask(data), recipe, "scratch", keeps=tmp_path / "weights")
 
 
 def row(architecture, seed=3):
@@ -33,7 +34,7 @@ def equal(first, second):
 
 def test_the_weights_that_are_kept_are_the_trained_ones(protocol):
     network = protocol.build(SE, 3)
-    train(network, protocol.data, protocol.recipe, 3)
+    train(network, protocol.task.data, protocol.recipe, 3)
     protocol.train(row(SE))
     assert equal(read_weights(protocol.build(SE, 3), weights_file(protocol.keeps, SE.key, 3)), network)
 

@@ -91,7 +91,7 @@ def test_all_faults_are_told_at_once_in_the_order_of_their_lines(faults_of):
     )
     assert [line.split(": ")[0] for line in told] == ["1", "1", "2", "3", "5", "8", "10", "11"]
     assert sorted(told[:2]) == [
-        "1: sed: unknown name; did you mean 'seed'? allowed: space, objectives, seed, data, final, recipe, base,"
+        "1: sed: unknown name; did you mean 'seed'? allowed: space, task, objectives, seed, data, final, recipe, base,"
         " chain, trainer, latency, budget, search",
         "1: space: is missing",
     ]
@@ -151,12 +151,12 @@ def test_all_faults_are_told_at_once_in_the_order_of_their_lines(faults_of):
         ("space = 's'\ndata = 3", "2: data: found 3; allowed: a table"),
         (
             "space = 's'\n[data]",
-            "2: data.kind: is missing; allowed: digits, folder, parquet, torchvision, planted, module",
+            "2: data.kind: is missing; allowed: digits, folder, parquet, torchvision, planted, module, task",
         ),
         (
             "space = 's'\n[data]\n\nkind = 'folders'",
             "4: data.kind: found 'folders'; did you mean 'folder'? allowed: digits, folder, parquet,"
-            " torchvision, planted, module",
+            " torchvision, planted, module, task",
         ),
         ("space = 's'\n[data]\nkind = 'folder'", "2: data.path: is missing"),
         ("space = 's'\n[data]\nkind = 'torchvision'\npath = 'p'", "2: data.name: is missing"),

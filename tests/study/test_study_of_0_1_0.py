@@ -21,7 +21,7 @@ from nas_attn.evaluation import Timing, pretraining, timing
 from nas_attn.launch import open_study
 from nas_attn.report.write import report_study
 from nas_attn.results import read_csv, write_csv
-from nas_attn.settings import MEASURES, LatencyTarget, Measure
+from nas_attn.settings import BUILT_IN, MEASURES, LatencyTarget, Measure
 from nas_attn.space import Architecture, InputError
 from nas_attn.study import StudyFolder
 
@@ -253,8 +253,9 @@ def test_a_setting_that_is_added_and_used_changes_the_question(folder, later):
 
 
 def test_a_measure_that_is_added_later_is_not_known_of_its_rows_and_all_else_is(folder, tmp_path, monkeypatch):
-    monkeypatch.setitem(MEASURES, "mean_iou", Measure("mean_iou", "Mean IoU", "%", "max", "learnt", largest=1.0))
-    monkeypatch.setitem(MEASURES, "activations_mb", Measure("activations_mb", "Activations", "MB", source="counted"))
+    for table in (BUILT_IN, MEASURES):
+        monkeypatch.setitem(table, "mean_iou", Measure("mean_iou", "Mean IoU", "%", "max", "learnt", largest=1.0))
+        monkeypatch.setitem(table, "activations_mb", Measure("activations_mb", "Activations", "MB", source="counted"))
     for table in (StudyFolder.open(folder).table(), read_csv(folder / "rows.csv")):
         assert table[["mean_iou", "activations_mb"]].isna().all(axis=None)
         assert table["accuracy"].to_dict() == pytest.approx(ACCURACY)

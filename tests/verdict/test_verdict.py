@@ -61,7 +61,7 @@ def timed(network, image, target, device, reference=None):
 @pytest.fixture(scope="module", autouse=True)
 def quick():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("nas_attn.evaluation.protocol.train", trained)
+        patch.setattr("nas_attn.tasks.of_images.train", trained)
         patch.setattr("nas_attn.evaluation.timing.measure_latency", timed)
         yield patch
 
@@ -220,10 +220,15 @@ def test_where_latency_counts_there_is_a_rival_of_the_same_latency_too(tmp_path)
     assert any("a width-matched baseline with its latency" in sentence for sentence in found.sentences)
 
 
-def test_a_winner_that_inherits_has_rivals_that_inherit_from_bases_of_their_own(tmp_path, quick):
+def test_a_winner_that_inherits_has_rivals_that_inherit_from_bases_of_their_own(tmp_path, monkeypatch):
     asked = []
-    score = Score({"accuracy": 0.6, "loss": 0.4}, 0.4, 1.0)
-    quick.setattr("nas_attn.evaluation.pretraining.train", lambda *given, **_: asked.append(given) or score)
+
+    def noted(network, *given, checkpoint=None, **said):
+        if checkpoint is not None:  # what is kept for others to begin with
+            asked.append((network,))
+        return trained(network, *given, **said)
+
+    monkeypatch.setattr("nas_attn.tasks.of_images.train", noted)
     folder = write(tmp_path / "study", f'final = "inherit"\n{COUNTED}')
     nas_attn.open_study(folder).run()
     nas_attn.open_study(folder).verdict()
@@ -240,7 +245,7 @@ def plain(*, in_channels, classes):
 
 
 def test_a_network_without_a_width_has_no_rival_and_that_is_said(tmp_path, monkeypatch):
-    monkeypatch.setattr("nas_attn.evaluation.protocol.train", partial(trained, kinds=(ATTENTIONS["se"],)))
+    monkeypatch.setattr("nas_attn.tasks.of_images.train", partial(trained, kinds=(ATTENTIONS["se"],)))
     space = f'backbone = "{__name__}:plain"\nimage = [1, 8, 8]\n[kinds.se]\n'
     folder = write(tmp_path / "study", COUNTED, space)
     nas_attn.open_study(folder).run(2)
@@ -293,7 +298,7 @@ def test_a_report_tells_the_verdict_once_there_is_one(judged, tmp_path):
 def test_where_no_network_is_promising_that_is_said_and_no_rival_is_trained(tmp_path, monkeypatch):
     """The plain backbone and the one that loses least get their seeds, once: then noise is known."""
     hindering = partial(trained, points=-5, kinds=(NON_LOCAL, ATTENTIONS["se"]))
-    monkeypatch.setattr("nas_attn.evaluation.protocol.train", hindering)
+    monkeypatch.setattr("nas_attn.tasks.of_images.train", hindering)
     folder = write(tmp_path / "study")
     nas_attn.open_study(folder).run()
     found = nas_attn.open_study(folder).verdict()

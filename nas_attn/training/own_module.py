@@ -1,0 +1,160 @@
+"""Training of a user's own `LightningModule`, as it says itself, with random numbers that derive from a seed."""
+
+import math
+import random
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from nas_attn.data import RngState, mixed_seed
+from nas_attn.settings import Recipe
+
+from .checkpoint import EpochEnd, OnEpoch, WholeFiles, resumable
+from .device import guest, seed_rng
+from .failure import interrupts_reported, memory_faults_reported, networks_own
+from .trainer import make_own_trainer, run_ended, training_device
+
+Source = pl.LightningModule | pl.LightningDataModule
+OnLoaders = Callable[[pl.Trainer, Any], None]
+"""Called with a trainer and the module that makes its loaders, before it makes them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """What a module has logged when its training ended."""
+
+    values: Mapping[str, Any]
+    """By name, those of its last validation among them."""
+    seconds: float
+    """Wall-clock time, that before an interruption included."""
+
+
+class _EpochSeeds(pl.Callback):
+    """Random states that derive from seed and epoch, and the loss of the first batch."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.first_loss = math.nan
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Begin with the random states of this epoch."""
+        _seed_all(pl_module.device, self.seed, trainer.current_epoch)
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Note the first loss, if the module gives it to Lightning."""
+        if trainer.global_step <= 1 and batch_idx == 0 and math.isnan(self.first_loss):
+            loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs
+            self.first_loss = float(loss) if isinstance(loss, Tensor) and loss.numel() == 1 else math.nan
+
+
+def fit_module(
+    module: pl.LightningModule,
+    data: pl.LightningDataModule | None,
+    recipe: Recipe,
+    seed: int,
+    on_epoch: OnEpoch | None = None,
+    *,
+    trainer: Mapping[str, Any],
+    on_loaders: OnLoaders,
+    checkpoint: Path | None = None,
+    identity: str = "",
+) -> Logged:
+    """Train a module by its own steps, optimisers, callbacks and loaders for the recipe's epochs, on one device.
+
+    It is validated after every epoch. What its steps draw derives from seed and epoch. Torch's random states and
+    switches go on as they were, and the module comes back on the CPU, in eval mode. `checkpoint` names a file from
+    which the training of the same `identity` goes on. Raises as `train` does.
+    """
+    end, seeds = EpochEnd(checkpoint, on_epoch), _EpochSeeds(seed)
+    end.identity = identity
+    with _running(module, data, trainer, recipe.epochs, seed, [seeds, end], on_loaders) as driver:
+        kept = checkpoint and resumable(checkpoint, identity)
+        driver.fit(module, datamodule=data, ckpt_path=kept, weights_only=True if kept else None)
+        if driver.received_sigterm:
+            raise KeyboardInterrupt("training was broken off")
+        logged = dict(driver.callback_metrics)
+    if checkpoint is not None:
+        checkpoint.unlink(missing_ok=True)
+    return Logged(logged, end.seconds)
+
+
+def run_module(
+    module: pl.LightningModule,
+    data: pl.LightningDataModule | None,
+    trainer: Mapping[str, Any],
+    *,
+    seed: int = 0,
+    on_loaders: OnLoaders = lambda _trainer, _source: None,
+    validate_only: bool = False,
+) -> tuple[float, Mapping[str, Any]]:
+    """The loss of a module's first training batch, and what it logs, after one batch of training and one of validation.
+
+    With `validate_only` there is no training. The loss is NaN where Lightning is not told one. Raises as `train` does.
+    """
+    seeds, end = _EpochSeeds(seed), EpochEnd(None, None)
+    limits = {"limit_train_batches": 1, "limit_val_batches": 1}
+    with _running(module, data, trainer, 1, seed, [seeds, end], on_loaders, **limits) as driver:
+        if validate_only:
+            driver.validate(module, datamodule=data, verbose=False)
+        else:
+            driver.fit(module, datamodule=data)
+        return seeds.first_loss, dict(driver.callback_metrics)
+
+
+def test_module(
+    module: pl.LightningModule, data: pl.LightningDataModule | None, trainer: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """What a module logs in a pass over its test part."""
+    with _running(module, data, trainer, 1, 0, [EpochEnd(None, None)]) as driver:
+        driver.test(module, datamodule=data, verbose=False)
+        return dict(driver.callback_metrics)
+
+
+@contextmanager
+def _running(
+    module: pl.LightningModule,
+    data: pl.LightningDataModule | None,
+    trainer: Mapping[str, Any],
+    epochs: int,
+    seed: int,
+    own: list[pl.Callback],
+    on_loaders: OnLoaders = lambda _trainer, _source: None,
+    **limits: int,
+) -> Iterator[pl.Trainer]:
+    """Context of a trainer for one module, after which all that it changed outside the module is as it was.
+
+    What its callbacks write goes into a folder that is then removed, unless the trainer's settings name another.
+    """
+    draws = RngState(mixed_seed(seed, 0))
+    try:
+        with (
+            interrupts_reported(),
+            memory_faults_reported(),
+            guest(module, training_device(trainer)),
+            draws.active(),
+            TemporaryDirectory(prefix="nas-attn-") as files,
+            networks_own(),
+        ):
+            driver = make_own_trainer(epochs, {"default_root_dir": files, **trainer}, own, WholeFiles(), limits)
+            on_loaders(driver, module if data is None else data)
+            with run_ended(driver):
+                yield driver
+    finally:
+        module.trainer = None
+
+
+def _seed_all(device: torch.device, seed: int, epoch: int) -> None:
+    seed_rng(device, seed, epoch)
+    mixed = mixed_seed(seed, epoch, stream=1)
+    random.seed(mixed)
+    np.random.seed(mixed % 2**32)
