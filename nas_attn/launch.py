@@ -140,7 +140,7 @@ class Study:
         own = next(one for one in self.folder.seed_rows(row.step) if (one.key, one.seed) == (row.key, row.seed))
         return Winner(
             network=task.network(whole),
-            backbone=self._backbone(own_backbone(task)),
+            backbone=self._backbone(task, facts),
             row=row,
             facts=facts,
             study={
@@ -152,8 +152,9 @@ class Study:
             own=own,
         )
 
-    def _backbone(self, of_task: Backbone | None = None) -> Backbone:
-        return of_task or read_space(self.folder.path / self.folder.file.space).backbone
+    def _backbone(self, task: Task | None, facts: ImageFacts) -> Backbone:
+        own = None if task is None else own_backbone(task)
+        return read_space(self.folder.path / self.folder.file.space, own, facts.image).backbone
 
     def _trained(self, row: Evaluation, facts: ImageFacts) -> tuple[Task | None, nn.Module]:
         """The task, if it is of the user's own, and what it has trained."""
@@ -164,10 +165,10 @@ class Study:
             )
         architecture, task = parse(row.architecture), open_own_task(self.folder.file, self.folder.path, facts.image)
         if task is None:
-            plain, classes = self._backbone().untrained, len(facts.class_names)
+            plain, classes = self._backbone(None, facts).untrained, len(facts.class_names)
             network = build(architecture, plain, in_channels=facts.in_channels, classes=classes, seed=row.seed)
         else:
-            network = task.build(architecture, self._backbone(own_backbone(task)).untrained, row.seed)
+            network = task.build(architecture, self._backbone(task, facts).untrained, row.seed)
         file = weights_file(self.folder.path / "weights", row.key, row.seed)
         return task, read_weights(network, file, row.weights_sha256)
 

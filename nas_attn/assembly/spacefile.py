@@ -210,16 +210,24 @@ def _read(
 ) -> tuple[SpaceFile, Document, dict[str, tuple[Site, ...]]]:
     document = read_document(path)
     if backbone is not None:
-        if "backbone" in document.data:
-            with _at(document, "backbone"):
-                raise InputError("the network of the study's task gets attention; leave it out")
-        document = replace(document, data={**document.data, "backbone": backbone, "image": list(image or (3, 32, 32))})
+        document = _of_task(document, backbone, image)
     context: dict[str, Any] = {}
     named = document.data.get("kinds")
     own = filter(is_named_object, named) if isinstance(named, Mapping) else ()
     file = check(_model(tuple(own)), document, context)
     file = file.model_copy(update={"backbone": _with_weights(file.backbone, document)})
     return file, document, _by_slot(context["sites"], file.per)
+
+
+def _of_task(document: Document, backbone: Backbone, image: tuple[int, int, int] | None) -> Document:
+    """The document with the network of a task of the user's own, of which it may say where attention stands."""
+    said = document.data.get("backbone", {})
+    others = [name for name in said if name not in ("modules", "attention")] if isinstance(said, Mapping) else [""]
+    if others:
+        with _at(document, "backbone", others[0]):
+            raise InputError("the network is that of the study's task; allowed: modules and attention, or no backbone")
+    known = backbone.model_dump(exclude_defaults=True) | {"arguments": dict(backbone.arguments), **said}
+    return replace(document, data={**document.data, "backbone": known, "image": list(image or (3, 32, 32))})
 
 
 @contextmanager

@@ -31,12 +31,25 @@ def places(trace: Trace, stripped: Collection[str] = ()) -> tuple[tuple[Place, .
     Remarks say which places are not the usual ones, and what is left out.
     """
     outputs = {call.output for call in trace.calls if call.path in stripped}
-    found = [(block, list(positions(trace, block))) for block in blocks(trace)]
+    heads = [block for block in blocks(trace) if _is_head(trace, block)]
+    found = [(block, list(positions(trace, block))) for block in blocks(trace) if block not in heads]
     named = _named(trace, ((block, [as_before(trace, block, at, outputs) for at in ats]) for block, ats in found))
-    return named, tuple(_remarks(trace, found))
+    return named, tuple(_remarks(trace, found, heads))
 
 
-def _remarks(trace: Trace, found: list[tuple[Block, list[Position]]]) -> Iterator[str]:
+def _is_head(trace: Trace, block: Block) -> bool:
+    """Whether a block is a convolution with nothing behind it that gives a map of scores, as for segmentation."""
+    given = (number for number in trace.calls[-1].outputs if trace.nodes[number].is_map)
+    last = block.output
+    return trace.nodes[last].convolves and any(
+        trace.descends(number, last) and not trace.weight(last, number) for number in given
+    )
+
+
+def _remarks(trace: Trace, found: list[tuple[Block, list[Position]]], heads: list[Block]) -> Iterator[str]:
+    if heads:
+        paths = [trace.nodes[block.output].call.path for block in heads]
+        yield f"After {_listed(paths)}: no place, for it gives the output"
     ends = [(block, at) for block, ats in found for at in ats if at.position == "block"]
     if early := [at.module for block, at in ends if block.ends and at.node != block.output]:
         yield f"After {_listed(early)}: attention comes before an activation that no module gives"
@@ -53,6 +66,9 @@ def _listed(modules: list[str], most: int = 3) -> str:
 
 def named_places(trace: Trace, paths: Iterable[str], known: Iterable[str]) -> tuple[Place, ...]:
     """The places after the modules of these paths, each a block of its own.
+
+    After one that gives what it is given, as `nn.Identity` on a skip connection does, the gating signal is the first
+    input of the module around it, such as that of a decoder's block.
 
     Raises `InputError` for a path that is none of the `known`, and for a module that gives no feature map or is not
     called exactly once.
@@ -71,7 +87,8 @@ def named_places(trace: Trace, paths: Iterable[str], known: Iterable[str]) -> tu
         if call.output is None or output is None or not output.is_map:
             given = f"a tensor of {len(output.shape)} axes" if output else "several things"
             raise InputError(f"modules: {path!r} gives {given}; allowed: modules that give a feature map (B, C, H, W)")
-        found.append((Block(call.begin, call.output, call), [Position("block", "block", path, call.output)]))
+        around = call.parent if call.passes and call.parent is not None and call.parent.path else call
+        found.append((Block(call.begin, call.output, around), [Position("block", "block", path, call.output)]))
     return _named(trace, found, by_user=True)
 
 

@@ -94,9 +94,9 @@ class Trace:
 
     @cached_property
     def used(self) -> list[bool]:
-        """Of each node, whether the scores depend on it."""
-        scores = self.calls[-1].output
-        return [scores is None or self.descends(scores, number) for number in range(len(self.nodes))]
+        """Of each node, whether what the network gives depends on it."""
+        given = self.calls[-1].outputs
+        return [not given or any(self.descends(one, number) for one in given) for number in range(len(self.nodes))]
 
     @cached_property
     def uses(self) -> Counter[int]:

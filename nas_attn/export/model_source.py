@@ -88,6 +88,7 @@ def _foreign_source(
         seed=seed if own else None,
         make=_imported(backbone.name) if own else made.name,
         arguments=made.arguments,
+        part=backbone.part,
         stripped=found.own_attention if backbone.attention == "strip" else (),
         placed=[(places[p.site].point, _call(p.attention, places[p.site].site)) for p in architecture.placements],
     )

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-import pytorch_lightning as pl
 from pytorch_lightning.utilities import CombinedLoader
 from torch import Tensor
 from torch.utils._pytree import tree_map
@@ -15,7 +14,7 @@ _MARK = "_nas_attn_draws_apart"
 _STREAMS = {"train_dataloader": 2, "val_dataloader": 3, "test_dataloader": 4}
 
 
-def seed_loaders(trainer: pl.Trainer, source: Any, seed: int) -> None:
+def seed_loaders(source: Any, epoch: Callable[[], int], seed: int) -> None:
     """Have the loaders of a module draw order, augmentation and the seeds of their workers from seed and epoch alone.
 
     Training loaders are another random stream in each epoch; those that judge are the same every time.
@@ -23,12 +22,12 @@ def seed_loaders(trainer: pl.Trainer, source: Any, seed: int) -> None:
     for name, stream in _STREAMS.items():
         make = getattr(source, name, None)
         if callable(make):
-            setattr(source, name, partial(_made, make, trainer, seed, stream))
+            setattr(source, name, partial(_made, make, epoch, seed, stream))
 
 
-def _made(make: Callable[[], Any], trainer: pl.Trainer, seed: int, stream: int) -> Any:
+def _made(make: Callable[[], Any], epoch: Callable[[], int], seed: int, stream: int) -> Any:
     def seed_of_pass() -> int:
-        return mixed_seed(seed, trainer.current_epoch if stream == _STREAMS["train_dataloader"] else 0, stream)
+        return mixed_seed(seed, epoch() if stream == _STREAMS["train_dataloader"] else 0, stream)
 
     def seeded(loader: Any) -> Any:
         return _seeded(loader, seed_of_pass)

@@ -53,6 +53,9 @@ class EpochEnd(pl.callbacks.Checkpoint):
         self.identity = ""
         self._path = path
         self._on_epoch = on_epoch
+        self.done = 0
+        """Epochs that a checkpoint had done."""
+        self._now = 0
         self._seconds_before = 0.0
         self._began = self._last_kept = time.perf_counter()
 
@@ -68,15 +71,17 @@ class EpochEnd(pl.callbacks.Checkpoint):
 
     def state_dict(self) -> dict[str, Any]:
         """The training's identity, and how long it took."""
-        return {"format_version": _NEWEST, "identity": self.identity, "seconds": self.seconds}
+        return {"format_version": _NEWEST, "identity": self.identity, "seconds": self.seconds, "done": self._now}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Add the time of a checkpoint."""
         self._seconds_before = state_dict["seconds"]
+        self.done = self._now = state_dict.get("done", 0)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write a checkpoint where it is time to and there is more to come; then call `on_epoch`."""
-        done, epochs = trainer.current_epoch + 1, trainer.max_epochs or 0
+        self._now = done = trainer.current_epoch + 1
+        epochs = trainer.max_epochs or 0
         due = time.perf_counter() - self._last_kept >= KEEP_EVERY_SECONDS
         if self._path is not None and due and done < epochs:
             trainer.save_checkpoint(self._path, weights_only=False)

@@ -2,8 +2,9 @@
 
 import math
 import random
+import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,8 +24,8 @@ from .failure import interrupts_reported, memory_faults_reported, networks_own
 from .trainer import make_own_trainer, run_ended, training_device
 
 Source = pl.LightningModule | pl.LightningDataModule
-OnLoaders = Callable[[pl.Trainer, Any], None]
-"""Called with a trainer and the module that makes its loaders, before it makes them."""
+OnLoaders = Callable[[Any, Callable[[], int]], None]
+"""Called with the module that makes the loaders, before it does, and with a function that gives the present epoch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +78,16 @@ def fit_module(
     """
     end, seeds = EpochEnd(checkpoint, on_epoch), _EpochSeeds(seed)
     end.identity = identity
-    with _running(module, data, trainer, recipe.epochs, seed, [seeds, end], on_loaders) as driver:
-        kept = checkpoint and resumable(checkpoint, identity)
-        driver.fit(module, datamodule=data, ckpt_path=kept, weights_only=True if kept else None)
+    files = checkpoint and checkpoint.with_suffix(".files")
+    with _running(module, data, trainer, recipe.epochs, seed, end, seeds, on_loaders, files) as driver:
+        begun = checkpoint and resumable(checkpoint, identity)
+        driver.fit(module, datamodule=data, ckpt_path=begun, weights_only=True if begun else None)
         if driver.received_sigterm:
             raise KeyboardInterrupt("training was broken off")
         logged = dict(driver.callback_metrics)
-    if checkpoint is not None:
+    if checkpoint is not None and files is not None:
         checkpoint.unlink(missing_ok=True)
+        shutil.rmtree(files, ignore_errors=True)
     return Logged(logged, end.seconds)
 
 
@@ -94,7 +97,7 @@ def run_module(
     trainer: Mapping[str, Any],
     *,
     seed: int = 0,
-    on_loaders: OnLoaders = lambda _trainer, _source: None,
+    on_loaders: OnLoaders = lambda _source, _epoch: None,
     validate_only: bool = False,
 ) -> tuple[float, Mapping[str, Any]]:
     """The loss of a module's first training batch, and what it logs, after one batch of training and one of validation.
@@ -102,8 +105,8 @@ def run_module(
     With `validate_only` there is no training. The loss is NaN where Lightning is not told one. Raises as `train` does.
     """
     seeds, end = _EpochSeeds(seed), EpochEnd(None, None)
-    limits = {"limit_train_batches": 1, "limit_val_batches": 1}
-    with _running(module, data, trainer, 1, seed, [seeds, end], on_loaders, **limits) as driver:
+    limits: dict[str, Any] = {"limit_train_batches": 1, "limit_val_batches": 1}
+    with _running(module, data, trainer, 1, seed, end, seeds, on_loaders, **limits) as driver:
         if validate_only:
             driver.validate(module, datamodule=data, verbose=False)
         else:
@@ -115,7 +118,7 @@ def test_module(
     module: pl.LightningModule, data: pl.LightningDataModule | None, trainer: Mapping[str, Any]
 ) -> Mapping[str, Any]:
     """What a module logs in a pass over its test part."""
-    with _running(module, data, trainer, 1, 0, [EpochEnd(None, None)]) as driver:
+    with _running(module, data, trainer, 1, 0, EpochEnd(None, None), _EpochSeeds(0)) as driver:
         driver.test(module, datamodule=data, verbose=False)
         return dict(driver.callback_metrics)
 
@@ -127,13 +130,16 @@ def _running(
     trainer: Mapping[str, Any],
     epochs: int,
     seed: int,
-    own: list[pl.Callback],
-    on_loaders: OnLoaders = lambda _trainer, _source: None,
+    end: EpochEnd,
+    seeds: pl.Callback,
+    on_loaders: OnLoaders = lambda _source, _epoch: None,
+    kept: Path | None = None,
     **limits: int,
 ) -> Iterator[pl.Trainer]:
     """Context of a trainer for one module, after which all that it changed outside the module is as it was.
 
-    What its callbacks write goes into a folder that is then removed, unless the trainer's settings name another.
+    What its callbacks write goes into a folder that is then removed, or into the one that is `kept` for a training that
+    goes on, unless the trainer's settings name another.
     """
     draws = RngState(mixed_seed(seed, 0))
     try:
@@ -142,11 +148,13 @@ def _running(
             memory_faults_reported(),
             guest(module, training_device(trainer)),
             draws.active(),
-            TemporaryDirectory(prefix="nas-attn-") as files,
+            nullcontext(kept) if kept else TemporaryDirectory(prefix="nas-attn-") as files,
             networks_own(),
         ):
-            driver = make_own_trainer(epochs, {"default_root_dir": files, **trainer}, own, WholeFiles(), limits)
-            on_loaders(driver, module if data is None else data)
+            driver = make_own_trainer(
+                epochs, {"default_root_dir": str(files), **trainer}, [seeds, end], WholeFiles(), limits
+            )
+            on_loaders(module if data is None else data, lambda: max(driver.current_epoch, end.done))
             with run_ended(driver):
                 yield driver
     finally:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 
 Shape = tuple[int, int, int, int]
 """Of a batch of images: (B, C, H, W)."""
@@ -24,6 +25,7 @@ sys.dont_write_bytecode = True
 sys.path[:] = [folder, *sys.path, *(place for place in path if place not in sys.path)]
 os.chdir(folder)  # what lies where the process was begun is not there elsewhere
 import pathlib, torch
+from torch.utils._pytree import tree_leaves
 
 def source():
     import model
@@ -41,7 +43,8 @@ for name, batches in torch.load(io.BytesIO(sys.stdin.buffer.read())).items():
         for images in batches:
             torch.manual_seed(0)  # for what is random in evaluation mode too
             with torch.inference_mode():
-                outputs[name].append(network(images))
+                given = tree_leaves(network(images))
+            outputs[name].append([one for one in given if isinstance(one, torch.Tensor)])
     except Exception as error:
         outputs[name] = f"{type(error).__name__}: {error}"
 content = io.BytesIO()
@@ -85,14 +88,18 @@ def prove(
     return {name: fault for name, fault in found.items() if fault}
 
 
-def _fault(network: nn.Module, probes: Sequence[Tensor], given: Sequence[Tensor] | str) -> str:
+def _fault(network: nn.Module, probes: Sequence[Tensor], given: Sequence[Sequence[Tensor]] | str) -> str:
     """What is wrong with the outputs for these images, or with loading; nothing where all is well."""
     if isinstance(given, str):
         return f"does not load on its own: {' '.join(given.split())}"
     for images, theirs in zip(probes, given, strict=True):
         with torch.inference_mode(), torch.random.fork_rng(devices=()):
             torch.default_generator.manual_seed(0)
-            ours = network(images)
-        if not torch.allclose(ours, theirs, rtol=1e-5, atol=1e-6, equal_nan=True):
-            return f"differs by {(ours - theirs).abs().max():.3g} for images of shape {tuple(images.shape)}"
+            ours = [one for one in tree_leaves(network(images)) if isinstance(one, Tensor)]
+        where = f"for images of shape {tuple(images.shape)}"
+        if [one.shape for one in ours] != [one.shape for one in theirs] or not ours:
+            return f"gives {len(theirs)} tensors, and not the {len(ours)} of the network, {where}"
+        for own, other in zip(ours, theirs, strict=True):
+            if not torch.allclose(own, other, rtol=1e-5, atol=1e-6, equal_nan=True):
+                return f"differs by {(own - other).abs().max():.3g} {where}"
     return ""
