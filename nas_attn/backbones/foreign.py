@@ -1,7 +1,7 @@
 """Networks from outside this package: their sites are found, and attention is attached to them."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, partial
@@ -91,7 +91,13 @@ def _plan(spelt: str, in_channels: int, classes: int) -> Plan:
         raise _unreadable(
             backbone, "it ran, and no block, unit or convolution was found that attention could stand after"
         )
-    return Plan(found, own, remarks)
+    return Plan(found, own, (*remarks, *_frozen(network)))
+
+
+def _frozen(network: nn.Module) -> Iterator[str]:
+    """A line where weights are not to be trained."""
+    if frozen := [name for name, one in network.named_parameters() if not one.requires_grad]:
+        yield f"Frozen and not trained: {len(frozen)} parameters, of which {frozen[0]} is the first"
 
 
 def _passed(

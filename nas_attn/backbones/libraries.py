@@ -13,6 +13,10 @@ from torch import nn
 from nas_attn.settings import Backbone, is_named_object, library, named_object
 from nas_attn.space import InputError, allowed
 
+from .ordinary import ordinary
+
+_USUAL_SIZE = 64, 64  # pixels, in which what is made by a first pass is made
+
 
 def of_library(name: str) -> bool:
     """Whether a backbone's name, such as `timm:resnet50`, stands for a network of a library."""
@@ -72,7 +76,8 @@ def _make(backbone: Backbone, in_channels: int, classes: int) -> nn.Module:
         raise InputError(f"{backbone.name}: cannot be built: {type(error).__name__}: {error}") from error
     if not isinstance(network, nn.Module):
         raise InputError(f"{backbone.name}: gives {type(network).__name__}; allowed: a torch.nn.Module")
-    return part_of(network, backbone.part, backbone.name)
+    image = (in_channels, *(backbone.image or _USUAL_SIZE))
+    return part_of(ordinary(network, backbone.name, image), backbone.part, backbone.name)
 
 
 def part_of(whole: nn.Module, path: str, name: str) -> nn.Module:

@@ -139,14 +139,14 @@ def _takes_alone(trace: Trace, call: Call, node: int) -> bool:
 
 
 def _giver(trace: Trace, block: Block | None, node: int) -> _At | None:
-    """After the innermost module that gives a map, or before one that passes it on as it is."""
+    """After the innermost module that gives a map, or before one that passes it on and that nothing leads around."""
     if not trace.nodes[node].is_map:
         return None
     calls = [call for call in _inside(trace, block) if call.output == node]
     for call in calls:
         if not call.passes:
             return call.path, node
-    return (f"<{calls[0].path}", node) if calls and calls[0].first == node else None
+    return (f"<{calls[0].path}", node) if calls and calls[0].first == node and not calls[0].bypassed else None
 
 
 def _inside(trace: Trace, block: Block | None) -> Iterator[Call]:

@@ -38,6 +38,7 @@ class Call:
     end: int = 0  # the node that was next when it ended
     output: int | None = None  # the node that it gave, if it gave one tensor alone
     outputs: tuple[int, ...] = ()  # the nodes that it gave, in whatever form
+    bypassed: bool = False  # whether what it passes on as it is was used beside it too
 
     @property
     def passes(self) -> bool:
@@ -155,10 +156,19 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.begun = [Call("", type(network), None, begin=1, inputs=(0,), first=0)]
         self.numbers: dict[int, int] = {}
         self.kept: list[Tensor] = []
+        self.taken: set[int] = set()  # tensors that an operator has taken
+        self.passed: dict[int, list[Call]] = {}  # of a tensor, the calls that passed it on
+        self.aliasing = False
         self._remember(images, "images", ())
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
+        if self.aliasing:
+            return result
+        for tensor in tree_leaves((args, kwargs)):
+            self.taken.add(id(tensor))
+            for call in self.passed.get(id(tensor), ()):
+                call.bypassed = True
         if parents := self._nodes((args, kwargs)):
             for tensor in tree_leaves(result):
                 if isinstance(tensor, Tensor):
@@ -172,11 +182,23 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         parent.children.append(call)
         self.begun.append(call)
 
-    def end(self, module: nn.Module, args: Any, output: Any) -> None:
+    def end(self, module: nn.Module, args: Any, output: Any) -> Tensor | None:
         call = self.begun.pop()
         call.end = len(self.trace.nodes)
         call.output, call.outputs = self._number(output), self._nodes(output)
         self.trace.calls.append(call)
+        return self._alias(call, output) if call.passes else None
+
+    def _alias(self, call: Call, output: Tensor) -> Tensor:
+        """The same map as another tensor, so that it is seen who takes what a module passes on, and who does not."""
+        call.bypassed = id(output) in self.taken
+        self.passed.setdefault(id(output), []).append(call)
+        self.aliasing = True
+        alias = output.view_as(output)
+        self.aliasing = False
+        self.numbers[id(alias)] = self.numbers[id(output)]
+        self.kept.append(alias)
+        return alias
 
     def _number(self, value: Any) -> int | None:
         return self.numbers.get(id(value)) if isinstance(value, Tensor) else None

@@ -3,8 +3,8 @@
 import hashlib
 import inspect
 import logging
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from nas_attn.space import InputError, reported
 from .host import Host, Stage
 from .images import ChannelStats, ImageData, channel_stats_of_levels, count_levels
 from .loader import LoaderBatches, LoaderPart, RngState
+from .user_batches import counted, no_batch, one_loader, pair, shape_of, unread
 
 _CPU = torch.device("cpu")
 _LOG = logging.getLogger(__name__)
@@ -62,7 +63,7 @@ def open_module(source: DataModule, device: torch.device) -> ImageData:
         _LOG.warning("%s has no test_dataloader, so its validation part stands in for a test part", source.module)
     for name, other in (("val", shown), ("test", tested)):
         if (other.shape[1:], other.dtype) != (example.shape[1:], example.dtype):
-            here, there = _shape(other), _shape(example)
+            here, there = shape_of(other), shape_of(example)
             raise InputError(f"{source.module}: {name}_dataloader: images are {here}, but {there} in train_dataloader")
     names, *stats = _facts(source, module, train, example)
     parts = {part: replace(part, classes=len(names)) for part in (train, validation, test)}
@@ -92,14 +93,20 @@ def _part(source: DataModule, host: Host, name: str, stage: Stage) -> tuple[Load
     """A loader of the module as a part, and the images of its first batch."""
     make: Callable[[], Any] = getattr(host.module, f"{name}_dataloader")
     where = f"{source.module}: {name}_dataloader"
-    with RngState(0).active(), host.at("training" if name == "train" else stage, _CPU):
+    with RngState(0).active(), host.at("training" if name == "train" else stage, _CPU), _refused(where):
         with _running(source, f"{name}_dataloader"):
-            loader = make()
+            given = make()
+        loader = one_loader(given)
+        with _running(source, f"{name}_dataloader"):
             first = next(iter(loader), None)
-            batches = len(loader)
+        if first is None:
+            raise ValueError(no_batch(loader))
         with _running(source, f"a hook for batches of {name}_dataloader"):
-            images = _checked(where, first if first is None else host.moved(first, _CPU))
-            count = _count(loader, host)
+            moved = host.moved(first, _CPU)
+        images, _ = pair(moved)
+        if left := unread(moved):
+            _LOG.warning("%s: of each batch this is left alone: %s", where, left)
+        count, batches = _length(loader) or _counted_once(where, loader, host)
     channels, height, width = images.shape[1:]
     code = hashlib.sha256(Path(inspect.getfile(type(host.module))).read_bytes()).hexdigest()
     made_by = (code, source.module, sorted(source.arguments.items()), name, count)
@@ -107,25 +114,28 @@ def _part(source: DataModule, host: Host, name: str, stage: Stage) -> tuple[Load
     return LoaderPart(host, stage, make, count, batches, (channels, height, width), digest, _CPU), images
 
 
-def _count(loader: Any, host: Host) -> int:
+def _length(loader: Any) -> tuple[int, int] | None:
+    """Images and batches of a loader that knows them."""
     try:
-        return len(loader.dataset)
+        return len(loader.dataset), len(loader)
     except (AttributeError, TypeError):
-        return sum(len(host.moved(batch, _CPU)[1]) for batch in loader)
+        return None
 
 
-def _checked(where: str, batch: Any) -> Tensor:
-    if not isinstance(batch, list | tuple) or len(batch) != 2 or not all(isinstance(one, Tensor) for one in batch):
-        found = "no batch" if batch is None else f"a batch of type {type(batch).__name__}"
-        raise InputError(f"{where}: found {found}; each batch must be a pair of tensors, images and labels")
-    images: Tensor = batch[0]
-    labels: Tensor = batch[1]
-    if images.ndim != 4 or not (images.is_floating_point() or images.dtype == torch.uint8):
-        raise InputError(f"{where}: images are {_shape(images)}; they must be (B, C, H, W), floating or uint8")
-    whole = not (labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool)
-    if labels.shape != images.shape[:1] or not whole:
-        raise InputError(f"{where}: labels are {_shape(labels)}; they must be (B,), int64")
-    return images
+def _counted_once(where: str, loader: Iterable[Any], host: Host) -> tuple[int, int]:
+    """Images and batches of one pass over a loader that does not know them."""
+    images, batches = counted(pair(host.moved(batch, _CPU)) for batch in loader)
+    _LOG.warning("%s: has no length; in one pass it gave %d images in %d batches", where, images, batches)
+    return images, batches
+
+
+@contextmanager
+def _refused(where: str) -> Iterator[None]:
+    """Say where a loader or a batch is in no form that can be used."""
+    try:
+        yield
+    except ValueError as error:
+        raise InputError(f"{where}: {error}") from None
 
 
 def _facts(
@@ -164,7 +174,7 @@ def _counted(train: LoaderPart, floating: bool) -> tuple[int, Tensor]:
     """The highest label, and how often each grey level occurs, in one pass over the train loader."""
     highest, levels = 0, torch.zeros(train.image[0], 256, dtype=torch.int64)
     for images, labels in LoaderBatches(train, 0, "training"):
-        highest = max(highest, int(labels.max()))
+        highest = max(highest, labels.shape[1] - 1 if labels.ndim == 2 else int(labels.max()))
         if not floating:
             levels += count_levels(images)
     return highest, levels
@@ -172,7 +182,3 @@ def _counted(train: LoaderPart, floating: bool) -> tuple[int, Tensor]:
 
 def _running(source: DataModule, what: str) -> AbstractContextManager[None]:
     return reported(f"{source.module}: {what} failed")
-
-
-def _shape(tensor: Tensor) -> str:
-    return f"{str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)}"

@@ -13,6 +13,7 @@ from torch import Tensor
 from nas_attn.space import InputError
 
 from .host import Host, Stage
+from .user_batches import hard, one_loader, pair
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,6 +69,12 @@ class LoaderBatches:
         """
         unread: list[Tensor] = []
         for number, (images, labels) in enumerate(self._read(), start=1):
+            if labels.ndim == 2:
+                if labels.shape[1] != classes:
+                    name = type(self.part.host.module).__name__
+                    raise InputError(f"{name}: labels are shares of {labels.shape[1]} classes; allowed: of {classes}")
+                yield images, labels
+                continue
             unread.append(labels)
             if labels.device.type == "cpu" or number == len(self):
                 low, high = torch.cat(unread).aminmax()
@@ -80,7 +87,7 @@ class LoaderBatches:
     def _read(self) -> Iterator[tuple[Tensor, Tensor]]:
         state, host, device = RngState(self.seed), self.part.host, self.part.device
         with state.active(), host.at(self.stage, device):
-            loader = self.part.make()
+            loader = one_loader(self.part.make())
             seed_generators(loader, self.seed)
             batches = iter(loader)
         while True:
@@ -88,8 +95,14 @@ class LoaderBatches:
                 batch = next(batches, None)
                 if batch is None:
                     return
-                images, labels = (tensor.to(device, non_blocking=True) for tensor in host.moved(batch, device))
-            yield images, labels.long()
+                images, labels = (one.to(device, non_blocking=True) for one in self._pair(host.moved(batch, device)))
+            yield images, labels if self.stage == "training" else hard(labels)
+
+    def _pair(self, batch: Any) -> tuple[Tensor, Tensor]:
+        try:
+            return pair(batch)
+        except ValueError as error:
+            raise InputError(f"{type(self.part.host.module).__name__}: {error}") from None
 
 
 class RngState:
