@@ -70,7 +70,7 @@ def sites(
     network: Annotated[
         str,
         typer.Argument(
-            help="resnet20, timm:resnet50, torchvision:vgg16, my_package.nets:make_net; a space file, or a study's folder.",
+            help="resnet20, timm:resnet50, torchvision:vgg16, my_package.nets:make_net; a space file, or a study.",
             metavar="NETWORK",
         ),
     ],
