@@ -8,6 +8,7 @@ import typer
 
 from nas_attn.space import InputError
 
+from .priced import is_file_or_study, priced
 from .showing import show, spelt
 
 if TYPE_CHECKING:
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from nas_attn.space import SearchSpace
 
 _MEASURES = ("params", "macs", "flops")
+_Image = Annotated[
+    str | None, typer.Option(help="Channels, height and width of an image, such as 3x224x224.", metavar="CxHxW")
+]
+_Classes = Annotated[int | None, typer.Option(min=2, max=1_000_000, help="Classes to tell apart.")]
 _Most = Annotated[int | None, typer.Option(min=1, help="Show the share of the networks that have no more.")]
 
 
@@ -65,14 +70,12 @@ def sites(
     network: Annotated[
         str,
         typer.Argument(
-            help="resnet20, timm:resnet50, torchvision:vgg16, my_package.nets:make_net; or a search-space file.",
+            help="resnet20, timm:resnet50, torchvision:vgg16, my_package.nets:make_net; a space file, or a study.",
             metavar="NETWORK",
         ),
     ],
-    image: Annotated[
-        str, typer.Option(help="Channels, height and width of an image, where NETWORK is no file.", metavar="CxHxW")
-    ] = "3x224x224",
-    classes: Annotated[int, typer.Option(min=2, help="Classes to tell apart, where NETWORK is no file.")] = 1000,
+    image: _Image = None,
+    classes: _Classes = None,
 ) -> None:
     """List the places of a network where attention may stand, by the names that space files and architectures use.
 
@@ -82,26 +85,32 @@ def sites(
     from nas_attn.evaluation import open_ledger
     from nas_attn.settings import Backbone
 
-    if network.endswith(".toml"):
-        from nas_attn.assembly import load_space
-
-        said, space = load_space(Path(network))
-        backbone, size, classes, own = said.backbone, said.image, said.classes, space.kinds
+    given = None if image is None else _image(image)
+    if is_file_or_study(network):
+        found = priced(Path(network), given, classes)
+        backbone, size, number, own = found.said.backbone, found.image, found.classes, found.space.kinds
+        remarks = found.remarks
     else:
-        backbone, size, own = Backbone(name=network), _image(image), ()
-    ledger = open_ledger(backbone, size, classes)
+        backbone, size, number, own = Backbone(name=network), given or (3, 224, 224), classes or 1000, ()
+        missing = [name for name, value in (("--image", image), ("--classes", classes)) if value is None]
+        remarks = (f"Assumed without {' and '.join(missing)}; a study's folder has its own",) if missing else ()
+    ledger = open_ledger(backbone, size, number)
     blocks, stages = ({getattr(site, of) for site in ledger.sites.values()} for of in ("block", "stage"))
     params, macs, _ = spelt(ledger.plain, _MEASURES)
     typer.echo(f"{backbone.name}: {len(ledger.sites)} places in {len(blocks)} blocks of {len(stages)} stages")
-    typer.echo(f"{params} parameters and {macs} MACs for an image of {_by(size)} and {classes} classes")
-    _tell_what_was_found(backbone, size, classes)
-    _tell_how_it_leaves(backbone, own, size, classes)
+    typer.echo(f"{params} parameters and {macs} MACs for an image of {_by(size)} and {number} classes")
+    for remark in remarks:
+        typer.echo(remark)
+    _tell_what_was_found(backbone, size, number)
+    _tell_how_it_leaves(backbone, own, size, number)
     typer.echo()
     _show_sites(ledger)
 
 
 def space(
-    file: Annotated[Path, typer.Argument(help="A search-space file.", metavar="FILE")],
+    file: Annotated[Path, typer.Argument(help="A search-space file, or a study's folder.", metavar="FILE")],
+    image: _Image = None,
+    classes: _Classes = None,
     max_params: _Most = None,
     max_macs: _Most = None,
     max_flops: _Most = None,
@@ -118,16 +127,18 @@ def space(
     The cheapest and the most expensive network and the number of networks are exact, and so is the distribution unless
     it says that it is sampled. The last table prices the baselines: no attention anywhere, and each kind everywhere.
     """
-    from nas_attn.assembly import load_space
     from nas_attn.evaluation import open_ledger
 
-    said, space = load_space(file)
-    ledger = open_ledger(said.backbone, said.image, said.classes)
+    found = priced(file, None if image is None else _image(image), classes)
+    said, space, size, number = found.said, found.space, found.image, found.classes
+    ledger = open_ledger(said.backbone, size, number)
     prices = ledger.space_prices(space)
     _tell_choices(file, said, space)
-    _tell_what_was_found(said.backbone, said.image, said.classes)
-    _tell_how_it_leaves(said.backbone, space.kinds, said.image, said.classes)
-    what = f"for one image of {_by(said.image)} and {said.classes} classes"
+    for remark in found.remarks:
+        typer.echo(remark)
+    _tell_what_was_found(said.backbone, size, number)
+    _tell_how_it_leaves(said.backbone, space.kinds, size, number)
+    what = f"for one image of {_by(size)} and {number} classes"
     _tell_prices(space, prices, what)
     limits = {"params": max_params, "macs": max_macs, "flops": max_flops}
     _tell_share(prices, {measure: limit for measure, limit in limits.items() if limit is not None})
@@ -135,11 +146,15 @@ def space(
     if picture is not None:
         _draw(prices, f"What the {space.size:,} networks of {file.name} cost", f"{said.backbone.name}, {what}", picture)
     if csv is not None:
-        from nas_attn.space import write_whole
+        _write_table(ledger, space, csv)
 
-        table = ledger.table(space)
-        write_whole(csv, table.to_csv().encode())
-        typer.echo(f"Written: {csv}  ({len(table):,} of {space.size:,} networks)")
+
+def _write_table(ledger: "Ledger", space: "SearchSpace", csv: Path) -> None:
+    from nas_attn.space import write_whole
+
+    table = ledger.table(space)
+    write_whole(csv, table.to_csv().encode())
+    typer.echo(f"Written: {csv}  ({len(table):,} of {space.size:,} networks)")
 
 
 def _draw(prices: "SpacePrices", title: str, subtitle: str, picture: Path) -> None:

@@ -7,11 +7,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from placing import installed
-from small_study import SPACE
+from small_study import SPACE, STUDY
 
 from nas_attn import cli
 from nas_attn.assembly import load_space
 from nas_attn.evaluation import open_ledger
+from nas_attn.settings import measure
 
 
 @pytest.fixture
@@ -135,3 +136,37 @@ def test_sites_refuses_an_image_that_is_none(monkeypatch, capsys):
     with pytest.raises(SystemExit):
         cli.main()
     assert "--image: found '32x32'; allowed: channels, height and width" in capsys.readouterr().err
+
+
+def _priced_for(text):
+    return re.search(r"What they cost, for one image of (.+) and (\d+) classes", text).groups()
+
+
+def test_what_a_space_file_leaves_out_is_said_and_options_fill_it(shown, tmp_path):
+    path = tmp_path / "bare.toml"
+    path.write_text(re.sub(r"(?m)^(image|classes) = .*\n", "", SPACE))
+    bare = shown("space", path)
+    assert "names no image: 3x32x32 is assumed" in bare
+    assert "names no classes: 10 is assumed" in bare
+    given = shown("space", path, "--image", "3x64x48", "--classes", "7")
+    assert "assumed" not in given
+    assert _priced_for(given) == ("3 x 64 x 48", "7")
+    said, _ = load_space(path)
+    plain = open_ledger(said.backbone, (3, 64, 48), 7).plain
+    assert all(measure(name).spell(getattr(plain, name)) in given for name in ("params", "macs", "flops"))
+    assert plain.macs > open_ledger(said.backbone, (3, 32, 32), 10).plain.macs
+
+
+def test_a_study_prices_its_own_images_and_contradictions_are_refused(shown, tmp_path, monkeypatch, capsys):
+    (tmp_path / "space.toml").write_text(SPACE)
+    (tmp_path / "study.toml").write_text(STUDY)
+    for study in (tmp_path, tmp_path / "study.toml"):
+        found = shown("space", study)
+        assert _priced_for(found) == ("1 x 8 x 8", "10")
+        assert "those of the study" in found
+    assert "for an image of 1 x 8 x 8 and 10 classes" in shown("sites", tmp_path)
+    monkeypatch.setattr(sys, "argv", ["nas-attn", "space", str(tmp_path), "--classes", "7"])
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    assert stopped.value.code
+    assert "--classes: found 7; the study" in capsys.readouterr().err
