@@ -18,7 +18,8 @@ class GatherExcite(nn.Module):
     them, a ReLU. "plus" adds two 1 x 1 convolutions C -> m -> C with a ReLU between them, m = max(1, C // reduction).
 
     The paper's convolutions over the whole map fit one size of map only, so "theta" and "plus" need an extent above 0,
-    and the default is the one without parameters.
+    and the default is the one without parameters. With an extent above 0 it is exported for maps of more than `extent`
+    pixels a side.
 
     Options:
         variant: minus, theta or plus, for GE-theta-minus, GE-theta and GE-theta-plus.

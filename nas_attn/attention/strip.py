@@ -30,8 +30,9 @@ class StripPooling(nn.Module):
             nn.Conv2d(channels, channels, (1, 3), padding=(0, 1), bias=False), nn.BatchNorm2d(channels)
         )
         self.fuse = nn.Conv2d(channels, channels, 1)
-        for layer in (self.rows[0], self.columns[0], self.fuse):
-            nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+        for layer in self.modules():
+            if isinstance(layer, nn.Conv2d):
+                nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, features: Tensor) -> Tensor:
         """The features, each times its weight."""

@@ -28,9 +28,9 @@ EVERY_KIND = (
 )
 
 FURTHER_KINDS = (
-    "stage1.block0.branch=gather_excite(extent=4) stage2.block0.branch=gather_excite(variant=plus,extent=8) "
-    "stage1.block0.inner=selective_kernel stage2.block0.inner=strip(start=identity) stage3.block0.branch=efficient_local "
-    "stage3.block0.inner=gather_excite"
+    "stage1.block0.branch=gather_excite(extent=4) stage2.block0.branch=gather_excite(variant=plus,extent=2) "
+    "stage1.block0.inner=selective_kernel stage2.block0.inner=strip(start=identity) "
+    "stage3.block0.branch=efficient_local stage3.block0.inner=gather_excite"
 )
 
 
