@@ -23,7 +23,8 @@ class SelectiveKernel(nn.Module):
     Options:
         branches: how many convolutions, M, 2 at least.
         reduction: how many times narrower the hidden layer is; it has 32 channels at least.
-        groups: of each convolution; g is what it has in common with the channels, their greatest common divisor.
+        groups: into how many each convolution cuts the channels; g is what it has in common with the channels, their
+            greatest common divisor.
 
     Parameters: 9MC^2/g + 2MC + (M + 1)Cm + 2m. Raises `ValueError` for an option that cannot be.
     """
