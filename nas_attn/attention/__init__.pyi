@@ -8,8 +8,10 @@ from .cbam import CBAM as CBAM
 from .coordinate import CoordinateAttention as CoordinateAttention
 from .eca import EfficientChannelAttention as EfficientChannelAttention
 from .efficient import EfficientAttention as EfficientAttention
+from .efficient_local import EfficientLocalAttention as EfficientLocalAttention
 from .ese import EffectiveSqueezeExcitation as EffectiveSqueezeExcitation
 from .gate import AttentionGate as AttentionGate
+from .gather_excite import GatherExcite as GatherExcite
 from .global_context import GlobalContext as GlobalContext
 from .kinds import ATTENTIONS as ATTENTIONS
 from .kinds import attention_class as attention_class
@@ -21,6 +23,7 @@ from .non_local import NonLocal as NonLocal
 from .own import fitting_situation as fitting_situation
 from .scse import ConcurrentSqueezeExcitation as ConcurrentSqueezeExcitation
 from .se import SqueezeExcitation as SqueezeExcitation
+from .selective_kernel import SelectiveKernel as SelectiveKernel
 from .shuffle import ShuffleAttention as ShuffleAttention
 from .signature import construct as construct
 from .signature import keyword_options as keyword_options
@@ -29,6 +32,7 @@ from .simam import SimAM as SimAM
 from .spatial import SpatialAttention as SpatialAttention
 from .start import STARTS as STARTS
 from .start import IdentityStart as IdentityStart
+from .strip import StripPooling as StripPooling
 from .trial import Situation as Situation
 from .trial import changes_nothing as changes_nothing
 from .trial import check_export as check_export

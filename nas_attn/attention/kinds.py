@@ -12,17 +12,21 @@ from .cbam import CBAM
 from .coordinate import CoordinateAttention
 from .eca import EfficientChannelAttention
 from .efficient import EfficientAttention
+from .efficient_local import EfficientLocalAttention
 from .ese import EffectiveSqueezeExcitation
 from .gate import AttentionGate
+from .gather_excite import GatherExcite
 from .global_context import GlobalContext
 from .multi_scale import EfficientMultiScaleAttention
 from .non_local import NonLocal
 from .own import check_call, check_own, own_class
 from .scse import ConcurrentSqueezeExcitation
 from .se import SqueezeExcitation
+from .selective_kernel import SelectiveKernel
 from .shuffle import ShuffleAttention
 from .simam import SimAM
 from .spatial import SpatialAttention
+from .strip import StripPooling
 from .triplet import TripletAttention
 
 ATTENTIONS: dict[str, type[nn.Module]] = {
@@ -42,6 +46,10 @@ ATTENTIONS: dict[str, type[nn.Module]] = {
     "ese": EffectiveSqueezeExcitation,
     "multi_scale": EfficientMultiScaleAttention,
     "shuffle": ShuffleAttention,
+    "gather_excite": GatherExcite,
+    "efficient_local": EfficientLocalAttention,
+    "strip": StripPooling,
+    "selective_kernel": SelectiveKernel,
 }
 """Every kind of attention by name; called with `channels` and, by keyword, the options of the kind."""
 

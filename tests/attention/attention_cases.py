@@ -47,6 +47,15 @@ CASES = [
     ("multi_scale", {"groups": 2}),
     ("shuffle", {}),
     ("shuffle", {"groups": 2}),
+    ("gather_excite", {}),
+    ("gather_excite", {"extent": 4}),
+    ("gather_excite", {"variant": "theta", "extent": 4}),
+    ("gather_excite", {"variant": "plus", "extent": 2, "reduction": 3}),
+    ("efficient_local", {}),
+    ("efficient_local", {"kernel_size": 5, "group_width": 8, "norm_groups": 2}),
+    ("strip", {}),
+    ("selective_kernel", {}),
+    ("selective_kernel", {"branches": 3, "reduction": 2, "groups": 2}),
 ]
 
 

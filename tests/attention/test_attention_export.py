@@ -8,12 +8,12 @@ SHAPES = [(1, 8, 5, 9), (4, 8, 7, 7), (2, 8, 6, 3)]
 
 @pytest.mark.parametrize(("kind", "options"), CASES)
 def test_an_exported_attention_takes_any_batch_height_and_width(kind, options):
-    least = 3 if options.get("subsample") else 1
+    least = 3 if options.get("subsample") else 1 + options.get("extent", 0)  # torch.export fixes a pooled side of 1
     attention = build(kind, 8, **options)
     examples = inputs(attention, 3, 8, 8, 6)
     sides = {0: Dim("batch", min=1), 2: Dim("height", min=least), 3: Dim("width", min=least)}
     exported = export(attention, examples, dynamic_shapes=(sides,) * len(examples)).module()
     smallest = (1, 8, least, least + too_small(kind, (1, 8, least, least)))
-    for shape in [*SHAPES, smallest]:
+    for shape in [*(shape for shape in SHAPES if min(shape[2:]) >= least), smallest]:
         maps = inputs(attention, *shape)
         torch.testing.assert_close(exported(*maps), attention(*maps), rtol=0, atol=1e-6)

@@ -190,6 +190,90 @@ def _shuffle(p, x, groups=64):
     return shuffled
 
 
+def _gather_excite(p, x, variant="minus", extent=0):
+    if not extent:
+        return x * _sigmoid(x.mean((2, 3), keepdims=True))
+    gathered = _depthwise(p, x, extent) if variant != "minus" else _neighbourhoods(x, extent)
+    if variant == "plus":
+        gathered = _pointwise(np.maximum(_pointwise(gathered, p, "excite.0"), 0), p, "excite.2")
+    height, width = x.shape[2:]
+    rows, columns = (np.arange(n) * m // n for n, m in zip((height, width), gathered.shape[2:], strict=True))
+    return x * _sigmoid(gathered[:, :, rows][:, :, :, columns])
+
+
+def _neighbourhoods(x, extent):
+    """Means over what is there of the pixels nearer than the extent to every `extent`-th."""
+    means = [
+        [
+            x[:, :, max(0, i - extent + 1) : i + extent, max(0, j - extent + 1) : j + extent].mean((2, 3))
+            for j in columns
+        ]
+        for columns in (range(0, x.shape[3], extent),)
+        for i in range(0, x.shape[2], extent)
+    ]
+    return np.stack([np.stack(row, 2) for row in means], 2)
+
+
+def _depthwise(p, x, extent):
+    for step in range(extent.bit_length() - 1):
+        x = np.maximum(x, 0) if step else x
+        kernel = p[f"gather.{3 * step}.weight"][:, 0]
+        padded = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)))
+        height, width = x.shape[2:]
+        taps = (
+            padded[:, :, i : i + height : 2, j : j + width : 2] * kernel[:, i, j, None, None]
+            for i, j in np.ndindex(3, 3)
+        )
+        x = _norm(sum(taps), p, f"gather.{3 * step + 1}")
+    return x
+
+
+def _efficient_local(p, x, kernel_size=7, group_width=1, norm_groups=16):
+    channels = x.shape[1]
+    width, parts = np.gcd(group_width, channels), np.gcd(norm_groups, channels)
+
+    def weights(strip):
+        padded = np.pad(strip, ((0, 0), (0, 0), (kernel_size // 2,) * 2))
+        scores = np.empty_like(strip)
+        for c, n in np.ndindex(channels, strip.shape[2]):
+            seen = padded[:, c // width * width : (c // width + 1) * width, n : n + kernel_size]
+            scores[:, c, n] = np.sum(seen * p["conv.weight"][c], axis=(1, 2))
+        grouped = scores.reshape(len(x), parts, -1)
+        grouped = (grouped - grouped.mean(2, keepdims=True)) / np.sqrt(grouped.var(2, keepdims=True) + 1e-5)
+        return _sigmoid(grouped.reshape(scores.shape) * p["norm.weight"][:, None] + p["norm.bias"][:, None])
+
+    return np.einsum("bchw,bch,bcw->bchw", x, weights(x.mean(3)), weights(x.mean(2)))
+
+
+def _strip(p, x):
+    def scores(strip, name):
+        padded = np.pad(strip, ((0, 0), (0, 0), (1, 1)))
+        kernel = p[f"{name}.0.weight"].reshape(x.shape[1], x.shape[1], 3)
+        taps = (np.einsum("oi,bin->bon", kernel[:, :, k], padded[:, :, k : k + strip.shape[2]]) for k in range(3))
+        return _norm(sum(taps)[:, :, :, None], p, f"{name}.1")
+
+    both = scores(x.mean(3), "rows") + scores(x.mean(2), "columns").swapaxes(2, 3)
+    return x * _sigmoid(_pointwise(np.maximum(both, 0), p, "fuse"))
+
+
+def _selective_kernel(p, x, branches=2, groups=32):
+    channels, (height, width) = x.shape[1], x.shape[2:]
+    size = channels // np.gcd(groups, channels)
+    seen = np.zeros((branches, *x.shape))
+    for n, c, i, j in np.ndindex(branches, channels, 3, 3):
+        reach = n + 1
+        padded = np.pad(x, ((0, 0), (0, 0), (reach, reach), (reach, reach)))
+        first = c // size * size
+        rows, columns = slice(i * reach, i * reach + height), slice(j * reach, j * reach + width)
+        kernel = p[f"branches.{n}.0.weight"][c, :, i, j]
+        seen[n, :, c] += np.einsum("i,bihw->bhw", kernel, padded[:, first : first + size, rows, columns])
+    seen = np.stack([np.maximum(_norm(one, p, f"branches.{n}.1"), 0) for n, one in enumerate(seen)])
+    pooled = _pointwise(seen.sum(0).mean((2, 3), keepdims=True), p, "squeeze.0")
+    scores = _pointwise(np.maximum(_norm(pooled, p, "squeeze.1"), 0), p, "select")
+    powers = np.exp(scores.reshape(len(x), branches, channels))
+    return np.einsum("nbchw,bnc->bchw", seen, powers / powers.sum(1, keepdims=True))
+
+
 EQUATIONS = {
     "se": _se,
     "cbam": _cbam,
@@ -202,6 +286,10 @@ EQUATIONS = {
     "ese": _ese,
     "multi_scale": _multi_scale,
     "shuffle": _shuffle,
+    "gather_excite": _gather_excite,
+    "efficient_local": _efficient_local,
+    "strip": _strip,
+    "selective_kernel": _selective_kernel,
 }
 
 

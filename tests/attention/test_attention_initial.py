@@ -100,3 +100,30 @@ def test_every_kind_that_a_spelling_without_options_names_is_what_it_was():
     assert coordinate.rows.bias is not None
     assert isinstance(block.pool_before, nn.Identity)
     assert isinstance(CBAM(64).mlp[1], nn.ReLU)
+
+
+@pytest.mark.parametrize(("kind", "layers"), [("selective_kernel", 4), ("strip", 3)])
+def test_convolutions_start_by_kaimings_normal_of_their_outputs_where_the_authors_code_does(kind, layers):
+    torch.manual_seed(0)
+    weights = [p for p in ATTENTIONS[kind](128).parameters() if p.dim() == 4]
+    assert len(weights) == layers
+    for weight in weights:
+        deviation = (2 / (weight.shape[0] * weight[0, 0].numel())) ** 0.5
+        assert weight.std().item() == pytest.approx(deviation, rel=0.06)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "fault"),
+    [
+        ("gather_excite", {"variant": "theta"}, "extent: found 0; allowed with theta: 2, 4, 8"),
+        ("gather_excite", {"extent": True}, "extent: found True; allowed with minus: 0, 2, 4, 8"),
+        ("gather_excite", {"extent": 3}, "extent: found 3; allowed with minus: 0, 2, 4, 8"),
+        ("gather_excite", {"variant": "plain"}, "variant: found 'plain'; allowed: minus, theta, plus"),
+        ("efficient_local", {"kernel_size": 4}, "kernel_size: found 4; allowed: an odd integer of at least 1"),
+        ("efficient_local", {"norm_groups": 0}, "norm_groups: found 0; allowed: an integer of at least 1"),
+        ("selective_kernel", {"branches": 1}, "branches: found 1; allowed: an integer of at least 2"),
+    ],
+)
+def test_options_that_cannot_be_are_refused_with_what_is_allowed(kind, options, fault):
+    with pytest.raises(ValueError, match=f"^{fault}$"):
+        ATTENTIONS[kind](8, **options)

@@ -11,7 +11,7 @@ import nas_attn.attention
 from nas_attn.attention import ATTENTIONS, describe
 
 ROOM = Path(nas_attn.attention.__file__).parent
-ADDING = ("non_local", "efficient", "global_context", "bam")
+ADDING = ("non_local", "efficient", "global_context", "bam", "selective_kernel")
 SHUFFLING = ("shuffle",)
 sizes = st.integers(1, 9)
 
@@ -115,7 +115,7 @@ def test_every_file_of_the_room_is_in_the_table():
 @pytest.mark.parametrize("kind", ATTENTIONS)
 def test_every_file_names_its_paper_and_year_and_links_to_it(kind):
     title, _, link = inspect.getdoc(inspect.getmodule(ATTENTIONS[kind])).splitlines()
-    assert title.endswith((", 2017.", ", 2018.", ", 2019.", ", 2020.", ", 2021.", ", 2023."))
+    assert title.endswith((", 2017.", ", 2018.", ", 2019.", ", 2020.", ", 2021.", ", 2023.", ", 2024."))
     published = "https://proceedings.mlr.press/" if kind == "simam" else "https://arxiv.org/abs/"
     assert published in link
 

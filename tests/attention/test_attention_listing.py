@@ -83,10 +83,16 @@ def test_the_list_of_kinds_needs_no_torch():
 def test_positions_are_listed_with_the_papers_first(listed):
     assert {kind: known["positions"] for kind, known in listed.items()} == {
         **dict.fromkeys(
-            (*("se", "cbam", "spatial", "eca", "global_context", "triplet", "ese"), "multi_scale", "shuffle"),
+            (
+                *("se", "cbam", "spatial", "eca", "global_context", "triplet", "ese"),
+                "multi_scale",
+                "shuffle",
+                "gather_excite",
+                "efficient_local",
+            ),
             "branch, any other",
         ),
-        **dict.fromkeys(("coordinate", "simam"), "inner, any other"),
+        **dict.fromkeys(("coordinate", "simam", "strip", "selective_kernel"), "inner, any other"),
         **dict.fromkeys(("non_local", "efficient"), "block, stage, branch"),
         "gate": "branch, inner, block",
         "scse": "block, any other",

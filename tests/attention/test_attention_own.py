@@ -307,9 +307,10 @@ def test_every_kind_says_where_in_a_block_it_makes_sense(kind):
     [
         (
             "branch",
-            {"se", "ese", "cbam", "eca", "spatial", "global_context", "triplet", "gate", "multi_scale", "shuffle"},
+            {"se", "ese", "cbam", "eca", "spatial", "global_context", "triplet", "gate", "multi_scale", "shuffle"}
+            | {"gather_excite", "efficient_local"},
         ),
-        ("inner", {"coordinate", "simam"}),
+        ("inner", {"coordinate", "simam", "strip", "selective_kernel"}),
         ("block", {"non_local", "efficient", "scse"}),
         ("stage", {"bam"}),
     ],

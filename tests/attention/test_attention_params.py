@@ -84,6 +84,24 @@ def _shuffle(c, groups=64):
     return 6 * (c // 2 // math.gcd(groups, c // 2))
 
 
+def _gather_excite(c, variant="minus", extent=0, reduction=16):
+    n, m = {0: 0, 2: 1, 4: 2, 8: 3}[extent], max(1, c // reduction)
+    return (variant != "minus") * (9 * c + 2 * c) * n + (variant == "plus") * (2 * c * m + m + c)
+
+
+def _efficient_local(c, kernel_size=7, group_width=1, norm_groups=16):
+    return kernel_size * c * math.gcd(group_width, c) + 2 * c
+
+
+def _strip(c):
+    return 2 * (3 * c * c + 2 * c) + c * c + c
+
+
+def _selective_kernel(c, branches=2, reduction=16, groups=32):
+    m = max(32, c // reduction)
+    return branches * (9 * c * c // math.gcd(groups, c) + 2 * c) + c * m + 2 * m + m * branches * c
+
+
 FORMULAS = {
     "se": _se,
     "cbam": _cbam,
@@ -101,21 +119,33 @@ FORMULAS = {
     "ese": _ese,
     "multi_scale": _multi_scale,
     "shuffle": _shuffle,
+    "gather_excite": _gather_excite,
+    "efficient_local": _efficient_local,
+    "strip": _strip,
+    "selective_kernel": _selective_kernel,
 }
 OPTIONS = [
     *((kind, {}) for kind in FORMULAS),
     *(
         (kind, {"reduction": n})
         for kind in FORMULAS
-        if kind not in ("spatial", "eca", "simam", "triplet", "ese", "multi_scale", "shuffle")
+        if kind
+        not in ("spatial", "eca", "simam", "triplet", "ese", "multi_scale", "shuffle", "efficient_local", "strip")
         for n in (1, 3, 16, 512)
     ),
-    *((kind, {"kernel_size": k}) for kind in ("cbam", "spatial", "eca", "triplet") for k in (1, 3, 5)),
+    *(
+        (kind, {"kernel_size": k})
+        for kind in ("cbam", "spatial", "eca", "triplet", "efficient_local")
+        for k in (1, 3, 5)
+    ),
     ("se", {"bias": True, "reduction": 4}),
     ("se", {"activation": "silu", "gate": "hard_sigmoid"}),
     ("coordinate", {"bias": False}),
     ("non_local", {"subsample": True, "pool_first": True}),
-    *((kind, {"groups": groups}) for kind in ("multi_scale", "shuffle") for groups in (1, 3, 32)),
+    *((kind, {"groups": groups}) for kind in ("multi_scale", "shuffle", "selective_kernel") for groups in (1, 3, 32)),
+    *(("gather_excite", {"variant": v, "extent": e}) for v in ("minus", "theta", "plus") for e in (2, 4, 8)),
+    ("efficient_local", {"kernel_size": 5, "group_width": 8, "norm_groups": 32}),
+    ("selective_kernel", {"branches": 4}),
     ("cbam", {"kernel_size": 3, "reduction": 4}),
     ("non_local", {"subsample": True, "reduction": 4}),
     *(
@@ -177,6 +207,13 @@ def test_parameters_follow_the_formula(kind, options, channels):
         ("multi_scale", {"groups": 32}, 672),
         ("shuffle", {}, 12),
         ("shuffle", {"groups": 8}, 96),
+        ("gather_excite", {}, 0),
+        ("gather_excite", {"variant": "theta", "extent": 8}, 8448),
+        ("gather_excite", {"variant": "plus", "extent": 8}, 8448 + 8464),
+        ("efficient_local", {}, 2304),
+        ("efficient_local", {"kernel_size": 5, "group_width": 8}, 10752),
+        ("strip", {}, 460032),
+        ("selective_kernel", {}, 62528),
     ],
 )
 def test_at_256_channels_parameters_are_those_of_the_authors(kind, options, params):

@@ -27,6 +27,12 @@ EVERY_KIND = (
     "stage1.block0.stage=multi_scale stage2.block0.stage=shuffle"
 )
 
+FURTHER_KINDS = (
+    "stage1.block0.branch=gather_excite(extent=4) stage2.block0.branch=gather_excite(variant=plus,extent=2) "
+    "stage1.block0.inner=selective_kernel stage2.block0.inner=strip(start=identity) "
+    "stage3.block0.branch=efficient_local stage3.block0.inner=gather_excite"
+)
+
 
 def winner(spelling, backbone="resnet8", **changes):
     architecture, backbone = parse(spelling), Backbone.model_validate(backbone)
@@ -57,6 +63,18 @@ def exported(tmp_path_factory):
     given, out = winner(EVERY_KIND), tmp_path_factory.mktemp("export") / "out"
     assert export(given, out) == []
     return given, out
+
+
+def test_further_kinds_give_their_outputs_at_any_size_without_this_package(tmp_path):
+    given, out = winner(FURTHER_KINDS), tmp_path / "out"
+    assert export(given, out) == []
+    images = [torch.randn(shape) for shape in ((4, 3, 9, 8), (1, 3, 24, 17), (3, 3, 10, 40))]
+    with torch.no_grad():
+        expected = [given.network(batch) for batch in images]
+    for ours, theirs in zip(
+        expected, outputs_of(out, images, what="torch.export.load('model.pt2').module()"), strict=True
+    ):
+        torch.testing.assert_close(theirs, ours, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("what", ["model.load()", "torch.export.load('model.pt2').module()"])
