@@ -1,110 +1,22 @@
 """Wiring module of settings, attentions and backbones: a search-space file becomes a `SearchSpace`."""
 
-import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_origin
+from typing import Any, Literal
 
-import torch
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, create_model, field_validator
-from pydantic.types import Strict
-from torch import nn
+from pydantic import Field, ValidationInfo, create_model, field_validator
 
-from nas_attn.attention import ATTENTIONS, STARTS, allowed_positions, attention_class, keyword_options, usable_class
+from nas_attn.attention import ATTENTIONS, allowed_positions, attention_class
 from nas_attn.backbones import network, sites
 from nas_attn.settings import Backbone, Document, Pixels, Settings, check, is_named_object, read_document
-from nas_attn.space import POSITIONS, InputError, Kind, SearchSpace, Site, Slot, Value, allowed
+from nas_attn.space import POSITIONS, InputError, Kind, SearchSpace, Site, Slot, allowed
 
+from .kind_tables import TABLES, KindTable, Positions, Slots, Starts, own_table
 from .offers import Offer, Wanted, offer, offer_remarks
 from .passing import Passing, passing_sizes
-
-T = TypeVar("T")
-
-_ANY_CHANNELS = 3840  # divisible by much: only options that are faulty at any width are faulty here
-
-
-def _listed(value: object) -> object:
-    return value if isinstance(value, list) else [value]
-
-
-def _differ(values: tuple[T, ...]) -> tuple[T, ...]:
-    if len(set(map(str, values))) < len(values):
-        raise ValueError(f"found {', '.join(map(str, values))}; each value may stand there once")
-    return values
-
-
-_ONE_OR_MORE = (BeforeValidator(_listed), Field(min_length=1), AfterValidator(_differ))
-
-Positions = Annotated[tuple[Literal[POSITIONS], ...], *_ONE_OR_MORE]  # type: ignore[valid-type]
-Starts = Annotated[tuple[Literal[STARTS], ...], *_ONE_OR_MORE]  # type: ignore[valid-type]
-
-
-def _known_slots(names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-    known = (info.context or {}).get("slots")
-    for name in names:
-        if known is not None and name not in known:
-            raise ValueError(f"found {name!r}; {allowed(name, known)}")
-    return names
-
-
-Slots = Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_differ), AfterValidator(_known_slots)]
-
-
-class _KindTable(Settings):
-    position: Positions | None = None
-    start: Starts | None = None
-    slots: Slots | None = None
-
-
-def _strict(annotation: Any) -> tuple[Any, ...]:
-    """A number is no text and a text no number; of a few values it is one of them."""
-    return (Field(),) if get_origin(annotation) is Literal else (Strict(),)
-
-
-def _kind_table(kind: str, attention: type[nn.Module]) -> Any:
-    """The table of a kind: each keyword option of its class takes a value or a list of values."""
-
-    def accepted(option: str) -> AfterValidator:
-        def build(value: Value) -> Value:
-            try:
-                with torch.device("meta"):
-                    attention(_ANY_CHANNELS, **{option: value})
-            except (ValueError, RuntimeError, TypeError, OverflowError, MemoryError) as error:
-                reason = next(iter(str(error).removeprefix(f"{option}: ").splitlines()), type(error).__name__)
-                raise ValueError(reason if isinstance(error, ValueError) else f"found {value!r}; {reason}") from None
-            return value
-
-        return AfterValidator(build)
-
-    position: Any = Literal[allowed_positions(attention)]
-    fields: dict[str, Any] = {"position": (Annotated[tuple[position, ...], *_ONE_OR_MORE] | None, None)}
-    for option in keyword_options(attention):
-        # of somebody else's class only its places can tell which values it takes
-        seen = (accepted(option.name),) if attention is ATTENTIONS.get(kind) else ()
-        value: Any = Annotated[option.annotation, *_strict(option.annotation), *seen]
-        fields[option.name] = (Annotated[tuple[value, ...], *_ONE_OR_MORE] | None, None)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # an option may be called as something that pydantic's models have
-        return create_model(f"{kind} table", __base__=_KindTable, **fields)
-
-
-def _own_table(kind: str) -> Any:
-    """The table of a user's own attention; where that has a fault, any table has it."""
-    try:
-        return _kind_table(kind, usable_class(kind))
-    except InputError as error:
-        message = str(error).removeprefix(f"{kind}: ")
-
-        def refuse(_: object) -> None:
-            raise ValueError(message)
-
-        return Annotated[Any, BeforeValidator(refuse)]
-
-
-_TABLES = {kind: _kind_table(kind, attention) for kind, attention in ATTENTIONS.items()}
 
 
 class SpaceFile(Settings):
@@ -170,16 +82,19 @@ def load_space(
     *,
     start: str | None = None,
     image: tuple[int, int, int] | None = None,
+    classes: int | None = None,
     backbone: Backbone | None = None,
 ) -> tuple[SpaceFile, SearchSpace]:
     """Read a search-space file: what it says, and the space that follows from it.
 
-    With `start`, all attentions start so, whatever the file says. Kinds are tried with the maps of the file's image, or
-    of this one of (channels, height, width); where one cannot stand it is left out, which the space's `remarks` say.
+    With `start`, all attentions start so, whatever the file says. `image`, (channels, height, width), and `classes`
+    stand for those that the file names. Kinds are tried with the maps of that image; where one cannot stand it is left
+    out, which the space's `remarks` say. `backbone` is the network of a task of the user's own, which the file does not
+    name.
 
     Raises `InputError` with every fault of the file.
     """
-    file, document, slots = _read(Path(path), backbone, image)
+    file, document, slots = _read(Path(path), backbone, image, classes)
     passing = passing_sizes(file.backbone, image or file.image, file.classes)
     offered: dict[str, list[Kind]] = {slot: [] for slot in slots}
     remarks: list[str] = []
@@ -206,11 +121,16 @@ def read_space(
 
 
 def _read(
-    path: Path, backbone: Backbone | None = None, image: tuple[int, int, int] | None = None
+    path: Path,
+    backbone: Backbone | None = None,
+    image: tuple[int, int, int] | None = None,
+    classes: int | None = None,
 ) -> tuple[SpaceFile, Document, dict[str, tuple[Site, ...]]]:
     document = read_document(path)
     if backbone is not None:
-        document = _of_task(document, backbone, image)
+        document = _of_task(document, backbone)
+    known = {"image": image and list(image), "classes": classes or None}
+    document = replace(document, data={**document.data, **{name: one for name, one in known.items() if one}})
     context: dict[str, Any] = {}
     named = document.data.get("kinds")
     own = filter(is_named_object, named) if isinstance(named, Mapping) else ()
@@ -219,7 +139,7 @@ def _read(
     return file, document, _by_slot(context["sites"], file.per)
 
 
-def _of_task(document: Document, backbone: Backbone, image: tuple[int, int, int] | None) -> Document:
+def _of_task(document: Document, backbone: Backbone) -> Document:
     """The document with the network of a task of the user's own, of which it may say where attention stands."""
     said = document.data.get("backbone", {})
     others = [name for name in said if name not in ("modules", "attention")] if isinstance(said, Mapping) else [""]
@@ -227,7 +147,7 @@ def _of_task(document: Document, backbone: Backbone, image: tuple[int, int, int]
         with _at(document, "backbone", others[0]):
             raise InputError("the network is that of the study's task; allowed: modules and attention, or no backbone")
     known = backbone.model_dump(exclude_defaults=True) | {"arguments": dict(backbone.arguments), **said}
-    return replace(document, data={**document.data, "backbone": known, "image": list(image or (3, 32, 32))})
+    return replace(document, data={**document.data, "backbone": known})
 
 
 @contextmanager
@@ -242,7 +162,7 @@ def _at(document: Document, *where: str) -> Iterator[None]:
 @cache
 def _model(own: tuple[str, ...]) -> type[SpaceFile]:
     """The model of a file in which these attentions of the user's own are kinds beside the built-in ones."""
-    tables = {**_TABLES, **{kind: _own_table(kind) for kind in own}}
+    tables = {**TABLES, **{kind: own_table(kind) for kind in own}}
     fields: dict[str, Any] = {kind: (table | None, None) for kind, table in tables.items()}
     kinds: Any = create_model("kinds", __base__=Settings, **fields)
     return create_model("SpaceFile", __base__=SpaceFile, kinds=(kinds, ...))
@@ -269,7 +189,7 @@ def _by_slot(found: Iterable[Site], per: Literal["stage", "block"]) -> dict[str,
 
 def _offers(
     name: str,
-    table: _KindTable,
+    table: KindTable,
     starts: tuple[str, ...],
     slots: Mapping[str, Sequence[Site]],
     file: SpaceFile,
@@ -279,7 +199,7 @@ def _offers(
     options = {
         option: getattr(table, option)
         for option in type(table).model_fields
-        if option not in _KindTable.model_fields and getattr(table, option) is not None
+        if option not in KindTable.model_fields and getattr(table, option) is not None
     }
     chosen = {slot: _positions(name, table, file, slots[slot]) for slot in table.slots or file.slots or slots}
     for slot, positions in chosen.items():
@@ -291,7 +211,7 @@ def _offers(
         raise InputError(f"{file.backbone.name} has no such place there: {wanted}; it has {', '.join(here)}")
 
 
-def _positions(name: str, table: _KindTable, file: SpaceFile, places: Iterable[Site]) -> tuple[str, ...]:
+def _positions(name: str, table: KindTable, file: SpaceFile, places: Iterable[Site]) -> tuple[str, ...]:
     """Where a kind may stand in this slot: as its table says, else the file; else in the first place that it allows."""
     possible = allowed_positions(attention_class(name))
     wanted = table.position or tuple(position for position in file.position or possible if position in possible)

@@ -211,6 +211,8 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def _remember(self, tensor: Tensor, operator: str, parents: tuple[int, ...]) -> None:
         node = Node(operator, parents, tuple(tensor.shape), tensor.is_floating_point(), self.begun[-1])
         self.numbers[id(tensor)] = self.trace.add(node)
+        self.taken.discard(id(tensor))  # what was written in place is another map now
+        self.passed.pop(id(tensor), None)
         self.kept.append(tensor)
 
 

@@ -28,7 +28,10 @@ def open_space(folder: StudyFolder, task: Task | None = None) -> tuple[Backbone,
     Kinds are tried with the maps of the task's images, or of the image that the space file names.
     """
     start = "identity" if folder.file.final == "inherit" else None
-    image = None if task is None else task.facts.image
-    own = None if task is None else own_backbone(task)
-    spacefile, space = load_space(folder.path / folder.file.space, start=start, image=image, backbone=own)
+    path = folder.path / folder.file.space
+    if task is None:
+        spacefile, space = load_space(path, start=start)
+    else:
+        image, classes, own = task.facts.image, task.classes, own_backbone(task)
+        spacefile, space = load_space(path, start=start, image=image, classes=classes, backbone=own)
     return spacefile.backbone, space

@@ -58,7 +58,7 @@ def _of_study(path: Path, image: Image | None, classes: int | None) -> Priced:
     for option, given, known in (("image", image, size), ("classes", classes, number)):
         if given is not None and given != known:
             raise InputError(f"--{option}: found {spell(given)}; the study {path} has {spell(known)}: leave it out")
-    said, space = load_space(file, start=start, image=size, backbone=own)
+    said, space = load_space(file, start=start, image=size, classes=number, backbone=own)
     return Priced(said, space, size, number, (f"Image and classes are those of the study {path}",))
 
 
@@ -69,26 +69,25 @@ def _facts(folder: "StudyFolder") -> tuple[Image, int, "Backbone | None"]:
 
     try:
         facts = read_facts(folder.study())
-    except InputError:
-        task = open_task(folder.file, folder.path)
-        facts = task.facts
-    else:
-        task = open_own_task(folder.file, folder.path, facts.image)
-    return facts.image, len(facts.class_names), None if task is None else own_backbone(task)
+    except InputError:  # not begun yet
+        opened = open_task(folder.file, folder.path)
+        return opened.facts.image, opened.classes, own_backbone(opened)
+    own = open_own_task(folder.file, folder.path, facts.image)
+    return facts.image, len(facts.class_names), None if own is None else own_backbone(own)
 
 
 def _of_file(path: Path, start: str | None, image: Image | None, classes: int | None) -> Priced:
     from nas_attn.assembly import load_space
+    from nas_attn.settings import read_document
 
-    said, space = load_space(path, start=start, image=image)
-    remarks = []
-    for option, given, known in (("image", image, said.image), ("classes", classes, said.classes)):
-        named = option in said.model_fields_set
-        if given is None and not named:
-            remarks.append(f"{path} names no {option}: {spell(known)} is assumed; --{option} says otherwise")
-        elif given is not None and named and given != known:
-            remarks.append(f"--{option} {spell(given)} is taken, not {spell(known)} of {path}")
-    return Priced(said, space, image or said.image, classes or said.classes, tuple(remarks))
+    said, space = load_space(path, start=start, image=image, classes=classes)
+    named, remarks = read_document(path).data, []
+    for option, given, used in (("image", image, said.image), ("classes", classes, said.classes)):
+        if given is None and option not in named:
+            remarks.append(f"{path} names no {option}: {spell(used)} is assumed; --{option} says otherwise")
+        elif given is not None and option in named:
+            remarks.append(f"--{option} {spell(given)} is taken, whatever {path} says")
+    return Priced(said, space, said.image, said.classes, tuple(remarks))
 
 
 def spell(value: Image | int) -> str:

@@ -102,7 +102,8 @@ def run_module(
 ) -> tuple[float, Mapping[str, Any]]:
     """The loss of a module's first training batch, and what it logs, after one batch of training and one of validation.
 
-    With `validate_only` there is no training. The loss is NaN where Lightning is not told one. Raises as `train` does.
+    With `validate_only` there is no training. The loss is NaN where the module gives Lightning none. Raises as `train`
+    does.
     """
     seeds, end = _EpochSeeds(seed), EpochEnd(None, None)
     limits: dict[str, Any] = {"limit_train_batches": 1, "limit_val_batches": 1}
