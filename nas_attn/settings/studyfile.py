@@ -108,7 +108,8 @@ class Search(Settings):
     sampler: Literal["known_cost", "tpe", "nsga2", "random"] = "known_cost"
     """Who proposes the next network."""
     storage: str | None = None
-    """Any Optuna storage URL; without it `study.db` (SQLite) in the study's folder."""
+    """Any Optuna storage: the URL of a SQL database or of Redis, or the path of a journal file, relative to the study's
+    folder; without it `study.db` (SQLite) there."""
 
 
 class StudyFile(Settings):

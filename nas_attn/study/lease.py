@@ -15,11 +15,12 @@ from threading import Event, Thread
 from typing import Any
 
 import optuna
-from optuna.exceptions import OptunaError, UpdateFinishedTrialError
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy.exc import SQLAlchemyError
 
 from nas_attn.space import InputError
+
+from .database import FAULTS
 
 RENEWED_EVERY_S = 5.0
 STALE_AFTER_S = 60.0
@@ -62,7 +63,7 @@ def leased(study: optuna.Study, folder: Path, on_waiting: OnWaiting) -> Iterator
     finally:
         ended.set()
         thread.join()
-        with suppress(SQLAlchemyError, OptunaError):  # what cannot be given back is stale soon
+        with suppress(*FAULTS):  # what cannot be given back is stale soon
             study.tell(lease.trial, state=TrialState.FAIL, skip_if_finished=True)
 
 
@@ -93,7 +94,7 @@ class Lease:
                 self.check()
             except InputError:
                 return  # the next `check` before a row is written raises it
-            except (SQLAlchemyError, OptunaError):
+            except FAULTS:
                 continue
 
 

@@ -6,14 +6,13 @@ from pathlib import Path
 
 import optuna
 from filelock import FileLock, Timeout
-from optuna.exceptions import OptunaError
-from optuna.storages import BaseStorage, RDBStorage
+from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
-from sqlalchemy.exc import SQLAlchemyError
 
 from nas_attn.settings import measure
 from nas_attn.space import InputError, without_password, without_passwords
 
+from .database import FAULTS, OPENING_FAULTS, database, is_journal, missing
 from .identity import new_study_id, refuse_copy, settle, study_id
 from .lease import OnWaiting, leased
 
@@ -26,11 +25,11 @@ _LEASE = "search-lease"
 
 
 def storage_url(folder: Path, storage: str | None) -> str:
-    """The URL of a study's storage; a relative SQLite path is relative to the study's folder."""
+    """The URL of a study's storage, or the path of its journal file; relative paths are so to the study's folder."""
     url = storage or f"{_SQLITE}study.db"
     if url.startswith(_SQLITE):
         return f"{_SQLITE}{folder.absolute() / url.removeprefix(_SQLITE)}"
-    return url
+    return str(folder.absolute() / url) if is_journal(url) else url
 
 
 def find_study(folder: Path, storage: str | None, step: str) -> optuna.Study | None:
@@ -39,16 +38,16 @@ def find_study(folder: Path, storage: str | None, step: str) -> optuna.Study | N
     Raises `InputError` where the storage cannot be read.
     """
     url = storage_url(folder, storage)
-    if url.startswith(_SQLITE) and not Path(url.removeprefix(_SQLITE)).exists():
+    if (url.startswith(_SQLITE) or is_journal(url)) and not Path(url.removeprefix(_SQLITE)).exists():
         return None
-    with _opened(url) as database:
-        names = optuna.get_all_study_names(database)
+    with _opened(url) as opened:
+        names = optuna.get_all_study_names(opened)
         prefix = _prefix(folder, storage, names)
         if f"{prefix}{_LEASE}" in names:
-            refuse_copy(optuna.load_study(study_name=f"{prefix}{_LEASE}", storage=database), folder)
+            refuse_copy(optuna.load_study(study_name=f"{prefix}{_LEASE}", storage=opened), folder)
         name = f"{prefix}{step}"
         begun = prefix is not None and name in names
-        return optuna.load_study(study_name=name, storage=database) if begun else None
+        return optuna.load_study(study_name=name, storage=opened) if begun else None
 
 
 def begin_study(folder: Path, storage: str | None, objectives: Sequence[str], step: str) -> optuna.Study:
@@ -58,9 +57,9 @@ def begin_study(folder: Path, storage: str | None, objectives: Sequence[str], st
     """
     better = {"max": StudyDirection.MAXIMIZE, "min": StudyDirection.MINIMIZE}
     directions = [better[measure(objective).better] for objective in objectives]
-    with _opened(storage_url(folder, storage)) as database:
-        name = f"{_prefix(folder, storage, optuna.get_all_study_names(database), new=True)}{step}"
-        return optuna.create_study(study_name=name, storage=database, directions=directions)
+    with _opened(storage_url(folder, storage)) as opened:
+        name = f"{_prefix(folder, storage, optuna.get_all_study_names(opened), new=True)}{step}"
+        return optuna.create_study(study_name=name, storage=opened, directions=directions)
 
 
 @contextmanager
@@ -76,9 +75,9 @@ def hold(
         if storage is None:
             yield lambda: None
             return
-        with _opened(storage_url(folder, storage)) as database:
-            name = f"{_prefix(folder, storage, optuna.get_all_study_names(database), new=True)}{_LEASE}"
-            study = optuna.create_study(study_name=name, storage=database, load_if_exists=True)
+        with _opened(storage_url(folder, storage)) as opened:
+            name = f"{_prefix(folder, storage, optuna.get_all_study_names(opened), new=True)}{_LEASE}"
+            study = optuna.create_study(study_name=name, storage=opened, load_if_exists=True)
             refuse_copy(study, folder)
         with leased(study, folder, on_waiting) as lease:
             settle(study, folder)
@@ -116,7 +115,7 @@ def storage_faults(folder: Path, storage: str | None) -> Iterator[None]:
     """Within it a storage that fails is an `InputError`; what it contains is kept."""
     try:
         yield
-    except (SQLAlchemyError, OptunaError) as error:
+    except FAULTS as error:
         raise _fault(storage_url(folder, storage), error) from None
 
 
@@ -126,15 +125,17 @@ def _opened(url: str) -> Iterator[BaseStorage]:
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
     try:
-        yield RDBStorage(url)
+        yield database(url)
     except InputError:
         raise
-    except (SQLAlchemyError, OptunaError, ImportError, RuntimeError, ValueError) as error:
+    except OPENING_FAULTS as error:
         raise _fault(url, error) from None
     finally:
         optuna.logging.set_verbosity(before)
 
 
 def _fault(url: str, error: Exception) -> InputError:
-    cause = without_passwords(next(iter(str(error.__cause__ or error).splitlines()), type(error).__name__), url)
+    cause = missing(url, error)
+    if not cause:
+        cause = without_passwords(next(iter(str(error.__cause__ or error).splitlines()), type(error).__name__), url)
     return InputError(f"storage {without_password(url)}: cannot be used as an Optuna database: {cause}")

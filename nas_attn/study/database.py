@@ -1,0 +1,70 @@
+"""What may stand behind a study's `storage`: a SQL database, Redis, or a journal file, by Optuna's own names."""
+
+import warnings
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+
+from optuna.exceptions import ExperimentalWarning, OptunaError
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend, JournalRedisBackend
+from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
+
+from nas_attn.space import allowed
+
+
+def _faults() -> tuple[type[Exception], ...]:
+    with suppress(ImportError):
+        return SQLAlchemyError, OptunaError, import_module("redis.exceptions").RedisError
+    return SQLAlchemyError, OptunaError
+
+
+FAULTS = _faults()
+"""What a storage raises that cannot be reached or read."""
+OPENING_FAULTS: tuple[type[Exception], ...] = (ImportError, OSError, RuntimeError, ValueError, KeyError, *FAULTS)
+"""What is raised where it cannot even be opened."""
+
+_DATABASES = ("postgresql", "mysql", "mariadb", "sqlite", "oracle", "mssql", "redis")
+_PACKAGES = {
+    "psycopg": "'psycopg[binary]'",
+    "psycopg2": "psycopg2-binary",
+    "pymysql": "pymysql",
+    "MySQLdb": "mysqlclient",
+    "mariadb": "mariadb",
+    "oracledb": "oracledb",
+    "cx_Oracle": "cx_Oracle",
+    "pyodbc": "pyodbc",
+    "redis": "redis",
+}
+"""The package to install for a module that is missing."""
+
+
+def is_journal(storage: str) -> bool:
+    """Whether a storage is the path of a journal file, as Optuna takes one, and no URL."""
+    return not any(sign in storage for sign in (":", "//", "@"))
+
+
+def database(url: str) -> BaseStorage:
+    """The storage of a URL, or of the path of a journal file; raises `ValueError` for the path of another file."""
+    if is_journal(url):
+        if Path(url).suffix in ("", ".db", ".sqlite", ".sqlite3"):
+            raise ValueError(f"a SQLite file is sqlite:///{Path(url).name}; a journal file has an end such as .log")
+        return JournalStorage(JournalFileBackend(url))
+    if url.startswith("redis"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            return JournalStorage(JournalRedisBackend(url))
+    return RDBStorage(url)
+
+
+def missing(url: str, error: BaseException | None) -> str:
+    """Which package a storage needs that is not here, or which databases there are; nothing for other errors."""
+    while error is not None:
+        if isinstance(error, NoSuchModuleError):
+            kind = url.partition(":")[0].partition("+")[0]
+            return f"there is no database {kind!r}; {allowed(kind, _DATABASES)}, or the path of a journal file"
+        name = "redis" if url.startswith("redis") else (getattr(error, "name", None) or "").partition(".")[0]
+        if isinstance(error, ImportError) and name:
+            return f"needs the package {name}: pip install {_PACKAGES.get(name, name)}"
+        error = error.__cause__ or error.__context__
+    return ""
