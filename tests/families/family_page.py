@@ -18,10 +18,10 @@ The sites are counted by position. *Own* is attention that the network has by it
 *Any size* says that the exported program takes any batch and images of any size; otherwise it takes those of its
 example only. Random placements and images have fixed seeds.
 
-Where the sites are is compared with the library. *Blocks*: the first and the last `block` site stand at the modules,
-and have the channels, that the network's source says. *Stages*: attention at the `stage` sites gives what it gives when
-it is hooked by hand where timm takes the features of a stage. *Own attention*: what was stripped, put back at the
-sites of its positions, gives the library's network to 1e-12.
+Where the sites are is checked against the library. *Sites*: the first and the last `block`, `branch` and `stage` stand
+at the modules, and have the channels, that the network's source says. *Stages*: attention at the `stage` sites gives
+what it gives when it is hooked by hand where timm takes the features of a stage. *Own attention*: what was stripped,
+put back at the sites of its positions, gives the library's network to 1e-12.
 
 """
 
@@ -33,7 +33,7 @@ def page(results):
     rows = [
         f"Python {platform.python_version()}, {versions}: {working} of {len(results)} families work.",
         "",
-        f"| family | network | pixels | {' | '.join(POSITIONS)} | own | places compared with | works "
+        f"| family | network | pixels | {' | '.join(POSITIONS)} | own | sites checked | works "
         "| exported program takes |",
         f"|---|---|---|{'---|' * len(POSITIONS)}---|---|---|---|",
         *map(_row, results),

@@ -46,6 +46,7 @@ FAMILIES = (
     Family("DLA", "timm:dla34"),
     Family("HRNet", "timm:hrnet_w18_small"),
     Family("VGG", "torchvision:vgg11"),
+    Family("VGG with batch normalisation", "torchvision:vgg11_bn"),
     Family("AlexNet", "torchvision:alexnet"),
     Family("SqueezeNet", "torchvision:squeezenet1_1"),
     Family("GoogLeNet", "torchvision:googlenet"),

@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from family_positions import BLOCKS, OWN, STAGES, check_blocks, check_own, check_stages
+from family_positions import BLOCKS, OWN, STAGES, check_own, check_sites, check_stages
 from family_table import FAMILIES
 from placing import installed
 
@@ -31,8 +31,8 @@ def _libraries(network):
 
 @pytest.mark.filterwarnings("ignore:Mapping deprecated model name")
 @pytest.mark.parametrize("network", BLOCKS)
-def test_the_first_and_the_last_block_are_those_of_the_source(network):
-    check_blocks(network)
+def test_the_first_and_the_last_block_branch_and_stage_are_those_of_the_source(network):
+    check_sites(network)
 
 
 @pytest.mark.parametrize("network", some(STAGES, SHORT_STAGES))

@@ -67,7 +67,15 @@ def _bare(monkeypatch):
     known = builtins.__import__
 
     def without(name, scope=None, names=None, fromlist=(), level=0):
-        if not level and name.partition(".")[0] in ("psycopg", "psycopg2", "pymysql", "MySQLdb", "oracledb", "pyodbc", "redis"):
+        if not level and name.partition(".")[0] in (
+            "psycopg",
+            "psycopg2",
+            "pymysql",
+            "MySQLdb",
+            "oracledb",
+            "pyodbc",
+            "redis",
+        ):
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
         return known(name, scope, names, fromlist, level)
 
