@@ -199,6 +199,7 @@ class Chain:
             trainer=file.trainer,
             keeps=self.folder.path / "weights" if step.name == FINAL else None,
             failures=self.failures,
+            logs=self.folder.path / "logs",
         )
 
     def shared_seconds(self, step: Step) -> float:

@@ -17,7 +17,7 @@ from nas_attn.export.standalone.weights import broken
 from nas_attn.settings import Backbone, Recipe, check_format, lasting, learnt
 from nas_attn.space import Architecture, InputError, Placement, SearchSpace, make_folder
 from nas_attn.tasks import Task, Training
-from nas_attn.training import Variants, deciding, faults_reported
+from nas_attn.training import Variants, deciding, faults_reported, logging_apart
 
 from .coverage import covering, culprits
 from .protocol import read_weights, write_weights
@@ -100,7 +100,7 @@ class PretrainedStore:
         def attempt(architecture: Architecture) -> None:
             tried.choose(architecture)
             with faults_reported():
-                self.task.try_iteration(tried, self._how(recipe))
+                self.task.try_iteration(tried, self._how(recipe, self.trainer))
 
         attempt(Architecture())
         for architecture in covering(space, options=True):
@@ -109,8 +109,8 @@ class PretrainedStore:
                 failing.update(part.placements)
         return failing
 
-    def _how(self, recipe: Recipe, **more: Any) -> Training:
-        return Training(recipe, self.seed, self.trainer, self.backbone.auxiliary_weight, **more)
+    def _how(self, recipe: Recipe, trainer: Mapping[str, Any], **more: Any) -> Training:
+        return Training(recipe, self.seed, trainer, self.backbone.auxiliary_weight, **more)
 
     def _once(
         self,
@@ -130,6 +130,7 @@ class PretrainedStore:
         with faults_reported():
             how = self._how(
                 recipe,
+                logging_apart(self.trainer, self.folder.parent / "logs", what, path.stem, {"seed": self.seed}),
                 on_epoch=lambda done, epochs: self.on_epoch(what, done, epochs),
                 checkpoint=path.with_suffix(".ckpt"),
                 variants=sampled and sampled(),

@@ -22,6 +22,7 @@ from nas_attn.training import (
     Raised,
     TrainingFailed,
     faults_reported,
+    logging_apart,
     networks_own,
     training_device,
 )
@@ -52,6 +53,8 @@ class TrainingProtocol:
     """The folder for trained weights; without one they are not kept."""
     failures: Path | None = None
     """The folder for tracebacks; without one they are not kept."""
+    logs: Path | None = None
+    """The folder of loggers that have names, with a folder for each training; without one they choose it themselves."""
 
     def build(self, architecture: Architecture, seed: int) -> nn.Module:
         """The network as its training begins; raises `Raised` for whatever its own code raises."""
@@ -77,7 +80,7 @@ class TrainingProtocol:
         try:
             with faults_reported():
                 network = self.build(parse(row.architecture), row.seed)
-                score = self.task.train(network, self._how(row.seed, on_epoch))
+                score = self.task.train(network, self._how(row.seed, on_epoch, self._logging(row)))
                 if self.keeps is not None:
                     digest = write_weights(network, weights_file(self.keeps, row.key, row.seed))
         except TrainingFailed as failure:
@@ -104,8 +107,16 @@ class TrainingProtocol:
         reason = failed_row(row, failure, self.failures).reason
         raise InputError(f"the plain backbone cannot be trained: {reason}") from failure.__cause__
 
-    def _how(self, seed: int, on_epoch: OnEpoch | None = None) -> Training:
-        return Training(self.recipe, seed, self.trainer, self.backbone.auxiliary_weight, on_epoch)
+    def _how(self, seed: int, on_epoch: OnEpoch | None = None, trainer: Mapping[str, Any] | None = None) -> Training:
+        said = self.trainer if trainer is None else trainer
+        return Training(self.recipe, seed, said, self.backbone.auxiliary_weight, on_epoch)
+
+    def _logging(self, row: Evaluation) -> Mapping[str, Any]:
+        """The trainer's settings, with loggers of this training's own."""
+        if self.logs is None:
+            return self.trainer
+        facts = {name: row[name] for name in ("key", "architecture", "step", "seed", "params", "macs", "flops")}
+        return logging_apart(self.trainer, self.logs, row.step, f"{row.key}-seed{row.seed}", facts)
 
 
 def weights_file(folder: Path, key: str, seed: int) -> Path:

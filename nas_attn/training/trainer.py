@@ -156,7 +156,7 @@ def _resolved(trainer: Trainer) -> dict[str, Any]:
             raise InputError(f"trainer.{name}: cannot be set; {_OURS[name]}")
         if name not in known:
             raise InputError(f"trainer: unknown {name!r}; {allowed(name, (one for one in known if one not in _OURS))}")
-    named = _named_classes(Path(settings.get("default_root_dir") or "."))
+    named = _named_classes(Path(settings.get("default_root_dir") or "."), "lightning_logs", None)
     for name in ("logger", "callbacks", "plugins"):
         if name in settings:
             listed = _listed(settings[name])
@@ -173,15 +173,33 @@ def _resolved(trainer: Trainer) -> dict[str, Any]:
     return settings
 
 
-def _named_classes(root: Path) -> dict[str, dict[str, Callable[..., Any]]]:
-    """The loggers and profilers that have names, which write below a folder."""
+def logging_apart(trainer: Trainer, folder: Path, group: str, name: str, facts: Mapping[str, Any]) -> Trainer:
+    """The same settings with loggers of one training's own, which know facts about it as hyper-parameters.
+
+    Those that have names write into a folder, `folder/group/name`, below `default_root_dir` if that is set; for
+    services, that is the name of the run. Raises `InputError` as `make_trainer` does.
+    """
+    if not trainer.get("logger"):
+        return trainer
+    classes = _named_classes(Path(trainer.get("default_root_dir") or folder), group, name)["logger"]
+    with quiet():
+        made = [_object(f"trainer.logger{where}", one, classes) for where, one in _listed(trainer["logger"])]
+        for logger in made:
+            logger.log_hyperparams(dict(facts))
+    return {**trainer, "logger": made}
+
+
+def _named_classes(root: Path, group: str, name: str | None) -> dict[str, dict[str, Callable[..., Any]]]:
+    """The loggers and profilers that have names, which write below a folder; of one training where that has a name."""
+    placed: dict[str, Any] = {"save_dir": str(root), "name": group, "version": name}
+    titled = f"{group} {name}" if name else None
     profile: dict[str, Any] = {"dirpath": root, "filename": "profile"}
     return {
         "logger": {
-            "csv": partial(loggers.CSVLogger, save_dir=str(root)),
-            "tensorboard": partial(loggers.TensorBoardLogger, save_dir=str(root)),
-            "wandb": partial(loggers.WandbLogger, save_dir=str(root)),
-            "mlflow": partial(loggers.MLFlowLogger, save_dir=str(root / "mlruns")),
+            "csv": partial(loggers.CSVLogger, **placed),
+            "tensorboard": partial(loggers.TensorBoardLogger, **placed),
+            "wandb": partial(loggers.WandbLogger, save_dir=str(root), name=titled),
+            "mlflow": partial(loggers.MLFlowLogger, save_dir=str(root / "mlruns"), run_name=titled),
         },
         "profiler": {
             "simple": partial(profilers.SimpleProfiler, **profile),
