@@ -38,6 +38,8 @@ class LoaderPart:
     """Where batches come out."""
     classes: int | None = None
     """Number of classes, once it is known; then a label beyond them is refused."""
+    lenient: bool = False
+    """Whether a label beyond the classes is that of the nearest class instead, as a check of all else needs it."""
 
     def __len__(self) -> int:
         return self.count
@@ -79,7 +81,7 @@ class LoaderBatches:
             if labels.device.type == "cpu" or number == len(self):
                 low, high = torch.cat(unread).aminmax()
                 unread.clear()
-                if low < 0 or high >= classes:
+                if (low < 0 or high >= classes) and not self.part.lenient:
                     name, rule = type(self.part.host.module).__name__, f"from 0 to {classes - 1}"
                     raise InputError(f"{name}: found labels from {int(low)} to {int(high)}; allowed: {rule}")
             yield images, labels.clamp(0, classes - 1)

@@ -2,9 +2,10 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
+from itertools import combinations
 
 import torch
 from torch import Tensor
@@ -21,6 +22,24 @@ _AT_ONCE = 1024
 
 
 @dataclass
+class _Pass:
+    """Facts about the batches of a loader."""
+
+    images: int = 0
+    low: int = 0
+    high: int = 0
+    finite: bool = True
+    ended: bool = True
+
+    def add(self, pixels: Tensor, labels: Tensor) -> None:
+        """Take in a batch."""
+        self.images += len(labels)
+        whole = labels if labels.ndim == 1 else torch.tensor([0, labels.shape[1] - 1])
+        self.low, self.high = min(self.low, int(whole.min())), max(self.high, int(whole.max()))
+        self.finite &= not pixels.is_floating_point() or bool(pixels.isfinite().all())
+
+
+@dataclass
 class Labels:
     """Check of every label, and how large the batches of a user's train loader are."""
 
@@ -28,6 +47,10 @@ class Labels:
     recipe: Recipe
     single: bool = False
     """Whether a batch of the train loader has one image; known after the check."""
+    faulty: bool = False
+    """Whether a loader has labels beyond the classes; known after the check."""
+    seen: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    """Digests of the images of loaders, by part, as they come."""
 
     def check(self) -> Iterator[Finding]:
         """One finding for all parts in memory, or for each loader; a fault for labels beyond the classes."""
@@ -42,30 +65,37 @@ class Labels:
             yield from self._absent()
 
     def _passed(self, name: str, part: LoaderPart) -> Iterator[Finding]:
-        """What a pass over a loader shows; labels beyond the classes are refused as it comes to them."""
-        images, began, ended, where = 0, time.monotonic(), True, f"labels of the {name} loader"
-        trains = name == "train"
+        """What a pass over a loader shows: labels beyond the classes, and numbers that are not finite."""
+        began, where, trains, pass_ = time.monotonic(), f"labels of the {name} loader", name == "train", _Pass()
+        free = replace(part, classes=None)
         batches = (
-            training_batches(part, self.recipe, 0, 0) if trains else batches_in_order(part, self.recipe.batch_size)
+            training_batches(free, self.recipe, 0, 0) if trains else batches_in_order(free, self.recipe.batch_size)
         )
         try:
             for pixels, labels in batches:
-                images += len(labels)
+                pass_.add(pixels, labels)
                 self.single |= trains and len(labels) == 1
-                if pixels.is_floating_point() and not pixels.isfinite().all():
-                    raise InputError(
-                        "found images with numbers that are not finite; make them finite where they are read"
-                    )
+                self.seen[name].update(_digests(pixels))
                 if time.monotonic() - began > _PASS_S:
-                    ended = False
                     self.single |= trains and part.batches > len(part) // len(labels) and len(part) % len(labels) == 1
+                    pass_.ended = False
                     break
         except InputError as error:
-            cure = f"give each label a class, num_classes = {self.data.classes} or more, or mend the labels"
-            yield Finding(where, "fault", str(error), cure if "labels" in str(error) else "")
+            yield Finding(where, "fault", str(error))
             return
-        read = f"{images:,} images" if ended else f"the first {images:,} of {len(part):,} images"
-        yield Finding(where, "ok", f"{read}, every label from 0 to {self.data.classes - 1}")
+        if not pass_.finite:
+            cure = "make them finite where they are read"
+            yield Finding(where, "fault", "found images with numbers that are not finite", cure)
+        highest = self.data.classes - 1
+        if pass_.low < 0 or pass_.high > highest:
+            self.faulty = True
+            module = type(part.host.module).__name__
+            text = f"{module}: found labels from {pass_.low} to {pass_.high}; allowed: from 0 to {highest}"
+            cure = f"give each label a class, num_classes = {self.data.classes} or more, or mend the labels"
+            yield Finding(where, "fault", text, cure)
+        elif pass_.finite:
+            read = f"{pass_.images:,} images" if pass_.ended else f"the first {pass_.images:,} of {len(part):,} images"
+            yield Finding(where, "ok", f"{read}, every label from 0 to {highest}")
 
     def _absent(self) -> Iterator[Finding]:
         for name, part in _parts(self.data).items():
@@ -77,8 +107,11 @@ class Labels:
                     yield Finding("labels", "warning", text, "add images of it, or take the class away")
 
 
-def copies(data: ImageData) -> Iterator[Finding]:
-    """Images whose pixels are those of another: in several parts, or with several labels."""
+def copies(data: ImageData, of_loaders: Mapping[str, set[str]]) -> Iterator[Finding]:
+    """Images whose pixels are those of another: in several parts, or with several labels.
+
+    Of images that come from a loader the digests are given.
+    """
     parts = {name: part for name, part in _parts(data).items() if isinstance(part, Part)}
     seen: dict[str, set[tuple[str, int]]] = defaultdict(set)
     for name, part in parts.items():
@@ -86,14 +119,19 @@ def copies(data: ImageData) -> Iterator[Finding]:
             seen[image].add((name, label))
     across = [found for found in seen.values() if len({name for name, _ in found}) > 1]
     ambiguous = [found for found in seen.values() if len({label for _, label in found}) > 1]
-    if across:
-        names = [name for name in parts if any(name in dict(found) for found in across)]
-        text = f"{_images(len(across))} in more than one part: {' and '.join(names)}"
+    names = {name for found in across for name, _ in found}
+    shared = len(across)
+    for first, other in combinations(of_loaders, 2):
+        if both := of_loaders[first] & of_loaders[other]:
+            names, shared = {*names, first, other}, shared + len(both)
+    if shared:
+        named = " and ".join(name for name in _parts(data) if name in names)
+        text = f"{_images(shared)} in more than one part: {named}"
         yield Finding("copies", "warning", text, "remove the copies, for what is trained on says nothing of new images")
     if ambiguous:
         text = f"{_images(len(ambiguous))} there with more than one label"
         yield Finding("copies", "warning", text, "remove the wrong one")
-    if parts and not (across or ambiguous):
+    if parts and not (shared or ambiguous):
         yield Finding("copies", "ok", "no image is in more than one part")
 
 

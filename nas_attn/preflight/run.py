@@ -1,9 +1,10 @@
 """Preflight of a study, check by check; a check whose ground is missing is left out, and that is said."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from nas_attn.chain import Chain, Watch, open_space
-from nas_attn.data import ImageData, Part, undecodable
+from nas_attn.data import ImageData, LoaderPart, Part, undecodable
 from nas_attn.settings import OfTask, OwnModule
 from nas_attn.space import Placement
 from nas_attn.study import StudyFolder
@@ -40,13 +41,27 @@ def preflight(
         if not again and (known := read_checked(chain)):
             return chain, known
         found.attempt("rows", _rows(chain))
-        images = isinstance(chain.task, ImageTask)
-        single = images and _check_images(folder, chain.data, found).single
+        single = False
+        if isinstance(chain.task, ImageTask):
+            labels = _check_images(folder, chain.data, found)
+            single = labels.single
+            chain = _lenient(chain) if labels.faulty else chain
         _check_networks(chain, found, single)
     checked = Checked(tuple(found.known))
     if chain is not None and not checked.faults:
         write_checked(chain, checked)
     return chain, checked
+
+
+def _lenient(chain: Chain) -> Chain:
+    """The chain with every label within the classes, so that the rest of it can be checked."""
+
+    def within(part: Part | LoaderPart) -> Part | LoaderPart:
+        return replace(part, lenient=True) if isinstance(part, LoaderPart) else part
+
+    data = chain.data
+    train, validation, test = map(within, (data.train, data.validation, data.test))
+    return replace(chain, task=ImageTask(replace(data, train=train, validation=validation, test=test)))
 
 
 def _opened(folder: StudyFolder, jobs: int, watch: Watch | None, found: Findings) -> Chain | None:
@@ -90,7 +105,7 @@ def _rows(chain: Chain) -> Iterator[Finding]:
 def _check_images(folder: StudyFolder, data: ImageData, found: Findings) -> Labels:
     labels, file = Labels(data, folder.file.recipe), folder.file
     found.attempt("labels", labels.check())
-    found.attempt("copies", copies(data))
+    found.attempt("copies", copies(data, labels.seen))
     if isinstance(data.train, Part):
         found.attempt("batches", last_batch(data.train, {step.recipe(file.recipe).batch_size for step in file.steps}))
     return labels

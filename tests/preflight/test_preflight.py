@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from bad_studies import LOADERS, NETWORK, SPACE, STUDY, draw, draw_parts
+from torch import nn
 
 import nas_attn
 from nas_attn import cli
@@ -71,6 +72,28 @@ def test_what_the_package_copes_with_is_no_fault(make_bad, monkeypatch, findings
     assert not [line for line in found if line.startswith(("fault", "warning"))]
     (in_place,) = [line for line in found if line.startswith("coped with in place: ")]
     assert "after one.norm, two.norm" in in_place
+
+
+def test_one_run_over_one_study_finds_eight_faults_each_with_its_cure(make_bad, monkeypatch, forked_proofs, findings):
+    """A loader for once, so that labels are beyond the classes; and a network that needs what its process has."""
+    monkeypatch.setattr("builtins.only_here", nn.Conv2d, raising=False)
+    module = 'kind = "module"\nmodule = "{data}:Module"\narguments = {{first = 1}}'
+    folder = make_bad(module, make="here", kinds=("Ends", "Unpriced"), more=", auxiliary_weight = 0.4", recipe="")
+    found = findings(folder)
+    cures = {
+        "coped with auxiliary scores: in training it gives auxiliary scores, and each counts 0.4": "",
+        "coped with in place: what follows an attention writes in place on what it gives": "a copy is handed on",
+        "coped with tied weights: one.shared.weight is two.shared.weight": "they count once",
+        "fault labels of the train loader: Module: found labels from": "give each label a class, num_classes = 3",
+        "coped with batches: a batch of the train loader has one image": "learns from it",
+        "fault prices: ": "or leave it out there, by slots or position",
+        "warning export: model.py is not there: ": "only_here",
+        "warning copies: 33 images are in more than one part: train and validation": "remove the copies",
+    }
+    for start, cure in cures.items():
+        lines = [line for line in found if line.startswith(start)]
+        assert len(lines) == 1, (start, found)
+        assert cure in lines[0]
 
 
 def test_labels_beyond_the_classes_a_single_image_and_a_network_that_gives_two_scores(make_bad, findings):
