@@ -45,7 +45,7 @@ Slots = Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_differ),
 
 
 class KindTable(Settings):
-    """What every kind may be told beside its options."""
+    """What may be said of every kind beside its options."""
 
     position: Positions | None = None
     start: Starts | None = None

@@ -17,7 +17,7 @@ from .pixels import decode
 
 _AT_ONCE = 1024
 _LABELS = (pa.types.is_integer, pa.types.is_string, pa.types.is_large_string, pa.types.is_boolean)
-_UNREADABLE = (pa.ArrowException, OSError)
+_UNREADABLE = (pa.ArrowException, OSError, UnicodeDecodeError)
 
 
 def open_parquet(files: Sequence[Path], source: Parquet) -> Gallery:
@@ -84,7 +84,8 @@ def _classes(where: str, name: str, labels: pa.Array, schema: pa.Schema) -> tupl
     if labels.null_count:
         raise InputError(f"{where}: {name}: {labels.null_count} rows have no label; remove them")
     if not pa.types.is_integer(labels.type):
-        found, numbers = np.unique(labels.to_numpy(zero_copy_only=False).astype(str), return_inverse=True)
+        with reported(f"{where}: {name}: cannot be read", *_UNREADABLE):
+            found, numbers = np.unique(labels.to_numpy(zero_copy_only=False).astype(str), return_inverse=True)
         return np.asarray(numbers, dtype=np.int64), tuple(found.tolist())
     indices, names = _indices(where, name, labels), _class_names(schema, name)
     if names and indices.max() >= len(names):

@@ -184,3 +184,12 @@ def test_cifar10_is_read_as_it_is_published():
     assert torch.bincount(data.train.labels).tolist() == [16] * 10
     assert torch.bincount(data.test.labels).tolist() == [1000] * 10
     assert np.allclose(data.mean, (0.49, 0.48, 0.45), atol=0.05)
+
+
+def test_a_damaged_name_of_a_column_is_reported(tmp_path):
+    """Found by changing bytes at random: pyarrow cannot turn the name into text."""
+    path = tmp_path / "images.parquet"
+    pq.write_table(pa.table({"label": [0, 1], "wörter": ["a", "b"]}), path)
+    path.write_bytes(path.read_bytes().replace("wörter".encode(), b"w\xa8\xa8rter"))
+    with pytest.raises(InputError, match=r"images\.parquet: is not a Parquet file: .*utf-8"):
+        load_data(Parquet(path="images.parquet"), tmp_path)

@@ -91,8 +91,10 @@ def test_the_source_is_formatted_linted_and_builds_every_kind(exported):
     _, out = exported
     source = (out / "model.py").read_text()
     compile(source, "model.py", "exec")
-    for kind in ATTENTIONS.values():
-        assert f"class {kind.__name__}(" in source
+    kinds, others = ({one.attention.kind for one in parse(said).placements} for said in (EVERY_KIND, FURTHER_KINDS))
+    assert kinds | others == ATTENTIONS.keys()
+    for kind in kinds:
+        assert f"class {ATTENTIONS[kind].__name__}(" in source
     assert '"stage2.block0.pre": IdentityStart(SqueezeExcitation(16)),' in source
     assert "nas_attn import" not in source
     ruff = [sys.executable, "-m", "ruff", "--quiet"]
