@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, ValidationInfo
 
 from nas_attn.space import allowed
 
@@ -61,7 +61,8 @@ class Measure:
         >>> MEASURES["accuracy"].word, MEASURES["flops"].word
         ('accuracy', 'FLOPs')
         """
-        return self.title if self.title[1:2].isupper() else self.title[:1].lower() + self.title[1:]
+        first = self.title.partition(" ")[0]
+        return self.title if first[1:] != first[1:].lower() else self.title[:1].lower() + self.title[1:]
 
     @property
     def head(self) -> str:
@@ -199,7 +200,9 @@ def learnt(measures: Mapping[str, Measure] | None = None) -> list[Measure]:
     return [one for one in known.values() if one.source == "learnt" and one.objective]
 
 
-def _objective(name: Any) -> Any:
+def _objective(name: Any, info: ValidationInfo) -> Any:
+    if info.data and "space" in info.data and "task" not in info.data:
+        return name  # where the task has a fault, its measures are not known
     names = [one.name for one in MEASURES.values() if one.objective]
     if name not in names:
         raise ValueError(f"found {name!r}; {allowed(name, names)}")
