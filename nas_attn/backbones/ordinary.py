@@ -19,6 +19,7 @@ _WRAPPERS: dict[str, Callable[[nn.Module], nn.Module | None]] = {
     "nn.DataParallel": lambda one: one.module if isinstance(one, nn.DataParallel) else None,
     "AveragedModel": lambda one: one.module if isinstance(one, torch.optim.swa_utils.AveragedModel) else None,
 }
+_QUANTISED = ("torch.ao.nn.quantized", "torch.ao.nn.intrinsic.quantized")
 _GRAPH = (
     "is a graph of torch.fx, in which blocks are no modules any more: places that no module marks are missing; "
     "for all of them give the network itself"
@@ -32,14 +33,14 @@ def ordinary(network: nn.Module, name: str, image: tuple[int, ...]) -> nn.Module
     parametrisation, lazy modules are made by one pass of an image (C, H, W), and a network in half or double precision
     is turned into float32.
 
-    Raises `InputError` with the cure for what cannot be read or cannot learn: TorchScript, an exported program, parts
-    in half precision, weights of `torch.inference_mode`.
+    Raises `InputError` with the cure for what cannot be read or cannot learn: TorchScript, an exported program,
+    quantised modules, parts in half precision, weights of `torch.inference_mode`.
     """
     network = _unwrapped(network, name, "")
     _refuse(network, name)
     for path, module in list(network.named_modules()):
-        for child, inner in list(module.named_children()):
-            if (unwrapped := _unwrapped(inner, name, f"{path}.{child}".lstrip("."))) is not inner:
+        for child, inner in list(module._modules.items()):  # `named_children` leaves out a second name of one module
+            if inner is not None and (unwrapped := _unwrapped(inner, name, f"{path}.{child}".lstrip("."))) is not inner:
                 setattr(module, child, unwrapped)
         if getattr(module, "_compiled_call_impl", None) is not None:
             module._compiled_call_impl = None
@@ -69,6 +70,11 @@ def _refuse(network: nn.Module, name: str) -> None:
             raise InputError(f"{where} is TorchScript, into which nothing can be put; give the nn.Module itself")
         if hasattr(module, "_guards_fn") or hasattr(module, "module_call_graph"):
             raise InputError(f"{where} is a program of torch.export; give the nn.Module that it was made of")
+        if type(module).__module__.startswith(_QUANTISED):
+            raise InputError(
+                f"{where} is quantised ({type(module).__name__}), so it cannot learn; "
+                "give the network as it was before, and quantise what is exported"
+            )
 
 
 def _parametrise(module: nn.Module, name: str, path: str) -> None:

@@ -24,6 +24,7 @@ def places(name):
 TAKEN = {
     "data_parallel": "the network: nn.DataParallel is taken off",
     "data_parallel_inside": "layer1: nn.DataParallel is taken off",
+    "data_parallel_by_two_names": "layer1: nn.DataParallel is taken off",
     "compiled": "the network: torch.compile is taken off",
     "compiled_inside": "layer2.0: torch.compile is taken off",
     "compiled_in_place": "layer2: torch.compile is taken off; compile what is exported",
@@ -61,6 +62,8 @@ def test_a_wrapped_network_has_the_places_of_the_plain_one_and_learns(name, capl
         assert count(network, (1, 8, 8)) == count(build(PLACED, plain, **SHAPE), (1, 8, 8))
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.ao.quantization is deprecated:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*quantized tensor creation functions:UserWarning")
 @pytest.mark.parametrize(
     ("name", "message"),
     [
@@ -68,6 +71,8 @@ def test_a_wrapped_network_has_the_places_of_the_plain_one_and_learns(name, capl
         ("scripted_inside", "layer1 is TorchScript"),
         ("traced", "is TorchScript"),
         ("exported", r"is a program of torch\.export; give the nn\.Module that it was made of"),
+        ("quantised", r"stem\.0 is quantised \(Conv2d\), so it cannot learn; give the network as it was before"),
+        ("quantised_last_layer", r"fc is quantised \(Linear\)"),
         ("half_inside", r"layer2\.0\.conv1\.weight is float16, and others are not; give it in float32"),
         ("made_in_inference_mode", r"was made in torch\.inference_mode, so it cannot learn"),
         (
@@ -94,6 +99,12 @@ def test_a_graph_of_fx_has_those_places_of_the_network_that_modules_mark(caplog)
 def test_no_attention_stands_on_the_shortcut_alone_where_a_block_passes_its_input_on_by_an_identity(name):
     """`self.shortcut(x)` gives x itself: what stands before it would weigh x for the shortcut alone."""
     assert not [module for _, _, module in places(name) if module.startswith("<") and module.endswith("shortcut")]
+
+
+def test_a_module_of_two_names_is_unwrapped_under_both():
+    network = build(Architecture(), backbone_of("data_parallel_by_two_names"), **SHAPE)
+    assert network.alias is network.layer1
+    assert not [one for one in network.modules() if isinstance(one, torch.nn.DataParallel)]
 
 
 def test_frozen_weights_are_told():

@@ -2,6 +2,7 @@
 
 import torch
 from torch import nn
+from torch.ao import quantization
 from torch.nn.utils import parametrizations as P
 from torch.utils.checkpoint import checkpoint
 
@@ -59,6 +60,12 @@ def data_parallel_inside(*, in_channels, classes):
     return n
 
 
+def data_parallel_by_two_names(*, in_channels, classes):
+    n = Net(in_channels, classes)
+    n.layer1 = n.alias = nn.DataParallel(n.layer1)
+    return n
+
+
 def compiled(*, in_channels, classes):
     return torch.compile(Net(in_channels, classes))
 
@@ -105,6 +112,18 @@ def spectral_norm_by_hooks(*, in_channels, classes):
         if isinstance(m, nn.Conv2d):
             nn.utils.spectral_norm(m)
     return n
+
+
+def quantised(*, in_channels, classes):
+    n = Net(in_channels, classes).eval()
+    n.qconfig = quantization.default_qconfig
+    n = quantization.prepare(n)
+    n(torch.rand(2, in_channels, 8, 8))
+    return quantization.convert(n)
+
+
+def quantised_last_layer(*, in_channels, classes):
+    return quantization.quantize_dynamic(Net(in_channels, classes).eval(), {nn.Linear})
 
 
 def lazy(*, in_channels, classes):
