@@ -18,7 +18,7 @@ from scipy.stats import binomtest
 from nas_attn.results import Evaluation
 from nas_attn.statistics import posterior
 from nas_attn.verdict.comparison import comparison
-from nas_attn.verdict.conclusion import Finding, found, nothing_gained
+from nas_attn.verdict.conclusion import Finding, finding, nothing_gained
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
@@ -59,26 +59,26 @@ def main(runs: Annotated[int, typer.Option(help="simulated studies of each kind"
     print("|---|---|---|---|---|---|")
     for name, kinds in STUDIES.items():
         begun = time.perf_counter()
-        none, some = ([_judged(trained(seed, **known)) for seed in range(runs)] for known in kinds)
+        none, some = ([judged(trained(seed, **known)) for seed in range(runs)] for known in kinds)
         cells = [
-            _rate([told == "pays" for told, _ in none]),
-            _rate([told == "pays" for told, _ in some]),
-            _rate([told == "pays" and named for told, named in some]),
-            _rate([told == "pays nothing" for told, _ in none]),
-            _rate([told == "pays nothing" for told, _ in some]),
+            rate([told == "pays" for told, _ in none]),
+            rate([told == "pays" for told, _ in some]),
+            rate([told == "pays" and named for told, named in some]),
+            rate([told == "pays nothing" for told, _ in none]),
+            rate([told == "pays nothing" for told, _ in some]),
         ]
         print(f"| {name} | {' | '.join(cells)} |", flush=True)
         print(f"{time.perf_counter() - begun:.0f} s", file=sys.stderr)
 
 
-def _judged(rows: Rows) -> tuple[Finding, bool]:
+def judged(rows: Rows, name: str = "accuracy") -> tuple[Finding, bool]:
     """What is concluded, and whether the most promising network has what is worth something."""
-    told = comparison(rows, [], "accuracy")
-    finding = found(told, nothing_gained(told, posterior(rows, "accuracy"), "accuracy"))
-    return finding, told.leader is not None and PLANTED in told.parts[told.leader]
+    told = comparison(rows, [], name)
+    concluded = finding(told, nothing_gained(told, posterior(rows, name)))
+    return concluded, told.leader is not None and PLANTED in told.parts[told.leader]
 
 
-def _rate(found: list[bool]) -> str:
+def rate(found: list[bool]) -> str:
     interval = binomtest(sum(found), len(found)).proportion_ci(method="wilson")
     return f"{100 * sum(found) / len(found):.1f} % ({100 * interval.low:.1f} to {100 * interval.high:.1f})"
 

@@ -11,16 +11,38 @@ UNIT = 0.01
 """Accuracy that one standard deviation of the noise is."""
 
 
+def accuracy_and_loss(values):
+    """Both measures of trainings, of values in standard deviations of the noise."""
+    return 0.9 + UNIT * values, 0.4 - UNIT * values
+
+
+def normal(rng, shape):
+    """Noise as most statistics have it."""
+    return rng.standard_normal(shape)
+
+
 def trained(
-    seed, networks=24, seeds=5, effect=0.0, shared=0.5, uneven=0.0, harm="", racing=False, slots=3, kinds=3, second=0.0
+    seed,
+    networks=24,
+    seeds=5,
+    effect=0.0,
+    shared=0.5,
+    uneven=0.0,
+    harm="",
+    racing=False,
+    slots=3,
+    kinds=3,
+    second=0.0,
+    noise=normal,
+    measured=accuracy_and_loss,
 ):
     """Rows of the bare network and of others drawn from all fillings, `kinds` ** slots of them and emptier ones.
 
     Noise has a standard deviation of 1 over seeds, of which `shared` is the seed's own, and `uneven` is how much its
-    logarithm differs between networks. The planted kind adds `effect` and, where the first slot has the same kind,
-    `second`. `harm` makes networks worse than the bare one: "some kinds", "every network", each by 1, or "at random".
-    Racing trains each with 2 seeds, then a half, a quarter, ... of those that lead with one more, and the bare one
-    with all.
+    logarithm differs between networks; `noise` draws what is not shared, and `measured` makes accuracy and loss of
+    values. The planted kind adds `effect` and, where the first slot has the same kind, `second`. `harm` makes networks
+    worse than the bare one: "some kinds", "every network", each by 1, or "at random". Racing trains each with 2 seeds,
+    then a half, a quarter, ... of those that lead with one more, and the bare one with all.
     """
     rng = np.random.default_rng(seed)
     choices = list(product(range(kinds + 1), repeat=slots))
@@ -29,10 +51,11 @@ def trained(
     if harm == "at random":
         worth[1:] -= np.abs(rng.standard_normal(len(drawn) - 1))
     scale = np.sqrt(1 - shared**2) * np.exp(uneven * rng.standard_normal(len(drawn)))
-    noise = scale[:, None] * rng.standard_normal((len(drawn), seeds))
-    values = worth[:, None] + shared * rng.standard_normal(seeds) + noise
+    own = scale[:, None] * noise(rng, (len(drawn), seeds))
+    values = worth[:, None] + shared * rng.standard_normal(seeds) + own
     done = _raced(values) if racing else np.ones(values.shape, dtype=bool)
-    return [row for filled, line, had in zip(drawn, values, done, strict=True) for row in _rows(filled, line, had)]
+    lines = zip(drawn, *measured(values), done, strict=True)
+    return [row for filled, accuracies, losses, had in lines for row in _rows(filled, accuracies, losses, had)]
 
 
 def _worth(filled, effect, second, harm):
@@ -51,20 +74,20 @@ def _raced(values):
     return done
 
 
-def _rows(filled, values, done):
+def _rows(filled, accuracies, losses, done):
     spelling = " ".join(f"stage{slot}.block0.branch={KINDS[kind - 1]}" for slot, kind in enumerate(filled, 1) if kind)
     first = evaluation(spelling or "none")
     return [
         evaluation(
             spelling or "none",
             key=first.key,
-            accuracy=0.9 + UNIT * value,
-            loss=0.4 - UNIT * value,
+            accuracy=accuracy,
+            loss=loss,
             seed=seed,
             state="complete",
             flops=80_000_000 + 1_000_000 * sum(bool(kind) * (slot + kind) for slot, kind in enumerate(filled)),
             train_seconds=30.0,
         )
-        for seed, (value, had) in enumerate(zip(values.tolist(), done, strict=True))
+        for seed, (accuracy, loss, had) in enumerate(zip(accuracies.tolist(), losses.tolist(), done, strict=True))
         if had
     ]

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from nas_attn.data import ImageData, Part, batches_in_order, load_data, reduced, training_batches
+from nas_attn.data import ImageData, Part, RngState, batches_in_order, load_data, reduced, training_batches
 from nas_attn.settings import DataModule, Recipe
 from nas_attn.space import InputError
 from nas_attn.training import Normalise, score, train
@@ -155,6 +155,32 @@ def test_the_random_state_of_others_goes_on_as_if_nothing_had_happened(load):
     next(iter(training_batches(data.train, Recipe(), 0, 0)))
     list(batches_in_order(data.validation, 8))
     assert draw() == expected
+
+
+def test_a_random_state_apart_draws_as_one_that_is_seeded_and_hands_nothing_in_or_out():
+    def draw():
+        return random.random(), np.random.randn(), np.random.randint(1000), torch.rand(()).item()
+
+    def seed(number):
+        random.seed(number), np.random.seed(number), torch.manual_seed(number)
+
+    seed(7)
+    expected = [draw() for _ in range(4)]
+    seed(5)
+    np.random.rand()
+    outside = [np.random.rand(), random.random(), torch.rand(()).item()]
+    seed(5)
+    np.random.rand()
+    state = RngState(7)
+    with state.active():
+        inside = [draw() for _ in range(2)]
+    assert outside == [np.random.rand(), random.random(), torch.rand(()).item()]
+    np.random.randn()  # draws two and keeps one, which is not the other state's
+    with state.active():
+        inside += [draw() for _ in range(2)]
+        np.random.seed(9)
+    assert inside == expected
+    assert np.random.get_state()[1][0] != np.random.RandomState(9).get_state()[1][0]
 
 
 def test_preparing_and_setting_up_happen_once_as_lightning_does(load, home):
