@@ -5,7 +5,7 @@
 Both make the module and train it for the same epochs, validated after each, in turn, in one process. A step passes a
 small network forth and back and waits for `--wait-ms` by the clock, so that what is added shows as it is. The
 plain trainer has neither logger nor checkpoints nor progress bar. Ours builds the module without attention, whose own
-cost is not asked here, seeds every epoch and pass of a loader, digests what the training begins with, keeps a
+cost is not measured here, seeds every epoch and pass of a loader, digests what the training begins with, keeps a
 checkpoint every ten seconds, and reads what is logged.
 """
 

@@ -24,6 +24,7 @@ from nas_attn.evaluation.jobs import _devices
 from nas_attn.evaluation.supernet import build_supernet, variants
 from nas_attn.settings import Backbone, DataModule, LatencyTarget, Recipe
 from nas_attn.space import Architecture, Site, parse
+from nas_attn.tasks import ImageTask
 from nas_attn.training import Diverged, Normalise, recalibration, score, train
 from nas_attn.training.classifier import Classifier
 
@@ -244,7 +245,7 @@ def test_a_network_that_does_not_fit_is_a_failed_row_and_memory_is_given_back(gp
         def fill(*_):
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
 
-    protocol = TooLarge(Backbone(name="resnet8"), fresh(few), RECIPE, "scratch")
+    protocol = TooLarge(Backbone(name="resnet8"), ImageTask(fresh(few)), RECIPE, "scratch")
     failed = protocol.train(row("stage1.block0.branch=se"))
     assert (failed.state, failed.reason) == (
         "failed",

@@ -41,13 +41,13 @@ _PACKAGES = {
 
 def is_journal(storage: str) -> bool:
     """Whether a storage is the path of a journal file, as Optuna takes one, and no URL."""
-    return not any(sign in storage for sign in (":", "//", "@"))
+    return bool(Path(storage).suffix) and not any(sign in storage for sign in (":", "//", "@"))
 
 
 def database(url: str) -> BaseStorage:
     """The storage of a URL, or of the path of a journal file; raises `ValueError` for the path of another file."""
     if is_journal(url):
-        if Path(url).suffix in ("", ".db", ".sqlite", ".sqlite3"):
+        if Path(url).suffix in (".db", ".sqlite", ".sqlite3"):
             raise ValueError(f"a SQLite file is sqlite:///{Path(url).name}; a journal file has an end such as .log")
         return JournalStorage(JournalFileBackend(url))
     if url.startswith("redis"):
