@@ -15,7 +15,8 @@ class EfficientLocalAttention(nn.Module):
     """Weigh each channel by its row and by its column, without reducing channels, (B, C, H, W) -> (B, C, H, W).
 
     The means over each row pass through a convolution along the column of k taps, and those over each column through
-    the same along the row, each followed by group normalisation and a sigmoid, which both share. The paper names four:
+    the same along the row, each followed by group normalisation and a sigmoid, which both share; weights start as
+    torch's layers do. The paper names four:
     ELA-B is the default, ELA-T has kernel_size 5 and norm_groups 32, ELA-S kernel_size 5 and group_width 8, ELA-L
     group_width 8.
 

@@ -16,6 +16,7 @@ class GatherExcite(nn.Module):
     weighs each position. "minus" gathers by means over 2 extent - 1 pixels and has no parameters. "theta" gathers by
     n = log2(extent) depthwise 3 x 3 convolutions of stride 2 without bias, each with batch normalisation and, between
     them, a ReLU. "plus" adds two 1 x 1 convolutions C -> m -> C with a ReLU between them, m = max(1, C // reduction).
+    Weights start as torch's layers do.
 
     The paper's convolutions over the whole map fit one size of map only, so "theta" and "plus" need an extent above 0,
     and the default is the one without parameters. With an extent above 0 it is exported for maps of more than `extent`

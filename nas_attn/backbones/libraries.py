@@ -76,8 +76,16 @@ def _make(backbone: Backbone, in_channels: int, classes: int) -> nn.Module:
         raise InputError(f"{backbone.name}: cannot be built: {type(error).__name__}: {error}") from error
     if not isinstance(network, nn.Module):
         raise InputError(f"{backbone.name}: gives {type(network).__name__}; allowed: a torch.nn.Module")
-    image = (in_channels, *(backbone.image or _USUAL_SIZE))
-    return part_of(ordinary(network, backbone.name, image), backbone.part, backbone.name)
+    return ordinary_part(network, backbone.part, backbone.name, (in_channels, *(backbone.image or _USUAL_SIZE)))
+
+
+def ordinary_part(whole: nn.Module, path: str, name: str, image: tuple[int, ...] | None = None) -> nn.Module:
+    """The module at a path of another one, in which it then stands as `ordinary` leaves it."""
+    part = part_of(whole, path, name) if path else whole
+    unwrapped = ordinary(part, name, image)
+    if path and unwrapped is not part:
+        whole.set_submodule(path, unwrapped)
+    return unwrapped
 
 
 def part_of(whole: nn.Module, path: str, name: str) -> nn.Module:

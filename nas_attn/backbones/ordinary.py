@@ -26,12 +26,12 @@ _GRAPH = (
 )
 
 
-def ordinary(network: nn.Module, name: str, image: tuple[int, ...]) -> nn.Module:
+def ordinary(network: nn.Module, name: str, image: tuple[int, ...] | None = None) -> nn.Module:
     """The same network of ordinary modules and weights; what is taken off or made is logged once.
 
     `torch.compile`, `nn.DataParallel` and an average of weights are taken off, a weight norm by hooks becomes a
-    parametrisation, lazy modules are made by one pass of an image (C, H, W), and a network in half or double precision
-    is turned into float32.
+    parametrisation, lazy modules are made by one pass of an image (C, H, W) where one is given, and a network in half
+    or double precision is turned into float32.
 
     Raises `InputError` with the cure for what cannot be read or cannot learn: TorchScript, an exported program,
     quantised modules, parts in half precision, weights of `torch.inference_mode`.
@@ -48,7 +48,8 @@ def ordinary(network: nn.Module, name: str, image: tuple[int, ...]) -> nn.Module
         _parametrise(module, name, path)
         if isinstance(module, GraphModule):
             _say(name, f"{path or 'the network'} {_GRAPH}")
-    _materialise(network, name, image)
+    if image is not None:
+        _materialise(network, name, image)
     if any(parameter.is_inference() for parameter in network.parameters()):
         raise InputError(f"{name}: was made in torch.inference_mode, so it cannot learn; make it outside")
     _check_precision(network, name)

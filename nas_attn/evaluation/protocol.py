@@ -66,7 +66,7 @@ class TrainingProtocol:
                 network.load_state_dict(self.inherited(architecture))
         return network
 
-    def try_out(self, network: nn.Module, seed: int, images: int | None = None) -> float:
+    def try_out(self, network: nn.Module, seed: int, images: int | None = None) -> float | None:
         """The loss of one training batch, or of so many images of it, passed forth and back; raises as `train` does."""
         return self.task.try_iteration(network, self._how(seed), images)
 

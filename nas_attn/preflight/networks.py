@@ -23,12 +23,13 @@ from nas_attn.results import spell_cell
 from nas_attn.settings import FINAL
 from nas_attn.space import Architecture, InputError, Placement, reported
 from nas_attn.study import over_budget
-from nas_attn.tasks import ImageTask
+from nas_attn.tasks import FunctionTask, ImageTask
 from nas_attn.training import Normalise, TrainingFailed, faults_reported
 
 from .findings import Finding
 
 _PLAIN = Architecture()
+_UNSEEN = "two images pass through it, forth and back; its training is the task's, and is not tried"
 _DROPPED = "let the train loader leave it out: drop_last=True"
 
 
@@ -62,10 +63,12 @@ def plain(chain: Chain, single: bool) -> Iterator[Finding]:
             losses.append(protocol.try_out(network, seed))
             if isinstance(protocol.task, ImageTask):
                 _check_scores(network, protocol.task.data, protocol.recipe.batch_size)
-    if not all(map(math.isfinite, losses)):
+    known = [loss for loss in losses if loss is not None]
+    if not all(map(math.isfinite, known)):
         cure = "train with a smaller learning_rate, or mend the images"
-        yield Finding("plain backbone", "warning", f"the loss of its first batch is {losses[-1]}", cure)
-    yield Finding("plain backbone", "ok", f"it learns from a first batch, with a loss of {losses[-1]:.3g}")
+        yield Finding("plain backbone", "warning", f"the loss of its first batch is {known[-1]}", cure)
+    learns = f"it learns from a first batch, with a loss of {known[-1]:.3g}" if known else _UNSEEN
+    yield Finding("plain backbone", "ok", learns)
     yield from _peculiarities(chain, network)
     if single:
         yield from _single(protocol, seed)
@@ -86,7 +89,8 @@ def candidates(chain: Chain, failing: set[Placement]) -> Iterator[Finding]:
             yield Finding("candidates", "warning", f"{part}: {failure}", cure)
             failing.update(part.placements)
     if not failing:
-        text = "every kind learns in every slot that offers it, and so does the most expensive network"
+        does = "gives and takes two images" if isinstance(chain.task, FunctionTask) else "learns"
+        text = f"every kind {does} in every slot that offers it, and so does the most expensive network"
         yield Finding("candidates", "ok", text)
     if trial.overwritten:
         named = ", ".join([*dict.fromkeys(trial.overwritten)][:3])

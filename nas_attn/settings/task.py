@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from .measures import BUILT_IN, Direction, Measure
 from .objects import is_named_object
@@ -66,6 +66,9 @@ def _object(value: str) -> str:
     return value
 
 
+NamedObject = Annotated[str, AfterValidator(_object)]
+
+
 class Classification(Settings):
     """One class an image: cross-entropy, judged by accuracy."""
 
@@ -77,49 +80,33 @@ class Classification(Settings):
         return ()
 
 
-class OwnModule(Settings):
-    """A `LightningModule` of the user's, whose steps, optimisers, metrics, callbacks and data are used as they are."""
-
-    module: str
-    """Its class, as `my_package.lit:LitDetector`."""
-    arguments: dict[str, Any] = Field({})
-    """What the class is called with, by name."""
-    network: str = Field("", pattern=_MODULE_PATH)
-    """The attribute whose network gets attention, such as `model.backbone`; without it `model`, `net`, `network` or
-    `backbone`, the only one that there is."""
-    monitor: Monitor
-    """What it logs in validation and judges by, with directions: `{ map_50 = "max", loss = "min" }`."""
-
-    @field_validator("module")
-    @classmethod
-    def _names_a_class(cls, value: str) -> str:
-        return _object(value)
-
-    @property
-    def measures(self) -> tuple[Measure, ...]:
-        """What is monitored."""
-        return tuple(one.measure(name) for name, one in self.monitor.items())
-
-
-class OwnFunction(Settings):
-    """A training function of the user's: `train(network, seed, *, epochs, device) -> {"map_50": 0.31}`."""
-
-    function: str
-    """The function, as `my_package.train:train`."""
+class _Own(Settings):
     arguments: dict[str, Any] = Field({})
     """What else it is called with, by name."""
     monitor: Monitor
-    """What it gives and judges by, with directions: `{ map_50 = "max" }`."""
-
-    @field_validator("function")
-    @classmethod
-    def _names_a_function(cls, value: str) -> str:
-        return _object(value)
+    """What it says and judges by, with directions: `{ map_50 = "max", loss = "min" }`."""
 
     @property
     def measures(self) -> tuple[Measure, ...]:
         """What is monitored."""
         return tuple(one.measure(name) for name, one in self.monitor.items())
+
+
+class OwnModule(_Own):
+    """A `LightningModule` of the user's, whose steps, optimisers, metrics, callbacks and data are used as they are."""
+
+    module: NamedObject
+    """Its class, as `my_package.lit:LitDetector`."""
+    network: str = Field("", pattern=_MODULE_PATH)
+    """The attribute whose network gets attention, such as `model.backbone`; without it `model`, `net`, `network` or
+    `backbone`, the only one that there is."""
+
+
+class OwnFunction(_Own):
+    """A training function of the user's: `train(network, seed, *, epochs, device) -> {"map_50": 0.31}`."""
+
+    function: NamedObject
+    """The function, as `my_package.train:train`."""
 
 
 def _which(value: Any) -> str:

@@ -1,7 +1,6 @@
 """What goes into a network while a user's own module judges its first validation batch."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -12,20 +11,10 @@ from nas_attn.space import InputError
 from nas_attn.training import run_module
 
 
-@dataclass(frozen=True, slots=True)
-class Observed:
-    """One image, as a network gets it."""
-
-    image: tuple[int, int, int]
-    """Channels, height and width."""
-    passes: int
-    """How often the network is called in the first validation step."""
-
-
-def observe(
+def observed_image(
     module: pl.LightningModule, data: pl.LightningDataModule | None, part: str, trainer: Mapping[str, Any], name: str
-) -> Observed:
-    """Pass one validation batch through a module, and note what goes into its part.
+) -> tuple[int, int, int]:
+    """Channels, height and width of what goes into a part of a module in its first validation batch.
 
     Raises `InputError` where the module fails, does not use the part, or gives it anything but one tensor
     (B, C, H, W); then the message names the parts that get one.
@@ -50,7 +39,7 @@ def observe(
     if not _is_images(inputs, named):
         raise InputError(f"{where} {part!r} gets {_described(inputs, named)}; {_others(module, seen)}")
     channels, height, width = map(int, inputs[0].shape[1:])
-    return Observed((channels, height, width), len(seen[part]))
+    return channels, height, width
 
 
 def _is_images(inputs: Sequence[Any], named: Mapping[str, Any]) -> bool:

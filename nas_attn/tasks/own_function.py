@@ -1,6 +1,5 @@
 """Task of a user's own training function, which is called with a network and gives what judges it."""
 
-import hashlib
 import inspect
 import math
 import time
@@ -8,11 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import nn
+from torch.utils._pytree import tree_leaves
 
 from nas_attn.assembly import build
 from nas_attn.data import RngState, mixed_seed
-from nas_attn.settings import Backbone, Fingerprint, ImageFacts, OwnFunction, named_object
+from nas_attn.settings import Backbone, ImageFacts, OwnFunction, Settings, named_object
 from nas_attn.space import Architecture, InputError
 from nas_attn.training import (
     Score,
@@ -23,15 +24,15 @@ from nas_attn.training import (
     training_device,
 )
 
-from .code import code_digest
 from .logged import monitored
+from .own import OwnTask
 from .task import Training
 
 _GIVEN = ("epochs", "device")
 
 
 @dataclass(frozen=True)
-class FunctionTask:
+class FunctionTask(OwnTask):
     """Training by a function `train(network, seed, *, epochs, device)`, which changes the network in place."""
 
     said: OwnFunction
@@ -53,21 +54,9 @@ class FunctionTask:
         """The size for which the space prices networks; classes and colours are the function's own affair."""
         return ImageFacts(*self.image, class_names=tuple(map(str, range(self.classes))), mean=(), std=())
 
-    @property
-    def digest(self) -> str:
-        """Of the file of the function, and its arguments."""
-        made_by = (self.said.model_dump(), code_digest(self.said.function))
-        return hashlib.sha256(repr(made_by).encode()).hexdigest()
-
-    def fingerprint(self) -> Fingerprint:
-        """Nothing: the images are the function's own affair."""
-        return Fingerprint({}, 0, (), "")
-
-    def reduced(self, share: float, resolution: float) -> "FunctionTask":
-        """The same task; raises `InputError` where it is to have fewer or smaller images."""
-        if share == resolution == 1:
-            return self
-        raise InputError("data_share and resolution: found one of them with a task of the user's own; leave it out")
+    def made_by(self) -> dict[str, Settings]:
+        """The function."""
+        return {self.said.function: self.said}
 
     def build(self, architecture: Architecture, backbone: Backbone, seed: int) -> nn.Module:
         """The backbone with attention."""
@@ -84,13 +73,12 @@ class FunctionTask:
         values = monitored(found, self.said.monitor, self.said.function)
         return Score(values, math.nan, time.perf_counter() - began)
 
-    def try_iteration(self, network: nn.Module, how: Training, images: int | None = None) -> float:
-        """NaN: the function cannot be stopped after a batch."""
-        return math.nan
-
-    def test(self, network: nn.Module, batch_size: int, trainer: Mapping[str, Any]) -> tuple[Mapping[str, float], int]:
-        """Nothing: the function says nothing of a test part."""
-        return {}, 0
+    def try_iteration(self, network: nn.Module, how: Training, images: int | None = None) -> None:
+        """Two images of noise through the network, forth and back, for the function cannot be stopped after a batch."""
+        with interrupts_reported(), memory_faults_reported(), guest(network, torch.device("cpu")), networks_own():
+            given = tree_leaves(network.train()(torch.randn(images or 2, *self.image)))
+            means = [one.float().mean() for one in given if isinstance(one, torch.Tensor)]
+            torch.stack(means).sum().backward()  # type: ignore[no-untyped-call]
 
     def _called(self, network: nn.Module, how: Training) -> Mapping[str, Any]:
         function, device = named_object(self.said.function), training_device(how.trainer)

@@ -1,6 +1,5 @@
 """Task of a user's own `LightningModule`, whose training is used as it is."""
 
-import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,14 +11,14 @@ from safetensors.torch import load_file
 from torch import nn
 
 from nas_attn.assembly import build
-from nas_attn.backbones import part_of, seeded
-from nas_attn.settings import Backbone, DataModule, Fingerprint, ImageFacts, OfTask, OwnModule, named_object
+from nas_attn.backbones import ordinary_part, part_of, seeded
+from nas_attn.settings import Backbone, DataModule, ImageFacts, OfTask, OwnModule, Settings, named_object
 from nas_attn.space import Architecture, InputError, reported
 from nas_attn.training import Score, deciding, fit_module, identity_of, run_module
 
-from .code import code_digest
 from .logged import monitored
-from .observation import observe
+from .observation import observed_image
+from .own import OwnTask
 from .seeded_loaders import seed_loaders
 from .task import Training
 
@@ -30,7 +29,7 @@ _TRAIN_LOSSES = ("train_loss", "train_loss_epoch", "train/loss", "train/loss_epo
 
 
 @dataclass(frozen=True)
-class ModuleTask:
+class ModuleTask(OwnTask):
     """Training of a `LightningModule` as it says itself; attention stands in a part of it."""
 
     said: OwnModule
@@ -50,22 +49,10 @@ class ModuleTask:
         """The size of what goes into the network; classes and colours are the module's own affair."""
         return ImageFacts(*self.image, class_names=(), mean=(), std=())
 
-    @property
-    def digest(self) -> str:
-        """Of the files of module and data module, and their arguments."""
-        named = (self.said.module, *((self.source.module,) if isinstance(self.source, DataModule) else ()))
-        made_by = (self.said.model_dump(), self.source.model_dump(), *map(code_digest, named))
-        return hashlib.sha256(repr(made_by).encode()).hexdigest()
-
-    def fingerprint(self) -> Fingerprint:
-        """Nothing: the images are the module's own affair."""
-        return Fingerprint({}, 0, (), "")
-
-    def reduced(self, share: float, resolution: float) -> "ModuleTask":
-        """The same task; raises `InputError` where it is to have fewer or smaller images."""
-        if share == resolution == 1:
-            return self
-        raise InputError("data_share and resolution: found one of them with a task of the user's own; leave it out")
+    def made_by(self) -> dict[str, Settings]:
+        """The module and, if there is one, the data module."""
+        data = {self.source.module: self.source} if isinstance(self.source, DataModule) else {}
+        return {self.said.module: self.said, **data}
 
     @cached_property
     def part(self) -> str:
@@ -89,7 +76,8 @@ class ModuleTask:
         if self.known_image is not None:
             return self.known_image
         module, data = self._made(0)
-        return observe(module, data, self.part, self.trainer, self.said.module).image
+        ordinary_part(module, self.part, self.said.module)
+        return observed_image(module, data, self.part, self.trainer, self.said.module)
 
     @property
     def backbone(self) -> Backbone:
@@ -101,8 +89,8 @@ class ModuleTask:
     def build(self, architecture: Architecture, backbone: Backbone, seed: int) -> pl.LightningModule:
         """The module with attention in its part; with trained weights where the backbone names them."""
         module, _ = self._made(seed)
-        part, channels = part_of(module, self.part, self.said.module), self.image[0]
-        build(architecture, backbone, in_channels=channels, classes=0, seed=seed, within=part)
+        part = ordinary_part(module, self.part, self.said.module, self.image)
+        build(architecture, backbone, in_channels=self.image[0], classes=0, seed=seed, within=part)
         if backbone.weights is not None:
             missing, unknown = module.load_state_dict(load_file(backbone.weights), strict=False)
             if unknown or any("attentions." not in name for name in missing):
@@ -131,7 +119,7 @@ class ModuleTask:
         train_loss = next((float(logged.values[name]) for name in _TRAIN_LOSSES if name in logged.values), math.nan)
         return Score(found, train_loss, logged.seconds)
 
-    def try_iteration(self, network: nn.Module, how: Training, images: int | None = None) -> float:
+    def try_iteration(self, network: nn.Module, how: Training, images: int | None = None) -> float | None:
         """The loss of the module's first batch, after one of validation too; what it logs must have what judges."""
         loaders = partial(seed_loaders, seed=how.seed)
         loss, values = run_module(
@@ -139,10 +127,6 @@ class ModuleTask:
         )
         monitored(values, self.said.monitor, self.said.module)
         return loss
-
-    def test(self, network: nn.Module, batch_size: int, trainer: Mapping[str, Any]) -> tuple[Mapping[str, float], int]:
-        """What is monitored, as the module logs it in its test steps; nothing where it has none."""
-        return {}, 0
 
     def _made(self, seed: int) -> tuple[pl.LightningModule, pl.LightningDataModule | None]:
         """A new module, and its data module if there is one; raises `InputError` where they cannot be made."""

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 from pytorch_lightning.utilities import CombinedLoader
+from pytorch_lightning.utilities.model_helpers import is_overridden
 from torch import Tensor
 from torch.utils._pytree import tree_map
 
@@ -20,9 +21,8 @@ def seed_loaders(source: Any, epoch: Callable[[], int], seed: int) -> None:
     Training loaders are another random stream in each epoch; those that judge are the same every time.
     """
     for name, stream in _STREAMS.items():
-        make = getattr(source, name, None)
-        if callable(make):
-            setattr(source, name, partial(_made, make, epoch, seed, stream))
+        if is_overridden(name, source):  # what Lightning only announces stays as it is
+            setattr(source, name, partial(_made, getattr(source, name), epoch, seed, stream))
 
 
 def _made(make: Callable[[], Any], epoch: Callable[[], int], seed: int, stream: int) -> Any:

@@ -58,8 +58,8 @@ class Task(Protocol):
     def train(self, network: nn.Module, how: Training) -> Score:
         """Train what `build` gave, in place; raises as `nas_attn.training.train` does."""
 
-    def try_iteration(self, network: nn.Module, how: Training, images: int | None = None) -> float:
-        """The loss of the first training batch, passed forth and back; NaN where the training is not ours to stop."""
+    def try_iteration(self, network: nn.Module, how: Training, images: int | None = None) -> float | None:
+        """The loss of the first training batch, passed forth and back; None where the user's own code keeps it."""
 
     def test(self, network: nn.Module, batch_size: int, trainer: Mapping[str, Any]) -> tuple[Mapping[str, float], int]:
         """The learnt measures on the test part, and its images; nothing where there is none."""

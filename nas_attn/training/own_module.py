@@ -1,11 +1,12 @@
 """Training of a user's own `LightningModule`, as it says itself, with random numbers that derive from a seed."""
 
-import math
+import logging
 import random
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -23,7 +24,8 @@ from .device import guest, seed_rng
 from .failure import interrupts_reported, memory_faults_reported, networks_own
 from .trainer import make_own_trainer, run_ended, training_device
 
-Source = pl.LightningModule | pl.LightningDataModule
+_LOG = logging.getLogger(__name__)
+
 OnLoaders = Callable[[Any, Callable[[], int]], None]
 """Called with the module that makes the loaders, before it does, and with a function that gives the present epoch."""
 
@@ -39,11 +41,20 @@ class Logged:
 
 
 class _EpochSeeds(pl.Callback):
-    """Random states that derive from seed and epoch, and the loss of the first batch."""
+    """Random states that derive from seed and epoch, the loss of the first batch, and weights without optimiser."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
-        self.first_loss = math.nan
+        self.first_loss: float | None = None
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Say in the log which weights no optimiser has, attention's among them."""
+        groups = (group["params"] for optimizer in trainer.optimizers for group in optimizer.param_groups)
+        learning = {id(parameter) for group in groups for parameter in group}
+        named = [name for name, one in pl_module.named_parameters() if one.requires_grad and id(one) not in learning]
+        if named:
+            first = next((name for name in named if ".attentions." in f".{name}"), named[0])
+            _warn_once(type(pl_module).__qualname__, first, len(named))
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Begin with the random states of this epoch."""
@@ -53,9 +64,9 @@ class _EpochSeeds(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Note the first loss, if the module gives it to Lightning."""
-        if trainer.global_step <= 1 and batch_idx == 0 and math.isnan(self.first_loss):
+        if trainer.global_step <= 1 and batch_idx == 0:
             loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs
-            self.first_loss = float(loss) if isinstance(loss, Tensor) and loss.numel() == 1 else math.nan
+            self.first_loss = float(loss) if isinstance(loss, Tensor) and loss.numel() == 1 else None
 
 
 def fit_module(
@@ -99,10 +110,10 @@ def run_module(
     seed: int = 0,
     on_loaders: OnLoaders = lambda _source, _epoch: None,
     validate_only: bool = False,
-) -> tuple[float, Mapping[str, Any]]:
+) -> tuple[float | None, Mapping[str, Any]]:
     """The loss of a module's first training batch, and what it logs, after one batch of training and one of validation.
 
-    With `validate_only` there is no training. The loss is NaN where the module gives Lightning none. Raises as `train`
+    With `validate_only` there is no training. The loss is None where the module gives Lightning none. Raises as `train`
     does.
     """
     seeds, end = _EpochSeeds(seed), EpochEnd(None, None)
@@ -113,15 +124,6 @@ def run_module(
         else:
             driver.fit(module, datamodule=data)
         return seeds.first_loss, dict(driver.callback_metrics)
-
-
-def test_module(
-    module: pl.LightningModule, data: pl.LightningDataModule | None, trainer: Mapping[str, Any]
-) -> Mapping[str, Any]:
-    """What a module logs in a pass over its test part."""
-    with _running(module, data, trainer, 1, 0, EpochEnd(None, None), _EpochSeeds(0)) as driver:
-        driver.test(module, datamodule=data, verbose=False)
-        return dict(driver.callback_metrics)
 
 
 @contextmanager
@@ -160,6 +162,12 @@ def _running(
                 yield driver
     finally:
         module.trainer = None
+
+
+@cache
+def _warn_once(module: str, first: str, count: int) -> None:
+    message = "%s: %d weights that could learn are in no optimiser, %s the first; configure_optimizers leaves them out"
+    _LOG.warning(message, module, count, first)
 
 
 def _seed_all(device: torch.device, seed: int, epoch: int) -> None:

@@ -356,3 +356,11 @@ def test_a_gate_listens_to_its_gating_signal():
     gate = build("gate", 8)
     features, signal = inputs(gate, 1, 8, 4, 4)
     assert (gate(features, signal) - gate(features, -signal)).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("extent", [0, 2, 4, 8])
+def test_gather_excite_without_parameters_gives_what_timm_gives(extent):
+    layers = pytest.importorskip("timm.layers")
+    features = torch.randn(2, 16, 13, 9, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    expected = layers.GatherExcite(16, extent=extent, use_mlp=False)(features)
+    assert torch.equal(build("gather_excite", 16, extent=extent)(features), expected)

@@ -147,3 +147,19 @@ class LitListed(pl.LightningModule):
 
     def val_dataloader(self):
         return DataLoader(IMAGES, batch_size=4)
+
+
+class LitCompiled(LitSquares):
+    """With a compiled network, as people write it to train faster, and an average of its weights beside it."""
+
+    def __init__(self):
+        super().__init__()
+        self.net = torch.compile(self.net)
+        self.average = torch.optim.swa_utils.AveragedModel(nn.Linear(1, 1))
+
+
+class LitForgetful(LitSquares):
+    """Whose optimiser has the weights of the network by name, and so none that is added."""
+
+    def configure_optimizers(self):
+        return torch.optim.SGD([*self.net.down1.parameters(), *self.net.head.parameters()], lr=0.01)

@@ -180,3 +180,23 @@ def test_a_wide_network_keeps_its_dictionary_of_arguments():
     task = task_of(arguments={"network": {"width": 8}})
     assert task.build(Architecture(), task.backbone, 0).net.down1[0].out_channels == 8
     assert {place.site.channels for place in plan(task.backbone, in_channels=3, classes=0).places} == {8, 16}
+
+
+def test_a_compiled_network_is_taken_out_of_its_wrapper_and_all_else_of_the_module_stays(caplog):
+    task = task_of(module="lit_squares:LitCompiled")
+    module = task.build(SE, task.backbone, 0)
+    assert "the network: torch.compile is taken off" in caplog.text
+    assert type(module.net).__name__ == "UNet"
+    assert type(module.average).__name__ == "AveragedModel"
+    plain = plan(task_of().backbone, in_channels=3, classes=0)
+    assert plan(task.backbone, in_channels=3, classes=0).places == plain.places
+    assert 0 < task.train(module, Training(Recipe(epochs=1), 0)).validation["loss"] < 9
+
+
+def test_weights_that_no_optimiser_has_are_named_attention_first(caplog):
+    task = task_of(module="lit_squares:LitForgetful")
+    trained(task, SE, epochs=1)
+    assert "weights that could learn are in no optimiser, net.attentions.stage1_block0_block" in caplog.text
+    caplog.clear()
+    trained(task_of(), SE, epochs=1)
+    assert "in no optimiser" not in caplog.text

@@ -4,6 +4,8 @@ import json
 
 import pytest
 import torch
+from lit_squares import SquaresData
+from torchmetrics.functional import jaccard_index
 from typer.testing import CliRunner
 
 import nas_attn
@@ -73,20 +75,17 @@ def test_rows_have_what_is_monitored_and_prices_of_the_part_alone(searched):
 
 
 def test_the_kept_weights_are_of_the_whole_module_and_its_part_gives_what_was_judged(searched):
-    from lit_squares import LitSquares, SquaresData  # noqa: PLC0415
-    from torchmetrics.functional import jaccard_index  # noqa: PLC0415
-
     study = nas_attn.open_study(searched)
     row = study.folder.seed_rows("final")[0]
     data = SquaresData()
     data.setup()
     batches = list(data.val_dataloader())
-    network = study.network(row.key) if row.seed == 0 else None
+    assert row.seed == 0
+    network = study.network(row.key)
     scores = torch.cat([network(batch["image"])["out"].detach() for batch in batches])
     masks = torch.cat([batch["mask"] for batch in batches])
     found = jaccard_index(scores, masks, task="multiclass", num_classes=2)
     assert float(found) == pytest.approx(row["iou"], abs=1e-6)
-    assert LitSquares().net.head.out_channels == 2
 
 
 def command(*said):
@@ -178,3 +177,21 @@ def test_the_check_says_what_the_module_does_not_log(make_study):
     folder = make_study(said, SPACE)
     found = [str(one) for one in nas_attn.open_study(folder).check().faults]
     assert any("'val/map' is not among what it logs in validation; allowed: " in one for one in found), found
+
+
+def test_the_check_does_not_say_that_a_function_trained_what_it_did_not(make_study, forked_proofs):
+    folder = make_study(FUNCTION, 'backbone = "resnet8"\nimage = [1, 8, 8]\n[kinds]\nse = {}\n')
+    found = [f"{one.state} {one}" for one in nas_attn.open_study(folder).check().findings]
+    assert not [line for line in found if line.startswith(("fault", "warning")) or "learns" in line or "nan" in line]
+    assert [line for line in found if "its training is the task's, and is not tried" in line]
+
+
+def test_the_space_of_a_study_is_shown_with_the_network_of_its_task(make_study):
+    folder = make_study(MODULE, SPACE)
+    shown = command("sites", folder)
+    assert "stage1.block0.block" in shown
+    assert "down1.2" in shown
+    assert "16 x 16" in shown
+    assert "cheapest" in command("space", folder)
+    with pytest.raises(nas_attn.InputError, match=r"space\.toml:1: backbone: is missing"):
+        nas_attn.load_space(folder / "space.toml")
