@@ -46,7 +46,8 @@ def split(
         parts = divide(label, full)
         sizes = np.array([*map(len, parts)], dtype=np.int64)
         kept = _keep(sizes, int(quotas[label]))
-        _check(gallery.where, name, sizes, kept, (1, validation, test))
+        tied = divide.tied(label) if gallery.groups is not None and isinstance(divide, _Together) else ""
+        _check(gallery.where, name, sizes, kept, (1, validation, test), tied)
         for part, rows, size in zip(taken, parts, kept, strict=True):
             part.append(rows[:size])
     by = np.arange(len(gallery.labels)) if contents is None else _ranks(contents)
@@ -92,6 +93,12 @@ class _Together:
         self._fill(new, full)
         parts = np.array([self._part_of[unit] for unit in self._unit[rows].tolist()], dtype=np.int64)
         return [rows[parts == part] for part in range(len(full))]
+
+    def tied(self, label: int) -> str:
+        """In words, how many groups the images of a class are in, and how many of them hold another class too."""
+        of_class = set(self._unit[self._labels == label].tolist())
+        shared = len(of_class & set(self._unit[self._labels != label].tolist()))
+        return f" in {len(of_class)} groups, {shared} of which hold other classes too"
 
     def _fill(self, units: list[int], full: Rows) -> None:
         """Give a part without a unit one of the part that has most, where it can."""
@@ -157,12 +164,13 @@ def _apportion(counts: Rows, limit: int) -> Rows:
     return np.asarray(whole, dtype=np.int64)
 
 
-def _check(where: str, name: str, full: Rows, kept: Rows, shares: tuple[float, ...]) -> None:
+def _check(where: str, name: str, full: Rows, kept: Rows, shares: tuple[float, ...], tied: str) -> None:
     parts = [(part, f, k) for part, f, k, share in zip(PARTS, full, kept, shares, strict=True) if share]
     if any(size < 1 for _, size, _ in parts):
+        cure = "add images, remove the class or change the shares" + ", or try another split_seed" * bool(tied)
         raise InputError(
-            f"{where}: class {name!r} has {full.sum()} images, too few to be in every part"
-            f" ({', '.join(part for part, _, _ in parts)}); add images, remove the class or change the shares"
+            f"{where}: class {name!r} has {full.sum()} images{tied}, too few to be in every part"
+            f" ({', '.join(part for part, _, _ in parts)}); {cure}"
         )
     if missing := [part for part, _, size in parts if size < 1]:
         raise InputError(f"{where}: the limit leaves no image of class {name!r} for {missing[0]}; raise limit")

@@ -64,3 +64,14 @@ def test_a_class_that_cannot_be_in_every_part_is_reported():
 def test_a_limit_that_empties_a_part_is_reported():
     with pytest.raises(InputError, match=r"limit leaves no image of class 'class0' for test; raise limit"):
         split(gallery([10, 10, 10, 10]), 0.2, 0.2, 0, limit=8)
+
+
+def test_groups_that_span_classes_are_counted_where_they_leave_a_part_empty():
+    """Twelve images of each class, but every group has both: the first class places the groups of the other."""
+    groups = ["one"] * 6 + ["two"] * 6 + ["one"] * 6 + ["two"] * 6
+    files = [bytes([number]) for number in range(24)]
+    labels = np.repeat([0, 1], 12)
+    gallery = Gallery("here", ("cat", "dog"), labels, lambda rows: rows, encoded=lambda: files, groups=groups)
+    message = r"class 'cat' has 12 images in 2 groups, 2 of which hold other classes too, too few .* another split_seed"
+    with pytest.raises(InputError, match=message):
+        split(gallery, 0.2, 0.2, 0)
