@@ -5,7 +5,7 @@ from typing import Any
 import torch
 
 from nas_attn.cost import device_name
-from nas_attn.settings import Backbone, Classification, Step, StudyFile
+from nas_attn.settings import Backbone, BuiltInTask, Step, StudyFile
 from nas_attn.tasks import code_digest
 from nas_attn.training import deciding
 
@@ -28,6 +28,7 @@ def question_of(file: StudyFile, step: Step, backbone: Backbone, timed_on: torch
         "latency": latency,
         "trainer": {name: str(value) for name, value in deciding(file.trainer).items()},
         "task": task_question(file),
+        "metrics": {name: one.model_dump(include={"metric", "arguments"}) for name, one in file.metrics.items()},
         "data": data_question(file),
         "backbone": backbone.identity(),
         "recipe": step.recipe(file.base_recipe if step.proxy == "supernet" else file.recipe).model_dump(),
@@ -38,7 +39,7 @@ def question_of(file: StudyFile, step: Step, backbone: Backbone, timed_on: torch
 
 def task_question(file: StudyFile) -> dict[str, Any]:
     """Settings that decide what networks learn, and the user's own code for it; nothing where it is the usual task."""
-    said = {} if isinstance(file.task, Classification) else file.task.model_dump()
+    said = file.task.model_dump(exclude_defaults=isinstance(file.task, BuiltInTask))
     named = next((said[kind] for kind in ("module", "function") if kind in said), None)
     return {**said, "code": code_digest(named)} if named else said
 

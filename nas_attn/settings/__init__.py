@@ -1,6 +1,7 @@
 """What a user writes: files in TOML, and the checked, frozen values that their tables become."""
 
 from .backbone import Backbone, Pixels
+from .budget import Budget
 from .chain import FINAL, Start, Step
 from .check import check, meaning
 from .data import (
@@ -16,6 +17,7 @@ from .data import (
     Torchvision,
 )
 from .document import Document, KeyPath, read_document
+from .latency import LatencyTarget
 from .measures import (
     BUILT_IN,
     MEASURES,
@@ -32,9 +34,10 @@ from .measures import (
     short,
     use_measures,
 )
+from .metrics import VOID, BuiltIn, Metric, make_metric, usual_measures
 from .objects import is_named_object, library, named_object
 from .questions import changes, complete, flat, lasting
 from .recipe import Recipe, Settings
-from .studyfile import Budget, LatencyTarget, Search, StudyFile, read_study_file
-from .task import Classification, Monitored, OwnFunction, OwnModule, Task
+from .studyfile import Search, StudyFile, read_study_file
+from .task import BuiltInTask, Monitored, OwnFunction, OwnModule, Task
 from .written import Count, bounded, check_format, read_written, with_nan, with_null

@@ -12,8 +12,8 @@ from nas_attn.space import without_passwords
 from .backbone import Backbone
 from .chain import Step
 from .data import DataSource, ImageFacts
+from .latency import LatencyTarget
 from .recipe import Recipe
-from .studyfile import LatencyTarget
 
 _TABLES: Mapping[str, type[BaseModel]] = {
     "backbone": Backbone,

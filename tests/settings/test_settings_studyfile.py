@@ -91,8 +91,8 @@ def test_all_faults_are_told_at_once_in_the_order_of_their_lines(faults_of):
     )
     assert [line.split(": ")[0] for line in told] == ["1", "1", "2", "3", "5", "8", "10", "11"]
     assert sorted(told[:2]) == [
-        "1: sed: unknown name; did you mean 'seed'? allowed: space, task, objectives, seed, data, final, recipe, base,"
-        " chain, trainer, latency, budget, search",
+        "1: sed: unknown name; did you mean 'seed'? allowed: space, task, metrics, objectives, seed, data, final,"
+        " recipe, base, chain, trainer, latency, budget, search",
         "1: space: is missing",
     ]
     assert told[2:] == [

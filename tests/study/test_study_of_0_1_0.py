@@ -168,7 +168,7 @@ def test_a_changed_question_is_refused_as_it_always_was(folder, was, now, messag
 ADDED = {
     ("recipe.py", "class Recipe(Settings):"): "mixup: float = 0.0",
     ("data.py", "class Digits(_Split):"): "turned: int = 0",
-    ("studyfile.py", "class LatencyTarget(Settings):"): "memory: str = 'pinned'",
+    ("latency.py", "class LatencyTarget(Settings):"): "memory: str = 'pinned'",
     ("backbone.py", "class Backbone(Settings):"): "frozen: bool = False",
     ("chain.py", "class Step(Settings):"): "warm: tuple[int, ...] = (1, 2)",
 }
