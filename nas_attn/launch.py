@@ -1,7 +1,6 @@
 """A study's folder, opened to search, to audit, to judge and to hand out networks."""
 
 import logging
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -147,7 +146,7 @@ class Study:
                 **without_secrets(self.folder.file.model_dump(mode="json", exclude={"search": {"storage"}})),
                 "latency_prediction": self.folder.prediction(),
             },
-            test_accuracy=tested.get("accuracy", math.nan),
+            tested=tested,
             test_images=images,
             own=own,
         )

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
-from nas_attn.settings import ImageFacts
+from nas_attn.settings import BuiltIn, ImageFacts, Measure
 
 from .loader import LoaderPart
 
@@ -96,10 +96,18 @@ class ImageData:
     """Of each channel of the train part, black 0 and white 1; 0 for a user's floating images."""
     std: tuple[float, ...]
     """Population standard deviation of the same, one grey level at least; 1 for a user's floating images."""
+    task: BuiltIn = "classification"
+    """What the labels are for."""
+    target_mean: tuple[float, ...] = ()
+    target_std: tuple[float, ...] = ()
+    measures: tuple[Measure, ...] = ()
+    """The learnt measures of networks on these images; without them those that the task always has."""
 
     def __post_init__(self) -> None:
         for part in (self.train, self.validation, self.test):
             if isinstance(part, Part) and len(part) and not part.labels.is_meta:
+                if self.task != "classification":
+                    continue
                 low, high = (int(end) for end in part.labels.aminmax())
                 if low < 0 or high >= self.classes:
                     raise ValueError(f"found labels from {low} to {high}; allowed: from 0 to {self.classes - 1}")
@@ -124,7 +132,9 @@ class ImageData:
     @property
     def facts(self) -> ImageFacts:
         """Image size, classes and channel statistics."""
-        return ImageFacts(*self.image, class_names=self.class_names, mean=self.mean, std=self.std)
+        return ImageFacts(
+            *self.image, self.class_names, self.mean, self.std, self.task, self.target_mean, self.target_std
+        )
 
     @cached_property
     def digest(self) -> str:

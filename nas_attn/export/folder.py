@@ -15,7 +15,7 @@ from torch.fx.experimental import _config as shape_settings
 from torch.utils._pytree import tree_leaves
 
 from nas_attn.results import Evaluation, known_columns
-from nas_attn.settings import MEASURES, Backbone, ImageFacts, Measure, learnt, listed, with_null
+from nas_attn.settings import MEASURES, Backbone, BuiltIn, ImageFacts, Measure, learnt, listed, with_null
 from nas_attn.space import Architecture, first_line, parse
 
 from .leaving import Leaving, leaving
@@ -24,6 +24,13 @@ from .standalone.folder import claimed, exchange, write_files
 from .standalone.proof import Shape, prove
 from .standalone.weights import packed
 
+_USES: Mapping[BuiltIn, tuple[str, str, str]] = {
+    "classification": ("that classifies", "classes", ""),
+    "multilabel": ("that labels", "labels", ".sigmoid()  # the probability of each label"),
+    "segmentation": ("that segments", "classes", ".argmax(1)  # the class of each place, in the size of the output"),
+    "regression": ("that gives values for", "values", ""),
+}
+"""What a network does, what its outputs are, and what follows from them, by task."""
 _OURS = __name__.partition(".")[0]
 _NO_PROGRAM = "model.pt2 is not there, because"
 
@@ -40,8 +47,8 @@ class Winner:
     facts: ImageFacts
     study: Mapping[str, Any]
     """Data, recipe, objectives."""
-    test_accuracy: float
-    """Of these weights, on the part that no search has seen; NaN where it is unknown."""
+    tested: Mapping[str, float]
+    """The learnt measures of these weights on the part that no search has seen; none where there is no such part."""
     test_images: int
     """Number of images of that part."""
     own: Evaluation | None = None
@@ -166,7 +173,13 @@ def _files(winner: Winner, network: nn.Module, program: _Program, leaves: Leavin
         text = model_source(winner.architecture, winner.backbone, leaves, **shape, seed=seed)
         source = {"model.py": text.encode(), **carried}
     needs = listed(sorted({"torch", *leaves.packages}))
-    card = {**config, "validation": _validation(winner), "needs": needs, "program": program, "leaves": leaves}
+    does, outputs, after = _USES[facts.task]
+    words = {
+        "does": does if facts.class_names else "for",
+        "outputs": outputs,
+        "after": f"{_part(network, facts)}{after}",
+    }
+    card = {**config, **words, "validation": _validation(winner), "needs": needs, "program": program, "leaves": leaves}
     return {
         "model.safetensors": packed(network),
         **({"model.pt2": program.content} if program.shapes else {}),
@@ -176,10 +189,23 @@ def _files(winner: Winner, network: nn.Module, program: _Program, leaves: Leavin
     }
 
 
+def _part(network: nn.Module, facts: ImageFacts) -> str:
+    """How the scores are taken out of what a network gives."""
+    with torch.inference_mode():
+        given = network(torch.zeros(2, *facts.image))
+    inner: Any = given
+    path = ""
+    while isinstance(inner, Mapping | list | tuple) and len(inner):
+        key = next(iter(inner)) if isinstance(inner, Mapping) else 0
+        inner, path = inner[key], f"{path}[{key!r}]"
+    return path
+
+
 def _config(winner: Winner) -> dict[str, Any]:
     row, own = (with_null(known_columns(one)) for one in (winner.row, winner.own or winner.row))
     first = ("key", "architecture", "seed", "weights_sha256", "device", "versions")
-    tested = with_null({"test_accuracy": winner.test_accuracy, "test_images": winner.test_images})
+    tested = with_null({f"test_{name}": value for name, value in winner.tested.items()})
+    tested["test_images"] = winner.test_images
     return {
         "format_version": 1,
         **{name: row.pop(name) for name in first},
@@ -187,6 +213,8 @@ def _config(winner: Winner) -> dict[str, Any]:
         "backbone_settings": winner.backbone.model_dump(mode="json", exclude={"name"}, exclude_defaults=True),
         "placements": {placement.site: str(placement.attention) for placement in winner.architecture.placements},
         "image": {"channels": winner.facts.in_channels, "height": winner.facts.height, "width": winner.facts.width},
+        "task": winner.facts.task,
+        "target": {"mean": list(winner.facts.target_mean), "std": list(winner.facts.target_std)},
         "normalisation": {"mean": list(winner.facts.mean), "std": list(winner.facts.std), "unit": "black 0, white 1"},
         "class_names": list(winner.facts.class_names),
         "weights": {**{name: own[name] for name in ("seed", *_learnt(winner.row))}, **tested},
@@ -227,6 +255,7 @@ def _validation(winner: Winner) -> list[dict[str, str]]:
             "own": one.spell(own[one.name]),
             "mean": one.spell(row[one.name]),
             "deviation": _deviation(row, one),
+            "tested": one.spell(winner.tested.get(one.name, math.nan)),
         }
         for one in learnt()
         if one.name in _learnt(row)

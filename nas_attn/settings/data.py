@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
+from .metrics import BuiltIn
 from .objects import is_named_object
 from .recipe import Settings
 
@@ -171,6 +172,11 @@ class ImageFacts:
     mean: tuple[float, ...]
     """Of each channel over the training part, in units of the largest pixel value."""
     std: tuple[float, ...]
+    task: BuiltIn = "classification"
+    """What the labels are for."""
+    target_mean: tuple[float, ...] = ()
+    """Of numbers that are learnt, over the training part; what a network gives is in standard deviations from it."""
+    target_std: tuple[float, ...] = ()
 
     @property
     def image(self) -> tuple[int, int, int]:

@@ -151,8 +151,16 @@ MEASURES: dict[str, Measure] = dict(BUILT_IN)
 """Every measure by its name: the built-in ones, and those of the study that was opened last."""
 
 
-def use_measures(judging: Iterable[Measure] = ()) -> None:
-    """Make these the measures by which the open study judges; without any they are accuracy and loss."""
+_SHORT: list[str] = []
+"""Names of metrics that the study opened last could name."""
+
+
+def use_measures(judging: Iterable[Measure] = (), short: Iterable[str] = ()) -> None:
+    """Make these the measures by which the open study judges; without any they are accuracy and loss.
+
+    `short` are the names of those that it could have by their names alone.
+    """
+    _SHORT[:] = short
     known = {one.name: one for one in judging} or {one.name: one for one in learnt(BUILT_IN)}
     others = {one.name: one for one in BUILT_IN.values() if one not in learnt(BUILT_IN)}
     MEASURES.clear()
@@ -208,14 +216,14 @@ def _objective(name: Any, info: ValidationInfo) -> Any:
         return name  # where the task has a fault, its measures are not known
     names = [one.name for one in MEASURES.values() if one.objective]
     if name not in names:
-        raise ValueError(f"found {name!r}; {allowed(name, names)}")
+        raise ValueError(f"found {name!r}; {allowed(name, dict.fromkeys([*names, *_SHORT]))}")
     return name
 
 
 def _ranked(name: Any) -> Any:
     names = [one.name for one in MEASURES.values() if one.source == "learnt"]
     if name not in names:
-        raise ValueError(f"found {name!r}; {allowed(name, names)}")
+        raise ValueError(f"found {name!r}; {allowed(name, dict.fromkeys([*names, *_SHORT]))}")
     return name
 
 

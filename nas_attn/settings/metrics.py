@@ -164,11 +164,15 @@ def _of_class(said: Metric, task: BuiltIn) -> Measure:
     if said.better is None and higher is None:
         raise ValueError(f"{said.metric} does not say whether more or less is better; say better = 'max' or 'min'")
     better: Direction = said.better or ("max" if higher else "min")
-    # Of correlations torchmetrics names 0 as the lowest, which they are not, so that only an error has a lowest here.
-    lowest = None if better == "max" else getattr(made, "plot_lower_bound", None)
-    highest = getattr(made, "plot_upper_bound", None)
-    largest, smallest = math.inf if highest is None else highest, -math.inf if lowest is None else lowest
-    return replace(base, better=better, largest=largest, smallest=smallest)
+    # Only the best value is taken from torchmetrics: its worst ones are passed, by correlations below 0 and by losses.
+    best = getattr(made, f"plot_{'upper' if better == 'max' else 'lower'}_bound", None)
+    largest, smallest = (best, None) if better == "max" else (None, best)
+    return replace(
+        base,
+        better=better,
+        largest=math.inf if largest is None else largest,
+        smallest=-math.inf if smallest is None else smallest,
+    )
 
 
 def _probed(one: Measure, task: BuiltIn) -> Any:
@@ -191,6 +195,6 @@ def make_metric(one: Measure, task: BuiltIn, classes: int, **usual: Any) -> Any:
         made = kind(**{**arguments, **one.arguments})
     except Exception as error:  # a user's class may fail in any way
         raise InputError(f"{one.metric}: cannot be made so: {first_line(error)}") from None
-    if missing := [name for name in ("update", "compute", "reset", "to") if not hasattr(made, name)]:
-        raise InputError(f"{one.metric}: has no {missing[0]!r}; allowed: a class with the interface of torchmetrics")
+    if missing := [name for name in ("update", "compute", "reset", "register_buffer") if not hasattr(made, name)]:
+        raise InputError(f"{one.metric}: has no {missing[0]!r}; allowed: a subclass of torchmetrics.Metric")
     return made

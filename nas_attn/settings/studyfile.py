@@ -15,7 +15,7 @@ from .data import DataModule, DataSource, Digits, OfTask, refuse_all_but_epochs,
 from .document import read_document
 from .latency import LatencyTarget
 from .measures import Measure, Objective, leading, use_measures
-from .metrics import BuiltIn, Metric, usual_measures, with_short_names
+from .metrics import BuiltIn, Metric, short_names, usual_measures, with_short_names
 from .recipe import Recipe, Settings
 from .task import BuiltInTask, OwnFunction, OwnModule, Task, is_measure_name, judging
 
@@ -90,7 +90,8 @@ class StudyFile(Settings):
     @classmethod
     def _judge(cls, metrics: Mapping[str, Metric], info: ValidationInfo) -> Mapping[str, Metric]:
         if "task" in info.data:
-            use_measures(judging(info.data["task"], metrics))
+            task = info.data["task"]
+            use_measures(judging(task, metrics), short_names(task.kind) if isinstance(task, BuiltInTask) else ())
         return metrics
 
     @field_validator("objectives")

@@ -17,13 +17,13 @@ from .task import Training
 
 @dataclass(frozen=True, eq=False)
 class ImageTask:
-    """Classification of images, as the recipe trains it."""
+    """Images and their labels, as the recipe trains on them."""
 
     data: ImageData
 
     @property
     def facts(self) -> ImageFacts:
-        """Image size, classes and channel statistics."""
+        """Image size, task, classes and channel statistics."""
         return self.data.facts
 
     @property

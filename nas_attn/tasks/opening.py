@@ -1,5 +1,6 @@
 """The task of a study, opened."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from nas_attn.assembly import read_space
@@ -19,7 +20,10 @@ def open_task(file: StudyFile, folder: Path) -> Task:
     Raises `InputError` where images, module or function have faults.
     """
     own = open_own_task(file, folder)
-    return own or ImageTask(load_data(file.data, folder, training_device(file.trainer)))
+    if own is not None:
+        return own
+    data = load_data(file.data, folder, training_device(file.trainer))
+    return ImageTask(replace(data, measures=file.measures))
 
 
 def open_own_task(file: StudyFile, folder: Path, image: tuple[int, int, int] | None = None) -> Task | None:

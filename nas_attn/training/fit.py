@@ -105,7 +105,7 @@ def score(
         with memory_faults_reported():
             model = nn.Sequential(Normalise(data), network).to(device).eval()
         with torch.inference_mode(), memory_faults_reported():
-            return mean_metrics(model, Read(batches_in_order(part.to(device), batch_size)), data.classes)
+            return mean_metrics(model, Read(batches_in_order(part.to(device), batch_size)), data)
     finally:
         _retire(network, {name for name, _ in _tensors(network)})
 

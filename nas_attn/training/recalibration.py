@@ -40,10 +40,10 @@ def recalibration(
             for norm in norms:
                 norm.reset_running_stats()
                 norm.training = True  # not `train()`, which what stands inside a subclass would hear of
-            train_loss = mean_metrics(network, calibrating, data.classes)["loss"]
+            train_loss = mean_metrics(network, calibrating, data)["loss"]
             for norm in norms:
                 norm.training = False
-            return Score(mean_metrics(nn.Sequential(normalise, network), validation, data.classes), train_loss)
+            return Score(mean_metrics(nn.Sequential(normalise, network), validation, data), train_loss)
 
     try:
         with memory_faults_reported():
