@@ -136,9 +136,11 @@ class Study:
         check_images(study, {"data": data_question(file)}, facts, task.fingerprint())
         _, whole = self._trained(row, facts)
         tested, images = task.test(whole, file.recipe.batch_size, file.trainer)
+        network = task.network(whole)
         own = next(one for one in self.folder.seed_rows(row.step) if (one.key, one.seed) == (row.key, row.seed))
         return Winner(
-            network=task.network(whole),
+            network=network,
+            whole=None if network is whole else whole,
             backbone=self._backbone(task, facts),
             row=row,
             facts=facts,

@@ -53,6 +53,8 @@ class Winner:
     """Number of images of that part."""
     own: Evaluation | None = None
     """The row of the one training that gave these weights; without it, `row`, which then is of one seed."""
+    whole: nn.Module | None = None
+    """What was trained, where the network is but a part of it, as of a user's own `LightningModule`."""
 
     def __post_init__(self) -> None:
         if self.own is None and self.row.seeds > 1:
@@ -67,9 +69,10 @@ class Winner:
 def export(winner: Winner, out: Path, *, by_name: bool = False) -> list[str]:
     """Write the network's files into a folder, and prove that they work; returns notes for the user.
 
-    `model.py` is source to read, with a user's own files in `code`, `model.safetensors` the weights, `model.pt2` the
-    program of `torch.export`, `config.json` and `README.md` the description, `MANIFEST.sha256` the checksums. With
-    `by_name`, the user's own modules are imported from where they are installed. Before they are kept, a fresh Python
+    `model.py` is source to read, with a user's own files in `code`, `model.safetensors` the weights, and
+    `module.safetensors` those of the whole that the network is a part of, `model.pt2` the program of `torch.export`,
+    `config.json` and `README.md` the description, `MANIFEST.sha256` the checksums. With `by_name`, the user's own
+    modules are imported from where they are installed. Before they are kept, a fresh Python
     process that cannot import this package loads them, and must give the outputs of the network in memory for three
     shapes, a batch of one and a map that is not square among them, or those of them that the network takes. What does
     not is left out, with a note; the weights are always there. An earlier export is replaced if it is whole and
@@ -182,6 +185,7 @@ def _files(winner: Winner, network: nn.Module, program: _Program, leaves: Leavin
     card = {**config, **words, "validation": _validation(winner), "needs": needs, "program": program, "leaves": leaves}
     return {
         "model.safetensors": packed(network),
+        **({} if winner.whole is None else {"module.safetensors": packed(winner.whole)}),
         **({"model.pt2": program.content} if program.shapes else {}),
         **source,
         "config.json": (json.dumps(config, indent=2) + "\n").encode(),

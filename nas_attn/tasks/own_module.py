@@ -7,6 +7,7 @@ from functools import cached_property, partial
 from typing import Any, TypeVar
 
 import pytorch_lightning as pl
+from pytorch_lightning.utilities.model_helpers import is_overridden
 from safetensors.torch import load_file
 from torch import nn
 
@@ -16,7 +17,8 @@ from nas_attn.settings import Backbone, DataModule, ImageFacts, OfTask, OwnModul
 from nas_attn.space import Architecture, InputError, reported
 from nas_attn.training import Score, deciding, fit_module, identity_of, run_module
 
-from .logged import monitored
+from .lightning_package import read_lightning
+from .logged import monitored, tested
 from .observation import observed_image
 from .own import OwnTask
 from .seeded_loaders import seed_loaders
@@ -38,6 +40,9 @@ class ModuleTask(OwnTask):
     trainer: Mapping[str, Any] = field(default_factory=dict)
     known_image: tuple[int, int, int] | None = None
     """Channels, height and width of what goes into the network, where that was observed before."""
+
+    def __post_init__(self) -> None:
+        read_lightning()
 
     @property
     def classes(self) -> int:
@@ -127,6 +132,16 @@ class ModuleTask(OwnTask):
         )
         monitored(values, self.said.monitor, self.said.module)
         return loss
+
+    def test(self, network: nn.Module, batch_size: int, trainer: Mapping[str, Any]) -> tuple[Mapping[str, float], int]:
+        """What judges among what the module logs of its test loaders; nothing where it has no such step."""
+        module, data = _lightning(network), self._data(0)
+        brings = module if data is None else data
+        if not (is_overridden("test_step", module) and is_overridden("test_dataloader", brings)):
+            return {}, 0
+        loaders = partial(seed_loaders, seed=0)
+        _, values = run_module(module, data, trainer, on_loaders=loaders, stage="test")
+        return tested(values, self.said.monitor), 0
 
     def _made(self, seed: int) -> tuple[pl.LightningModule, pl.LightningDataModule | None]:
         """A new module, and its data module if there is one; raises `InputError` where they cannot be made."""

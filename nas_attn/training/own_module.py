@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytorch_lightning as pl
@@ -109,20 +109,20 @@ def run_module(
     *,
     seed: int = 0,
     on_loaders: OnLoaders = lambda _source, _epoch: None,
-    validate_only: bool = False,
+    stage: Literal["fit", "validate", "test"] = "fit",
 ) -> tuple[float | None, Mapping[str, Any]]:
     """The loss of a module's first training batch, and what it logs, after one batch of training and one of validation.
 
-    With `validate_only` there is no training. The loss is None where the module gives Lightning none. Raises as `train`
-    does.
+    To `validate` is one batch of validation alone, to `test` a whole pass over the test loaders. The loss is None where
+    the module gives Lightning none. Raises as `train` does.
     """
     seeds, end = _EpochSeeds(seed), EpochEnd(None, None)
     limits: dict[str, Any] = {"limit_train_batches": 1, "limit_val_batches": 1}
     with _running(module, data, trainer, 1, seed, end, seeds, on_loaders, **limits) as driver:
-        if validate_only:
-            driver.validate(module, datamodule=data, verbose=False)
-        else:
+        if stage == "fit":
             driver.fit(module, datamodule=data)
+        else:
+            getattr(driver, stage)(module, datamodule=data, verbose=False)
         return seeds.first_loss, dict(driver.callback_metrics)
 
 
