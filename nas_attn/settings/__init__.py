@@ -32,9 +32,11 @@ from .measures import (
     short,
     use_measures,
 )
-from .objects import is_named_object, library, named_object
+from .objects import chosen, is_named_object, library, named_object
 from .questions import changes, complete, flat, lasting
-from .recipe import Recipe, Settings
+from .recipe import Recipe
 from .studyfile import Budget, LatencyTarget, Search, StudyFile, read_study_file
+from .table import Settings
 from .task import Classification, Monitored, OwnFunction, OwnModule, Task
+from .transform import Transform
 from .written import Count, bounded, check_format, read_written, with_nan, with_null

@@ -6,15 +6,15 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-import torch.nn.functional as F
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
-from nas_attn.data import Batch, ImageData, batches_in_order, training_batches
+from nas_attn.data import Batch, ImageData, batches_in_order, mixed, training_batches
 from nas_attn.settings import Recipe
 
 from .device import seed_rng
 from .failure import Diverged, Read, networks_own
+from .losses import TrainingLoss
 from .metrics import Normalise, RunningMean, computed, validation_metrics
 from .optimisation import make_optimizer
 
@@ -46,6 +46,7 @@ class Classifier(pl.LightningModule):
         self.variants = variants
         self.auxiliary_weight = auxiliary_weight
         self.normalise = Normalise(data)
+        self.criterion = TrainingLoss(recipe, data)
         self.train_mean, self.metrics = RunningMean(), validation_metrics(data.classes)
         self.validation: dict[str, float] = {}
         self.train_loss = math.nan
@@ -66,7 +67,8 @@ class Classifier(pl.LightningModule):
 
     def train_dataloader(self) -> Read:
         """Batches of this epoch."""
-        return Read(training_batches(self.data.train, self.recipe, self.seed, self.current_epoch))
+        batches = training_batches(self.data.train, self.recipe, self.seed, self.current_epoch)
+        return Read(mixed(batches, self.recipe, self.data.classes, self.seed, self.current_epoch))
 
     def val_dataloader(self) -> Read:
         """Batches of the validation part."""
@@ -87,7 +89,7 @@ class Classifier(pl.LightningModule):
         self.train_mean = RunningMean()
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
-        """Cross-entropy with the recipe's label smoothing; of several variants, the mean."""
+        """The recipe's loss of a batch; of several variants, the mean."""
         images, labels = batch
         if self.variants is None:
             loss = self.loss(images, labels)
@@ -124,10 +126,9 @@ class Classifier(pl.LightningModule):
         self.log_dict({"train_loss": self.train_loss, "learning_rate": rate})
 
     def loss(self, images: Tensor, labels: Tensor) -> Tensor:
-        """Cross-entropy of a batch with label smoothing, weighted auxiliary ones included."""
+        """The recipe's loss of a batch, weighted auxiliary ones included."""
         given = _scores(self(images))
-        smoothing = self.recipe.label_smoothing
-        losses = [F.cross_entropy(scores.float(), labels, label_smoothing=smoothing) for scores in given]
+        losses: list[Tensor] = [self.criterion(scores.float(), labels) for scores in given]
         if len(losses) == 1:
             return losses[0]
         if not losses or self.auxiliary_weight is None:
