@@ -112,6 +112,12 @@ class Recipe(Settings):
     ema_decay: float = Field(0.0, ge=0, lt=1, strict=True)
     """Decay of an exponential moving average of the weights, which is validated and kept; 0: none."""
 
+    @property
+    def named(self) -> tuple[str, ...]:
+        """What it names of Python, as `package.module:name`."""
+        said = (self.optimizer, self.schedule, self.loss, *(one.name for one in self.transforms))
+        return tuple(filter(is_named_object, said))
+
     @field_validator(*_GOES_WITH)
     @classmethod
     def _has_use(cls, value: Any, info: ValidationInfo) -> Any:

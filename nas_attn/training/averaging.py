@@ -7,18 +7,19 @@ from pytorch_lightning.callbacks import WeightAveraging
 from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from nas_attn.settings import Recipe
+
 Tensors = tuple[Tensor, ...] | list[Tensor]
 
 
-def weight_averaging(decay: float, device: torch.device) -> list[WeightAveraging]:
+def averaging(recipe: Recipe, device: torch.device) -> list[WeightAveraging]:
     """Callback that averages weights after every iteration, validates the average and leaves it in the network.
 
     Buffers are averaged too, so that batch normalisation fits the averaged weights; those of whole numbers are copied.
-    None for a decay of 0.
+    No callback where the recipe has no average.
     """
-    if not decay:
-        return []
-    return [WeightAveraging(device=device, use_buffers=True, multi_avg_fn=_moving_average(decay))]
+    update = _moving_average(recipe.ema_decay)
+    return [WeightAveraging(device=device, use_buffers=True, multi_avg_fn=update)] if recipe.ema_decay else []
 
 
 def _moving_average(decay: float) -> Callable[[Tensors, Tensors, Tensor | int], None]:

@@ -15,7 +15,7 @@ from nas_attn.data import ImageData, LoaderPart, Part, batches_in_order, quiet, 
 from nas_attn.settings import Recipe
 from nas_attn.space import reported
 
-from .averaging import weight_averaging
+from .averaging import averaging
 from .checkpoint import EpochEnd, OnEpoch, WholeFiles, identity, resumable
 from .classifier import Classifier, Variants
 from .device import forked_rng, lay_out, own_switches
@@ -57,8 +57,7 @@ def train(
             device = training_device(trainer)
             if checkpoint is not None:
                 end.identity = identity(network, data, recipe, seed, trainer)
-            callbacks = [*weight_averaging(recipe.ema_decay, device), end]
-            driver = make_trainer(recipe.epochs, device, trainer, callbacks, WholeFiles())
+            driver = make_trainer(recipe.epochs, device, trainer, [*averaging(recipe, device), end], WholeFiles())
             classifier = Classifier(network, data.near(device), recipe, seed, variants, auxiliary_weight)
             _fit(driver, classifier, checkpoint and resumable(checkpoint, end.identity))
     finally:
@@ -100,9 +99,8 @@ def try_recipe(data: ImageData, recipe: Recipe, trainer: Mapping[str, Any] | Non
     Raises `InputError` for what the recipe names and there is not, or refuses its arguments; and as `train` does.
     """
     network = nn.Sequential(nn.Conv2d(data.image[0], data.classes, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten())
-    optimizer, schedule = make_optimizer(
-        network, recipe, recipe.epochs * len(training_batches(data.train, recipe, 0, 0))
-    )
+    batches = len(training_batches(data.train, recipe, 0, 0))
+    optimizer, schedule = make_optimizer(network, recipe, recipe.epochs * batches)
     try_iteration(network, data, recipe, 0, trainer=trainer)
     with reported(f"recipe.optimizer: {recipe.optimizer}"):
         optimizer.step()

@@ -40,9 +40,7 @@ class TrainingLoss(nn.Module):
         loss = self.own(logits, labels) if self.own is not None else None
         if not isinstance(loss, Tensor) or loss.ndim:
             found = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else type(loss).__name__
-            raise InputError(
-                f"recipe.loss: {self.name} gives {found}; allowed: one number, such as the mean of a batch"
-            )
+            raise InputError(f"recipe.loss: {self.name} gives {found}; allowed: one number, the mean of a batch")
         return loss
 
 
@@ -83,11 +81,16 @@ def _focal(recipe: Recipe, logits: Tensor, labels: Tensor, weights: Tensor | Non
 
 
 def _binary(recipe: Recipe, logits: Tensor, labels: Tensor, weights: Tensor | None) -> Tensor:
-    """Mean over images and classes, with smoothed targets as in timm's `BinaryCrossEntropy`."""
-    shares = labels if labels.ndim > 1 else F.one_hot(labels, logits.shape[1])
-    smoothing = recipe.label_smoothing
-    targets = shares.float() * (1 - smoothing) + smoothing / logits.shape[1]
-    return F.binary_cross_entropy_with_logits(logits, targets, weights)
+    """Mean over images and classes, with smoothed targets as in timm's `BinaryCrossEntropy`.
+
+    An image has the weight of its class, or its shares of those of several.
+    """
+    shares = (labels if labels.ndim > 1 else F.one_hot(labels, logits.shape[1])).float()
+    targets = shares * (1 - recipe.label_smoothing) + recipe.label_smoothing / logits.shape[1]
+    if weights is None:
+        return F.binary_cross_entropy_with_logits(logits, targets)
+    of_image = shares @ weights
+    return F.binary_cross_entropy_with_logits(logits, targets, (of_image / of_image.mean())[:, None])
 
 
 _BUILT_IN: Mapping[str, Callable[[Recipe, Tensor, Tensor, Tensor | None], Tensor]] = {

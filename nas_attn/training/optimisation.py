@@ -32,9 +32,10 @@ def parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str, 
 def make_optimizer(network: nn.Module, recipe: Recipe, iterations: int) -> tuple[Optimizer, LRScheduler]:
     """The recipe's optimiser, and its schedule, which takes a step after each of so many iterations.
 
-    Lengths that the recipe says of a schedule are in epochs, counted from the end of a warm-up, and become iterations;
-    what is left of training is the length of a schedule that has one and is not told it. So `StepLR` and `MultiStepLR`
-    change at the ends of epochs, and the gamma of `ExponentialLR`, which is of an epoch, is shared by its iterations.
+    Lengths that the recipe says of a schedule are in epochs, counted from the end of a warm-up, and become iterations:
+    `StepLR` and `MultiStepLR` change the rate at the ends of epochs. Without `T_max`, `total_iters` or `total_steps` a
+    schedule that takes one lasts until the end of training. The gamma of `ExponentialLR` is of an epoch, and each of
+    its iterations takes its share.
 
     Raises `InputError` where there is no such class, or it refuses its arguments.
     """
