@@ -62,16 +62,22 @@ class _Running:
             raise InputError(f"{_WHERE}: they give {what}; allowed: {shape_of(image)}, as the image was")
         return found
 
-    def _made(self, said: Transform) -> tuple[str, Callable[[Any], Any]]:
+    def _made(self, said: Transform, *, alone: bool = True) -> tuple[str, Callable[[Any], Any]]:
+        """A transform that is called with an image; one that is not alone is part of one of albumentations."""
         kind, arguments = _kind(said.name), dict[str, Any](said.arguments)
         with reported(f"{_WHERE}: {said.name}"):
             if isinstance(inner := arguments.get("transforms"), list):
-                arguments["transforms"] = [self._made(Transform.model_validate(one))[1] for one in inner]
+                parts = [Transform.model_validate(one) for one in inner]
+                arguments["transforms"] = [self._made(one, alone=not _of_albumentations(kind))[1] for one in parts]
             made = kind(**_enumerated(kind, arguments))
-        if any(base.__module__.startswith("albumentations") for base in type(made).__mro__):
+        if alone and _of_albumentations(type(made)):
             made = _OfAlbumentations(made)
             self._on_host.append(made)
         return said.name, made
+
+
+def _of_albumentations(kind: Any) -> bool:
+    return any(base.__module__.startswith("albumentations") for base in getattr(kind, "__mro__", ()))
 
 
 def _kind(name: str) -> Any:
