@@ -68,15 +68,15 @@ class _Running:
         with reported(f"{_WHERE}: {said.name}"):
             if isinstance(inner := arguments.get("transforms"), list):
                 parts = [Transform.model_validate(one) for one in inner]
-                arguments["transforms"] = [self._made(one, alone=not _of_albumentations(kind))[1] for one in parts]
+                arguments["transforms"] = [self._made(one, alone=not _is_albumentations(kind))[1] for one in parts]
             made = kind(**_enumerated(kind, arguments))
-        if alone and _of_albumentations(type(made)):
+        if alone and _is_albumentations(type(made)):
             made = _OfAlbumentations(made)
             self._on_host.append(made)
         return said.name, made
 
 
-def _of_albumentations(kind: Any) -> bool:
+def _is_albumentations(kind: Any) -> bool:
     return any(base.__module__.startswith("albumentations") for base in getattr(kind, "__mro__", ()))
 
 
