@@ -4,6 +4,7 @@ from .batches import Batch, Batches, PartBatches, batches_in_order, training_bat
 from .fingerprint import fingerprint
 from .images import ImageData, Part, share_devices
 from .loader import LoaderPart, RngState, mixed_seed, seed_generators
+from .mixing import MixedBatches, mixed
 from .quiet import quiet
 from .reduction import reduced
 from .sources import load_data, undecodable

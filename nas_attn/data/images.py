@@ -112,6 +112,10 @@ class ImageData:
                 if low < 0 or high >= self.classes:
                     raise ValueError(f"found labels from {low} to {high}; allowed: from 0 to {self.classes - 1}")
 
+    def __deepcopy__(self, memo: object) -> "ImageData":
+        """Itself, for nothing changes it: a copy of a training's module shares its images."""
+        return self
+
     def near(self, device: torch.device) -> "ImageData":
         """The same data in the memory of a device, or streaming to it; they stay there as long as these are in use."""
         there = _NEAR.setdefault(self, {})

@@ -19,6 +19,8 @@ _OF_RECIPE = {"epochs", "learning_rate", "batch_size"}
 
 def question_of(file: StudyFile, step: Step, backbone: Backbone, timed_on: torch.device) -> dict[str, Any]:
     """Settings that decide the rows of a step; where files stand, and what the latency target is called, do not."""
+    recipe = step.recipe(file.base_recipe if step.proxy == "supernet" else file.recipe)
+    base = (file.base_recipe,) if step.proxy == "inherit" else ()
     latency = file.latency.model_dump(exclude={"name", "source"})
     if "latency_ms" in file.objectives or "latency_ms" in file.budget.limits:
         latency["measured_on"] = f"{device_name(timed_on)}, host {host(timed_on)}"
@@ -31,8 +33,9 @@ def question_of(file: StudyFile, step: Step, backbone: Backbone, timed_on: torch
         "metrics": {name: one.model_dump(include={"metric", "arguments"}) for name, one in file.metrics.items()},
         "data": data_question(file),
         "backbone": backbone.identity(),
-        "recipe": step.recipe(file.base_recipe if step.proxy == "supernet" else file.recipe).model_dump(),
-        "base": file.base_recipe.model_dump() if step.proxy == "inherit" else {},
+        "recipe": recipe.model_dump(),
+        "base": base[0].model_dump() if base else {},
+        "code": {name: code_digest(name) for one in (recipe, *base) for name in one.named},
         "step": step.model_dump(exclude=_OF_NO_ROW | _OF_RECIPE),
     }
 

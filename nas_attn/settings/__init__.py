@@ -35,9 +35,11 @@ from .measures import (
     use_measures,
 )
 from .metrics import VOID, BuiltIn, Metric, make_metric, usual_measures
-from .objects import is_named_object, library, named_object
+from .objects import chosen, is_named_object, library, named_object
 from .questions import changes, complete, flat, lasting
-from .recipe import Recipe, Settings
+from .recipe import Recipe
 from .studyfile import Search, StudyFile, read_study_file
+from .table import Settings
 from .task import BuiltInTask, Monitored, OwnFunction, OwnModule, Task
+from .transform import Transform
 from .written import Count, bounded, check_format, read_written, with_nan, with_null

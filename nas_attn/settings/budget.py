@@ -9,7 +9,7 @@ from pydantic import Field, create_model, model_validator
 from nas_attn.space import allowed
 
 from .measures import BUILT_IN, Measure, learnt
-from .recipe import Settings
+from .table import Settings
 
 
 class _Limits(Settings):

@@ -142,8 +142,15 @@ DataSource = Annotated[
 """Where the images of a study come from."""
 
 
-_DECIDED_BY_A_MODULE = ("batch_size", "horizontal_flip", "crop_padding", "cutout", "data_share", "resolution")
-_DECIDED_BY_A_TASK = ("optimizer", "learning_rate", "momentum", "weight_decay", "label_smoothing")
+_DECIDED_BY_A_MODULE = (
+    *("batch_size", "horizontal_flip", "crop_padding", "cutout", "transforms", "mixup", "cutmix"),
+    *("data_share", "resolution"),
+)
+_DECIDED_BY_A_TASK = (
+    *("optimizer", "optimizer_arguments", "learning_rate", "momentum", "weight_decay"),
+    *("schedule", "schedule_arguments", "warmup_epochs", "ema_decay"),
+    *("loss", "loss_arguments", "focal_gamma", "class_weights", "label_smoothing"),
+)
 
 
 def refuse_what_a_module_decides(table: Settings | None) -> None:
@@ -151,6 +158,8 @@ def refuse_what_a_module_decides(table: Settings | None) -> None:
     for name, field in type(table).model_fields.items() if table is not None else ():
         if name in _DECIDED_BY_A_MODULE and (found := getattr(table, name)) != field.default:
             raise ValueError(f"found {name} = {found}, which has no effect on a data module; leave it out")
+    if getattr(table, "class_weights", None) == "balanced":
+        raise ValueError("found class_weights = balanced for a data module, whose labels are not counted; list them")
 
 
 def refuse_all_but_epochs(table: Settings | None) -> None:

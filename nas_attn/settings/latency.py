@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from .recipe import Settings
+from .table import Settings
 
 _DEVICE = re.compile(r"auto|cpu|cuda(:(0|[1-9]\d*))?", re.ASCII)
 _ONNX_NEEDS = {"device": "cpu", "dtype": "float32", "channels_last": False}

@@ -12,7 +12,7 @@ from nas_attn.space import InputError, allowed, first_line
 
 from .measures import BUILT_IN, Direction, Measure, learnt
 from .objects import named_object
-from .recipe import Settings
+from .table import Settings
 
 BuiltIn = Literal["classification", "multilabel", "segmentation", "regression"]
 """Tasks whose images this package reads, and whose networks it trains."""

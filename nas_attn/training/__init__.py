@@ -13,7 +13,7 @@ from .failure import (
     memory_faults_reported,
     networks_own,
 )
-from .fit import score, train, try_iteration
+from .fit import score, train, try_iteration, try_recipe
 from .metrics import Normalise, Score
 from .own_module import Logged, fit_module, run_module
 from .reading import batch_loss, expected_shape, is_expected, score_tensors

@@ -9,14 +9,15 @@ import torch
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
-from nas_attn.data import Batch, ImageData, batches_in_order, training_batches
+from nas_attn.data import Batch, ImageData, batches_in_order, mixed, training_batches
 from nas_attn.settings import Recipe
 
 from .device import seed_rng
 from .failure import Diverged, Read, networks_own
+from .losses import TrainingLoss
 from .metrics import Judges, Normalise, RunningMean
 from .optimisation import make_optimizer
-from .reading import plain_loss, read_scores, score_tensors
+from .reading import read_scores, score_tensors
 
 Variants = Callable[[int], Iterable[None]]
 """Called with the number of a training iteration; at each yield the network is what the next forward pass is of."""
@@ -46,6 +47,7 @@ class Classifier(pl.LightningModule):
         self.variants = variants
         self.auxiliary_weight = auxiliary_weight
         self.normalise = Normalise(data)
+        self.criterion = TrainingLoss(recipe, data)
         self.train_mean, self.metrics = RunningMean(), Judges(data)
         self.validation: dict[str, float] = {}
         self.train_loss = math.nan
@@ -65,7 +67,8 @@ class Classifier(pl.LightningModule):
 
     def train_dataloader(self) -> Read:
         """Batches of this epoch."""
-        return Read(training_batches(self.data.train, self.recipe, self.seed, self.current_epoch))
+        batches = training_batches(self.data.train, self.recipe, self.seed, self.current_epoch)
+        return Read(mixed(batches, self.recipe, self.data.classes, self.seed, self.current_epoch))
 
     def val_dataloader(self) -> Read:
         """Batches of the validation part."""
@@ -86,7 +89,7 @@ class Classifier(pl.LightningModule):
         self.train_mean = RunningMean()
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
-        """The loss that the recipe says; of several variants, the mean."""
+        """The recipe's loss of a batch; of several variants, the mean."""
         images, labels = batch
         if self.variants is None:
             loss = self.loss(images, labels)
@@ -123,17 +126,14 @@ class Classifier(pl.LightningModule):
         self.log_dict({"train_loss": self.train_loss, "learning_rate": rate})
 
     def loss(self, images: Tensor, labels: Tensor) -> Tensor:
-        """The loss of a batch, weighted auxiliary ones included."""
+        """The recipe's loss of a batch, weighted auxiliary ones included."""
         given = score_tensors(self(images))
-        losses = [self._loss(*read_scores(scores, labels, self.data)) for scores in given]
+        losses: list[Tensor] = [self.criterion(*read_scores(scores, labels, self.data)) for scores in given]
         if len(losses) == 1:
             return losses[0]
         if not losses or self.auxiliary_weight is None:
             raise TypeError(f"in training the network gives {len(given)} tensors; allowed: one, or an auxiliary_weight")
         return losses[0] + self.auxiliary_weight * torch.stack(losses[1:]).sum()
-
-    def _loss(self, scores: Tensor, labels: Tensor) -> Tensor:
-        return plain_loss(scores, labels, self.data, self.recipe.label_smoothing)
 
     def _check(self, loss: float, which: str) -> None:
         if not math.isfinite(loss):

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from torchmetrics import MeanMetric, Metric
 
 from nas_attn.data import Batch, ImageData
-from nas_attn.settings import VOID, Measure, make_metric, usual_measures
+from nas_attn.settings import Measure, make_metric, usual_measures
 from nas_attn.space import InputError
 
-from .reading import judged, read_scores, score_tensors
+from .reading import IGNORED, judged, read_scores, score_tensors
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +84,8 @@ class CrossEntropy(Metric):
 
     def update(self, scores: Tensor, labels: Tensor) -> None:
         """Add a batch."""
-        self.total += F.cross_entropy(scores.float(), labels, reduction="none", ignore_index=VOID).sum()
-        self.count += (labels != VOID).sum()
+        self.total += F.cross_entropy(scores.float(), labels, reduction="none").sum()
+        self.count += (labels != IGNORED).sum()
 
     def compute(self) -> Tensor:
         """The mean over all batches."""
@@ -95,7 +95,7 @@ class CrossEntropy(Metric):
 class BinaryCrossEntropy(MeanMetric):
     """Mean binary cross-entropy in nats, of scores (B, labels) and labels of 0 and 1, of the same shape."""
 
-    higher_is_better = False
+    higher_is_better: bool = False  # type: ignore[assignment]
 
     def __init__(self) -> None:
         super().__init__(nan_strategy="disable")
@@ -112,7 +112,7 @@ class Judges(nn.Module):
     def __init__(self, data: ImageData) -> None:
         super().__init__()
         self.data = data
-        void = VOID if data.task == "segmentation" else None
+        void = IGNORED if data.task == "segmentation" else None
         measures = [one for one in data.measures or usual_measures(data.task) if one.metric]
         usual = {"ignore_index": void, "validate_args": False}
         made = [make_metric(one, data.task, data.classes, **usual) for one in measures]

@@ -11,6 +11,9 @@ from nas_attn.data import ImageData
 from nas_attn.settings import VOID, Measure
 from nas_attn.space import InputError
 
+IGNORED = -100
+"""The class of a void pixel in what losses and metrics take, as in torch, where 255 may be a class among many."""
+
 
 def score_tensors(output: Any) -> list[Tensor]:
     """The tensors in a network's output, in their order: alone, in a tuple, list or mapping, or nested."""
@@ -39,8 +42,8 @@ def is_expected(scores: Tensor, data: ImageData) -> bool:
 def read_scores(scores: Tensor, labels: Tensor, data: ImageData) -> tuple[Tensor, Tensor]:
     """Outputs in float32 and labels as a loss takes them: classes as int64, labels as float32, values standardised.
 
-    Maps of scores (B, classes, h, w) get the size of the masks by bilinear interpolation. Raises `InputError` for an
-    output of another shape.
+    A void pixel is `IGNORED`. Maps of scores (B, classes, h, w) get the size of the masks by bilinear interpolation.
+    Raises `InputError` for an output of another shape.
     """
     if not is_expected(scores, data):
         found = f"found an output of shape {tuple(scores.shape)} for {data.task}"
@@ -53,17 +56,17 @@ def read_scores(scores: Tensor, labels: Tensor, data: ImageData) -> tuple[Tensor
     if data.task == "segmentation":
         if scores.shape[2:] != labels.shape[1:]:
             scores = F.interpolate(scores, labels.shape[1:], mode="bilinear", align_corners=False)
-        return scores, labels.long()
+        return scores, labels.long().masked_fill(labels == VOID, IGNORED)
     return scores, labels
 
 
-def plain_loss(scores: Tensor, labels: Tensor, data: ImageData, smoothing: float = 0.0) -> Tensor:
-    """The mean loss of what `read_scores` gives, with label smoothing where labels are classes."""
+def plain_loss(scores: Tensor, labels: Tensor, data: ImageData) -> Tensor:
+    """The mean loss of what `read_scores` gives, by which a task judges."""
     if data.task == "multilabel":
         return F.binary_cross_entropy_with_logits(scores, labels)
     if data.task == "regression":
         return F.mse_loss(scores, labels)
-    return F.cross_entropy(scores, labels, ignore_index=VOID, label_smoothing=smoothing)
+    return F.cross_entropy(scores, labels)
 
 
 def batch_loss(scores: Tensor, labels: Tensor, data: ImageData) -> Tensor:

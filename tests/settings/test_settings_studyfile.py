@@ -106,7 +106,9 @@ def test_all_faults_are_told_at_once_in_the_order_of_their_lines(faults_of):
         "8: data.validation: found 1.5; allowed: less than 1",
         "10: recipe.epochs: found 0; allowed: at least 1",
         "11: recipe.batch_sise: unknown name; did you mean 'batch_size'? allowed: epochs, batch_size, optimizer,"
-        " learning_rate, momentum, weight_decay, label_smoothing, horizontal_flip, crop_padding, cutout",
+        " optimizer_arguments, learning_rate, momentum, weight_decay, schedule, schedule_arguments, warmup_epochs,"
+        " loss, loss_arguments, focal_gamma, class_weights, label_smoothing, horizontal_flip, crop_padding, cutout,"
+        " transforms, mixup, cutmix, ema_decay",
     ]
 
 
@@ -138,7 +140,8 @@ def test_all_faults_are_told_at_once_in_the_order_of_their_lines(faults_of):
         ("space = 's'\nrecipe.horizontal_flip = 1", "2: recipe.horizontal_flip: found 1; allowed: true or false"),
         (
             "space = 's'\nrecipe.optimizer = 'adam'",
-            "2: recipe.optimizer: found 'adam'; did you mean 'adamw'? allowed: sgd, adamw",
+            "2: recipe.optimizer: found 'adam'; did you mean 'adamw'? allowed: sgd, adamw, or a class of torch.optim,"
+            " such as RMSprop",
         ),
         (
             "space = 's'\n[latency]\nruntime = 'onnxruntime'\ndtype = 'float16'",

@@ -170,3 +170,11 @@ def test_a_metric_that_gives_several_numbers_is_refused_with_the_cure(scores):
     images = data("classification", labels, measures=(metric_measure("f1", said, "classification"),))
     with pytest.raises(InputError, match=r"metrics\.f1: .* gives 7 numbers; allowed: one, as with average = 'macro'"):
         found(images, outputs)
+
+
+def test_the_256th_of_many_classes_counts_as_any_other():
+    labels = torch.full((IMAGES,), 255)
+    outputs = torch.zeros(IMAGES, 300)
+    judged = found(data("classification", labels, 300, measures=()), outputs)
+    assert judged["loss"] == pytest.approx(np.log(300))
+    assert judged["accuracy"] == 0
