@@ -56,8 +56,8 @@ def test_every_key_reaches_its_field(tmp_path):
         ),
         (
             "loss = 'focl'",
-            "loss: found 'focl'; did you mean 'focal'? allowed: usual, cross_entropy, focal, bce, or a loss of your own,"
-            " as my_package.losses:Loss",
+            "loss: found 'focl'; did you mean 'focal'? allowed: usual, cross_entropy, focal, bce, or a loss of your"
+            " own, as my_package.losses:Loss",
         ),
         (
             "optimizer_arguments = { lr = 0.1 }",
