@@ -12,12 +12,13 @@ from torch import Tensor
 
 from nas_attn.settings import Recipe
 
-from .augmentation import Augmentation, augment, draw_augmentation
+from .augmentation import Augmentation, augment, augment_masks, draw_augmentation
 from .images import Part
 from .loader import LoaderBatches, LoaderPart, mixed_seed
 
 Batch = tuple[Tensor, Tensor]
-"""Images, (B, C, H, W), uint8, or floating where a user's loader makes them so; and their labels, int64 (B,)."""
+"""Images, (B, C, H, W), uint8, or floating where a user's loader makes them so; and their labels, as a `Part` has them:
+int64 (B,), uint8 (B, K) or (B, H, W), or float32 (B, K)."""
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -56,7 +57,10 @@ class PartBatches:
         return batch
 
     def _augmented(self, rows: Tensor, images: Tensor, labels: Tensor) -> Batch:
-        return (images if self.augmentation is None else augment(images, self.augmentation, rows)), labels
+        if self.augmentation is None:
+            return images, labels
+        moved = augment_masks(labels, self.augmentation, rows) if labels.ndim == 3 else labels
+        return augment(images, self.augmentation, rows), moved
 
 
 Batches = PartBatches | LoaderBatches

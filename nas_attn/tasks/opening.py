@@ -4,7 +4,7 @@ from pathlib import Path
 
 from nas_attn.assembly import read_space
 from nas_attn.data import load_data
-from nas_attn.settings import Backbone, DataModule, OfTask, OwnFunction, OwnModule, StudyFile
+from nas_attn.settings import Backbone, BuiltInTask, DataModule, OfTask, OwnFunction, OwnModule, StudyFile
 from nas_attn.training import training_device
 
 from .of_images import ImageTask
@@ -19,7 +19,8 @@ def open_task(file: StudyFile, folder: Path) -> Task:
     Raises `InputError` where images, module or function have faults.
     """
     own = open_own_task(file, folder)
-    return own or ImageTask(load_data(file.data, folder, training_device(file.trainer)))
+    kind = file.task.kind if isinstance(file.task, BuiltInTask) else "classification"
+    return own or ImageTask(load_data(file.data, folder, training_device(file.trainer), kind))
 
 
 def open_own_task(file: StudyFile, folder: Path, image: tuple[int, int, int] | None = None) -> Task | None:
