@@ -1,10 +1,12 @@
 """Images in a folder, with a table of their labels: a row for each image."""
 
+import json
 import logging
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -19,7 +21,6 @@ from .gallery import Gallery
 from .label_values import Table, labelled, read_labels
 
 _LOG = logging.getLogger(__name__)
-_SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".parquet")
 _FILES = {
     *("file", "filename", "filepath", "path", "image", "imagename", "imagefile", "imagepath", "imagefilename"),
     *("imageid", "imageindex", "img", "imgname", "imgid", "imgpath", "imgfile", "photo", "photoid", "picture", "id"),
@@ -82,29 +83,48 @@ def _of_table(
 def _read(file: Path) -> dict[str, list[Any]]:
     """The columns of a table, with what is empty as None."""
     kind = file.suffix.lower()
-    if kind not in _SUFFIXES:
-        raise InputError(f"{file}: is no table of labels; allowed: {', '.join(_SUFFIXES)}")
+    if kind not in _COLUMNS:
+        raise InputError(f"{file}: is no table of labels; allowed: {', '.join(_COLUMNS)}")
     with reported(f"{file}: cannot be read as a table"):
-        if kind == ".parquet":
-            frame = pd.read_parquet(file)
-        elif kind in (".json", ".jsonl"):
-            frame = pd.read_json(file, lines=kind == ".jsonl", dtype=False, convert_dates=False)
-        else:
-            with file.open(encoding="utf-8-sig") as lines:
-                first = lines.readline()
-            separator = "\t" if kind == ".tsv" else max(",;\t", key=first.count)
-            frame = pd.read_csv(
-                file, sep=separator, encoding="utf-8-sig", dtype=str, keep_default_na=False, skipinitialspace=True
-            )
-    if frame.empty:
+        columns = _COLUMNS[kind](file)
+    if not any(map(len, columns.values())):
         raise InputError(f"{file}: has no rows")
-    texts = kind in (".csv", ".tsv")
-    return {str(name).strip(): [_cell(one, texts) for one in frame[name]] for name in frame}
+    return {str(name).strip(): [_cell(one) for one in cells] for name, cells in columns.items()}
 
 
-def _cell(value: Any, text: bool) -> Any:
-    if text:
-        return str(value).strip() or None
+def _of_text(file: Path) -> Mapping[str, Sequence[Any]]:
+    with file.open(encoding="utf-8-sig") as lines:
+        first = lines.readline()
+    separator = "\t" if file.suffix.lower() == ".tsv" else max(",;\t", key=first.count)
+    frame = pd.read_csv(file, sep=separator, encoding="utf-8-sig", dtype=str, keep_default_na=False)
+    return {str(name): [cell.strip() or None for cell in frame[name]] for name in frame}
+
+
+def _of_json(file: Path) -> Mapping[str, Sequence[Any]]:
+    """Of a record in each line, of a list of records, or of a table of columns."""
+    text = file.read_text(encoding="utf-8-sig")
+    lines = file.suffix.lower() == ".jsonl"
+    read = [json.loads(line) for line in text.splitlines() if line.strip()] if lines else json.loads(text)
+    if isinstance(read, Mapping):
+        return read
+    return {name: [record.get(name) for record in read] for name in dict.fromkeys(chain.from_iterable(read))}
+
+
+def _of_parquet(file: Path) -> Mapping[str, Sequence[Any]]:
+    frame = pd.read_parquet(file)
+    return {str(name): frame[name].tolist() for name in frame}
+
+
+_COLUMNS: Mapping[str, Callable[[Path], Mapping[str, Sequence[Any]]]] = {
+    ".csv": _of_text,
+    ".tsv": _of_text,
+    ".json": _of_json,
+    ".jsonl": _of_json,
+    ".parquet": _of_parquet,
+}
+
+
+def _cell(value: Any) -> Any:
     return None if value is None or (isinstance(value, float) and value != value) else value
 
 

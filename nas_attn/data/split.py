@@ -55,7 +55,8 @@ def split(
             part.append(rows[:size])
     if not strata.needed:
         sizes = np.array([sum(map(len, part)) for part in taken], dtype=np.int64)
-        _check(gallery.where, "there are", sizes, sizes, (1, validation, test), "")
+        groups = "" if gallery.groups is None else f" in {len({*gallery.groups})} groups"
+        _check(gallery.where, "there are", sizes, sizes, (1, validation, test), groups)
     by = np.arange(len(gallery.labels)) if contents is None else _ranks(contents)
     train, validation_rows, test_rows = (_sorted(np.concatenate(part), by) for part in taken)
     return train, validation_rows, test_rows
@@ -173,7 +174,8 @@ def _apportion(counts: Rows, limit: int) -> Rows:
 def _check(where: str, there: str, full: Rows, kept: Rows, shares: tuple[float, ...], tied: str) -> None:
     parts = [(part, f, k) for part, f, k, share in zip(PARTS, full, kept, shares, strict=True) if share]
     if any(size < 1 for _, size, _ in parts):
-        cure = "add images, remove the class or change the shares" + ", or try another split_seed" * bool(tied)
+        remove = ", remove the class" * there.startswith("class")
+        cure = f"add images{remove} or change the shares" + ", or try another split_seed" * bool(tied)
         raise InputError(
             f"{where}: {there} {full.sum()} images{tied}, too few to be in every part"
             f" ({', '.join(part for part, _, _ in parts)}); {cure}"
