@@ -141,7 +141,7 @@ def _numbers(name: str, content: Any) -> tuple[NDArray[np.uint8], bool, list[str
     """The numbers of a mask's pixels, whether it has one bit, and what was done to read them."""
     with reported(f"{name}: cannot be read as a mask", Exception), opened(content) as image:
         mode, lossy = image.mode, image.format in ("JPEG", "MPO")
-        pixels = np.asarray(image)
+        pixels = _of_greys(image) if image.format == "GIF" and mode == "P" else np.asarray(image)
     done: list[str] = []
     if pixels.ndim == 3:
         pixels, done = _one_channel(name, mode, pixels)
@@ -157,6 +157,14 @@ def _numbers(name: str, content: Any) -> tuple[NDArray[np.uint8], bool, list[str
         pixels = np.where(pixels < 128, 0, 255).astype(np.uint8)
         done.append("JPEG: every level counts as the nearer of black and white")
     return pixels, mode == "1", done
+
+
+def _of_greys(image: Image.Image) -> NDArray[np.uint8]:
+    """The pixels of a GIF: its greys where it has no colours, for what writes one numbers them anew; else as they are."""
+    numbers = np.asarray(image)
+    greys = np.reshape(image.getpalette() or [], (-1, 3)).astype(np.uint8)
+    used = greys[np.unique(numbers)]
+    return greys[numbers, 0] if bool((used == used[:, :1]).all()) else numbers
 
 
 def _one_channel(name: str, mode: str, pixels: NDArray[Any]) -> tuple[NDArray[Any], list[str]]:
