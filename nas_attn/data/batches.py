@@ -12,14 +12,14 @@ from torch import Tensor
 
 from nas_attn.settings import Recipe
 
-from .augmentation import Augmentation, augment, draw_augmentation
+from .augmentation import Augmentation, augment, augment_masks, draw_augmentation
 from .images import Part
 from .loader import LoaderBatches, LoaderPart, mixed_seed
 from .transforms import EpochTransforms
 
 Batch = tuple[Tensor, Tensor]
-"""Images, (B, C, H, W), uint8, or floating where a user's loader makes them so; and their labels, int64 (B,),
-or shares of the classes, (B, classes)."""
+"""Images, (B, C, H, W), uint8, or floating where a user's loader makes them so; and their labels, as a `Part` has them:
+int64 (B,), uint8 (B, K) or (B, H, W), or float32 (B, K); or shares of the classes, (B, classes)."""
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -53,7 +53,11 @@ class PartBatches:
 
     def _augmented(self) -> Iterator[Batch]:
         for rows, images, labels in self._gathered():
-            yield (images if self.augmentation is None else augment(images, self.augmentation, rows)), labels
+            if self.augmentation is None:
+                yield images, labels
+            else:
+                moved = augment_masks(labels, self.augmentation, rows) if labels.ndim == 3 else labels
+                yield augment(images, self.augmentation, rows), moved
 
     def _gathered(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         if self.part.streams_to is None:

@@ -17,6 +17,7 @@ from .data import (
     Torchvision,
 )
 from .document import Document, KeyPath, read_document
+from .fitting import refuse_what_does_not_fit
 from .latency import LatencyTarget
 from .measures import (
     BUILT_IN,

@@ -1,4 +1,4 @@
-"""Which images a study learns from: the `[data]` of a study."""
+"""Which images a study learns from, and what they are labelled with: the `[data]` of a study."""
 
 import re
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class _Split(Settings):
 
 class _Many(_Split):
     limit: int | None = Field(None, ge=8, strict=True)
-    """Take this many of the images at most, the same share of each class; of parts that stand apart, all."""
+    """Take this many of the images at most, the same share of each class, or of all; of parts that stand apart, all."""
     image_size: int | None = Field(None, ge=1, strict=True)
     """Resize every image to a square of this many pixels a side; without it all must have one size."""
 
@@ -41,6 +41,10 @@ class _Files(_Many):
     """3: colour; 1: grey."""
     background: Literal["white", "black", "grey"] = "white"
     """What shows through transparent pixels."""
+    label_columns: tuple[str, ...] = ()
+    """Columns of 0 and 1, one for each label or class; in a regression, of numbers, one for each value."""
+    class_names: tuple[str, ...] = ()
+    """Names of the classes or labels that are numbers, in order; of pixels, without it, they go by their numbers."""
 
 
 class Digits(_Split):
@@ -50,13 +54,23 @@ class Digits(_Split):
 
 
 class ImageFolder(_Files):
-    """A folder with a sub-folder of images for each class.
+    """A folder with a sub-folder of images for each class; or of images, with a file of labels or a folder of masks.
 
-    Where its sub-folders are parts that hold the classes, as `train`, `val` and `test`, they are the parts; what has no
-    folder is a share of the one that trains.
+    Where its sub-folders are parts that hold the classes or the images, as `train`, `val` and `test`, they are the
+    parts; what has no folder is a share of the one that trains.
     """
 
     kind: Literal["folder"] = "folder"
+    labels: str | None = Field(None, min_length=1)
+    """A table of labels with a row for each image, .csv, .tsv, .jsonl or .parquet: in the folder, its parts, or
+    relative to the study file."""
+    file_column: str | None = Field(None, min_length=1)
+    """Its column of files, relative to the folder, with or without suffix; without it the only one named so."""
+    label_column: str | None = Field(None, min_length=1)
+    """Its column of labels: a class, several labels, or a number; without it `label`, or the only one that is left."""
+    masks: str | None = Field(None, min_length=1)
+    """The folder of masks, whose pixels are class numbers, 255 for none: in the folder, beside it, in its parts, or
+    relative to the study file. A mask has its image's name, which may end in `_mask` or the like."""
     groups: str | None = Field(None, min_length=1)
     """A regular expression, found in each path below the folder: images for which it matches the same text, or the same
     groups, such as patients or videos, stay in one part."""
@@ -72,13 +86,15 @@ class ImageFolder(_Files):
 
 
 class Parquet(_Files):
-    """A Parquet file in the Hugging Face image layout: encoded bytes in a struct, and a class index."""
+    """A Parquet file in the Hugging Face image layout: encoded bytes in a struct, and labels or masks."""
 
     kind: Literal["parquet"] = "parquet"
     image_column: str | None = None
     """The column of images; without it the only column of structs that hold `bytes`."""
     label_column: str = "label"
-    """The column of class indices or names."""
+    """The column of class indices or names, of lists of them, or of numbers."""
+    mask_column: str | None = None
+    """The column of masks, as images are."""
     group_column: str | None = None
     """The column of what keeps images together, such as a patient: those of one value stay in one part."""
 
@@ -178,13 +194,14 @@ class ImageFacts:
     height: int
     width: int
     class_names: tuple[str, ...]
+    """Of classes, of labels, or of the values of a regression."""
     mean: tuple[float, ...]
     """Of each channel over the training part, in units of the largest pixel value."""
     std: tuple[float, ...]
     task: BuiltIn = "classification"
-    """What the labels are for."""
+    """What they are labelled with."""
     target_mean: tuple[float, ...] = ()
-    """Of numbers that are learnt, over the training part; what a network gives is in standard deviations from it."""
+    """Of each value over the training part, in a regression."""
     target_std: tuple[float, ...] = ()
 
     @property

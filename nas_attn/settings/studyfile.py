@@ -13,6 +13,7 @@ from .chain import Start, Step, resolve
 from .check import check
 from .data import DataModule, DataSource, Digits, OfTask, refuse_all_but_epochs, refuse_what_a_module_decides
 from .document import read_document
+from .fitting import refuse_what_does_not_fit
 from .latency import LatencyTarget
 from .measures import Measure, Objective, leading, use_measures
 from .metrics import BuiltIn, Metric, short_names, usual_measures, with_short_names
@@ -46,7 +47,7 @@ class StudyFile(Settings):
     """What the search trades off; without it, what the task judges by first, FLOPs and latency."""
     seed: int = Field(0, ge=0, strict=True)
     """Fixes initialisation, data order and augmentation, the same for every network."""
-    data: DataSource = Digits()
+    data: DataSource = Field(Digits(), validate_default=True)
     """Which images; without it the digits, or those that a task of the user's brings."""
     final: Start = "scratch"
     """How the winner will be trained by `[recipe]`: from initial weights, or from a trained backbone (`inherit`)."""
@@ -130,6 +131,8 @@ class StudyFile(Settings):
         task = info.data.get("task")
         if isinstance(task, BuiltInTask) and isinstance(data, OfTask):
             raise ValueError("found 'task', which is for a task of the user's own")
+        if isinstance(task, BuiltInTask):
+            refuse_what_does_not_fit(data, task.kind)
         if isinstance(task, OwnModule) and not isinstance(data, OfTask | DataModule):
             raise ValueError(f"found {data.kind!r} with a module of the user's own; allowed: 'module', or no [data]")
         if isinstance(task, OwnFunction) and not isinstance(data, OfTask):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from nas_attn.assembly import read_space
 from nas_attn.data import load_data
-from nas_attn.settings import Backbone, DataModule, OfTask, OwnFunction, OwnModule, StudyFile
+from nas_attn.settings import Backbone, BuiltInTask, DataModule, OfTask, OwnFunction, OwnModule, StudyFile
 from nas_attn.training import training_device
 
 from .of_images import ImageTask
@@ -22,7 +22,8 @@ def open_task(file: StudyFile, folder: Path) -> Task:
     own = open_own_task(file, folder)
     if own is not None:
         return own
-    data = load_data(file.data, folder, training_device(file.trainer))
+    kind = file.task.kind if isinstance(file.task, BuiltInTask) else "classification"
+    data = load_data(file.data, folder, training_device(file.trainer), kind)
     return ImageTask(replace(data, measures=file.measures))
 
 

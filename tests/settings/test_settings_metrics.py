@@ -34,7 +34,7 @@ def told(read, text):
     ],
 )
 def test_a_task_leads_by_its_own_measure_and_always_has_the_loss(read, task, leading):
-    file = read(f'task = "{task}"')
+    file = read(f'task = "{task}"\n[data]\nkind = "module"\nmodule = "my_package.data:Data"')
     assert file.objectives == (leading, "flops", "latency_ms")
     assert [one.name for one in file.measures if one.objective] == [leading, "loss"]
     assert file.leading.name == leading

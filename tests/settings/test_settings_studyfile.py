@@ -182,9 +182,10 @@ def test_all_faults_are_told_at_once_in_the_order_of_their_lines(faults_of):
             "4: data.split_sed: unknown name; did you mean 'split_seed'? allowed: validation, test, split_seed, kind",
         ),
         (
-            "space = 's'\n[data]\nkind = 'folder'\npath = 'p'\nlabel_column = 'y'",
-            "5: data.label_column: unknown name; allowed: validation, test, split_seed, limit, image_size, path,"
-            " val_path, test_path, split_by, channels, background, kind, groups",
+            "space = 's'\n[data]\nkind = 'folder'\npath = 'p'\nshuffle = true",
+            "5: data.shuffle: unknown name; allowed: validation, test, split_seed, limit, image_size, path,"
+            " val_path, test_path, split_by, channels, background, label_columns, class_names, kind, labels,"
+            " file_column, label_column, masks, groups",
         ),
     ],
 )

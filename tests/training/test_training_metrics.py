@@ -159,7 +159,8 @@ def test_the_first_of_several_outputs_counts(scores):
     ],
 )
 def test_an_output_of_another_shape_is_refused_with_the_one_that_is_needed(task, shape, allowed):
-    images = replace(data("classification", torch.zeros(IMAGES, dtype=torch.int64)), task=task, measures=())
+    images = replace(data("classification", torch.zeros(IMAGES, dtype=torch.int64)), measures=())
+    object.__setattr__(images, "task", task)
     with pytest.raises(InputError, match=allowed):
         Judges(images).update(torch.zeros(shape), images.train.labels)
 
