@@ -1,7 +1,7 @@
 """Image data: sources, the split into three parts, batches and their augmentation, a user's own data module."""
 
 from .batches import Batch, Batches, PartBatches, batches_in_order, training_batches
-from .fingerprint import fingerprint
+from .fingerprint import fingerprint, spelt_labels
 from .images import ImageData, Part, share_devices
 from .loader import LoaderPart, RngState, mixed_seed, seed_generators
 from .mixing import MixedBatches, mixed

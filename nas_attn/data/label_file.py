@@ -178,21 +178,21 @@ def _resolved(
     file: Path, cells: Sequence[Any], column: str, roots: Sequence[Path], known: Mapping[str, Sequence[Path]]
 ) -> list[Path]:
     """The image of each row: by its path below a root, by that without suffix, or by its name alone."""
-    whole, bare, name, stem = (defaultdict[str, set[Path]](set) for _ in range(4))
+    whole, cut, name, stem = (defaultdict[str, set[Path]](set) for _ in range(4))
     for image in {image for images in known.values() for image in images}:
         for root in roots:
             if image.is_relative_to(root):
                 below = image.relative_to(root)
                 whole[below.as_posix()].add(image)
-                bare[below.with_suffix("").as_posix()].add(image)
+                cut[below.with_suffix("").as_posix()].add(image)
         name[image.name].add(image)
         stem[image.stem].add(image)
     found, missing = list[Path](), []
     for row, cell in enumerate(cells):
         path = PurePosixPath(str(cell).replace("\\", "/"))
-        ways = [(whole, str(path)), (bare, str(path)), (name, path.name), (stem, path.name)]
+        ways = [(whole, str(path)), (cut, str(path)), (name, path.name), (stem, path.name)]
         if has_image_suffix(path):
-            ways += [(bare, str(path.with_suffix(""))), (stem, path.stem)]
+            ways += [(cut, str(path.with_suffix(""))), (stem, path.stem)]
         images = next((way[key] for way, key in ways if key in way), set[Path]())
         if len(images) > 1:
             both = ", ".join(map(str, sorted(images)[:2]))
