@@ -10,11 +10,11 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from nas_attn.loaders import LoaderBatches, LoaderPart, mixed_seed
 from nas_attn.settings import Recipe
 
 from .augmentation import Augmentation, augment, augment_masks, draw_augmentation
 from .images import Part
-from .loader import LoaderBatches, LoaderPart, mixed_seed
 from .transforms import EpochTransforms
 
 Batch = tuple[Tensor, Tensor]

@@ -5,6 +5,7 @@ import logging
 import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import chain
 from pathlib import Path, PurePosixPath
@@ -60,7 +61,7 @@ def _of_table(
     source: ImageFolder, path: Path, file: Path, parts: Mapping[str, Path], task: BuiltIn
 ) -> dict[str, Gallery]:
     columns = _read(file)
-    files, chosen = _label_columns(file, columns, source)
+    files, chosen = _label_columns(file, columns, source, task)
     known = {role: images_in(part)[0] for role, part in parts.items()}
     images = _resolved(file, columns[files], files, [path, *parts.values()], known)
     wanted = {name: columns[name] for name in ([chosen] if chosen else source.label_columns)}
@@ -128,7 +129,9 @@ def _cell(value: Any) -> Any:
     return None if value is None or (isinstance(value, float) and value != value) else value
 
 
-def _label_columns(file: Path, columns: dict[str, list[Any]], source: ImageFolder) -> tuple[str, str | None]:
+def _label_columns(
+    file: Path, columns: dict[str, list[Any]], source: ImageFolder, task: BuiltIn
+) -> tuple[str, str | None]:
     """The column of files, and that of labels, unless several are named; texts in label columns become numbers."""
     for setting, names in (
         ("file_column", [source.file_column]),
@@ -148,7 +151,7 @@ def _label_columns(file: Path, columns: dict[str, list[Any]], source: ImageFolde
                 f"{file}: label_column is missing; allowed: {', '.join(left)}, or several as label_columns"
             )
     for name in [chosen] if chosen else source.label_columns:
-        columns[name] = _typed(columns[name])
+        columns[name] = _typed(columns[name], task == "regression")
     return files, chosen
 
 
@@ -161,38 +164,43 @@ def _file_column(file: Path, columns: Mapping[str, Sequence[Any]], others: set[s
     return known[0] if len(known) == 1 else dotted[0]
 
 
-def _typed(cells: list[Any]) -> list[Any]:
-    """Texts as whole numbers or as numbers where all of them are."""
-    texts = [cell for cell in cells if isinstance(cell, str)]
-    for kind in (int, float) if texts else ():
-        try:
-            read = [kind(cell) if isinstance(cell, str) else cell for cell in cells]
-        except ValueError:
-            continue
-        whole = all(isinstance(one, float) and one.is_integer() for one in read)
-        return [int(one) for one in read] if whole else read
-    return cells
+def _typed(cells: list[Any], values: bool) -> list[Any]:
+    """Texts as whole numbers or as numbers where all of them are; where they must be values, each that is one."""
+    found = [_number(cell) if isinstance(cell, str) else cell for cell in cells]
+    if values:
+        return found
+    if any(isinstance(one, str) for one in found):
+        return cells
+    whole = all(one is None or (isinstance(one, int | float) and one % 1 == 0) for one in found)
+    return [one if one is None else int(one) for one in found] if whole else found
+
+
+def _number(text: str) -> int | float | str:
+    for kind in (int, float):
+        with suppress(ValueError):
+            return kind(text)
+    return text
 
 
 def _resolved(
     file: Path, cells: Sequence[Any], column: str, roots: Sequence[Path], known: Mapping[str, Sequence[Path]]
 ) -> list[Path]:
     """The image of each row: by its path below a root, by that without suffix, or by its name alone."""
-    whole, bare, name, stem = (defaultdict[str, set[Path]](set) for _ in range(4))
+    whole, cut, name, stem = (defaultdict[str, set[Path]](set) for _ in range(4))
     for image in {image for images in known.values() for image in images}:
         for root in roots:
             if image.is_relative_to(root):
                 below = image.relative_to(root)
                 whole[below.as_posix()].add(image)
-                bare[below.with_suffix("").as_posix()].add(image)
+                cut[below.with_suffix("").as_posix()].add(image)
         name[image.name].add(image)
         stem[image.stem].add(image)
     found, missing = list[Path](), []
     for row, cell in enumerate(cells):
         path = PurePosixPath(str(cell).replace("\\", "/"))
-        ways = [(whole, str(path)), (bare, str(path)), (name, path.name), (stem, path.name)]
+        ways = [(whole, str(path)), (cut, str(path)), (name, path.name), (stem, path.name)]
         if has_image_suffix(path):
-            ways += [(bare, str(path.with_suffix(""))), (stem, path.stem)]
+            ways += [(cut, str(path.with_suffix(""))), (stem, path.stem)]
         images = next((way[key] for way, key in ways if key in way), set[Path]())
         if len(images) > 1:
             both = ", ".join(map(str, sorted(images)[:2]))

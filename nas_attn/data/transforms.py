@@ -11,11 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from nas_attn.loaders import RngState, shape_of
 from nas_attn.settings import Transform, chosen, is_named_object, library, named_object
 from nas_attn.space import InputError, reported
-
-from .loader import RngState
-from .user_batches import shape_of
 
 _WHERE = "recipe.transforms"
 _V2 = "torchvision.transforms.v2"

@@ -70,21 +70,36 @@ def joined(separator, nothing=""):
 
 TABLES = {
     "planet": ({"image_name": [f"{n:03}" for n in range(COUNT)], "tags": joined(" ")}, {}),
-    "chest_x_ray": ({"Image Index": names(), "Finding Labels": joined("|", "No Finding"), "Patient Age": [4] * COUNT},
-                    {"label_column": "Finding Labels"}),
+    "chest_x_ray": (
+        {"Image Index": names(), "Finding Labels": joined("|", "No Finding"), "Patient Age": [4] * COUNT},
+        {"label_column": "Finding Labels"},
+    ),
     "commas": ({"filename": names(), "labels": joined(", ")}, {}),
     "semicolons": ({"id": [f"{n:03}" for n in range(COUNT)], "labels": joined(";")}, {}),
-    "one_hot": ({"file_name": names(), "cat": [int("cat" in TAGS[n % 4]) for n in range(COUNT)],
-                 "dog": [int("dog" in TAGS[n % 4]) for n in range(COUNT)]}, {"label_columns": ("cat", "dog")}),
-    "booleans": ({"file_name": names(), "cat": ["cat" in TAGS[n % 4] for n in range(COUNT)],
-                  "dog": ["yes" if "dog" in TAGS[n % 4] else "no" for n in range(COUNT)]},
-                 {"label_columns": ("cat", "dog")}),
-    "python_lists": ({"path": [f"photos/{name}" for name in names()],
-                      "labels": [str(sorted(TAGS[n % 4])) for n in range(COUNT)]}, {}),
+    "one_hot": (
+        {
+            "file_name": names(),
+            "cat": [int("cat" in TAGS[n % 4]) for n in range(COUNT)],
+            "dog": [int("dog" in TAGS[n % 4]) for n in range(COUNT)],
+        },
+        {"label_columns": ("cat", "dog")},
+    ),
+    "booleans": (
+        {
+            "file_name": names(),
+            "cat": ["cat" in TAGS[n % 4] for n in range(COUNT)],
+            "dog": ["yes" if "dog" in TAGS[n % 4] else "no" for n in range(COUNT)],
+        },
+        {"label_columns": ("cat", "dog")},
+    ),
+    "python_lists": (
+        {"path": [f"photos/{name}" for name in names()], "labels": [str(sorted(TAGS[n % 4])) for n in range(COUNT)]},
+        {},
+    ),
     "an_index_too": ({"Unnamed: 0": range(COUNT), "image": names(), "tags": joined(" ")}, {}),
     "windows_paths": ({"image": [f"C:\\me\\photos\\{name}" for name in names()], "tags": joined(" ")}, {}),
     "another_suffix": ({"image": [name.replace("png", "jpg") for name in names()], "tags": joined(" ")}, {}),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("form", TABLES)
@@ -179,31 +194,67 @@ def test_values_keep_their_units_and_their_statistics_are_of_the_part_that_train
 
 
 FAULTS = [
-    ("multilabel", {"image": names(), "cat": [0, 1, 2, 0] * 5, "dog": [1] * 20}, {"label_columns": ("cat", "dog")},
-     "002.png: cat: found 2; allowed: 0 or 1"),
-    ("multilabel", {"image": names(), "cat": [0, 1, None, 0] * 5, "dog": [1] * 20}, {"label_columns": ("cat", "dog")},
-     "002.png: cat: found nothing; allowed: 0 or 1"),
-    ("multilabel", {"image": names(), "cat": [1] * 20, "dog": [1] * 20}, {"label_columns": ("cat", "dogs")},
-     "has no column 'dogs' for label_columns; did you mean 'dog'? allowed: image, cat, dog"),
-    ("multilabel", {"image": names(), "cat": [1] * 20, "dog": [1] * 20}, {},
-     "label_column is missing; allowed: cat, dog, or several as label_columns"),
+    (
+        "multilabel",
+        {"image": names(), "cat": [0, 1, 2, 0] * 5, "dog": [1] * 20},
+        {"label_columns": ("cat", "dog")},
+        "002.png: cat: found 2; allowed: 0 or 1",
+    ),
+    (
+        "multilabel",
+        {"image": names(), "cat": [0, 1, None, 0] * 5, "dog": [1] * 20},
+        {"label_columns": ("cat", "dog")},
+        "002.png: cat: found nothing; allowed: 0 or 1",
+    ),
+    (
+        "multilabel",
+        {"image": names(), "cat": [1] * 20, "dog": [1] * 20},
+        {"label_columns": ("cat", "dogs")},
+        "has no column 'dogs' for label_columns; did you mean 'dog'? allowed: image, cat, dog",
+    ),
+    (
+        "multilabel",
+        {"image": names(), "cat": [1] * 20, "dog": [1] * 20},
+        {},
+        "label_column is missing; allowed: cat, dog, or several as label_columns",
+    ),
     ("multilabel", {"image": names(), "label": ["cat"] * 20}, {}, "has one label, 'cat'; there must be two or more"),
     ("multilabel", {"image": names(), "label": [""] * 20}, {}, "has no label; there must be two or more"),
-    ("multilabel", {"picture": names(), "image": names(), "label": [1] * 20}, {},
-     "has columns of files: picture, image; name it as file_column"),
+    (
+        "multilabel",
+        {"picture": names(), "image": names(), "label": [1] * 20},
+        {},
+        "has columns of files: picture, image; name it as file_column",
+    ),
     ("multilabel", {"foo": names(), "label": [1] * 20}, {}, "has no column that is named as one of files; name it as"),
-    ("multilabel", {"image": ["x.png", *names()[1:]], "label": ["a b"] * 20}, {},
-     "row 0: image: found 'x.png', which is no image in"),
-    ("classification", {"image": names(), "label": ["a", ""] * 10}, {},
-     "001.png: label: found nothing; allowed: a class"),
-    ("classification", {"image": names(), "a": [1, 0] * 10, "b": [1, 1] * 10}, {"label_columns": ("a", "b")},
-     "000.png: a, b: found ['a', 'b']; allowed: a 1 in one of them; any number of labels an image is the task 'multi"),
-    ("regression", {"image": names(), "age": [3, "x"] * 10}, {}, "000.png: age: found '3'; allowed: a finite number"),
+    (
+        "multilabel",
+        {"image": ["x.png", *names()[1:]], "label": ["a b"] * 20},
+        {},
+        "row 0: image: found 'x.png', which is no image in",
+    ),
+    (
+        "classification",
+        {"image": names(), "label": ["a", ""] * 10},
+        {},
+        "001.png: label: found nothing; allowed: a class",
+    ),
+    (
+        "classification",
+        {"image": names(), "a": [1, 0] * 10, "b": [1, 1] * 10},
+        {"label_columns": ("a", "b")},
+        "000.png: a, b: found ['a', 'b']; allowed: a 1 in one of them; any number of labels an image is the task",
+    ),
+    ("regression", {"image": names(), "age": [3, "x"] * 10}, {}, "001.png: age: found 'x'; allowed: a finite number"),
     ("regression", {"image": names(), "age": [3, None] * 10}, {}, "001.png: age: found nothing; allowed: a finite"),
     ("regression", {"image": names(), "age": [3] * 20}, {}, "age is 3 for every image that trains"),
-    ("regression", {"image": [*names()[1:], "001.png"], "age": range(20)}, {},
-     "rows 0 and 19 are both of 001.png, but age is 0 and 19; leave one of them"),
-]  # fmt: skip
+    (
+        "regression",
+        {"image": [*names()[1:], "001.png"], "age": range(20)},
+        {},
+        "rows 0 and 19 are both of 001.png, but age is 0 and 19; leave one of them",
+    ),
+]
 
 
 @pytest.mark.parametrize(("task", "columns", "settings", "message"), FAULTS)

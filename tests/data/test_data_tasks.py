@@ -94,7 +94,8 @@ def test_masks_are_flipped_and_cropped_with_their_images_and_padding_is_void():
         assert covered.sum() == 16
         seen = ~covered & (expected != VOID)
         assert np.array_equal(shown[place, 0].numpy()[seen], expected[seen])
-    assert (moved == VOID).any() and moved.dtype == torch.uint8
+    assert (moved == VOID).any()
+    assert moved.dtype == torch.uint8
 
 
 def test_training_batches_move_masks_with_images():
