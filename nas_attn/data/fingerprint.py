@@ -39,7 +39,7 @@ def _made(data: ImageData) -> Fingerprint:
     digests, images = {}, list[str]()
     for name, part in parts.items():
         if isinstance(part, Part):
-            known = list(zip(_images(part), _spelt(data, part.labels), strict=True))
+            known = list(zip(_images(part), spelt_labels(data, part.labels), strict=True))
             images += [f"{pixels[:12]} {name} {label}" for pixels, label in known]
             lines = sorted(
                 f"{pixels} {data.class_names[int(label)] if label.isdigit() else label}" for pixels, label in known
@@ -56,7 +56,7 @@ def _images(part: Part) -> list[str]:
     return [blake2b(image.tobytes(), digest_size=8).hexdigest() for chunk in chunks for image in chunk]
 
 
-def _spelt(data: ImageData, labels: Tensor) -> list[str]:
+def spelt_labels(data: ImageData, labels: Tensor) -> list[str]:
     """The label of each image in one word: the index of a class; else, after `=`, labels, values or a mask's digest."""
     if data.task == "classification":
         return [str(label) for label in labels.tolist()]

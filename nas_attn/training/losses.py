@@ -31,9 +31,9 @@ class TrainingLoss(nn.Module):
     def __init__(self, recipe: Recipe, data: ImageData) -> None:
         super().__init__()
         self.name, self.task = recipe.loss, data.task
-        self.register_buffer("weights", class_weights(recipe, data), persistent=False)
         self.own = _own(recipe) if is_named_object(recipe.loss) else None
         self._built_in = partial(_built_in(recipe, data), recipe) if self.own is None else None
+        self.register_buffer("weights", class_weights(recipe, data), persistent=False)
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
         """The mean over a batch."""
