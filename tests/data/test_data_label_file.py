@@ -335,3 +335,43 @@ def test_groups_and_a_limit_count_for_labels_too(photos):
     assert "there are 20 images in 2 groups, too few to be in every part" in message
     limited = load(photos, "regression", limit=10)
     assert [len(part) for part in (limited.train, limited.validation, limited.test)] == [6, 2, 2]
+
+
+WRITTEN = [
+    ("regression", "datei;höhe\n", "{:03}.png;{},5\n", "cp1252", {"file_column": "datei", "label_column": "höhe"}),
+    ("regression", "file;value\n", "{:03}.png;{},5\n", "utf-8", {}),
+    ("regression", '"file", "value"\n', '"{:03}.png", "{}.5"\n\n', "utf-8", {}),
+    ("regression", "file,value\r\n", "{:03}.png,{}.50\r\n", "utf-8-sig", {}),
+]
+
+
+@pytest.mark.parametrize(("task", "head", "line", "encoding", "settings"), WRITTEN)
+def test_texts_are_read_as_programs_and_countries_write_them(photos, task, head, line, encoding, settings):
+    text = head + "".join(line.format(number, number) for number in range(COUNT))
+    (photos / "labels.csv").write_bytes(text.encode(encoding))
+    data = load(photos, task, **settings)
+    assert all(data.train.labels[row, 0] == level(data.train, row) // 10 + 0.5 for row in range(len(data.train)))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("000.png,1\n001.png,2\n", "its first line is ['000.png', '1']; it must name the columns, as image,label"),
+        ("image,label\n000.png,a\n001.png,a,b\n", "a cell with ',' in it must stand in double quotes"),
+        ("image,label\n000.png,a,b\n001.png,a,b\n", "found rows with more cells than the 2 columns of its first line"),
+    ],
+)
+def test_lines_that_make_no_table_are_reported(photos, text, message):
+    (photos / "labels.csv").write_text(text)
+    assert message in refuse(photos, "multilabel")
+
+
+def test_a_column_that_names_parts_and_objects_that_are_no_labels_are_reported(photos, caplog):
+    parts = ["train", "test"] * 10
+    pd.DataFrame({"image": names(), "label": joined(" "), "split": parts}).to_csv(photos / "labels.csv", index=False)
+    load(photos, "multilabel")
+    assert "its column split is not used; give each part a folder of its own" in caplog.text
+    boxes = pd.DataFrame({"image": names(), "objects": [{"bbox": [1, 2]}] * COUNT})
+    boxes.to_json(photos / "labels.jsonl", orient="records", lines=True)
+    message = refuse(photos, "multilabel", labels="labels.jsonl")
+    assert "000.png: objects: found {'bbox': [1, 2]}; allowed: labels, as texts or as whole numbers" in message
