@@ -49,7 +49,10 @@ class PartBatches:
             return
         change = self.transforms.begun()
         for images, labels in self._augmented():
-            yield change(images), labels
+            if labels.ndim == 3:
+                yield change.with_masks(images, labels)
+            else:
+                yield change(images), labels
 
     def _augmented(self) -> Iterator[Batch]:
         for rows, images, labels in self._gathered():
