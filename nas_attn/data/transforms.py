@@ -5,17 +5,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from inspect import signature
+from types import NoneType
 from typing import Any
+from warnings import catch_warnings, filterwarnings
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from nas_attn.loaders import RngState, shape_of
 from nas_attn.settings import Transform, chosen, is_named_object, library, named_object
 from nas_attn.space import InputError, reported
-
-from .loader import RngState
-from .user_batches import shape_of
 
 _WHERE = "recipe.transforms"
 _V2 = "torchvision.transforms.v2"
@@ -28,15 +29,15 @@ class EpochTransforms:
     said: tuple[Transform, ...]
     seed: int
 
-    def begun(self) -> Callable[[Tensor], Tensor]:
+    def begun(self) -> "RunningTransforms":
         """A function of one batch after the other: uint8 (B, C, H, W) to the same shape.
 
         Raises `InputError` where there is no such transform, it refuses its arguments, or changes the shape.
         """
-        return _Running(self.said, self.seed)
+        return RunningTransforms(self.said, self.seed)
 
 
-class _Running:
+class RunningTransforms:
     """Transforms that draw for each image: they are called with one, for torchvision's draw once a call."""
 
     def __init__(self, said: Sequence[Transform], seed: int) -> None:
@@ -47,16 +48,52 @@ class _Running:
                 one.reseed(int(torch.randint(2**31, ())))
 
     def __call__(self, images: Tensor) -> Tensor:
+        """The next batch of images."""
         shown = images.cpu() if self._on_host else images
         with self._state.active(), _drawn_on(shown.device):
             changed = torch.stack([self._changed(image) for image in shown])
         return changed.to(images.device)
+
+    def with_masks(self, images: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
+        """The same of images and their masks, uint8 (B, H, W), which move alike; what comes in from outside is void.
+
+        Raises `InputError` for a transform that leaves masks where they are while it moves images.
+        """
+        shown, numbers = (one.cpu() if self._on_host else one for one in (images, masks))
+        with self._state.active(), _drawn_on(shown.device), catch_warnings():
+            filterwarnings("ignore", message=r"RandomErasing\(\) is currently passing through")  # no pixel moves
+            pairs = [self._moved(image, mask) for image, mask in zip(shown, numbers, strict=True)]
+        changed, moved = zip(*pairs, strict=True)
+        return torch.stack(changed).to(images.device), torch.stack(moved).to(masks.device)
+
+    def _moved(self, image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """An image and its mask, with numbers one higher meanwhile, so that 255 becomes the 0 of what is empty."""
+        found: Any = image
+        numbers = mask + 1
+        for name, step in self._steps:
+            with reported(f"{_WHERE}: {name}"):
+                if isinstance(step, _OfAlbumentations):
+                    found, numbers = step.with_mask(found, numbers)
+                elif isinstance(step, named_object(f"{_V2}:Transform")):
+                    found, numbers = step(found, library("torchvision").tv_tensors.Mask(numbers))
+                    numbers = numbers.as_subclass(Tensor)
+                else:
+                    rule = "allowed: those of torchvision.transforms.v2 and albumentations, which move both"
+                    raise InputError(
+                        f"{_WHERE}: {name}: is called with an image alone, and its mask would stay; {rule}"
+                    )
+        if (numbers.shape, numbers.dtype) != (mask.shape, mask.dtype):
+            raise InputError(f"{_WHERE}: they give masks {shape_of(numbers)}; allowed: {shape_of(mask)}, as they were")
+        return self._of_same_shape(found, image), numbers - 1
 
     def _changed(self, image: Tensor) -> Tensor:
         found: Any = image
         for name, step in self._steps:
             with reported(f"{_WHERE}: {name}"):
                 found = step(found)
+        return self._of_same_shape(found, image)
+
+    def _of_same_shape(self, found: Any, image: Tensor) -> Tensor:
         if not isinstance(found, Tensor) or (found.shape, found.dtype) != (image.shape, image.dtype):
             what = shape_of(found) if isinstance(found, Tensor) else type(found).__name__
             raise InputError(f"{_WHERE}: they give {what}; allowed: {shape_of(image)}, as the image was")
@@ -69,7 +106,7 @@ class _Running:
             if isinstance(inner := arguments.get("transforms"), list):
                 parts = [Transform.model_validate(one) for one in inner]
                 arguments["transforms"] = [self._made(one, alone=not _is_albumentations(kind))[1] for one in parts]
-            made = kind(**_enumerated(kind, arguments))
+            made = kind(**_filled(kind, _enumerated(kind, arguments)))
         if alone and _is_albumentations(type(made)):
             made = _OfAlbumentations(made)
             self._on_host.append(made)
@@ -95,6 +132,14 @@ def _enumerated(kind: Any, arguments: dict[str, Any]) -> dict[str, Any]:
     return {name: enums[name](one) if name in enums else one for name, one in arguments.items()}
 
 
+def _filled(kind: Any, arguments: dict[str, Any]) -> dict[str, Any]:
+    """The arguments, with a colour that fills images, but not their masks."""
+    of_torchvision = getattr(kind, "__module__", "").startswith(_V2)
+    if not of_torchvision or isinstance(arguments.get("fill"), dict | NoneType):
+        return arguments
+    return {**arguments, "fill": {library("torchvision").tv_tensors.Mask: 0, "others": arguments["fill"]}}
+
+
 class _OfAlbumentations:
     """A transform of albumentations, which takes an array (H, W, C), as a function of an image (C, H, W) on the CPU."""
 
@@ -107,7 +152,17 @@ class _OfAlbumentations:
             self._transform.set_random_seed(seed)
 
     def __call__(self, image: Tensor) -> Tensor:
-        found = self._transform(image=np.ascontiguousarray(image.permute(1, 2, 0).numpy()))["image"]
+        return self._image(self._transform(image=self._array(image))["image"])
+
+    def with_mask(self, image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """An image and its mask (H, W), moved alike."""
+        found = self._transform(image=self._array(image), mask=mask.numpy())
+        return self._image(found["image"]), torch.as_tensor(np.ascontiguousarray(found["mask"]))
+
+    def _array(self, image: Tensor) -> NDArray[np.uint8]:
+        return np.ascontiguousarray(image.permute(1, 2, 0).numpy())
+
+    def _image(self, found: Any) -> Tensor:
         if isinstance(found, Tensor):
             return found
         array = found if found.ndim == 3 else found[:, :, None]
