@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 from made_up import evaluation
 
@@ -84,3 +85,11 @@ def test_rows_of_two_steps_are_refused():
     other = evaluation("none", accuracy=1.0, state="complete", step="scratch")
     with pytest.raises(InputError, match="steps final, scratch"):
         trainings([*rows, other], "accuracy")
+
+
+def test_the_spread_over_seeds_is_pooled_over_networks(gaps):
+    known = trainings(rows_of(gaps), "accuracy")
+    freedom = np.isfinite(gaps).sum(1) - 1
+    expected = float((pd.DataFrame(gaps.T).var() * freedom).sum()) / freedom.sum()
+    assert known.spread == pytest.approx(np.sqrt(expected))
+    assert np.isnan(trainings(rows_of(gaps[:, :1]), "accuracy").spread)
