@@ -4,7 +4,7 @@ from .batches import Batch, Batches, PartBatches, batches_in_order, training_bat
 from .fingerprint import fingerprint, spelt_labels
 from .images import ImageData, Part, share_devices
 from .loader import LoaderPart, RngState, mixed_seed, seed_generators
-from .mixing import MixedBatches, mixed
+from .mixing import MixedBatches, as_shares, mixed
 from .quiet import quiet
 from .reduction import reduced
 from .sources import load_data, undecodable

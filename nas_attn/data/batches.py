@@ -49,7 +49,7 @@ class PartBatches:
             return
         change = self.transforms.begun()
         for images, labels in self._augmented():
-            yield change(images), labels
+            yield change(images, labels)
 
     def _augmented(self) -> Iterator[Batch]:
         for rows, images, labels in self._gathered():
