@@ -71,18 +71,18 @@ class _Running:
             one.reseed(int(torch.randint(2**31, ())))
 
     def _changed(self, before: Pair) -> Pair:
-        found: Any = before
+        found: Pair = before
         for name, step in self._steps:
             with reported(f"{_WHERE}: {name}"):
-                found = step(*found)
-                found = found if isinstance(found, tuple) else (found,)
+                given = step(*found)
+                found = given if isinstance(given, tuple) else (given,)
         if len(found) != len(before):
             raise InputError(f"{_WHERE}: they give {len(found)} of image and mask; allowed: both")
         for one, was in zip(found, before, strict=True):
             if not isinstance(one, Tensor) or (one.shape, one.dtype) != (was.shape, was.dtype):
                 what = shape_of(one) if isinstance(one, Tensor) else type(one).__name__
                 raise InputError(f"{_WHERE}: they give {what}; allowed: {shape_of(was)}, as the image was")
-        return tuple(one.as_subclass(Tensor) for one in found)
+        return found
 
     def _made(self, said: Transform, masked: bool, within: Any = None) -> tuple[str, Callable[..., Any]]:
         """A transform that is called with an image, and its mask; or one that is within another of some class."""
@@ -101,7 +101,7 @@ class _Running:
 def _of_torchvision(transform: Any) -> Callable[..., Any]:
     """A transform as a function of an image and a mask, which torchvision tells apart by their types."""
     image, mask = named_object(f"{_TENSORS}:Image"), named_object(f"{_TENSORS}:Mask")
-    return lambda one, other: transform(image(one), mask(other))
+    return lambda one, other: tuple(found.as_subclass(Tensor) for found in transform(image(one), mask(other)))
 
 
 def _void_beyond(kind: Any, arguments: dict[str, Any]) -> dict[str, Any]:
