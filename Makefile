@@ -1,6 +1,6 @@
 # Everything from nothing but Python 3.11 or newer and the package registry. `make help` lists the commands.
 .DEFAULT_GOAL := help
-.PHONY: help demo check thorough families gpu gpu-wheels format clean
+.PHONY: help demo examples check thorough families gpu gpu-wheels format clean
 
 NEW_ENOUGH = import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python; do \
@@ -21,6 +21,10 @@ demo: .venv/user ## install, then search, front, verdict, report and export of s
 	$(BIN)/nas-attn verdict $(STUDY)
 	$(BIN)/nas-attn report $(STUDY)
 	$(BIN)/nas-attn export $(STUDY) $(STUDY)/exported
+
+examples: .venv/developer ## minutes each: search, front, verdict, report and export of every study in examples/
+	set -e; nas=../../$(BIN)/nas-attn; for folder in examples/*/; do (cd $$folder; \
+		$$nas search .; $$nas front .; $$nas verdict .; $$nas report .; $$nas export . exported); done
 
 check: .venv/developer .venv/browser ## format, lint, types, import plan, tests with doctests
 	$(BIN)/ruff format --check .
@@ -45,9 +49,9 @@ format: .venv/developer ## put the code into its one form
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-clean: ## remove the environment, the caches and what studies/digits has produced
+clean: ## remove the environment, the caches and what studies/digits and examples have produced
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
-	git clean -qfdX $(STUDY)
+	git clean -qfdX $(STUDY) examples
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 ..." >&2; exit 2; }

@@ -1,8 +1,9 @@
 """Networks of timm, of torchvision, and of the user's own modules, as they are."""
 
 import inspect
-from collections.abc import Callable
-from contextlib import suppress
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -68,10 +69,22 @@ def construction(backbone: Backbone, *, in_channels: int, classes: int) -> Const
     return made
 
 
+@contextmanager
+def without_advice() -> Iterator[None]:
+    """Context in which a `LightningModule` that keeps its network among its hyper-parameters is made without a warning.
+
+    Lightning would advise against it anew for each of hundreds of networks.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"Attribute '.*' is an instance of `nn.Module`")
+        yield
+
+
 def _make(backbone: Backbone, in_channels: int, classes: int) -> nn.Module:
     made = construction(backbone, in_channels=in_channels, classes=classes)
     try:
-        network = made.make(**made.arguments)
+        with without_advice():
+            network = made.make(**made.arguments)
     except Exception as error:  # somebody else's code may fail in any way
         raise InputError(f"{backbone.name}: cannot be built: {type(error).__name__}: {error}") from error
     if not isinstance(network, nn.Module):

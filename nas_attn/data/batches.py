@@ -10,11 +10,11 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from nas_attn.loaders import LoaderBatches, LoaderPart, mixed_seed
 from nas_attn.settings import Recipe
 
 from .augmentation import Augmentation, augment, augment_masks, draw_augmentation
 from .images import Part
-from .loader import LoaderBatches, LoaderPart, mixed_seed
 from .transforms import EpochTransforms
 
 Batch = tuple[Tensor, Tensor]
@@ -49,7 +49,10 @@ class PartBatches:
             return
         change = self.transforms.begun()
         for images, labels in self._augmented():
-            yield change(images, labels)
+            if labels.ndim == 3:
+                yield change.with_masks(images, labels)
+            else:
+                yield change(images), labels
 
     def _augmented(self) -> Iterator[Batch]:
         for rows, images, labels in self._gathered():

@@ -12,14 +12,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from nas_attn.loaders import Host, LoaderPart, RngState, Stage, counted, no_batch, one_loader, pair, shape_of, unread
 from nas_attn.settings import BuiltIn, DataModule, named_object
 from nas_attn.space import InputError, reported
 
-from .host import Host, Stage
 from .images import ImageData
-from .loader import LoaderPart, RngState
 from .module_facts import module_facts
-from .user_batches import counted, no_batch, one_loader, pair, shape_of, unread
 
 _CPU = torch.device("cpu")
 _LOG = logging.getLogger(__name__)

@@ -9,12 +9,12 @@ import PIL
 import torch
 from torch import Tensor
 
+from nas_attn.loaders import LoaderBatches, LoaderPart
 from nas_attn.settings import Fingerprint
 from nas_attn.space import reported
 
 from .batches import batches_in_order
 from .images import ImageData, Part
-from .loader import LoaderBatches, LoaderPart
 
 _AT_ONCE = 1024
 _SAMPLE = 2000

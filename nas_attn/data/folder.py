@@ -55,7 +55,7 @@ def open_folder(path: Path, source: ImageFolder) -> Gallery:
     passed["beside the folders"] = sum(child.is_file() and not child.name.startswith(".") for child in path.iterdir())
     passed.update({f"in {folder.name}": len(images_in(folder)[0]) for folder in unlabelled})
     if passed := +passed:
-        _LOG.warning("%s: passed over: %s", path, _counted(passed))
+        _LOG.warning("%s: passed over: %s", path, counted(passed))
     listed = [file for found in files for file in found]
     labels = np.repeat(np.arange(len(files), dtype=np.int64), [len(found) for found in files])
     return listed_gallery(path, listed, source, class_names=tuple(folder.name for folder in folders), labels=labels)
@@ -83,7 +83,7 @@ def _of_class(folder: Path, passed: Counter[str]) -> list[Path]:
     found, others = images_in(folder)
     passed += others
     if not found:
-        there = f" (there are {_counted(others)})" if others else ""
+        there = f" (there are {counted(others)})" if others else ""
         raise InputError(f"{folder}: holds no images{there}; remove it, or add files such as .png or .jpg")
     return found
 
@@ -150,5 +150,6 @@ def _suffixes() -> frozenset[str]:
     return frozenset(suffix for suffix, kind in known if kind in {*Image.OPEN, "MPO"} - _NO_PICTURES)
 
 
-def _counted(things: Counter[str]) -> str:
+def counted(things: Counter[str]) -> str:
+    """So many of each thing, in words, the most frequent first."""
     return ", ".join(f"{count:,} {what}" for what, count in things.most_common())

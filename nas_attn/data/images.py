@@ -10,9 +10,8 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
+from nas_attn.loaders import LoaderPart
 from nas_attn.settings import VOID, BuiltIn, ImageFacts, Measure
-
-from .loader import LoaderPart
 
 _LOG = logging.getLogger(__name__)
 _LEAST_STD = 1 / 255

@@ -5,7 +5,9 @@ import logging
 import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
+from io import StringIO
 from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -14,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from nas_attn.settings import BuiltIn, ImageFolder
-from nas_attn.space import InputError, allowed, quoted, reported
+from nas_attn.space import InputError, allowed, first_line, quoted, reported
 
 from .folder import has_image_suffix, images_in, listed_gallery
 from .gallery import Gallery
@@ -27,6 +29,7 @@ _FILES = {
     *("name", "isicid"),
 }
 """Names of a column of files, in lower case and without what is no letter."""
+_ROLES = {"train", "training", "val", "valid", "validation", "dev", "test", "testing"}
 _SAYS_NOTHING = re.compile(r"|index|unnamed: \d+")
 """Names of a column that a program wrote to count rows."""
 
@@ -60,7 +63,7 @@ def _of_table(
     source: ImageFolder, path: Path, file: Path, parts: Mapping[str, Path], task: BuiltIn
 ) -> dict[str, Gallery]:
     columns = _read(file)
-    files, chosen = _label_columns(file, columns, source)
+    files, chosen = _label_columns(file, columns, source, task)
     known = {role: images_in(part)[0] for role, part in parts.items()}
     images = _resolved(file, columns[files], files, [path, *parts.values()], known)
     wanted = {name: columns[name] for name in ([chosen] if chosen else source.label_columns)}
@@ -93,10 +96,25 @@ def _read(file: Path) -> dict[str, list[Any]]:
 
 
 def _of_text(file: Path) -> Mapping[str, Sequence[Any]]:
-    with file.open(encoding="utf-8-sig") as lines:
-        first = lines.readline()
+    """Of texts alone; in UTF-8, else as Windows writes them in the west of Europe, which the log says."""
+    content, encoding = file.read_bytes(), "utf-8-sig"
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError:
+        text, encoding = content.decode("cp1252"), "cp1252"
+        _LOG.warning("%s: is not UTF-8, and read as %s", file, encoding)
+    first = text.partition("\n")[0]
     separator = "\t" if file.suffix.lower() == ".tsv" else max(",;\t", key=first.count)
-    frame = pd.read_csv(file, sep=separator, encoding="utf-8-sig", dtype=str, keep_default_na=False)
+    options: dict[str, Any] = {"dtype": str, "keep_default_na": False, "skipinitialspace": True}
+    rule = f"a cell with {separator!r} in it must stand in double quotes"
+    try:
+        frame = pd.read_csv(StringIO(text), sep=separator, **options)
+    except pd.errors.ParserError as error:
+        raise InputError(f"{file}: {first_line(error)}; {rule}") from None
+    if not isinstance(frame.index, pd.RangeIndex):
+        raise InputError(
+            f"{file}: found rows with more cells than the {frame.shape[1]} columns of its first line; {rule}"
+        )
     return {str(name): [cell.strip() or None for cell in frame[name]] for name in frame}
 
 
@@ -128,7 +146,9 @@ def _cell(value: Any) -> Any:
     return None if value is None or (isinstance(value, float) and value != value) else value
 
 
-def _label_columns(file: Path, columns: dict[str, list[Any]], source: ImageFolder) -> tuple[str, str | None]:
+def _label_columns(
+    file: Path, columns: dict[str, list[Any]], source: ImageFolder, task: BuiltIn
+) -> tuple[str, str | None]:
     """The column of files, and that of labels, unless several are named; texts in label columns become numbers."""
     for setting, names in (
         ("file_column", [source.file_column]),
@@ -147,8 +167,11 @@ def _label_columns(file: Path, columns: dict[str, list[Any]], source: ImageFolde
             raise InputError(
                 f"{file}: label_column is missing; allowed: {', '.join(left)}, or several as label_columns"
             )
+    for name, cells in columns.items():
+        if name != chosen and (roles := {str(cell).casefold() for cell in cells}) <= _ROLES and len(roles) > 1:
+            _LOG.warning("%s: its column %s is not used; give each part a folder of its own", file, name)
     for name in [chosen] if chosen else source.label_columns:
-        columns[name] = _typed(columns[name])
+        columns[name] = _typed(file, name, columns[name], task == "regression")
     return files, chosen
 
 
@@ -157,21 +180,40 @@ def _file_column(file: Path, columns: Mapping[str, Sequence[Any]], others: set[s
     dotted = [name for name in known if re.search(r"\.\w{2,4}$", str(columns[name][0]))]
     if len(known) != 1 and len(dotted) != 1:
         found = f"has columns of files: {', '.join(known)}" if known else "has no column that is named as one of files"
+        if any(has_image_suffix(PurePosixPath(name)) for name in columns):
+            raise InputError(
+                f"{file}: its first line is {quoted([*columns])}; it must name the columns, as image,label"
+            )
         raise InputError(f"{file}: {found}; name it as file_column; allowed: {', '.join(columns)}")
     return known[0] if len(known) == 1 else dotted[0]
 
 
-def _typed(cells: list[Any]) -> list[Any]:
-    """Texts as whole numbers or as numbers where all of them are."""
+def _typed(file: Path, name: str, cells: list[Any], values: bool) -> list[Any]:
+    """Texts as whole numbers or as numbers where all of them are; where they must be values, each that is one."""
+    if values and _has_decimal_commas(cells):
+        _LOG.warning("%s: %s: a comma stands before decimals", file, name)
+        cells = [cell.replace(",", ".") if isinstance(cell, str) else cell for cell in cells]
+    found = [_number(cell) if isinstance(cell, str) else cell for cell in cells]
+    if values:
+        return found
+    if any(isinstance(one, str) for one in found):
+        return cells
+    whole = all(one is None or (isinstance(one, int | float) and one % 1 == 0) for one in found)
+    return [one if one is None else int(one) for one in found] if whole else found
+
+
+def _has_decimal_commas(cells: Sequence[Any]) -> bool:
+    """Whether numbers are written as 3,5, which those with three digits behind each comma do not show."""
     texts = [cell for cell in cells if isinstance(cell, str)]
-    for kind in (int, float) if texts else ():
-        try:
-            read = [kind(cell) if isinstance(cell, str) else cell for cell in cells]
-        except ValueError:
-            continue
-        whole = all(isinstance(one, float) and one.is_integer() for one in read)
-        return [int(one) for one in read] if whole else read
-    return cells
+    written = all(re.fullmatch(r"[+-]?\d+(,\d+)?", text) for text in texts)
+    return written and any(re.search(r",(\d{1,2}|\d{4,})$", text) for text in texts)
+
+
+def _number(text: str) -> int | float | str:
+    for kind in (int, float):
+        with suppress(ValueError):
+            return kind(text)
+    return text
 
 
 def _resolved(

@@ -135,6 +135,9 @@ def _classes(table: Table, column: str, cells: Sequence[Any], names: Sequence[st
 def _several(table: Table, column: str, cells: Sequence[Any], names: Sequence[str]) -> Labels:
     """Lists of labels, texts that list them, or lists of a 0 or 1 for each label."""
     lists = _lists(table.where, column, cells, names)
+    for row, labels in enumerate(lists):
+        if odd := [one for one in labels if not isinstance(one, Real | str | np.bool_) or one != one]:
+            raise table.fault(row, column, odd[0], "allowed: labels, as texts or as whole numbers")
     if _is_one_hot(lists):
         width = len(lists[0])
         if names and len(names) != width:

@@ -11,7 +11,7 @@ import numpy as np
 from nas_attn.settings import ImageFolder
 from nas_attn.space import InputError
 
-from .folder import images_in, listed_gallery
+from .folder import counted, images_in, listed_gallery
 from .gallery import Gallery, Rows
 from .masks import Pairs, with_masks
 from .pixels import Encoded
@@ -65,15 +65,14 @@ def is_of_masks(source: ImageFolder) -> Callable[[Path], bool]:
 
 
 def _pairs(source: ImageFolder, part: Path, masks: Path) -> Pairs:
-    files, images = images_in(masks)[0], images_in(part)[0]
+    (files, others), images = images_in(masks), images_in(part)[0]
     if masks.samefile(part):
         files = [file for file in files if _ENDING.search(file.stem)]
     there = {*files} if masks.is_relative_to(part) else set[Path]()
     images = [image for image in images if image not in there and not (masks != part and image.is_relative_to(masks))]
     if not images or not files:
-        raise InputError(
-            f"{masks if images else part}: holds no {'masks' if images else 'images'}, as files such as .png"
-        )
+        found = f"; found {counted(others)}" if images and others else ""
+        raise InputError(f"{masks if images else part}: holds no {'masks' if images else 'images'}, as .png{found}")
     mask_of = _matched(_root(part, images), images, _root(masks, files), files)
     if not mask_of:
         raise InputError(

@@ -6,11 +6,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from nas_attn.loaders import LoaderBatches, LoaderPart
 from nas_attn.settings import VOID
 from nas_attn.space import InputError, reported
 
 from .images import ChannelStats, channel_stats_of_levels, count_levels
-from .loader import LoaderBatches, LoaderPart
 
 _NOUN = {"multilabel": "label", "regression": "value"}
 

@@ -39,7 +39,8 @@ def _exported(chain: Chain, architecture: Architecture) -> list[str]:
     seed, cost = chain.folder.file.seed, chain.ledger.price(architecture)
     costs = {"params": cost.params, "macs": cost.macs, "flops": cost.flops, "latency_ms": 0.0}
     row = evaluation(key=architecture.key, architecture=str(architecture), seed=seed, step=FINAL, **costs)
-    network = chain.untrained_protocol(chain.folder.file.final_step(1, 1)).build(architecture, seed)
+    whole = chain.untrained_protocol(chain.folder.file.final_step(1, 1)).build(architecture, seed)
+    network = chain.task.network(whole)
     winner = Winner(network, chain.backbone, row, chain.task.facts, {}, tested={}, test_images=0)
     with tempfile.TemporaryDirectory() as folder:
         try:

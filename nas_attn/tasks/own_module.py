@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from nas_attn.assembly import build
-from nas_attn.backbones import ordinary_part, part_of, seeded
+from nas_attn.backbones import ordinary_part, part_of, seeded, without_advice
 from nas_attn.settings import Backbone, DataModule, ImageFacts, OfTask, OwnModule, Settings, named_object
 from nas_attn.space import Architecture, InputError, reported
 from nas_attn.training import Score, deciding, fit_module, identity_of, run_module
@@ -153,7 +153,7 @@ class ModuleTask(OwnTask):
 
     def _new(self, seed: int, said: Any, kind: type[T]) -> T:
         make = named_object(said.module)
-        with seeded(seed), reported(f"{said.module}: it cannot be made"):
+        with without_advice(), seeded(seed), reported(f"{said.module}: it cannot be made"):
             made = make(**said.arguments)
         if not isinstance(made, kind):
             raise InputError(f"{said.module}: gives {_kind(made)}; allowed: a pytorch_lightning.{kind.__name__}")

@@ -56,6 +56,7 @@ class EpochEnd(pl.callbacks.Checkpoint):
         self.done = 0
         """Epochs that a checkpoint had done."""
         self._now = 0
+        self._keeping = False
         self._seconds_before = 0.0
         self._began = self._last_kept = time.perf_counter()
 
@@ -78,13 +79,22 @@ class EpochEnd(pl.callbacks.Checkpoint):
         self._seconds_before = state_dict["seconds"]
         self.done = self._now = state_dict.get("done", 0)
 
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Leave hyper-parameters out of its own file: they may be objects of any class, and nobody reads them there."""
+        for owner in (pl.LightningModule, pl.LightningDataModule) if self._keeping else ():
+            checkpoint.pop(owner.CHECKPOINT_HYPER_PARAMS_KEY, None)
+
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write a checkpoint where it is time to and there is more to come; then call `on_epoch`."""
         self._now = done = trainer.current_epoch + 1
         epochs = trainer.max_epochs or 0
         due = time.perf_counter() - self._last_kept >= KEEP_EVERY_SECONDS
         if self._path is not None and due and done < epochs:
+            self._keeping = True
             trainer.save_checkpoint(self._path, weights_only=False)
+            self._keeping = False
             self._last_kept = time.perf_counter()
         if self._on_epoch is not None:
             with callers_own():

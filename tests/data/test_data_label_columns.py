@@ -127,28 +127,62 @@ def test_masks_stand_in_a_column_of_their_own(file, tmp_path):
     table = pq.read_table(file)
     pq.write_table(table.slice(0, 16), parts / "train.parquet"), pq.write_table(table.slice(16), parts / "test.parquet")
     apart = load(parts, "segmentation", mask_column="mask")
-    assert len(apart.test) == 4 and np.array_equal(by_row(apart), masks)
+    assert len(apart.test) == 4
+    assert np.array_equal(by_row(apart), masks)
 
 
 @pytest.mark.parametrize(
     ("task", "columns", "settings", "message"),
     [
-        ("multilabel", {"labels": [[0], [-1]] * 10}, {"label_column": "labels"}, "row 1: labels: found -1; a class index is 0"),
-        ("multilabel", {"labels": [[0], [3]] * 10}, {"label_column": "labels", "class_names": ("a", "b")},
-         "row 1: labels: found 3; allowed: 0 to 1, for there are 2 names"),
-        ("multilabel", {"labels": [["a"], ["c"]] * 10}, {"label_column": "labels", "class_names": ("a", "b")},
-         "row 1: labels: found 'c'; class_names: allowed: a, b"),
-        ("multilabel", {"a": [0, 1] * 10, "b": [0.5, 1.0] * 10}, {"label_columns": ("a", "b")}, "row 0: b: found 0.5; allowed: 0 or 1"),
+        (
+            "multilabel",
+            {"labels": [[0], [-1]] * 10},
+            {"label_column": "labels"},
+            "row 1: labels: found -1; a class index is 0",
+        ),
+        (
+            "multilabel",
+            {"labels": [[0], [3]] * 10},
+            {"label_column": "labels", "class_names": ("a", "b")},
+            "row 1: labels: found 3; allowed: 0 to 1, for there are 2 names",
+        ),
+        (
+            "multilabel",
+            {"labels": [["a"], ["c"]] * 10},
+            {"label_column": "labels", "class_names": ("a", "b")},
+            "row 1: labels: found 'c'; class_names: allowed: a, b",
+        ),
+        (
+            "multilabel",
+            {"a": [0, 1] * 10, "b": [0.5, 1.0] * 10},
+            {"label_columns": ("a", "b")},
+            "row 0: b: found 0.5; allowed: 0 or 1",
+        ),
         ("multilabel", {"a": [0, 1] * 10}, {}, "has no column 'label' for label_column; allowed: image, a"),
         ("regression", {"label": [1.0, float("nan")] * 10}, {}, "row 1: label: found nan; allowed: a finite number"),
         ("regression", {"label": [1.0, None] * 10}, {}, "row 1: label: found nothing; allowed: a finite number"),
-        ("regression", {"label": [[1.0, 2.0], [1.0]] * 10}, {}, "row 1: label: found [1.0]; allowed: a list of 2 numbers"),
+        (
+            "regression",
+            {"label": [[1.0, 2.0], [1.0]] * 10},
+            {},
+            "row 1: label: found [1.0]; allowed: a list of 2 numbers",
+        ),
         ("regression", {"label": ["a", "b"] * 10}, {}, "row 0: label: found 'a'; allowed: a finite number"),
-        ("segmentation", {"label": [1] * 20}, {"mask_column": "mask"}, "has no column 'mask' for mask_column; allowed: image"),
+        (
+            "segmentation",
+            {"label": [1] * 20},
+            {"mask_column": "mask"},
+            "has no column 'mask' for mask_column; allowed: image",
+        ),
         ("segmentation", {"mask": [1] * 20}, {"mask_column": "mask"}, "mask: found int64; mask_column must hold bytes"),
-        ("classification", {"label": [[0], [1]] * 10}, {}, "label: found list<element: int64>; label_column must hold whole"),
+        (
+            "classification",
+            {"label": [[0], [1]] * 10},
+            {},
+            "label: found list<element: int64>; label_column must hold whole",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_fault_names_row_column_and_what_is_allowed(file, task, columns, settings, message):
     write(file, **columns)
     assert message in refuse(file, task, **settings)

@@ -70,21 +70,36 @@ def joined(separator, nothing=""):
 
 TABLES = {
     "planet": ({"image_name": [f"{n:03}" for n in range(COUNT)], "tags": joined(" ")}, {}),
-    "chest_x_ray": ({"Image Index": names(), "Finding Labels": joined("|", "No Finding"), "Patient Age": [4] * COUNT},
-                    {"label_column": "Finding Labels"}),
+    "chest_x_ray": (
+        {"Image Index": names(), "Finding Labels": joined("|", "No Finding"), "Patient Age": [4] * COUNT},
+        {"label_column": "Finding Labels"},
+    ),
     "commas": ({"filename": names(), "labels": joined(", ")}, {}),
     "semicolons": ({"id": [f"{n:03}" for n in range(COUNT)], "labels": joined(";")}, {}),
-    "one_hot": ({"file_name": names(), "cat": [int("cat" in TAGS[n % 4]) for n in range(COUNT)],
-                 "dog": [int("dog" in TAGS[n % 4]) for n in range(COUNT)]}, {"label_columns": ("cat", "dog")}),
-    "booleans": ({"file_name": names(), "cat": ["cat" in TAGS[n % 4] for n in range(COUNT)],
-                  "dog": ["yes" if "dog" in TAGS[n % 4] else "no" for n in range(COUNT)]},
-                 {"label_columns": ("cat", "dog")}),
-    "python_lists": ({"path": [f"photos/{name}" for name in names()],
-                      "labels": [str(sorted(TAGS[n % 4])) for n in range(COUNT)]}, {}),
+    "one_hot": (
+        {
+            "file_name": names(),
+            "cat": [int("cat" in TAGS[n % 4]) for n in range(COUNT)],
+            "dog": [int("dog" in TAGS[n % 4]) for n in range(COUNT)],
+        },
+        {"label_columns": ("cat", "dog")},
+    ),
+    "booleans": (
+        {
+            "file_name": names(),
+            "cat": ["cat" in TAGS[n % 4] for n in range(COUNT)],
+            "dog": ["yes" if "dog" in TAGS[n % 4] else "no" for n in range(COUNT)],
+        },
+        {"label_columns": ("cat", "dog")},
+    ),
+    "python_lists": (
+        {"path": [f"photos/{name}" for name in names()], "labels": [str(sorted(TAGS[n % 4])) for n in range(COUNT)]},
+        {},
+    ),
     "an_index_too": ({"Unnamed: 0": range(COUNT), "image": names(), "tags": joined(" ")}, {}),
     "windows_paths": ({"image": [f"C:\\me\\photos\\{name}" for name in names()], "tags": joined(" ")}, {}),
     "another_suffix": ({"image": [name.replace("png", "jpg") for name in names()], "tags": joined(" ")}, {}),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("form", TABLES)
@@ -179,31 +194,67 @@ def test_values_keep_their_units_and_their_statistics_are_of_the_part_that_train
 
 
 FAULTS = [
-    ("multilabel", {"image": names(), "cat": [0, 1, 2, 0] * 5, "dog": [1] * 20}, {"label_columns": ("cat", "dog")},
-     "002.png: cat: found 2; allowed: 0 or 1"),
-    ("multilabel", {"image": names(), "cat": [0, 1, None, 0] * 5, "dog": [1] * 20}, {"label_columns": ("cat", "dog")},
-     "002.png: cat: found nothing; allowed: 0 or 1"),
-    ("multilabel", {"image": names(), "cat": [1] * 20, "dog": [1] * 20}, {"label_columns": ("cat", "dogs")},
-     "has no column 'dogs' for label_columns; did you mean 'dog'? allowed: image, cat, dog"),
-    ("multilabel", {"image": names(), "cat": [1] * 20, "dog": [1] * 20}, {},
-     "label_column is missing; allowed: cat, dog, or several as label_columns"),
+    (
+        "multilabel",
+        {"image": names(), "cat": [0, 1, 2, 0] * 5, "dog": [1] * 20},
+        {"label_columns": ("cat", "dog")},
+        "002.png: cat: found 2; allowed: 0 or 1",
+    ),
+    (
+        "multilabel",
+        {"image": names(), "cat": [0, 1, None, 0] * 5, "dog": [1] * 20},
+        {"label_columns": ("cat", "dog")},
+        "002.png: cat: found nothing; allowed: 0 or 1",
+    ),
+    (
+        "multilabel",
+        {"image": names(), "cat": [1] * 20, "dog": [1] * 20},
+        {"label_columns": ("cat", "dogs")},
+        "has no column 'dogs' for label_columns; did you mean 'dog'? allowed: image, cat, dog",
+    ),
+    (
+        "multilabel",
+        {"image": names(), "cat": [1] * 20, "dog": [1] * 20},
+        {},
+        "label_column is missing; allowed: cat, dog, or several as label_columns",
+    ),
     ("multilabel", {"image": names(), "label": ["cat"] * 20}, {}, "has one label, 'cat'; there must be two or more"),
     ("multilabel", {"image": names(), "label": [""] * 20}, {}, "has no label; there must be two or more"),
-    ("multilabel", {"picture": names(), "image": names(), "label": [1] * 20}, {},
-     "has columns of files: picture, image; name it as file_column"),
+    (
+        "multilabel",
+        {"picture": names(), "image": names(), "label": [1] * 20},
+        {},
+        "has columns of files: picture, image; name it as file_column",
+    ),
     ("multilabel", {"foo": names(), "label": [1] * 20}, {}, "has no column that is named as one of files; name it as"),
-    ("multilabel", {"image": ["x.png", *names()[1:]], "label": ["a b"] * 20}, {},
-     "row 0: image: found 'x.png', which is no image in"),
-    ("classification", {"image": names(), "label": ["a", ""] * 10}, {},
-     "001.png: label: found nothing; allowed: a class"),
-    ("classification", {"image": names(), "a": [1, 0] * 10, "b": [1, 1] * 10}, {"label_columns": ("a", "b")},
-     "000.png: a, b: found ['a', 'b']; allowed: a 1 in one of them; any number of labels an image is the task 'multi"),
-    ("regression", {"image": names(), "age": [3, "x"] * 10}, {}, "000.png: age: found '3'; allowed: a finite number"),
+    (
+        "multilabel",
+        {"image": ["x.png", *names()[1:]], "label": ["a b"] * 20},
+        {},
+        "row 0: image: found 'x.png', which is no image in",
+    ),
+    (
+        "classification",
+        {"image": names(), "label": ["a", ""] * 10},
+        {},
+        "001.png: label: found nothing; allowed: a class",
+    ),
+    (
+        "classification",
+        {"image": names(), "a": [1, 0] * 10, "b": [1, 1] * 10},
+        {"label_columns": ("a", "b")},
+        "000.png: a, b: found ['a', 'b']; allowed: a 1 in one of them; any number of labels an image is the task",
+    ),
+    ("regression", {"image": names(), "age": [3, "x"] * 10}, {}, "001.png: age: found 'x'; allowed: a finite number"),
     ("regression", {"image": names(), "age": [3, None] * 10}, {}, "001.png: age: found nothing; allowed: a finite"),
     ("regression", {"image": names(), "age": [3] * 20}, {}, "age is 3 for every image that trains"),
-    ("regression", {"image": [*names()[1:], "001.png"], "age": range(20)}, {},
-     "rows 0 and 19 are both of 001.png, but age is 0 and 19; leave one of them"),
-]  # fmt: skip
+    (
+        "regression",
+        {"image": [*names()[1:], "001.png"], "age": range(20)},
+        {},
+        "rows 0 and 19 are both of 001.png, but age is 0 and 19; leave one of them",
+    ),
+]
 
 
 @pytest.mark.parametrize(("task", "columns", "settings", "message"), FAULTS)
@@ -284,3 +335,43 @@ def test_groups_and_a_limit_count_for_labels_too(photos):
     assert "there are 20 images in 2 groups, too few to be in every part" in message
     limited = load(photos, "regression", limit=10)
     assert [len(part) for part in (limited.train, limited.validation, limited.test)] == [6, 2, 2]
+
+
+WRITTEN = [
+    ("regression", "datei;höhe\n", "{:03}.png;{},5\n", "cp1252", {"file_column": "datei", "label_column": "höhe"}),
+    ("regression", "file;value\n", "{:03}.png;{},5\n", "utf-8", {}),
+    ("regression", '"file", "value"\n', '"{:03}.png", "{}.5"\n\n', "utf-8", {}),
+    ("regression", "file,value\r\n", "{:03}.png,{}.50\r\n", "utf-8-sig", {}),
+]
+
+
+@pytest.mark.parametrize(("task", "head", "line", "encoding", "settings"), WRITTEN)
+def test_texts_are_read_as_programs_and_countries_write_them(photos, task, head, line, encoding, settings):
+    text = head + "".join(line.format(number, number) for number in range(COUNT))
+    (photos / "labels.csv").write_bytes(text.encode(encoding))
+    data = load(photos, task, **settings)
+    assert all(data.train.labels[row, 0] == level(data.train, row) // 10 + 0.5 for row in range(len(data.train)))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("000.png,1\n001.png,2\n", "its first line is ['000.png', '1']; it must name the columns, as image,label"),
+        ("image,label\n000.png,a\n001.png,a,b\n", "a cell with ',' in it must stand in double quotes"),
+        ("image,label\n000.png,a,b\n001.png,a,b\n", "found rows with more cells than the 2 columns of its first line"),
+    ],
+)
+def test_lines_that_make_no_table_are_reported(photos, text, message):
+    (photos / "labels.csv").write_text(text)
+    assert message in refuse(photos, "multilabel")
+
+
+def test_a_column_that_names_parts_and_objects_that_are_no_labels_are_reported(photos, caplog):
+    parts = ["train", "test"] * 10
+    pd.DataFrame({"image": names(), "label": joined(" "), "split": parts}).to_csv(photos / "labels.csv", index=False)
+    load(photos, "multilabel")
+    assert "its column split is not used; give each part a folder of its own" in caplog.text
+    boxes = pd.DataFrame({"image": names(), "objects": [{"bbox": [1, 2]}] * COUNT})
+    boxes.to_json(photos / "labels.jsonl", orient="records", lines=True)
+    message = refuse(photos, "multilabel", labels="labels.jsonl")
+    assert "000.png: objects: found {'bbox': [1, 2]}; allowed: labels, as texts or as whole numbers" in message

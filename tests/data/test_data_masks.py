@@ -42,7 +42,7 @@ def make(folder, masks=None, image="images/{}.png", mask="masks/{}.png", rows=ra
     masks = numbers() if masks is None else masks
     for row in rows:
         name = f"{row:02}"
-        level = np.full((SIZE[1], SIZE[0], 3), 20 * row, dtype=np.uint8)
+        level = np.full((*masks[row].shape[:2], 3), 20 * row, dtype=np.uint8)
         save(folder / "data" / image.format(name), level)
         if mask:
             save(folder / "data" / mask.format(name), masks[row], **options)
@@ -92,11 +92,13 @@ LAYOUTS = {
     ),
     "deep_globe": ({"image": "images/{}_sat.png", "mask": "masks/{}_mask.png"}, {}),
     "side_by_side": ({"image": "{}.png", "mask": "{}_mask.png"}, {"masks": "."}),
-    "voc": ({"image": "JPEGImages/{}.png", "mask": "SegmentationClass/{}.png"},
-            {"path": "data/JPEGImages", "masks": "SegmentationClass"}),
+    "voc": (
+        {"image": "JPEGImages/{}.png", "mask": "SegmentationClass/{}.png"},
+        {"path": "data/JPEGImages", "masks": "SegmentationClass"},
+    ),
     "deeper": ({"image": "images/a/b/{}.png", "mask": "masks/a/b/{}.png"}, {}),
     "masks_without_folders": ({"image": "images/a/b/{}.png", "mask": "masks/x/{}.png"}, {}),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -116,9 +118,12 @@ PARTS = {
     "train_masks": ("{}/{{}}.png", "{}_masks/{{}}.png", {}),
     "camvid": ("{}/{{}}.png", "{}annot/{{}}.png", {"masks": "annot"}),
     "train_images": ("{}_images/{{}}.png", "{}_masks/{{}}.png", {}),
-    "val_path": ("{}/images/{{}}.png", "{}/masks/{{}}.png",
-                 {"path": "data/train/images", "val_path": "data/val/images", "test_path": "data/test/images"}),
-}  # fmt: skip
+    "val_path": (
+        "{}/images/{{}}.png",
+        "{}/masks/{{}}.png",
+        {"path": "data/train/images", "val_path": "data/val/images", "test_path": "data/test/images"},
+    ),
+}
 
 
 @pytest.mark.parametrize("layout", PARTS)
@@ -184,16 +189,11 @@ def test_black_and_white_is_decided_for_all_parts_at_once(tmp_path):
 def test_blurred_black_and_white_is_cleared_and_other_jpegs_are_refused(tmp_path, caplog):
     masks = np.zeros((COUNT, 16, 16), dtype=np.uint8)
     masks[:, :, 8:] = 1
-    global SIZE
-    before, SIZE = SIZE, (16, 16)
-    try:
-        make(tmp_path, 255 * masks, mask="masks/{}.jpg", quality=90)
-        assert same(load(tmp_path), masks)
-        assert "10 masks: JPEG: every level counts as the nearer of black and white" in caplog.text
-        make(tmp_path, np.tile(np.arange(256, dtype=np.uint8).reshape(16, 16), (COUNT, 1, 1)), mask="masks/{}.jpg")
-        assert "for JPEG blurs the numbers; save masks as PNG" in refuse(tmp_path)
-    finally:
-        SIZE = before
+    make(tmp_path, 255 * masks, mask="masks/{}.jpg", quality=90)
+    assert same(load(tmp_path), masks)
+    assert "10 masks: JPEG: every level counts as the nearer of black and white" in caplog.text
+    make(tmp_path, np.tile(np.arange(256, dtype=np.uint8).reshape(16, 16), (COUNT, 1, 1)), mask="masks/{}.jpg")
+    assert "for JPEG blurs the numbers; save masks as PNG" in refuse(tmp_path)
 
 
 def test_colours_are_counted_and_refused(tmp_path):
@@ -307,4 +307,5 @@ def test_masks_are_no_images_to_a_check_of_all_files(tmp_path):
     save(tmp_path / "data" / "masks" / "04.png", np.zeros((5, 6), dtype=np.uint8))
     (tmp_path / "data" / "images" / "03.png").write_bytes(b"broken")
     lines = list(undecodable(ImageFolder(path="data", masks="masks"), tmp_path))
-    assert len(lines) == 1 and "03.png: cannot be read as an image" in lines[0]
+    assert len(lines) == 1
+    assert "03.png: cannot be read as an image" in lines[0]

@@ -84,7 +84,8 @@ def test_any_number_of_labels_becomes_0_and_1_of_eight_bits(form):
     data = opened("multilabel", form)
     assert (data.task, data.class_names) == ("multilabel", ("0", "1", "2"))
     labels = labels_of(data.train)
-    assert labels.dtype == torch.uint8 and torch.equal(labels, TAGS.byte())
+    assert labels.dtype == torch.uint8
+    assert torch.equal(labels, TAGS.byte())
     assert opened("multilabel", form, names=["a", "b", "c"]).class_names == ("a", "b", "c")
 
 
@@ -93,9 +94,11 @@ def test_masks_become_eight_bits_with_one_void(form):
     data = opened("segmentation", form)
     assert data.class_names == ("0", "1", "2")
     labels = labels_of(data.validation)
-    assert labels.dtype == torch.uint8 and torch.equal(labels, MASKS.byte())
+    assert labels.dtype == torch.uint8
+    assert torch.equal(labels, MASKS.byte())
     trained = torch.cat([labels for _, labels in training_batches(data.train, Recipe(), 0, 0)])
-    assert trained.dtype == torch.uint8 and torch.equal(trained, MASKS.byte())
+    assert trained.dtype == torch.uint8
+    assert torch.equal(trained, MASKS.byte())
 
 
 @pytest.mark.parametrize(
@@ -105,7 +108,8 @@ def test_masks_become_eight_bits_with_one_void(form):
 def test_values_become_single_precision_with_their_statistics(form, expected):
     data = opened("regression", form)
     labels = labels_of(data.train)
-    assert labels.dtype == torch.float32 and torch.equal(labels, expected.float())
+    assert labels.dtype == torch.float32
+    assert torch.equal(labels, expected.float())
     values = expected.double().numpy()
     assert np.allclose(data.target_mean, values.mean(0), rtol=1e-6)
     assert np.allclose(data.target_std, values.std(0), rtol=1e-5)

@@ -94,7 +94,8 @@ def test_masks_are_flipped_and_cropped_with_their_images_and_padding_is_void():
         assert covered.sum() == 16
         seen = ~covered & (expected != VOID)
         assert np.array_equal(shown[place, 0].numpy()[seen], expected[seen])
-    assert (moved == VOID).any() and moved.dtype == torch.uint8
+    assert (moved == VOID).any()
+    assert moved.dtype == torch.uint8
 
 
 def test_training_batches_move_masks_with_images():
@@ -168,3 +169,46 @@ def test_images_with_a_class_each_are_refused_for_other_tasks(source, tmp_path):
         load_data(source, tmp_path, task="segmentation")
     with pytest.raises(InputError, match="found the task 'segmentation' without masks, the folder of them"):
         load_data(ImageFolder(path="p"), tmp_path, task="segmentation")
+
+
+GEOMETRIC = [
+    {"name": "RandomHorizontalFlip", "p": 1.0},
+    {"name": "RandomRotation", "degrees": [90, 90]},
+    {"name": "RandomRotation", "degrees": [45, 45], "fill": 200},
+    {"name": "RandomResizedCrop", "size": [8, 8], "interpolation": 0},
+    {"name": "RandomErasing", "p": 1.0},
+    "ColorJitter",
+]
+
+
+@pytest.mark.parametrize("said", GEOMETRIC)
+def test_transforms_of_torchvision_move_masks_with_images_and_what_comes_in_is_void(said):
+    """A mask of large numbers is the image's first channel, so that both must be moved alike."""
+    pytest.importorskip("torchvision")
+    masks = torch.randint(1, 5, (12, 8, 8), dtype=torch.uint8, generator=GENERATOR)
+    masks[0, 0, 0] = VOID
+    part = Part(masks[:, None].repeat(1, 3, 1, 1), masks)
+    moved = 0
+    for images, labels in training_batches(part, Recipe(batch_size=4, transforms=(said,)), 0, 0):
+        assert (labels.dtype, labels.shape) == (torch.uint8, (4, 8, 8))
+        inside = (labels != VOID) & (images[:, 0] != 0)
+        if said != "ColorJitter":
+            assert torch.equal(images[:, 0][inside], labels[inside])
+            assert {*labels.unique().tolist()} <= {1, 2, 3, 4, VOID}
+        moved += int((labels == VOID).sum())
+    assert (moved > 20) == (isinstance(said, dict) and said.get("degrees") == [45, 45])
+
+
+def test_transforms_that_move_images_alone_are_refused_where_there_are_masks():
+    pytest.importorskip("torchvision")
+    part = Part(IMAGES, LABELS["segmentation"])
+    for name, message in (
+        (
+            "torchvision.transforms:RandomVerticalFlip",
+            "is called with an image alone, and its mask would stay; allowed:",
+        ),
+        ("RandAugment", "recipe.transforms: RandAugment: .*Mask are not supported by RandAugment"),
+    ):
+        batches = training_batches(part, Recipe(transforms=(name,)), 0, 0)
+        with pytest.raises(InputError, match=message):
+            list(batches)

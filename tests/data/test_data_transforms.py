@@ -20,11 +20,11 @@ def images():
 
 
 def changed(images, *said, seed=5):
-    return with_labels(images, torch.zeros(len(images)), *said, seed=seed)[0]
+    return EpochTransforms(tuple(map(Transform.model_validate, said)), seed).begun()(images)
 
 
-def with_labels(images, labels, *said, seed=5):
-    return EpochTransforms(tuple(map(Transform.model_validate, said)), seed).begun()(images, labels)
+def with_masks(images, masks, *said, seed=5):
+    return EpochTransforms(tuple(map(Transform.model_validate, said)), seed).begun().with_masks(images, masks)
 
 
 class Darker:
@@ -160,7 +160,6 @@ MOVES = [
     {"name": "RandomApply", "transforms": ["RandomVerticalFlip", {"name": "RandomRotation", "degrees": 90}], "p": 1.0},
     {"name": "albumentations:Affine", "rotate": [-45, 45], "p": 1.0, "interpolation": 0},
     {"name": "albumentations:OneOf", "p": 1.0, "transforms": ["albumentations:VerticalFlip", "albumentations:D4"]},
-    {"name": "RandomApply", "transforms": [{"name": "albumentations:D4", "p": 1.0}], "p": 1.0},
 ]
 
 
@@ -169,7 +168,7 @@ def test_masks_move_with_their_images_and_what_comes_from_beyond_is_void(images,
     if "albumentations" in repr(said):
         monkeypatch.setenv("NO_ALBUMENTATIONS_UPDATE", "1")
         pytest.importorskip("albumentations")
-    shown, moved = with_labels(images, masks, said)
+    shown, moved = with_masks(images, masks, said)
     known = moved != 255
     assert (moved.shape, moved.dtype, type(moved)) == (masks.shape, torch.uint8, torch.Tensor)
     assert torch.equal(shown[:, 0][known] // 100, moved[known])
@@ -183,38 +182,11 @@ def test_masks_move_with_their_images_and_what_comes_from_beyond_is_void(images,
 
 def test_colours_leave_masks_alone_and_what_cannot_take_masks_says_so(images, masks):
     jitter, erase = {"name": "ColorJitter", "brightness": 0.5}, {"name": "RandomErasing", "p": 1.0}
-    shown, moved = with_labels(images, masks, jitter, erase)
+    shown, moved = with_masks(images, masks, jitter, erase)
     assert torch.equal(moved, masks)
     assert not torch.equal(shown, images)
     with pytest.raises(InputError, match=r"recipe.transforms: RandAugment: TypeError: .*Mask are not supported"):
-        with_labels(images, masks, "RandAugment")
-
-
-def test_a_transform_of_ones_own_is_called_with_image_and_mask(images, masks):
-    shown, moved = with_labels(images, masks, "test_data_transforms:Upright")
-    assert torch.equal(shown, images.transpose(2, 3))
-    assert torch.equal(moved, masks.transpose(1, 2))
-    with pytest.raises(InputError, match=r"recipe.transforms: they give 1 of image and mask; allowed: both"):
-        with_labels(images, masks, "test_data_transforms:Alone")
-
-
-def test_labels_that_are_no_masks_stay(images):
-    for labels in (torch.arange(12), torch.rand(12, 5)):
-        assert with_labels(images, labels, "RandomVerticalFlip")[1] is labels
-
-
-class Upright:
-    """A transform of images and masks as a user writes it."""
-
-    def __call__(self, image, mask):
-        return image.transpose(1, 2), mask.transpose(0, 1)
-
-
-class Alone:
-    """A transform that gives no mask back."""
-
-    def __call__(self, image, mask):
-        return image
+        with_masks(images, masks, "RandAugment")
 
 
 def test_albumentations_draw_for_each_image_from_the_same_seed(images, monkeypatch):

@@ -1,6 +1,7 @@
 """A user's own training: segmentation of squares in noise by a U-Net, as templates write it; no part is of ours."""
 
 import random
+from functools import partial
 
 import numpy as np
 import pytorch_lightning as pl
@@ -163,3 +164,19 @@ class LitForgetful(LitSquares):
 
     def configure_optimizers(self):
         return torch.optim.SGD([*self.net.down1.parameters(), *self.net.head.parameters()], lr=0.01)
+
+
+class LitPassedIn(LitSquares):
+    """To which a network and optimisers are passed in, as templates do, and kept as hyper-parameters."""
+
+    def __init__(self, net, optimizer):
+        super().__init__()
+        self.save_hyperparameters(logger=False)
+        self.net = net
+
+    def configure_optimizers(self):
+        return self.hparams.optimizer(params=self.trainer.model.parameters())
+
+
+def passed_in():
+    return LitPassedIn(UNet(), partial(torch.optim.SGD, lr=0.01, momentum=0.9))

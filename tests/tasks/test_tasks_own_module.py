@@ -100,9 +100,12 @@ def test_training_is_what_lightning_does_alone(tmp_path):
     assert all(torch.equal(one, ours.state_dict()[name]) for name, one in alone.cpu().state_dict().items())
 
 
-def test_a_training_that_was_interrupted_ends_where_one_ends_that_was_not(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "said", [{"arguments": {"network": {"dropout": 0.3}}}, {"module": "lit_squares:passed_in"}], ids=["usual", "passed"]
+)
+def test_a_training_that_was_interrupted_ends_where_one_ends_that_was_not(said, tmp_path, monkeypatch):
     monkeypatch.setattr("nas_attn.training.checkpoint.KEEP_EVERY_SECONDS", 0.0)
-    task, path = task_of(arguments={"network": {"dropout": 0.3}}), tmp_path / "base.ckpt"
+    task, path = task_of(**said), tmp_path / "base.ckpt"
     whole = trained(task, SE, epochs=3, checkpoint=tmp_path / "other.ckpt")
 
     def interrupted(done, _epochs):

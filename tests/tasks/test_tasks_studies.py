@@ -182,6 +182,13 @@ def test_a_task_that_cannot_be_is_refused_where_it_stands(make_study, study, mes
         nas_attn.open_study(folder)
 
 
+def test_the_check_exports_the_network_of_the_module_and_finds_nothing_wrong(make_study, forked_proofs):
+    folder = make_study(MODULE, SPACE)
+    found = nas_attn.open_study(folder).check().findings
+    assert [str(one) for one in found if one.state in ("warning", "fault")] == []
+    assert [one for one in found if "a fresh process without nas_attn has its outputs" in str(one)]
+
+
 def test_the_check_says_what_the_module_does_not_log(make_study):
     said = MODULE.replace('logged = "val/iou"', 'logged = "val/map"')
     folder = make_study(said, SPACE)

@@ -17,6 +17,9 @@ def quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PossibleUserWarning)
         warnings.filterwarnings("ignore", message=r".*LeafSpec.* is deprecated")
+        warnings.filterwarnings(
+            "ignore", message=r"Attribute '.*' (is an instance of `nn.Module`|removed from hparams)"
+        )
         warnings.filterwarnings("ignore", message=r"Experiment logs directory .* exists and is not empty")
         warnings.filterwarnings("ignore", message=r"Checkpoint directory .* exists and is not empty")
         try:
