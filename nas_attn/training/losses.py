@@ -9,10 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nas_attn.data import ImageData, Part, as_shares
+from nas_attn.data import ImageData, Part
 from nas_attn.settings import BuiltIn, Recipe, chosen, is_named_object
 from nas_attn.space import InputError, allowed, reported
 
+from .mixing import as_shares
 from .reading import IGNORED
 
 _LEAST = 1e-12

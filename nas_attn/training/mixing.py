@@ -7,10 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nas_attn.loaders import RngState, mixed_seed
+from nas_attn.data import Batch, Batches, RngState, mixed_seed
 from nas_attn.settings import Recipe, library, named_object
-
-from .batches import Batch, Batches
 
 _V2 = "torchvision.transforms.v2"
 _STREAM = 3
