@@ -38,7 +38,7 @@ def test_what_pays_is_named_with_its_gain_its_rival_and_its_parts(planted):
 
 def test_what_pairing_by_seeds_saves_is_said(planted):
     rows = pd.DataFrame([(row.key, row.seed, row["accuracy"]) for row in trained(2, effect=4.0)])
-    block = 100 * rows.pivot(index=1, columns=0, values=2)
+    block = 100 * rows.pivot_table(index=1, columns=0, values=2)
     pairs = [(block[one] - block[other]).var() for one, other in combinations(block, 2)]
     alone = 2 * block.var().mean()
     assert (
