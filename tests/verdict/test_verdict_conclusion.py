@@ -1,7 +1,7 @@
+from collections import defaultdict
 from itertools import chain, combinations
 
 import numpy as np
-import pandas as pd
 import pytest
 from made_up import evaluation
 from made_up_trainings import PLANTED, UNIT, trained
@@ -37,10 +37,12 @@ def test_what_pays_is_named_with_its_gain_its_rival_and_its_parts(planted):
 
 
 def test_what_pairing_by_seeds_saves_is_said(planted):
-    rows = pd.DataFrame([(row.key, row.seed, row["accuracy"]) for row in trained(2, effect=4.0)])
-    block = 100 * rows.pivot_table(index=1, columns=0, values=2)
-    pairs = [(block[one] - block[other]).var() for one, other in combinations(block, 2)]
-    alone = 2 * block.var().mean()
+    values = defaultdict(dict)
+    for row in trained(2, effect=4.0):
+        values[row.key][row.seed] = 100 * row["accuracy"]
+    block = np.array([[line[seed] for seed in sorted(line)] for line in values.values()])
+    pairs = [(one - other).var(ddof=1) for one, other in combinations(block, 2)]
+    alone = 2 * block.var(axis=1, ddof=1).mean()
     assert (
         f"the difference of two networks has one of {np.sqrt(np.mean(pairs)):.2f}, where with seeds of their own it "
         f"would be {np.sqrt(alone):.2f}." in " ".join(conclude(trained(2, effect=4.0), [], OBJECTIVES).sentences)
