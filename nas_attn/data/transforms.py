@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nas_attn.loaders import RngState, shape_of
+from nas_attn.loaders import RngState, mixed_seed, shape_of
 from nas_attn.settings import Transform, chosen, is_named_object, library, named_object
 from nas_attn.space import InputError, reported
 
@@ -41,6 +41,7 @@ class RunningTransforms:
     """Transforms that draw for each image: they are called with one, for torchvision's draw once a call."""
 
     def __init__(self, said: Sequence[Transform], seed: int) -> None:
+        self._seed, self._batches = seed, 0
         self._state, self._on_host = RngState(seed), list[_OfAlbumentations]()
         with self._state.active():
             self._steps = [self._made(one) for one in said]
@@ -50,7 +51,7 @@ class RunningTransforms:
     def __call__(self, images: Tensor) -> Tensor:
         """The next batch of images."""
         shown = images.cpu() if self._on_host else images
-        with self._state.active(), _drawn_on(shown.device):
+        with self._drawing(shown.device):
             changed = torch.stack([self._changed(image) for image in shown])
         return changed.to(images.device)
 
@@ -60,11 +61,17 @@ class RunningTransforms:
         Raises `InputError` for a transform that leaves masks where they are while it moves images.
         """
         shown, numbers = (one.cpu() if self._on_host else one for one in (images, masks))
-        with self._state.active(), _drawn_on(shown.device), catch_warnings():
+        with self._drawing(shown.device), catch_warnings():
             filterwarnings("ignore", message=r"RandomErasing\(\) is currently passing through")  # no pixel moves
             pairs = [self._moved(image, mask) for image, mask in zip(shown, numbers, strict=True)]
         changed, moved = zip(*pairs, strict=True)
         return torch.stack(changed).to(images.device), torch.stack(moved).to(masks.device)
+
+    @contextmanager
+    def _drawing(self, device: torch.device) -> Iterator[None]:
+        self._batches += 1
+        with self._state.active(), _drawn_on(device, mixed_seed(self._seed, self._batches)):
+            yield
 
     def _moved(self, image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """An image and its mask, with numbers one higher meanwhile, so that 255 becomes the 0 of what is empty."""
@@ -170,12 +177,15 @@ class _OfAlbumentations:
 
 
 @contextmanager
-def _drawn_on(device: torch.device) -> Iterator[None]:
-    """Context in which a CUDA device draws from a state of its own too, which derives from that of the CPU."""
+def _drawn_on(device: torch.device, seed: int) -> Iterator[None]:
+    """Context in which a CUDA device draws from a state of its own, apart from what a network draws."""
     if device.type != "cuda":
         yield
         return
-    seed = int(torch.randint(2**31, ()))
-    with torch.random.fork_rng([device]), torch.cuda.device(device):
+    with torch.cuda.device(device):
+        before = torch.cuda.get_rng_state(device)
         torch.cuda.manual_seed(seed)
-        yield
+        try:
+            yield
+        finally:
+            torch.cuda.set_rng_state(before, device)

@@ -9,13 +9,14 @@ import torch
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
-from nas_attn.data import Batch, ImageData, batches_in_order, mixed, training_batches
+from nas_attn.data import Batch, ImageData, batches_in_order, training_batches
 from nas_attn.settings import Recipe
 
 from .device import seed_rng
 from .failure import Diverged, Read, networks_own
 from .losses import TrainingLoss
 from .metrics import Judges, Normalise, RunningMean
+from .mixing import mixed
 from .optimisation import make_optimizer
 from .reading import read_scores, score_tensors
 

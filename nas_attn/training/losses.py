@@ -13,10 +13,11 @@ from nas_attn.data import ImageData, Part
 from nas_attn.settings import BuiltIn, Recipe, chosen, is_named_object
 from nas_attn.space import InputError, allowed, reported
 
+from .mixing import as_shares
 from .reading import IGNORED
 
 _LEAST = 1e-12
-"""Below it a power of less than 1 has no finite slope."""
+"""Added to what a power of less than 1 is taken of, whose slope at 0 is not finite."""
 
 
 class TrainingLoss(nn.Module):
@@ -99,7 +100,7 @@ def _focal_of_labels(recipe: Recipe, logits: Tensor, labels: Tensor, weights: Te
 
 
 def _focused(loss: Tensor, gamma: float) -> Tensor:
-    return (-torch.expm1(-loss)).clamp_min(_LEAST) ** gamma * loss
+    return (_LEAST - torch.expm1(-loss)) ** gamma * loss
 
 
 def _binary(recipe: Recipe, logits: Tensor, labels: Tensor, weights: Tensor | None) -> Tensor:
@@ -107,7 +108,7 @@ def _binary(recipe: Recipe, logits: Tensor, labels: Tensor, weights: Tensor | No
 
     An image has the weight of its class, or its shares of those of several.
     """
-    shares = (labels if labels.ndim > 1 else F.one_hot(labels, logits.shape[1])).float()
+    shares = as_shares(labels, logits.shape[1])
     targets = shares * (1 - recipe.label_smoothing) + recipe.label_smoothing / logits.shape[1]
     if weights is None:
         return F.binary_cross_entropy_with_logits(logits, targets)

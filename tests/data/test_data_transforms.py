@@ -23,6 +23,10 @@ def changed(images, *said, seed=5):
     return EpochTransforms(tuple(map(Transform.model_validate, said)), seed).begun()(images)
 
 
+def with_masks(images, masks, *said, seed=5):
+    return EpochTransforms(tuple(map(Transform.model_validate, said)), seed).begun().with_masks(images, masks)
+
+
 class Darker:
     """A transform as a user writes it."""
 
@@ -140,6 +144,49 @@ def test_streamed_images_are_transformed_alike(images):
 def test_what_there_is_not_and_what_changes_the_shape_is_refused(images, said, fault):
     with pytest.raises(InputError, match=f"^recipe.transforms: .*{fault}"):
         changed(images, said)
+
+
+@pytest.fixture
+def masks(images):
+    """A mask of each image, by which one sees where its pixels went."""
+    return images[:, 0] // 100
+
+
+MOVES = [
+    {"name": "RandomRotation", "degrees": 45},
+    {"name": "RandomAffine", "degrees": 10, "translate": [0.2, 0.2]},
+    {"name": "RandomCrop", "size": 16, "padding": 4},
+    {"name": "RandomResizedCrop", "size": [16, 16], "interpolation": "nearest"},
+    {"name": "RandomApply", "transforms": ["RandomVerticalFlip", {"name": "RandomRotation", "degrees": 90}], "p": 1.0},
+    {"name": "albumentations:Affine", "rotate": [-45, 45], "p": 1.0, "interpolation": 0},
+    {"name": "albumentations:OneOf", "p": 1.0, "transforms": ["albumentations:VerticalFlip", "albumentations:D4"]},
+]
+
+
+@pytest.mark.parametrize("said", MOVES, ids=lambda said: said["name"])
+def test_masks_move_with_their_images_and_what_comes_from_beyond_is_void(images, masks, said, monkeypatch):
+    if "albumentations" in repr(said):
+        monkeypatch.setenv("NO_ALBUMENTATIONS_UPDATE", "1")
+        pytest.importorskip("albumentations")
+    shown, moved = with_masks(images, masks, said)
+    known = moved != 255
+    assert (moved.shape, moved.dtype, type(moved)) == (masks.shape, torch.uint8, torch.Tensor)
+    assert torch.equal(shown[:, 0][known] // 100, moved[known])
+    assert not torch.equal(moved, masks)
+    assert known.sum() > moved.numel() // 3
+    if {"degrees", "padding", "rotate"} & said.keys():
+        assert not known.all()
+        assert (shown[:, 0][~known] == 0).all()
+    assert torch.equal(shown, changed(images, said))  # masks draw nothing
+
+
+def test_colours_leave_masks_alone_and_what_cannot_take_masks_says_so(images, masks):
+    jitter, erase = {"name": "ColorJitter", "brightness": 0.5}, {"name": "RandomErasing", "p": 1.0}
+    shown, moved = with_masks(images, masks, jitter, erase)
+    assert torch.equal(moved, masks)
+    assert not torch.equal(shown, images)
+    with pytest.raises(InputError, match=r"recipe.transforms: RandAugment: TypeError: .*Mask are not supported"):
+        with_masks(images, masks, "RandAugment")
 
 
 def test_albumentations_draw_for_each_image_from_the_same_seed(images, monkeypatch):

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from nas_attn.loaders import RngState, mixed_seed
+from nas_attn.data import Batch, Batches, RngState, mixed_seed
 from nas_attn.settings import Recipe, library, named_object
-
-from .batches import Batch, Batches
 
 _V2 = "torchvision.transforms.v2"
 _STREAM = 3
@@ -22,6 +21,7 @@ class MixedBatches:
     batches: Batches
     mix: Any
     """Of torchvision: images and labels to images and shares."""
+    classes: int
     seed: int
 
     def __len__(self) -> int:
@@ -31,7 +31,7 @@ class MixedBatches:
         state = RngState(self.seed)
         for images, labels in self.batches:
             with state.active():
-                pixels, shares = self.mix(images.float(), labels)
+                pixels, shares = self.mix(images.float(), as_shares(labels, self.classes))
             yield pixels.round().to(torch.uint8), shares
 
 
@@ -47,4 +47,11 @@ def mixed(batches: Batches, recipe: Recipe, classes: int, seed: int, epoch: int)
     library("torchvision")
     ways = [named_object(f"{_V2}:{name}")(alpha=alpha, num_classes=classes) for name, alpha in alphas.items() if alpha]
     mix = ways[0] if len(ways) == 1 else named_object(f"{_V2}:RandomChoice")(ways)
-    return MixedBatches(batches, mix, mixed_seed(seed, epoch, _STREAM))
+    return MixedBatches(batches, mix, classes, mixed_seed(seed, epoch, _STREAM))
+
+
+def as_shares(labels: Tensor, classes: int) -> Tensor:
+    """Labels, int64 (B,), or shares of the classes already, as float32 (B, classes)."""
+    if labels.ndim > 1:
+        return labels.float()
+    return torch.zeros(len(labels), classes, device=labels.device).scatter_(1, labels[:, None], 1.0)

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from nas_attn.data import Part, mixed, training_batches
+from nas_attn.data import Part, training_batches
 from nas_attn.settings import Recipe
+from nas_attn.training.mixing import mixed
 
 v2 = pytest.importorskip("torchvision.transforms.v2")
 
