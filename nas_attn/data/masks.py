@@ -89,8 +89,8 @@ def _with_masks(pairs: Pairs, survey: _Survey, two_tone: bool, source: ImageFold
         )
     if not source.class_names and len(found) < len(names) / 2:
         raise InputError(
-            f"{where}: masks hold {_listed(survey.levels | survey.bits)} alone, as if they were levels of grey; allowed:"
-            f" class numbers from 0, {VOID} for none; save them so, or name all {len(names)} in class_names"
+            f"{where}: masks hold {_listed(survey.levels | survey.bits)} alone, as if they were levels of grey;"
+            f" allowed: class numbers from 0, {VOID} for none; save them so, or name all {len(names)} in class_names"
         )
     if absent := sorted({*range(len(names))} - found):
         _LOG.warning("%s: no pixel of a mask is of %s", where, ", ".join(names[one] for one in absent[:5]))
