@@ -168,7 +168,8 @@ def test_networks_learn_by_it_and_are_judged_by_plain_cross_entropy(skewed, smal
 def test_images_are_mixed_in_classification_only_whatever_the_loss(digits, task, said):
     labels = {"multilabel": torch.zeros(4, 10), "segmentation": torch.zeros(4, 8, 8), "regression": torch.rand(4, 10)}
     part = Part(digits.train.images[:4], labels[task] if task == "regression" else labels[task].byte())
-    data, (name,) = replace(digits, task=task, train=part, validation=part, test=part), said
+    moments = {"target_mean": (0.0,) * 10, "target_std": (1.0,) * 10} if task == "regression" else {}
+    data, (name,) = replace(digits, task=task, train=part, validation=part, test=part, **moments), said
     for loss in ("usual", "torch.nn:L1Loss"):
         with pytest.raises(InputError, match=f"^recipe.{name}: found {said[name]} for {task}, which has none; leave"):
             the_loss(data, loss=loss, **said)
