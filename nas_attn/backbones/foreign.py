@@ -123,7 +123,9 @@ def _check_scores(traced: Trace, backbone: Backbone, classes: int) -> None:
     shape = shapes[0] if call.output is not None or (shapes and _is_map(shapes[0], classes)) else None
     if shape != (2, classes) and not (shape and _is_map(shape, classes)):
         given = "no single tensor" if shape is None else f"a tensor of shape {shape}"
-        raise InputError(f"{backbone.name}: gives {given} for two images; allowed: class scores, shape (2, {classes})")
+        maps = f"(2, {classes}, h, w) for segmentation"
+        scores = f"class scores, shape (2, {classes})"
+        raise InputError(f"{backbone.name}: gives {given} for two images; allowed: {scores}, or maps of them, {maps}")
 
 
 def _is_map(shape: object, classes: int) -> bool:

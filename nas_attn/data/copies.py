@@ -33,7 +33,8 @@ def report_copies(gallery: Gallery, apart: Mapping[str, Gallery]) -> None:
         _LOG.warning(
             "%s: %d images are copies of others (%s, %s); copies stay in one part", gallery.where, count, first, second
         )
-    if torn := [equal for equal in several if len(np.unique(gallery.labels_of(np.array(equal)), axis=0)) > 1]:
+    labels = gallery.labels if gallery.mask_digests is None else gallery.mask_digests
+    if torn := [equal for equal in several if len(np.unique(labels[equal], axis=0)) > 1]:
         which, what, shown = gallery.named(torn[0][0]), _DIFFERING[gallery.task], ""
         if gallery.task == "classification":
             shown = ": " + ", ".join(gallery.class_names[label] for label in np.unique(gallery.labels[torn[0]]))

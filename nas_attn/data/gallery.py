@@ -40,6 +40,8 @@ class Gallery:
     """What the images are labelled with."""
     masks: Decode | None = None
     """The masks of some rows, (rows, height, width)."""
+    mask_digests: NDArray[np.uint64] | None = None
+    """(N,); two are equal where the masks are."""
 
     @cached_property
     def contents(self) -> list[bytes] | None:

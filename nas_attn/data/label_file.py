@@ -18,9 +18,10 @@ import pandas as pd
 from nas_attn.settings import BuiltIn, ImageFolder
 from nas_attn.space import InputError, allowed, first_line, quoted, reported
 
-from .folder import has_image_suffix, images_in, listed_gallery
+from .folder import has_image_suffix, listed_gallery
 from .gallery import Gallery
 from .label_values import Table, labelled, read_labels
+from .layout import images_of_parts
 
 _LOG = logging.getLogger(__name__)
 _FILES = {
@@ -44,9 +45,9 @@ def open_labelled(source: ImageFolder, folder: Path, parts: Mapping[str, Path], 
     tables: dict[Path, dict[str, Path]] = defaultdict(dict)
     for role, part in parts.items():
         tables[_found(source, folder, part)][role] = part
-    galleries: dict[str, Gallery] = {}
+    galleries, images = dict[str, Gallery](), images_of_parts(parts)
     for file, of_file in tables.items():
-        galleries |= _of_table(source, folder / source.path, file, of_file, task)
+        galleries |= _of_table(source, folder / source.path, file, of_file, images, task)
     return {role: galleries[role] for role in parts}
 
 
@@ -60,12 +61,18 @@ def _found(source: ImageFolder, folder: Path, part: Path) -> Path:
 
 
 def _of_table(
-    source: ImageFolder, path: Path, file: Path, parts: Mapping[str, Path], task: BuiltIn
+    source: ImageFolder,
+    path: Path,
+    file: Path,
+    parts: Mapping[str, Path],
+    known: Mapping[str, list[Path]],
+    task: BuiltIn,
 ) -> dict[str, Gallery]:
     columns = _read(file)
     files, chosen = _label_columns(file, columns, source, task)
-    known = {role: images_in(part)[0] for role, part in parts.items()}
-    images = _resolved(file, columns[files], files, [path, *parts.values()], known)
+    images = _resolved(
+        file, columns[files], files, [path, *parts.values()], [image for role in parts for image in known[role]]
+    )
     wanted = {name: columns[name] for name in ([chosen] if chosen else source.label_columns)}
     merged, wanted = _merged(file, images, wanted, joins=task == "multilabel" and chosen is not None)
     table = Table(str(file), wanted, lambda row: merged[row].name)
@@ -217,11 +224,11 @@ def _number(text: str) -> int | float | str:
 
 
 def _resolved(
-    file: Path, cells: Sequence[Any], column: str, roots: Sequence[Path], known: Mapping[str, Sequence[Path]]
+    file: Path, cells: Sequence[Any], column: str, roots: Sequence[Path], known: Sequence[Path]
 ) -> list[Path]:
     """The image of each row: by its path below a root, by that without suffix, or by its name alone."""
     whole, cut, name, stem = (defaultdict[str, set[Path]](set) for _ in range(4))
-    for image in {image for images in known.values() for image in images}:
+    for image in known:
         for root in roots:
             if image.is_relative_to(root):
                 below = image.relative_to(root)

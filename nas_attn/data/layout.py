@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from nas_attn.space import InputError
@@ -73,6 +73,18 @@ def find_image_parts(path: Path, without: Callable[[Path], bool] = lambda folder
         if folder not in found.values():
             _LOG.warning("%s: passed over, %d images beside those of the parts", folder, len(images_in(folder)[0]))
     return {role: found[role] for role in _NAMES if role in found}
+
+
+def images_of_parts(parts: Mapping[str, Path]) -> dict[str, list[Path]]:
+    """The image files of each part; those in a folder of another part inside of it belong to that."""
+    inner = {
+        role: [one for one in parts.values() if one != part and one.is_relative_to(part)]
+        for role, part in parts.items()
+    }
+    return {
+        role: [image for image in images_in(part)[0] if not any(map(image.is_relative_to, inner[role]))]
+        for role, part in parts.items()
+    }
 
 
 def _check_parts_without_training(path: Path, folders: list[Path], roles: dict[Path, str], parts: list[Path]) -> None:

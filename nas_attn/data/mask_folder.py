@@ -13,6 +13,7 @@ from nas_attn.space import InputError
 
 from .folder import counted, images_in, listed_gallery
 from .gallery import Gallery, Rows
+from .layout import images_of_parts
 from .masks import Pairs, with_masks
 from .pixels import Encoded
 
@@ -54,7 +55,10 @@ def open_masked(source: ImageFolder, folder: Path, parts: Mapping[str, Path]) ->
 
     Raises `InputError` where there are no masks, or a mask is at fault.
     """
-    pairs = {role: _pairs(source, part, masks_folder(source, folder, part)) for role, part in parts.items()}
+    images = images_of_parts(parts)
+    pairs = {
+        role: _pairs(source, part, images[role], masks_folder(source, folder, part)) for role, part in parts.items()
+    }
     return with_masks(pairs, source)
 
 
@@ -64,8 +68,8 @@ def is_of_masks(source: ImageFolder) -> Callable[[Path], bool]:
     return lambda folder: folder.name.casefold() == name
 
 
-def _pairs(source: ImageFolder, part: Path, masks: Path) -> Pairs:
-    (files, others), images = images_in(masks), images_in(part)[0]
+def _pairs(source: ImageFolder, part: Path, images: Sequence[Path], masks: Path) -> Pairs:
+    files, others = images_in(masks)
     if masks.samefile(part):
         files = [file for file in files if _ENDING.search(file.stem)]
     there = {*files} if masks.is_relative_to(part) else set[Path]()

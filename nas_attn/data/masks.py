@@ -4,6 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,8 @@ class _Survey:
     """Those in files of one bit."""
     void: int = 0
     """Pixels of 255."""
+    digests: list[int] = field(default_factory=list)
+    """Of the numbers of each."""
     done: Counter[str] = field(default_factory=Counter)
     """How masks were changed, in words, and how many."""
 
@@ -100,7 +103,8 @@ def _with_masks(pairs: Pairs, survey: _Survey, two_tone: bool, source: ImageFold
         numbers = ((name, Image.fromarray(_classes(content, two_tone, name))) for name, content in pairs.masks(rows))
         return decode(numbers, len(rows), 1, source.image_size, resampling=Image.Resampling.NEAREST)[:, 0]
 
-    return replace(pairs.gallery, class_names=names, decode=images, masks=masks, task="segmentation")
+    digests = np.array(survey.digests, dtype=np.uint64)
+    return replace(pairs.gallery, class_names=names, decode=images, masks=masks, mask_digests=digests)
 
 
 def _of_their_size(pairs: Pairs, rows: Rows, sizes: list[tuple[int, int]]) -> Iterator[Encoded]:
@@ -127,6 +131,7 @@ def _survey(masks: Iterable[Encoded]) -> _Survey:
         levels = np.bincount(numbers.ravel(), minlength=256)
         survey.sizes.append((numbers.shape[1], numbers.shape[0]))
         (survey.bits if one_bit else survey.levels).update(np.flatnonzero(levels).tolist())
+        survey.digests.append(int.from_bytes(blake2b(numbers.tobytes(), digest_size=8).digest()))
         survey.void += int(levels[VOID])
         survey.done.update(done)
     return survey

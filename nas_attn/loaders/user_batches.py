@@ -154,8 +154,10 @@ def _masks(labels: Tensor, images: Tensor) -> Tensor:
     masks = labels[:, 0] if labels.ndim == 4 and labels.shape[1] == 1 else labels
     if masks.shape != (len(images), *images.shape[2:]) or masks.is_complex():
         raise ValueError(f"masks are {shape_of(labels)} for images {tuple(images.shape)}; {rule}")
-    if masks.is_floating_point():
-        raise ValueError(f"masks are {shape_of(labels)}; {rule}; torchvision's PILToTensor leaves them so")
+    if masks.is_floating_point() and masks.device.type == "cpu" and not torch.equal(masks, masks.round()):
+        raise ValueError(
+            f"masks are {shape_of(labels)} with fractions; {rule}; torchvision's PILToTensor leaves them so"
+        )
     masks = masks.long()
     return masks.masked_fill(masks == _VOID_OF_OTHERS, VOID)
 

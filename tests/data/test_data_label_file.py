@@ -375,3 +375,16 @@ def test_a_column_that_names_parts_and_objects_that_are_no_labels_are_reported(p
     boxes.to_json(photos / "labels.jsonl", orient="records", lines=True)
     message = refuse(photos, "multilabel", labels="labels.jsonl")
     assert "000.png: objects: found {'bbox': [1, 2]}; allowed: labels, as texts or as whole numbers" in message
+
+
+def test_a_part_inside_another_keeps_its_images(photos):
+    """The validation images lie in a folder of the one that trains."""
+    for number in range(16, 20):
+        file = photos / "photos" / f"{number:03}.png"
+        (photos / "photos" / "later").mkdir(exist_ok=True)
+        file.rename(file.parent / "later" / file.name)
+    pd.DataFrame({"image": names(), "label": joined(" ")}).to_csv(photos / "labels.csv", index=False)
+    data = load(photos, "multilabel", val_path="photos/later")
+    assert (len(data.validation), len(data.train) + len(data.test)) == (4, 16)
+    assert {level(data.validation, row) // 10 for row in range(4)} == {16, 17, 18, 19}
+    assert tagged(data) == tags()

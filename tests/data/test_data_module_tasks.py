@@ -29,6 +29,7 @@ FORMS = {
     "albumentations": lambda images: {"image": images, "mask": MASKS},
     "both": lambda images: {"pixel_values": images, "masks": MASKS, "label": TAGS[:, 0]},
     "segformer": lambda images: {"pixel_values": images, "labels": MASKS},
+    "monai": lambda images: {"image": images, "label": MASKS[:, None].float()},
     "real_masks": lambda images: (images, MASKS.float() / 255),
     "small_masks": lambda images: (images, MASKS[:, :3, :4]),
     "beyond": lambda images: (images, MASKS.where(MASKS != 2, 7)),
@@ -89,7 +90,9 @@ def test_any_number_of_labels_becomes_0_and_1_of_eight_bits(form):
     assert opened("multilabel", form, names=["a", "b", "c"]).class_names == ("a", "b", "c")
 
 
-@pytest.mark.parametrize("form", ["masks", "bytes", "channel", "torch_void", "albumentations", "both", "segformer"])
+@pytest.mark.parametrize(
+    "form", ["masks", "bytes", "channel", "torch_void", "albumentations", "both", "segformer", "monai"]
+)
 def test_masks_become_eight_bits_with_one_void(form):
     data = opened("segmentation", form)
     assert data.class_names == ("0", "1", "2")
@@ -122,7 +125,12 @@ def test_values_become_single_precision_with_their_statistics(form, expected):
         ("multilabel", "twos", {}, "labels are int64 (8, 3) from 0 to 2; they must be 0 and 1 (B, labels)"),
         ("multilabel", "alone", {}, "labels are int64 (8,); they must be 0 and 1 (B, labels)"),
         ("multilabel", "int64", {"classes": 4}, "Formed: labels are 3 an image; allowed: 4"),
-        ("segmentation", "real_masks", {}, "masks are float32 (8, 6, 8); they must be whole numbers (B, H, W)"),
+        (
+            "segmentation",
+            "real_masks",
+            {},
+            "masks are float32 (8, 6, 8) with fractions; they must be whole numbers (B, H, W)",
+        ),
         ("segmentation", "small_masks", {}, "masks are int64 (8, 3, 4) for images (8, 3, 6, 8)"),
         ("segmentation", "beyond", {"classes": 3}, "found labels from 0 to 7; allowed: from 0 to 2, or 255 for none"),
         ("segmentation", "masks", {"classes": 1}, "has 1 class; there must be two or more; the background is one"),
