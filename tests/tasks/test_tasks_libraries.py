@@ -48,9 +48,7 @@ def test_attention_that_starts_as_the_identity_leaves_loss_and_output_as_they_ar
 
 def test_its_price_is_what_fvcore_counts(task):
     architecture = parse("stage2.block0.branch=se(reduction=4)")
-    networks = [
-        build(one, task.backbone, in_channels=3, classes=0).eval() for one in (Architecture(), architecture)
-    ]
+    networks = [build(one, task.backbone, in_channels=3, classes=0).eval() for one in (Architecture(), architecture)]
     counted = [FlopCountAnalysis(one, IMAGES[:1]).unsupported_ops_warnings(False).by_operator() for one in networks]
     macs = [sum(found[name] for name in MULTIPLYING) for found in counted]
     ledger = nas_attn.open_ledger(task.backbone, task.image, 0)
