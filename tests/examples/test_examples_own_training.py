@@ -61,7 +61,7 @@ def is_kept(name):
 CASES = [
     Case(
         *("detection", "map", "mAP", (3, 96, 96), ("detector", "LitDetector", "training_step")),
-        ((r'(module = "detector:LitDetector")', r"\1\narguments = { train = 24 }"),),
+        ((r'(module = "detector:LitDetector")', r"\1\narguments = { train = 16, val = 8 }"),),
         signal.SIGKILL,
     ),
     Case(
@@ -201,7 +201,7 @@ def test_a_search_that_was_killed_goes_on_to_the_rows_of_an_unbroken_one(searche
     assert process.returncode in (-signal.SIGKILL, 130)
     kept = known(folder)
     assert 1 <= len(kept) < 4
-    processes.command("search", "--no-check", ".", cwd=folder)
+    nas_attn.open_study(folder).run()
     assert known(folder) == known(searched.folder)
     assert kept.items() <= known(folder).items()
 
@@ -219,12 +219,12 @@ def known(folder):
 def test_front_page_verdict_and_export_speak_of_its_own_measure(searched, tmp_path, forked_proofs):
     title, folder = searched.case.title, searched.folder
     assert searched.case.measure in searched.command("front", folder)
-    assert f"points of {title}" in searched.command("verdict", folder, "--no-train")
+    assert title.lower() in searched.command("verdict", folder, "--no-train").lower()
     searched.command("report", folder)
     assert f"{title} (%)" in (folder / "report.html").read_text()
     out = tmp_path / "exported"
     searched.command("export", folder, out)
-    assert f"| {title}, validation part" in (out / "README.md").read_text()
+    assert f"| {title}, validation part".lower() in (out / "README.md").read_text().lower()
     network, images = searched.study.network("knee"), torch.rand(2, *searched.case.image)
     program = torch.export.load(out / "model.pt2").module()
     with torch.no_grad():
