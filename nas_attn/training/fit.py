@@ -98,7 +98,8 @@ def try_recipe(data: ImageData, recipe: Recipe, trainer: Mapping[str, Any] | Non
 
     Raises `InputError` for what the recipe names and there is not, or refuses its arguments; and as `train` does.
     """
-    network = nn.Sequential(nn.Conv2d(data.image[0], data.classes, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    maps = nn.Conv2d(data.image[0], data.classes, 1)
+    network = maps if data.task == "segmentation" else nn.Sequential(maps, nn.AdaptiveAvgPool2d(1), nn.Flatten())
     batches = len(training_batches(data.train, recipe, 0, 0))
     optimizer, schedule = make_optimizer(network, recipe, recipe.epochs * batches)
     try_iteration(network, data, recipe, 0, trainer=trainer)

@@ -14,6 +14,7 @@ import nas_attn
 from nas_attn.cli import app
 from nas_attn.cost import count
 from nas_attn.tasks import open_task
+from nas_attn.training import try_recipe
 
 SPACE = 'backbone = "{backbone}"\n{places}[kinds]\nse = {{ reduction = [2] }}\n'
 STUDY = """
@@ -184,6 +185,14 @@ def test_what_does_not_fit_the_task_is_found_by_the_check(tmp_path, task, backbo
     found = CliRunner().invoke(app, ["check", str(tmp_path)])
     assert found.exit_code != 0
     assert message in " ".join(found.output.split())
+
+
+@pytest.mark.parametrize("task", list(FORMS))
+def test_a_check_takes_an_iteration_by_the_recipe_of_every_task(tmp_path, task):
+    pictures(tmp_path)
+    study = written(tmp_path, task)
+    data = open_task(study.folder.file, study.folder.path).data
+    try_recipe(data, study.folder.file.recipe)
 
 
 @pytest.mark.parametrize(
