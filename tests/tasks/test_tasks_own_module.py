@@ -15,6 +15,7 @@ from nas_attn.settings import DataModule, OfTask, OwnModule, Recipe
 from nas_attn.space import Architecture, InputError, parse
 from nas_attn.tasks import ModuleTask, Training
 from nas_attn.tasks.logged import monitored
+from nas_attn.training import TrainingFailed
 
 SOURCE = DataModule(module="lit_squares:SquaresData")
 PLAIN = Architecture()
@@ -203,3 +204,12 @@ def test_weights_that_no_optimiser_has_are_named_attention_first(caplog):
     caplog.clear()
     trained(task_of(), SE, epochs=1)
     assert "in no optimiser" not in caplog.text
+
+
+def test_a_callback_that_needs_a_logger_is_refused_without_one_and_runs_with_one(tmp_path):
+    task, how = task_of(module="lit_squares:LitMonitored"), Training(Recipe(epochs=1), 0)
+    with pytest.raises(TrainingFailed, match="no logger"):
+        task.try_iteration(task.build(PLAIN, task.backbone, 0), how)
+    logged = Training(Recipe(epochs=1), 0, trainer={"logger": "csv", "default_root_dir": str(tmp_path)})
+    assert task.train(task.build(PLAIN, task.backbone, 0), logged).validation["loss"] > 0
+    assert "lr-AdamW" in next(tmp_path.rglob("metrics.csv")).read_text()
