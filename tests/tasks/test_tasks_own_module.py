@@ -211,7 +211,6 @@ def test_weights_that_no_optimiser_has_are_named_attention_first(caplog):
     assert "in no optimiser" not in caplog.text
 
 
-<<<<<<< HEAD
 def test_the_test_part_is_scored_by_what_the_module_logs_of_it():
     task = task_of(monitor={"iou": {"better": "max", "logged": "val/iou"}, "loss": "min"})
     module = task.build(SE, task.backbone, 0)
@@ -255,7 +254,8 @@ def test_a_module_of_the_package_lightning_trains_as_one_of_pytorch_lightning(tm
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == str(trained(task_of())[0].validation)
     assert "lightning is read as pytorch_lightning" in done.stderr
-=======
+
+
 def test_a_callback_that_needs_a_logger_is_refused_without_one_and_runs_with_one(tmp_path):
     task, how = task_of(module="lit_squares:LitMonitored"), Training(Recipe(epochs=1), 0)
     with pytest.raises(TrainingFailed, match="no logger"):
@@ -263,4 +263,3 @@ def test_a_callback_that_needs_a_logger_is_refused_without_one_and_runs_with_one
     logged = Training(Recipe(epochs=1), 0, trainer={"logger": "csv", "default_root_dir": str(tmp_path)})
     assert task.train(task.build(PLAIN, task.backbone, 0), logged).validation["loss"] > 0
     assert "lr-AdamW" in next(tmp_path.rglob("metrics.csv")).read_text()
->>>>>>> w-examples

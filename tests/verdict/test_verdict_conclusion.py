@@ -1,10 +1,6 @@
-<<<<<<< HEAD
 from collections import defaultdict
-from itertools import chain, combinations
-=======
 from dataclasses import replace
-from itertools import chain
->>>>>>> w-examples
+from itertools import chain, combinations
 
 import numpy as np
 import pytest
