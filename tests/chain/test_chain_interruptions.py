@@ -12,7 +12,7 @@ import nas_attn
 from nas_attn.study import StudyFolder
 from nas_attn.training import checkpoint
 
-STUDY = CHAIN.replace("epochs = 2, networks = 20", "epochs = 6, networks = 64").replace(
+STUDY = CHAIN.replace("epochs = 2, networks = 20", "epochs = 6, networks = 40").replace(
     "[recipe]\nepochs = 2", "[recipe]\nepochs = 3"
 )
 

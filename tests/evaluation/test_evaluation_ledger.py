@@ -22,7 +22,7 @@ from nas_attn.space import POSITIONS, Architecture, Attention, InputError, Place
 IMAGE = (3, 18, 13)
 FILES = sorted(Path(__file__).parents[2].joinpath("search_spaces").glob("*.toml"))
 MEASURES = ("params", "macs", "flops")
-DRAWN = 1000 if os.environ.get("NAS_ATTN_THOROUGH") else 8  # direct counts of each space take a second each
+DRAWN = 1000 if os.environ.get("NAS_ATTN_THOROUGH") else 3  # direct counts of each space take a second each
 
 
 def price(architecture, backbone="resnet8", image=IMAGE, classes=10):
