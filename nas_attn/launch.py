@@ -1,7 +1,6 @@
 """A study's folder, opened to search, to audit, to judge and to hand out networks."""
 
 import logging
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -137,9 +136,11 @@ class Study:
         check_images(study, {"data": data_question(file)}, facts, task.fingerprint())
         _, whole = self._trained(row, facts)
         tested, images = task.test(whole, file.recipe.batch_size, file.trainer)
+        network = task.network(whole)
         own = next(one for one in self.folder.seed_rows(row.step) if (one.key, one.seed) == (row.key, row.seed))
         return Winner(
-            network=task.network(whole),
+            network=network,
+            whole=None if network is whole else whole,
             backbone=self._backbone(task, facts),
             row=row,
             facts=facts,
@@ -147,7 +148,7 @@ class Study:
                 **without_secrets(self.folder.file.model_dump(mode="json", exclude={"search": {"storage"}})),
                 "latency_prediction": self.folder.prediction(),
             },
-            test_accuracy=tested.get("accuracy", math.nan),
+            tested=tested,
             test_images=images,
             own=own,
         )

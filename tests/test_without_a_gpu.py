@@ -108,6 +108,32 @@ def test_a_training_comes_to_the_end_that_it_comes_to_on_the_cpu(on_cpu, gpu, di
     assert len([told for told in caplog.messages if f" {how} " in told and "cuda:0" in told]) == 2
 
 
+NAMED = {
+    "weighted": {"class_weights": "balanced", "loss": "focal"},
+    "mixed": {"mixup": 0.4, "cutmix": 1.0, "loss": "bce", "class_weights": "balanced"},
+    "averaged": {"ema_decay": 0.5},
+    "scheduled": {"schedule": "PolynomialLR", "warmup_epochs": 1},
+    "transformed": {"transforms": ("RandomInvert", {"name": "RandomErasing", "p": 1.0})},
+}
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_what_a_recipe_names_comes_to_the_same_end_there(few, small_network, monkeypatch, name):
+    recipe = Recipe(epochs=2, batch_size=128, **NAMED[name])
+    there, network = small_network(), small_network()
+    expected = train(there, few, recipe, 0)
+    with pretended_gpu(monkeypatch):
+        scored = train(network, fresh(few), recipe, 0, trainer=FLOAT32)
+    assert scored.validation == pytest.approx(dict(expected.validation), rel=1e-3)
+    assert_same_weights(there, network)
+
+
+@pytest.mark.parametrize("name", ["weighted", "mixed", "scheduled"])
+def test_the_host_waits_at_no_step_for_what_a_recipe_names(gpu, few, small_network, name):
+    found = [waits_of(gpu, few, small_network(), 2, FLOAT32, batch_size=size, **NAMED[name]) for size in (128, 16)]
+    assert found[1] - found[0] == Counter()
+
+
 def test_a_network_computes_there_in_bfloat16_and_comes_back_in_float32(gpu, digits, small_network):
     network, seen = small_network(), Counter()
 
@@ -298,8 +324,8 @@ def supernet_scores(space, data, device, trainer):
     drawn = variants(supernet, space, 0, sandwich=[Architecture()])
     train(supernet, data, RECIPE.model_copy(update={"epochs": 1}), 0, variants=drawn, trainer=trainer)
     asked = [Architecture(), *(space.sample(random.Random(seed)) for seed in range(3))]
-    settings = {"calibration": 128, "batch_size": 64, "seed": 0, "device": device}
-    return supernet, list(screened(supernet, data, asked, **settings))
+    scoring = recalibration(supernet, data, images=128, batch_size=64, seed=0, device=device)
+    return supernet, list(screened(supernet, scoring, asked))
 
 
 def test_a_supernet_trains_recalibrates_and_screens_there_as_on_the_cpu(space, few, monkeypatch):

@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from torch import nn
@@ -16,7 +17,7 @@ from nas_attn.results.pictures import write_picture
 from nas_attn.settings import FINAL, Step
 from nas_attn.space import Architecture
 from nas_attn.tasks import ImageTask
-from nas_attn.training import Normalise, TrainingFailed, faults_reported, gradnorm, jacob_cov, synflow
+from nas_attn.training import Normalise, TrainingFailed, batch_loss, faults_reported, gradnorm, jacob_cov, synflow
 
 from .choice import spread_out
 from .picture import audit_chart
@@ -95,11 +96,11 @@ def _untrained(chain: Chain, full: Step, chosen: Sequence[Architecture]) -> list
         return []
     protocol, normalise = chain.protocol(full), Normalise(chain.data)
     images, labels = next(iter(batches_in_order(chain.data.train, _IMAGES)))
-    images = normalise(images)
+    images, loss = normalise(images), partial(batch_loss, data=chain.data)
     scores: dict[str, Callable[[nn.Module], float]] = {
         "synflow": lambda network: synflow(network, chain.data.image),
         "jacob_cov": lambda network: jacob_cov(network, images),
-        "gradnorm": lambda network: gradnorm(network, images, labels),
+        "gradnorm": lambda network: gradnorm(network, images, labels, loss),
     }
     networks = {one.key: _built(protocol, one, chain.folder.file.seed) for one in chosen}
     return [_scored(name, score, networks) for name, score in scores.items()]

@@ -118,11 +118,19 @@ def _passed(
 
 
 def _check_scores(traced: Trace, backbone: Backbone, classes: int) -> None:
-    output = traced.calls[-1].output
-    shape = None if output is None else traced.nodes[output].shape
-    if shape != (2, classes):
+    call = traced.calls[-1]
+    shapes = [traced.nodes[output].shape for output in call.outputs]
+    shape = shapes[0] if call.output is not None or (shapes and _is_map(shapes[0], classes)) else None
+    if shape != (2, classes) and not (shape and _is_map(shape, classes)):
         given = "no single tensor" if shape is None else f"a tensor of shape {shape}"
-        raise InputError(f"{backbone.name}: gives {given} for two images; allowed: class scores, shape (2, {classes})")
+        maps = f"(2, {classes}, h, w) for segmentation"
+        scores = f"class scores, shape (2, {classes})"
+        raise InputError(f"{backbone.name}: gives {given} for two images; allowed: {scores}, or maps of them, {maps}")
+
+
+def _is_map(shape: object, classes: int) -> bool:
+    """Whether a shape is that of a map of scores of two images, (2, classes, h, w), as segmentation needs it."""
+    return isinstance(shape, tuple) and len(shape) == 4 and shape[:2] == (2, classes)
 
 
 def _training_scores(network: nn.Module, images: Tensor) -> list[object]:
@@ -138,7 +146,7 @@ def _check_training_scores(found: list[object], backbone: Backbone, classes: int
     """
     shapes = [tuple(leaf.shape) if isinstance(leaf, Tensor) else type(leaf).__name__ for leaf in found]
     where = f"{backbone.name}: in training mode"
-    if not found or set(shapes) != {(2, classes)}:
+    if not found or (set(shapes) != {(2, classes)} and not all(_is_map(shape, classes) for shape in shapes)):
         given = ", ".join(map(str, shapes)) or "nothing"
         raise InputError(f"{where} it gives {given} for two images; allowed: class scores, shape (2, {classes})")
     if len(found) == 1 and backbone.auxiliary_weight is not None:

@@ -1,9 +1,9 @@
 """Image data: sources, the split into three parts, batches and their augmentation, a user's own data module."""
 
+from nas_attn.loaders import LoaderPart, RngState, mixed_seed, quiet, seed_generators
+
 from .batches import Batch, Batches, PartBatches, batches_in_order, training_batches
-from .fingerprint import fingerprint
+from .fingerprint import fingerprint, spelt_labels
 from .images import ImageData, Part, share_devices
-from .loader import LoaderPart, RngState, mixed_seed, seed_generators
-from .quiet import quiet
 from .reduction import reduced
 from .sources import load_data, undecodable

@@ -1,4 +1,4 @@
-"""Augmentation of training images: horizontal flips, crops and cutout."""
+"""Augmentation of training images, and of their masks with them: horizontal flips, crops and cutout."""
 
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nas_attn.settings import Recipe
+from nas_attn.settings import VOID, Recipe
 
 from .images import Part
 
@@ -63,10 +63,16 @@ def augment(images: Tensor, augmentation: Augmentation, rows: Tensor) -> Tensor:
     return torch.where(covered, augmentation.colour[:, None, None], cropped)
 
 
-def _crop(images: Tensor, corners: Tensor, mirrored: Tensor, padding: int) -> Tensor:
+def augment_masks(masks: Tensor, augmentation: Augmentation, rows: Tensor) -> Tensor:
+    """Crop and mirror masks, uint8 (B, H, W), with their images; padding is void, and cutout covers no mask."""
+    places = augmentation.corners[rows], augmentation.mirrored[rows], augmentation.padding
+    return _crop(masks[:, None], *places, beyond=VOID)[:, 0]
+
+
+def _crop(images: Tensor, corners: Tensor, mirrored: Tensor, padding: int, beyond: int = 0) -> Tensor:
     """Crop and mirror by one gather, which touches each pixel once."""
     height, width = images.shape[2:]
-    padded = F.pad(images, [padding] * 4)
+    padded = F.pad(images, [padding] * 4, value=beyond)
     across = torch.arange(width, device=images.device)
     ys = corners[:, :1] + torch.arange(height, device=images.device)
     xs = corners[:, 1:] + torch.where(mirrored[:, None], across.flip(0), across)

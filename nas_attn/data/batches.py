@@ -10,19 +10,22 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from nas_attn.loaders import LoaderBatches, LoaderPart, mixed_seed
 from nas_attn.settings import Recipe
 
-from .augmentation import Augmentation, augment, draw_augmentation
+from .augmentation import Augmentation, augment, augment_masks, draw_augmentation
 from .images import Part
-from .loader import LoaderBatches, LoaderPart, mixed_seed
+from .transforms import EpochTransforms
 
 Batch = tuple[Tensor, Tensor]
-"""Images, (B, C, H, W), uint8, or floating where a user's loader makes them so; and their labels, int64 (B,)."""
+"""Images, (B, C, H, W), uint8, or floating where a user's loader makes them so; and their labels, as a `Part` has them:
+int64 (B,), uint8 (B, K) or (B, H, W), or float32 (B, K); or shares of the classes, (B, classes)."""
 
 A = TypeVar("A")
 B = TypeVar("B")
 
 _AHEAD = 4
+_STREAM = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,18 +37,39 @@ class PartBatches:
     """The rows of each batch, where the images lie."""
     augmentation: Augmentation | None = None
     """In the memory of the device on which batches come out."""
+    transforms: EpochTransforms | None = None
+    """What is done to each image after it."""
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __iter__(self) -> Iterator[Batch]:
+        if self.transforms is None:
+            yield from self._augmented()
+            return
+        change = self.transforms.begun()
+        for images, labels in self._augmented():
+            if labels.ndim == 3:
+                yield change.with_masks(images, labels)
+            else:
+                yield change(images), labels
+
+    def _augmented(self) -> Iterator[Batch]:
+        for rows, images, labels in self._gathered():
+            if self.augmentation is None:
+                yield images, labels
+            else:
+                moved = augment_masks(labels, self.augmentation, rows) if labels.ndim == 3 else labels
+                yield augment(images, self.augmentation, rows), moved
+
+    def _gathered(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         if self.part.streams_to is None:
-            for rows in self.rows:
-                yield self._augmented(*self._gather(rows))
+            yield from map(self._gather, self.rows)
             return
         with closing(prefetched(self._gather, self.rows)) as gathered:
             for batch in gathered:
-                yield self._augmented(*(tensor.to(self.part.device, non_blocking=True) for tensor in batch))
+                rows, images, labels = (tensor.to(self.part.device, non_blocking=True) for tensor in batch)
+                yield rows, images, labels
 
     def _gather(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Rows, images and labels of a batch; to a GPU from memory that is pinned, so that nobody waits for them."""
@@ -54,9 +78,6 @@ class PartBatches:
             with torch.cuda.device(self.part.streams_to):  # a thread has a current device of its own
                 return batch[0].pin_memory(), batch[1].pin_memory(), batch[2].pin_memory()
         return batch
-
-    def _augmented(self, rows: Tensor, images: Tensor, labels: Tensor) -> Batch:
-        return (images if self.augmentation is None else augment(images, self.augmentation, rows)), labels
 
 
 Batches = PartBatches | LoaderBatches
@@ -76,7 +97,8 @@ def training_batches(part: Part | LoaderPart, recipe: Recipe, seed: int, epoch: 
     augmentation = draw_augmentation(part, recipe, generator)
     rows = torch.split(order.to(part.images.device), recipe.batch_size)
     rows = rows[:-1] if len(rows) > 1 and len(rows[-1]) == 1 else rows
-    return PartBatches(part, rows, augmentation and augmentation.to(part.device))
+    transforms = EpochTransforms(recipe.transforms, mixed_seed(seed, epoch, _STREAM)) if recipe.transforms else None
+    return PartBatches(part, rows, augmentation and augmentation.to(part.device), transforms)
 
 
 def batches_in_order(part: Part | LoaderPart, batch_size: int) -> Batches:

@@ -9,10 +9,16 @@ import numpy as np
 from .gallery import Gallery
 
 _LOG = logging.getLogger(__name__)
+_DIFFERING = {
+    "classification": "more than one class",
+    "multilabel": "more than one set of labels",
+    "segmentation": "more than one mask",
+    "regression": "more than one value",
+}
 
 
 def report_copies(gallery: Gallery, apart: Mapping[str, Gallery]) -> None:
-    """Say in the log how many images are copies: of others, of others with another class, and of other parts.
+    """Say in the log how many images are copies: of others, of others with other labels, and of other parts.
 
     A copy is a file of the same bytes. Where files are not known, nothing is said.
     """
@@ -27,12 +33,12 @@ def report_copies(gallery: Gallery, apart: Mapping[str, Gallery]) -> None:
         _LOG.warning(
             "%s: %d images are copies of others (%s, %s); copies stay in one part", gallery.where, count, first, second
         )
-    if torn := [equal for equal in several if len(np.unique(gallery.labels[equal])) > 1]:
-        labels = [gallery.class_names[label] for label in np.unique(gallery.labels[torn[0]])]
-        which = gallery.named(torn[0][0])
-        _LOG.warning(
-            "%s: images with more than one class: %d (%s: %s)", gallery.where, len(torn), which, ", ".join(labels)
-        )
+    labels = gallery.labels if gallery.mask_digests is None else gallery.mask_digests
+    if torn := [equal for equal in several if len(np.unique(labels[equal], axis=0)) > 1]:
+        which, what, shown = gallery.named(torn[0][0]), _DIFFERING[gallery.task], ""
+        if gallery.task == "classification":
+            shown = ": " + ", ".join(gallery.class_names[label] for label in np.unique(gallery.labels[torn[0]]))
+        _LOG.warning("%s: images with %s: %d (%s%s)", gallery.where, what, len(torn), which, shown)
     for role, other in apart.items():
         if shared := [row for row, content in enumerate(other.contents or ()) if content in rows]:
             first, same = other.named(shared[0]), gallery.named(rows[(other.contents or [])[shared[0]]][0])

@@ -12,13 +12,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nas_attn.settings import DataModule, named_object
+from nas_attn.loaders import Host, LoaderPart, RngState, Stage, counted, no_batch, one_loader, pair, shape_of, unread
+from nas_attn.settings import BuiltIn, DataModule, named_object
 from nas_attn.space import InputError, reported
 
-from .host import Host, Stage
-from .images import ChannelStats, ImageData, channel_stats_of_levels, count_levels
-from .loader import LoaderBatches, LoaderPart, RngState
-from .user_batches import counted, no_batch, one_loader, pair, shape_of, unread
+from .images import ImageData
+from .module_facts import module_facts
 
 _CPU = torch.device("cpu")
 _LOG = logging.getLogger(__name__)
@@ -35,7 +34,7 @@ _NEEDED = (
 )
 
 
-def open_module(source: DataModule, device: torch.device) -> ImageData:
+def open_module(source: DataModule, device: torch.device, task: BuiltIn = "classification") -> ImageData:
     """Make a user's module, let it prepare and set up, and take its loaders as the three parts.
 
     As by Lightning it is attached to a trainer: to one of `device` here, to the one that fits in training. Every batch
@@ -43,7 +42,8 @@ def open_module(source: DataModule, device: torch.device) -> ImageData:
 
     Without a test loader the validation part stands in, and the log says so. Classes are the module's `class_names` or
     `num_classes`, else found in one pass over the train loader; so are the statistics of uint8 images, `mean` and `std`
-    (of each channel, white 1). Floating images are taken as they are: their mean is 0, their std 1.
+    (of each channel, white 1), and of the values of a regression. Floating images are taken as they are: their mean is
+    0, their std 1.
 
     Raises `InputError` where the module fails, a loader is missing, or a first batch is not images with labels.
     """
@@ -56,18 +56,18 @@ def open_module(source: DataModule, device: torch.device) -> ImageData:
         for name, stage in stages[: 1 + tests]:
             with host.at(stage, device), _running(source, "setup"):
                 module.setup(name)
-    train, example = _part(source, host, "train", "validating")
-    validation, shown = _part(source, host, "val", "validating")
-    test, tested = _part(source, host, "test", "testing") if tests else (validation, shown)
+    train, example = _part(source, host, task, "train", "validating")
+    validation, shown = _part(source, host, task, "val", "validating")
+    test, tested = _part(source, host, task, "test", "testing") if tests else (validation, shown)
     if test is validation:
         _LOG.warning("%s has no test_dataloader, so its validation part stands in for a test part", source.module)
     for name, other in (("val", shown), ("test", tested)):
         if (other.shape[1:], other.dtype) != (example.shape[1:], example.dtype):
             here, there = shape_of(other), shape_of(example)
             raise InputError(f"{source.module}: {name}_dataloader: images are {here}, but {there} in train_dataloader")
-    names, *stats = _facts(source, module, train, example)
+    names, stats, targets = module_facts(source.module, module, train, example)
     parts = {part: replace(part, classes=len(names)) for part in (train, validation, test)}
-    return ImageData(parts[train], parts[validation], parts[test], names, *stats)
+    return ImageData(parts[train], parts[validation], parts[test], names, *stats, task, *targets)
 
 
 def _made(source: DataModule) -> Any:
@@ -89,7 +89,7 @@ def _has(module: Any, name: str) -> bool:
     return home is not None and home.partition(".")[0] not in _LIGHTNING
 
 
-def _part(source: DataModule, host: Host, name: str, stage: Stage) -> tuple[LoaderPart, Tensor]:
+def _part(source: DataModule, host: Host, task: BuiltIn, name: str, stage: Stage) -> tuple[LoaderPart, Tensor]:
     """A loader of the module as a part, and the images of its first batch."""
     make: Callable[[], Any] = getattr(host.module, f"{name}_dataloader")
     where = f"{source.module}: {name}_dataloader"
@@ -103,15 +103,15 @@ def _part(source: DataModule, host: Host, name: str, stage: Stage) -> tuple[Load
             raise ValueError(no_batch(loader))
         with _running(source, f"a hook for batches of {name}_dataloader"):
             moved = host.moved(first, _CPU)
-        images, _ = pair(moved)
-        if left := unread(moved):
+        images, _ = pair(moved, task)
+        if left := unread(moved, task):
             _LOG.warning("%s: of each batch this is left alone: %s", where, left)
-        count, batches = _length(loader) or _counted_once(where, loader, host)
+        count, batches = _length(loader) or _counted_once(where, loader, host, task)
     channels, height, width = images.shape[1:]
     code = hashlib.sha256(Path(inspect.getfile(type(host.module))).read_bytes()).hexdigest()
     made_by = (code, source.module, sorted(source.arguments.items()), name, count)
     digest = hashlib.sha256(repr(made_by).encode()).hexdigest()
-    return LoaderPart(host, stage, make, count, batches, (channels, height, width), digest, _CPU), images
+    return LoaderPart(host, stage, make, count, batches, (channels, height, width), digest, _CPU, task=task), images
 
 
 def _length(loader: Any) -> tuple[int, int] | None:
@@ -122,9 +122,9 @@ def _length(loader: Any) -> tuple[int, int] | None:
         return None
 
 
-def _counted_once(where: str, loader: Iterable[Any], host: Host) -> tuple[int, int]:
+def _counted_once(where: str, loader: Iterable[Any], host: Host, task: BuiltIn) -> tuple[int, int]:
     """Images and batches of one pass over a loader that does not know them."""
-    images, batches = counted(pair(host.moved(batch, _CPU)) for batch in loader)
+    images, batches = counted(pair(host.moved(batch, _CPU), task) for batch in loader)
     _LOG.warning("%s: has no length; in one pass it gave %d images in %d batches", where, images, batches)
     return images, batches
 
@@ -136,48 +136,6 @@ def _refused(where: str) -> Iterator[None]:
         yield
     except ValueError as error:
         raise InputError(f"{where}: {error}") from None
-
-
-def _facts(
-    source: DataModule, module: Any, train: LoaderPart, example: Tensor
-) -> tuple[tuple[str, ...], tuple[float, ...], tuple[float, ...]]:
-    names, number = getattr(module, "class_names", None), getattr(module, "num_classes", None)
-    channels, floating = example.shape[1], example.is_floating_point()
-    stats = ((0.0,) * channels, (1.0,) * channels) if floating else _declared_stats(source, module, channels)
-    unnamed = names is None and number is None
-    if unnamed or stats is None:
-        with _running(source, "train_dataloader"):
-            highest, levels = _counted(train, floating)
-        stats = stats or channel_stats_of_levels(levels)
-        number = highest + 1 if unnamed else number
-    if names is None:
-        names = [str(index) for index in range(number or 0)]
-    elif number is not None and len(names) != number:
-        raise InputError(f"{source.module}: num_classes is {number}, but class_names has {len(names)}")
-    if len(names) < 2:
-        raise InputError(f"{source.module}: has {len(names)} class; there must be two or more")
-    return tuple(map(str, names)), *stats
-
-
-def _declared_stats(source: DataModule, module: Any, channels: int) -> ChannelStats | None:
-    mean, std = getattr(module, "mean", None), getattr(module, "std", None)
-    if mean is None or std is None:
-        return None
-    stats = tuple(map(float, mean)), tuple(map(float, std))
-    if {len(values) for values in stats} != {channels} or min(stats[1]) <= 0:
-        rule = f"{channels} numbers each, white 1, and std above 0"
-        raise InputError(f"{source.module}: found mean {stats[0]} and std {stats[1]}; they must be {rule}")
-    return stats
-
-
-def _counted(train: LoaderPart, floating: bool) -> tuple[int, Tensor]:
-    """The highest label, and how often each grey level occurs, in one pass over the train loader."""
-    highest, levels = 0, torch.zeros(train.image[0], 256, dtype=torch.int64)
-    for images, labels in LoaderBatches(train, 0, "training"):
-        highest = max(highest, labels.shape[1] - 1 if labels.ndim == 2 else int(labels.max()))
-        if not floating:
-            levels += count_levels(images)
-    return highest, levels
 
 
 def _running(source: DataModule, what: str) -> AbstractContextManager[None]:

@@ -7,13 +7,14 @@ from weakref import WeakKeyDictionary
 
 import PIL
 import torch
+from torch import Tensor
 
+from nas_attn.loaders import LoaderBatches, LoaderPart
 from nas_attn.settings import Fingerprint
 from nas_attn.space import reported
 
 from .batches import batches_in_order
 from .images import ImageData, Part
-from .loader import LoaderBatches, LoaderPart
 
 _AT_ONCE = 1024
 _SAMPLE = 2000
@@ -38,9 +39,11 @@ def _made(data: ImageData) -> Fingerprint:
     digests, images = {}, list[str]()
     for name, part in parts.items():
         if isinstance(part, Part):
-            known = _images(part)
+            known = list(zip(_images(part), spelt_labels(data, part.labels), strict=True))
             images += [f"{pixels[:12]} {name} {label}" for pixels, label in known]
-            lines = sorted(f"{pixels} {data.class_names[label]}" for pixels, label in known)
+            lines = sorted(
+                f"{pixels} {data.class_names[int(label)] if label.isdigit() else label}" for pixels, label in known
+            )
         else:
             lines = [str(label) for label in _labels(part, trains=name == "train")]
         digests[name] = sha256("\n".join(lines).encode()).hexdigest()
@@ -48,14 +51,34 @@ def _made(data: ImageData) -> Fingerprint:
     return Fingerprint(digests, sum(map(len, parts.values())), sample, f"Pillow {PIL.__version__}")
 
 
-def _images(part: Part) -> list[tuple[str, int]]:
+def _images(part: Part) -> list[str]:
     chunks = (chunk.cpu().numpy() for chunk in torch.split(part.images, _AT_ONCE))
-    pixels = (blake2b(image.tobytes(), digest_size=8).hexdigest() for chunk in chunks for image in chunk)
-    return list(zip(pixels, part.labels.tolist(), strict=True))
+    return [blake2b(image.tobytes(), digest_size=8).hexdigest() for chunk in chunks for image in chunk]
 
 
-def _labels(part: LoaderPart, trains: bool) -> list[int]:
+def spelt_labels(data: ImageData, labels: Tensor) -> list[str]:
+    """The label of each image in one word: the index of a class; else, after `=`, labels, values or a mask's digest."""
+    if data.task == "classification":
+        return [str(label) for label in labels.tolist()]
+    if data.task == "segmentation":
+        return [f"=mask {_digest(mask)}" for mask in labels]
+    if data.task == "regression":
+        return ["=" + ", ".join(f"{value:.7g}" for value in values) for values in labels.tolist()]
+    names = data.class_names
+    named = (", ".join(name for name, has in zip(names, row, strict=True) if has) for row in labels.tolist())
+    return [f"={text or 'no label'}" for text in named]
+
+
+def _digest(labels: Tensor) -> str:
+    return blake2b(labels.cpu().numpy().tobytes(), digest_size=8).hexdigest()
+
+
+def _labels(part: LoaderPart, trains: bool) -> list[object]:
     batches = islice(LoaderBatches(part, 0, "training"), 1) if trains else batches_in_order(part, 1)
     which = "training" if trains else "validation or test"
     with reported(f"{type(part.host.module).__name__}: a pass over its {which} batches failed"):
-        return [label for _, labels in batches for label in labels.tolist()]
+        return [
+            one
+            for _, labels in batches
+            for one in (map(_digest, labels) if part.task == "segmentation" else labels.tolist())
+        ]

@@ -3,8 +3,10 @@
 import logging
 import re
 from collections import Counter
+from collections.abc import Sequence
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,22 +55,26 @@ def open_folder(path: Path, source: ImageFolder) -> Gallery:
     passed["beside the folders"] = sum(child.is_file() and not child.name.startswith(".") for child in path.iterdir())
     passed.update({f"in {folder.name}": len(images_in(folder)[0]) for folder in unlabelled})
     if passed := +passed:
-        _LOG.warning("%s: passed over: %s", path, _counted(passed))
+        _LOG.warning("%s: passed over: %s", path, counted(passed))
     listed = [file for found in files for file in found]
     labels = np.repeat(np.arange(len(files), dtype=np.int64), [len(found) for found in files])
+    return listed_gallery(path, listed, source, class_names=tuple(folder.name for folder in folders), labels=labels)
+
+
+def listed_gallery(path: Path, listed: Sequence[Path], source: ImageFolder, **labelled: Any) -> Gallery:
+    """A gallery of these images in a folder, with names and labels."""
 
     def pixels(rows: Rows) -> NDArray[np.uint8]:
         named = ((str(listed[row]), listed[row]) for row in rows)
         return decode(named, len(rows), source.channels, source.image_size, source.background)
 
     return Gallery(
-        str(path),
-        tuple(folder.name for folder in folders),
-        labels,
-        pixels,
+        where=str(path),
+        decode=pixels,
         named=lambda row: str(listed[row].relative_to(path)),
         encoded=lambda: map(_content, listed),
         groups=source.groups and [_group(file.relative_to(path), source.groups) for file in listed],
+        **labelled,
     )
 
 
@@ -77,7 +83,7 @@ def _of_class(folder: Path, passed: Counter[str]) -> list[Path]:
     found, others = images_in(folder)
     passed += others
     if not found:
-        there = f" (there are {_counted(others)})" if others else ""
+        there = f" (there are {counted(others)})" if others else ""
         raise InputError(f"{folder}: holds no images{there}; remove it, or add files such as .png or .jpg")
     return found
 
@@ -130,7 +136,12 @@ def images_in(folder: Path) -> tuple[list[Path], Counter[str]]:
 
 def is_image(file: Path) -> bool:
     """Whether a file exists and has the suffix of an image."""
-    return file.suffix.lower() in _suffixes() and file.is_file()
+    return has_image_suffix(file) and file.is_file()
+
+
+def has_image_suffix(file: PurePath) -> bool:
+    """Whether a path ends as an image does."""
+    return file.suffix.lower() in _suffixes()
 
 
 @cache
@@ -139,5 +150,6 @@ def _suffixes() -> frozenset[str]:
     return frozenset(suffix for suffix, kind in known if kind in {*Image.OPEN, "MPO"} - _NO_PICTURES)
 
 
-def _counted(things: Counter[str]) -> str:
+def counted(things: Counter[str]) -> str:
+    """So many of each thing, in words, the most frequent first."""
     return ", ".join(f"{count:,} {what}" for what, count in things.most_common())

@@ -10,9 +10,8 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
-from nas_attn.settings import ImageFacts
-
-from .loader import LoaderPart
+from nas_attn.loaders import LoaderPart
+from nas_attn.settings import VOID, BuiltIn, ImageFacts, Measure
 
 _LOG = logging.getLogger(__name__)
 _LEAST_STD = 1 / 255
@@ -31,7 +30,8 @@ class Part:
     images: Tensor
     """uint8, (N, C, H, W)."""
     labels: Tensor
-    """int64, (N,); an index into the class names."""
+    """int64 (N,), an index into the class names; uint8 (N, K) of 0 and 1 for several labels; uint8 (N, H, W), the class
+    of each pixel or 255 for none; float32 (N, K), values in their own units."""
     streams_to: torch.device | None = None
     """The device to which batches are copied from the host's memory; None: all images lie where they are used."""
 
@@ -56,7 +56,8 @@ class Part:
         """
         if device == self.device:
             return self
-        size, free = self.images.nbytes, _free_bytes(device)
+        masks = self.labels.nbytes if self.labels.ndim == 3 else 0
+        size, free = self.images.nbytes + masks, _free_bytes(device)
         named = f"{len(self):,} images ({_gib(size)})"
         if size > _LARGEST_SHARE * free:
             _LOG.info("%s stream to %s from the host's memory, for %s are free there", named, device, _gib(free))
@@ -83,7 +84,7 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class ImageData:
-    """A data set in three disjoint parts; raises `ValueError` for a label that no class has."""
+    """A data set in three disjoint parts; raises `ValueError` for labels that its task does not have."""
 
     train: Part | LoaderPart
     """For the weights."""
@@ -92,17 +93,32 @@ class ImageData:
     test: Part | LoaderPart
     """Not seen by the search."""
     class_names: tuple[str, ...]
+    """Of classes; of labels; of the values of a regression."""
     mean: tuple[float, ...]
     """Of each channel of the train part, black 0 and white 1; 0 for a user's floating images."""
     std: tuple[float, ...]
     """Population standard deviation of the same, one grey level at least; 1 for a user's floating images."""
+    task: BuiltIn = "classification"
+    """What the images are labelled with."""
+    target_mean: tuple[float, ...] = ()
+    """Of each value of a regression over the train part, in its own units."""
+    target_std: tuple[float, ...] = ()
+    """Population standard deviation of the same, more than 0."""
+    measures: tuple[Measure, ...] = ()
+    """The learnt measures of networks on these images; without them those that the task always has."""
 
     def __post_init__(self) -> None:
         for part in (self.train, self.validation, self.test):
             if isinstance(part, Part) and len(part) and not part.labels.is_meta:
-                low, high = (int(end) for end in part.labels.aminmax())
-                if low < 0 or high >= self.classes:
-                    raise ValueError(f"found labels from {low} to {high}; allowed: from 0 to {self.classes - 1}")
+                check_labels(part.labels, self.task, self.classes, part.image[1:])
+        targets = self.classes if self.task == "regression" else 0
+        if {len(self.target_mean), len(self.target_std)} != {targets} or min(self.target_std, default=1) <= 0:
+            found = f"target_mean {self.target_mean} and target_std {self.target_std}"
+            raise ValueError(f"found {found}; allowed: {targets} numbers each, and target_std above 0")
+
+    def __deepcopy__(self, memo: object) -> "ImageData":
+        """Itself, for nothing changes it: a copy of a training's module shares its images."""
+        return self
 
     def near(self, device: torch.device) -> "ImageData":
         """The same data in the memory of a device, or streaming to it; they stay there as long as these are in use."""
@@ -118,13 +134,21 @@ class ImageData:
 
     @property
     def classes(self) -> int:
-        """Number of classes."""
+        """Number of classes, labels or values."""
         return len(self.class_names)
 
     @property
     def facts(self) -> ImageFacts:
-        """Image size, classes and channel statistics."""
-        return ImageFacts(*self.image, class_names=self.class_names, mean=self.mean, std=self.std)
+        """Image size, task, classes and statistics of channels and values."""
+        return ImageFacts(
+            *self.image,
+            class_names=self.class_names,
+            mean=self.mean,
+            std=self.std,
+            task=self.task,
+            target_mean=self.target_mean,
+            target_std=self.target_std,
+        )
 
     @cached_property
     def digest(self) -> str:
@@ -133,11 +157,36 @@ class ImageData:
         Of a user's module it is that of its source file, its arguments and the facts about its images.
         """
         facts = (self.train.digest, self.validation.digest, self.class_names, self.mean, self.std)
-        return hashlib.sha256(repr(facts).encode()).hexdigest()
+        more = () if self.task == "classification" else (self.task, self.target_mean, self.target_std)
+        return hashlib.sha256(repr(facts + more).encode()).hexdigest()
 
 
 _NEAR: WeakKeyDictionary[ImageData, dict[torch.device, ImageData]] = WeakKeyDictionary()
 """Results of `near`; apart from the data, so that another process is not sent a device's memory."""
+
+
+def check_labels(labels: Tensor, task: BuiltIn, classes: int, size: tuple[int, ...]) -> None:
+    """Raise `ValueError` where labels are not those of a task with so many classes, for images of (height, width)."""
+    rows = len(labels)
+    shape = {"classification": (rows,), "segmentation": (rows, *size)}.get(task, (rows, classes))
+    if labels.shape != shape:
+        raise ValueError(f"found labels {tuple(labels.shape)} for the task {task!r}; allowed: {shape}")
+    if task == "regression":
+        if not (labels.is_floating_point() and bool(labels.isfinite().all())):
+            raise ValueError("found values that are no finite numbers; allowed: floating ones")
+        return
+    counted = labels[labels != VOID] if task == "segmentation" else labels
+    low, high = (int(end) for end in counted.aminmax()) if counted.numel() else (0, 0)
+    highest = 1 if task == "multilabel" else classes - 1
+    if low < 0 or high > highest:
+        void = f", or {VOID} where there is none" if task == "segmentation" else ""
+        raise ValueError(f"found labels from {low} to {high}; allowed: from 0 to {highest}{void}")
+
+
+def target_stats(labels: Tensor) -> ChannelStats:
+    """Mean and population standard deviation of each value of a regression, (N, K)."""
+    values = labels.cpu().double()
+    return tuple(values.mean(0).tolist()), tuple(values.std(0, correction=0).tolist())
 
 
 def share_devices(processes: int) -> None:

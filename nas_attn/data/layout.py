@@ -1,7 +1,8 @@
-"""Layout of a folder of images: sub-folders are classes, or parts of the data that hold the classes."""
+"""Layout of a folder of images: sub-folders are classes, or parts of the data that hold classes or images."""
 
 import logging
 import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from nas_attn.space import InputError
@@ -50,6 +51,40 @@ def find_parts(path: Path) -> dict[str, Path]:
         count = len(images_in(folder)[0])
         _LOG.warning("%s: passed over, with %s image%s of no class", folder, f"{count:,}", "s" * (count > 1))
     return {role: found[role] for role in _NAMES if role in found}
+
+
+def find_image_parts(path: Path, without: Callable[[Path], bool] = lambda folder: False) -> dict[str, Path]:
+    """The folders of train, validation and test part that hold images, whatever lies between; none where none trains.
+
+    Where the images of a folder are all in one of its sub-folders, the parts may be there; folders of which
+    `without` is true do not count. Raises `InputError` for two folders of one part.
+    """
+    found: dict[str, Path] = {}
+    inner = [folder for folder in sub_folders(path) if not without(folder) and images_in(folder)[0]]
+    for folder in inner:
+        if role := role_of(folder.name):
+            if role in found:
+                raise InputError(f"{path}: {found[role].name} and {folder.name} are both the {role} part; rename one")
+            found[role] = folder
+    if "train" not in found:
+        alone = len(inner) == 1 and not any(map(is_image, path.iterdir()))
+        return find_image_parts(inner[0], without) if alone else {}
+    for folder in inner:
+        if folder not in found.values():
+            _LOG.warning("%s: passed over, %d images beside those of the parts", folder, len(images_in(folder)[0]))
+    return {role: found[role] for role in _NAMES if role in found}
+
+
+def images_of_parts(parts: Mapping[str, Path]) -> dict[str, list[Path]]:
+    """The image files of each part; those in a folder of another part inside of it belong to that."""
+    inner = {
+        role: [one for one in parts.values() if one != part and one.is_relative_to(part)]
+        for role, part in parts.items()
+    }
+    return {
+        role: [image for image in images_in(part)[0] if not any(map(image.is_relative_to, inner[role]))]
+        for role, part in parts.items()
+    }
 
 
 def _check_parts_without_training(path: Path, folders: list[Path], roles: dict[Path, str], parts: list[Path]) -> None:

@@ -24,7 +24,12 @@ _DEEP = ("I", "F")
 
 
 def decode(
-    images: Iterable[Encoded], count: int, channels: int, image_size: int | None, background: str = "white"
+    images: Iterable[Encoded],
+    count: int,
+    channels: int,
+    image_size: int | None,
+    background: str = "white",
+    resampling: Image.Resampling = Image.Resampling.BILINEAR,
 ) -> NDArray[np.uint8]:
     """Decode so many images to (N, C, H, W), as colour (3 channels) or grey (1), as a viewer shows them.
 
@@ -40,7 +45,7 @@ def decode(
     first, pictures = "", np.empty((0,), dtype=np.uint8)
     counts, concerned = Counter[str](), dict[str, str]()
     for number, (name, content) in enumerate(images):
-        picture, done = _decode(name, content, channels, image_size, background)
+        picture, done = _decode(name, content, channels, image_size, background, resampling)
         counts.update(done)
         for what in done:
             concerned.setdefault(what, name)
@@ -100,11 +105,16 @@ def size(picture: NDArray[np.uint8]) -> str:
 
 
 def _decode(
-    name: str, content: Path | bytes | Image.Image, channels: int, image_size: int | None, background: str
+    name: str,
+    content: Path | bytes | Image.Image,
+    channels: int,
+    image_size: int | None,
+    background: str,
+    resampling: Image.Resampling = Image.Resampling.BILINEAR,
 ) -> tuple[NDArray[np.uint8], list[str]]:
     """The pixels of an image as a viewer shows them, (C, H, W), and how its own were changed for that."""
     # decoders stumble over broken files in any way
-    with reported(f"{name}: cannot be read as an image", Exception), _opened(content) as image:
+    with reported(f"{name}: cannot be read as an image", Exception), opened(content) as image:
         if image.mode.startswith(_DEEP):
             raise InputError(f"{name}: has more than 8 bits a channel; save it with 8")
         picture, done = _shown(image, background)
@@ -113,12 +123,13 @@ def _decode(
         if channels == 1:
             picture = picture.convert("L")
         if image_size is not None:
-            picture = picture.resize((image_size, image_size), Image.Resampling.BILINEAR)
+            picture = picture.resize((image_size, image_size), resampling)
     pixels = np.asarray(picture, dtype=np.uint8)
     return np.ascontiguousarray(pixels.reshape(*pixels.shape[:2], channels).transpose(2, 0, 1)), done
 
 
-def _opened(content: Path | bytes | Image.Image) -> Image.Image:
+def opened(content: Path | bytes | Image.Image) -> Image.Image:
+    """The image of a file, of its content, or itself, not decoded yet."""
     if isinstance(content, Image.Image):
         return content
     return Image.open(BytesIO(content) if isinstance(content, bytes) else content)
@@ -129,7 +140,7 @@ def _shown(image: Image.Image, background: str) -> tuple[Image.Image, list[str]]
     done = []
     if image.format != "MPO" and getattr(image, "is_animated", False):
         done.append("of several frames or pages the first counts")
-    turned = _orientation(image) in range(2, 9)
+    turned = orientation(image) in range(2, 9)
     image.load()
     if turned:
         done.append("turned as the EXIF orientation says")
@@ -143,7 +154,7 @@ def _shown(image: Image.Image, background: str) -> tuple[Image.Image, list[str]]
     return image, done
 
 
-def _orientation(image: Image.Image) -> int:
+def orientation(image: Image.Image) -> int:
     """EXIF orientation; 1, which is upright, where there is none that can be read."""
     with suppress(Exception):
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))

@@ -13,10 +13,11 @@ _AT_ONCE = 1024
 
 
 def reduced(data: ImageData, share: float, resolution: float) -> ImageData:
-    """A share of the train images of each class, and all images with a share of their height and width.
+    """A share of the train images of each class, or of all, and all images with a share of their height and width.
 
-    A smaller share is part of a larger one, and has one image of each class at least. Images are resized by antialiased
-    bilinear interpolation, to rounded sizes; mean and std are of the reduced train part.
+    A smaller share is part of a larger one, and has one image of each class at least; where images have no class each,
+    the share is of all. Images are resized by antialiased bilinear interpolation, masks to the nearest pixel, to
+    rounded sizes; mean and std are of the reduced train part, those of the values of a regression stay.
 
     Raises `InputError` for the data of a user's module, which makes its images itself.
     """
@@ -25,16 +26,18 @@ def reduced(data: ImageData, share: float, resolution: float) -> ImageData:
     if not (isinstance(data.train, Part) and isinstance(data.validation, Part) and isinstance(data.test, Part)):
         found = f"data_share = {share:g}" if share != 1 else f"resolution = {resolution:g}"
         raise InputError(f"found {found} for a data module, which makes its images itself; leave it out")
-    train = data.train if share == 1 else _share(data.train, data.classes, share)
+    classes = data.classes if data.task == "classification" else None
+    train = data.train if share == 1 else _share(data.train, classes, share)
     train, validation, test = (_resized(part, resolution) for part in (train, data.validation, data.test))
     mean, std = channel_stats(train.images)
     return replace(data, train=train, validation=validation, test=test, mean=mean, std=std)
 
 
-def _share(part: Part, classes: int, share: float) -> Part:
-    labels = part.labels.cpu()
+def _share(part: Part, classes: int | None, share: float) -> Part:
+    """A share of the images of each class; without classes, of all."""
+    labels = torch.zeros(len(part), dtype=torch.int64) if classes is None else part.labels.cpu()
     chosen = []
-    for label in range(classes):
+    for label in range(classes or 1):
         rows = torch.nonzero(labels == label).flatten()
         order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(label))
         chosen.append(rows[order[: max(1, round(share * len(rows)))]])
@@ -50,4 +53,7 @@ def _resized(part: Part, resolution: float) -> Part:
     for images in torch.split(part.images, _AT_ONCE):
         pixels = F.interpolate(images.float(), size, mode="bilinear", antialias=True)
         resized.append(pixels.round().clamp(0, 255).to(torch.uint8))
-    return replace(part, images=torch.cat(resized))
+    labels = part.labels
+    if labels.ndim == 3:
+        labels = F.interpolate(labels[:, None], size, mode="nearest-exact")[:, 0]
+    return replace(part, images=torch.cat(resized), labels=labels)

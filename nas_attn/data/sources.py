@@ -1,27 +1,42 @@
 """Images of the data source that a study names."""
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
-from nas_attn.settings import DataModule, DataSource, Digits, ImageFolder, OfTask, Parquet, Planted, Torchvision
+from nas_attn.settings import (
+    BuiltIn,
+    DataModule,
+    DataSource,
+    Digits,
+    ImageFolder,
+    OfTask,
+    Parquet,
+    Planted,
+    Torchvision,
+    refuse_what_does_not_fit,
+)
 from nas_attn.space import InputError
 
 from .copies import report_copies
 from .data_module import open_module
 from .folder import images_in, open_folder
 from .gallery import Gallery, Rows
-from .images import ImageData, Part, channel_stats
-from .layout import find_parts
-from .parquet import encoded_images, open_parquet
+from .images import ChannelStats, ImageData, Part, channel_stats, target_stats
+from .label_file import open_labelled
+from .layout import find_image_parts, find_parts
+from .mask_folder import is_of_masks, open_masked
+from .parquet import encoded_images, open_masked_parquet, open_parquet
 from .pixels import Encoded, faults_of, size
 from .planted import planted
 from .shards import find_shards
@@ -31,25 +46,35 @@ from .torchvision_sets import open_published
 _LOG = logging.getLogger(__name__)
 _APART = {"validation": "val_path", "test": "test_path"}
 """The setting that names the images of a part, where they stand apart."""
+_NOUN = {"multilabel": "label", "regression": "value"}
+_PLURAL = {"class": "classes", "label": "labels", "value": "values"}
 _Galleried = Digits | Planted | ImageFolder | Parquet | Torchvision
 
 
-def load_data(source: DataSource, folder: Path, device: torch.device | None = None) -> ImageData:
-    """Read the images that a study names, and divide them; paths are relative to `folder`.
+def load_data(
+    source: DataSource, folder: Path, device: torch.device | None = None, task: BuiltIn = "classification"
+) -> ImageData:
+    """Read the images that a study names, with the labels of its task, and divide them; paths are relative to `folder`.
 
     The parts depend on the images, the shares and `split_seed` alone. Where validation or test images stand apart, all
     of them are that part, and `limit` leaves them alone. A user's module, which is set up for `device` (default: CPU),
     divides its images itself.
 
-    Raises `InputError` that says which file, column or class is at fault, and the cure.
+    Raises `InputError` that says which file, column, mask or class is at fault, and the cure.
     """
     if isinstance(source, DataModule):
-        return open_module(source, device or torch.device("cpu"))
+        return open_module(source, device or torch.device("cpu"), task)
     if isinstance(source, OfTask):
         raise InputError("data: the images are those of the task")
-    gallery, apart = _open(source, folder)
-    if len(gallery.class_names) < 2:
-        raise InputError(f"{gallery.where}: has one class, {gallery.class_names[0]!r}; there must be two or more")
+    try:
+        refuse_what_does_not_fit(source, task)
+    except ValueError as error:
+        raise InputError(f"data: {error}") from None
+    gallery, apart = _open(source, folder, task)
+    if len(gallery.class_names) < (1 if task == "regression" else 2):
+        noun = _NOUN.get(task, "class")
+        found = f"one {noun}, {gallery.class_names[0]!r}" if gallery.class_names else f"no {noun}"
+        raise InputError(f"{gallery.where}: has {found}; there must be two or more")
     limit = getattr(source, "limit", None)
     shares = [0.0 if part in apart else getattr(source, part) for part in ("validation", "test")]
     if getattr(source, "split_by", "order") == "order":
@@ -60,7 +85,8 @@ def load_data(source: DataSource, folder: Path, device: torch.device | None = No
         _part_apart(apart[part], gallery, train.images[0].numpy()) if part in apart else taken
         for part, taken in zip(("validation", "test"), others, strict=True)
     )
-    return ImageData(train, validation, test, gallery.class_names, *channel_stats(train.images))
+    targets = _target_stats(gallery, train) if task == "regression" else ((), ())
+    return ImageData(train, validation, test, gallery.class_names, *channel_stats(train.images), task, *targets)
 
 
 def undecodable(source: DataSource, folder: Path) -> Iterator[str]:
@@ -78,11 +104,28 @@ def undecodable(source: DataSource, folder: Path) -> Iterator[str]:
                 files = [file for part in find_shards(path).values() for file in part]
                 images = chain.from_iterable(encoded_images(file, source) for file in files)
             else:
-                images = ((str(file), file) for file in (images_in(path)[0] if path.is_dir() else ()))
+                listed = images_in(path)[0] if path.is_dir() else ()
+                images = ((str(file), file) for file in listed if not _is_mask(source, path, file))
             yield from faults_of(images, source.channels, source.image_size, source.background)
 
 
-def _open(source: _Galleried, folder: Path) -> tuple[Gallery, dict[str, Gallery]]:
+def _is_mask(source: ImageFolder, path: Path, file: Path) -> bool:
+    of_masks = is_of_masks(source)
+    return source.masks is not None and any(map(of_masks, file.relative_to(path).parents))
+
+
+def _target_stats(gallery: Gallery, train: Part) -> ChannelStats:
+    mean, std = target_stats(train.labels)
+    for name, one in zip(gallery.class_names, std, strict=True):
+        if not one > 0:
+            found = f"{name} is {float(train.labels[0, gallery.class_names.index(name)]):g}"
+            raise InputError(
+                f"{gallery.where}: {found} for every image that trains, so that there is nothing to learn; leave it out"
+            )
+    return mean, std
+
+
+def _open(source: _Galleried, folder: Path, task: BuiltIn) -> tuple[Gallery, dict[str, Gallery]]:
     """The images of a source, and the parts of it that stand apart, by name."""
     if isinstance(source, Digits):
         return _digits(), {}
@@ -92,11 +135,20 @@ def _open(source: _Galleried, folder: Path) -> tuple[Gallery, dict[str, Gallery]
         gallery, test = open_published(folder / source.path, source)
         return gallery, {} if test is None else {"test": test}
     if isinstance(source, Parquet):
-        return _open_shards(source, folder)
-    return _open_folders(source, folder)
+        return _open_shards(source, folder, task)
+    if source.masks:
+        galleries = open_masked(
+            source, folder, _folders(source, folder, partial(find_image_parts, without=is_of_masks(source)))
+        )
+    elif source.labels:
+        galleries = open_labelled(source, folder, _folders(source, folder, find_image_parts), task)
+    else:
+        parts = _folders(source, folder, find_parts)
+        galleries = {role: open_folder(part, source) for role, part in parts.items()}
+    return galleries.pop("train"), galleries
 
 
-def _open_shards(source: Parquet, folder: Path) -> tuple[Gallery, dict[str, Gallery]]:
+def _open_shards(source: Parquet, folder: Path, task: BuiltIn) -> tuple[Gallery, dict[str, Gallery]]:
     parts = find_shards(folder / source.path)
     for role, setting in _APART.items():
         if (named := getattr(source, setting)) is not None:
@@ -107,25 +159,29 @@ def _open_shards(source: Parquet, folder: Path) -> tuple[Gallery, dict[str, Gall
     if len(parts) > 1 or len(parts["train"]) > 1:
         counted = ", ".join(f"{role} {len(files)}" for role, files in parts.items())
         _LOG.warning("%s: Parquet files read, by part: %s", folder / source.path, counted)
-    galleries = {role: open_parquet(files, source) for role, files in parts.items()}
+    if source.mask_column:
+        galleries = open_masked_parquet(parts, source)
+    else:
+        galleries = {role: open_parquet(files, source, task) for role, files in parts.items()}
     return galleries.pop("train"), galleries
 
 
-def _open_folders(source: ImageFolder, folder: Path) -> tuple[Gallery, dict[str, Gallery]]:
+def _folders(source: ImageFolder, folder: Path, find: Callable[[Path], dict[str, Path]]) -> dict[str, Path]:
+    """The folder of each part that has one, `train` always, as `find` finds them in the folder that is named."""
     path = folder / source.path
-    parts = find_parts(path)
+    parts = find(path)
     trains = parts.pop("train", path)
     for role, setting in _APART.items():
         if (named := getattr(source, setting)) is not None:
             if role in parts:
                 _LOG.warning("%s: passed over, for %s names other images", parts[role], setting)
-            parts[role] = find_parts(folder / named).get(role, folder / named)
+            parts[role] = find(folder / named).get(role, folder / named)
     if trains != path:
         read = "".join(f", {part.name} the {role} part" for role, part in parts.items())
         missing = [part for part in ("validation", "test") if part not in parts]
         rest = "".join(f"; {getattr(source, part):g} of {trains.name} is the {part} part" for part in missing)
         _LOG.warning("%s: read as parts, not as classes: %s is the train part%s%s", path, trains.name, read, rest)
-    return open_folder(trains, source), {role: open_folder(part, source) for role, part in parts.items()}
+    return {"train": trains, **parts}
 
 
 def _digits() -> Gallery:
@@ -138,20 +194,22 @@ def _digits() -> Gallery:
 
 def _parts(gallery: Gallery, rows: tuple[Rows, Rows, Rows]) -> tuple[Part, Part, Part]:
     taken = np.sort(np.concatenate(rows))
-    images = gallery.decode(taken)
-    train, validation, test = (_part(images[np.searchsorted(taken, part)], gallery.labels[part]) for part in rows)
+    images, labels = gallery.decode(taken), gallery.labels_of(taken)
+    places = (np.searchsorted(taken, part) for part in rows)
+    train, validation, test = (_part(images[place], labels[place]) for place in places)
     return train, validation, test
 
 
 def _part_apart(tested: Gallery, known: Gallery, example: NDArray[np.uint8]) -> Part:
     """All images of a gallery, with the labels of another for their classes."""
+    noun = _NOUN.get(known.task, "class")
     if unknown := [name for name in tested.class_names if name not in known.class_names]:
         raise InputError(
-            f"{tested.where}: class {unknown[0]!r} is unknown in {known.where}, whose {len(known.class_names)} classes"
-            f" begin with {', '.join(known.class_names[:5])}; both must have the same"
+            f"{tested.where}: {noun} {unknown[0]!r} is unknown in {known.where}, whose {len(known.class_names)}"
+            f" {_PLURAL[noun]} begin with {', '.join(known.class_names[:5])}; both must have the same"
         )
     if missing := [name for name in known.class_names if name not in tested.class_names]:
-        named = f"{len(missing)} of {len(known.class_names)} classes, {', '.join(missing[:5])}"
+        named = f"{len(missing)} of {len(known.class_names)} {_PLURAL[noun]}, {', '.join(missing[:5])}"
         _LOG.warning("%s: has no images of %s%s", tested.where, named, ", ..." * (len(missing) > 5))
     images = tested.decode(np.arange(len(tested.labels)))
     if images.shape[1:] != example.shape:
@@ -159,9 +217,20 @@ def _part_apart(tested: Gallery, known: Gallery, example: NDArray[np.uint8]) -> 
             f"{tested.where}: images are {size(images)} pixels, but {size(example)} in {known.where};"
             " give them one size: image_size = 32"
         )
-    translated = np.array([known.class_names.index(name) for name in tested.class_names], dtype=np.int64)
-    return _part(images, translated[tested.labels])
+    return _part(images, _translated(tested, known))
 
 
-def _part(images: NDArray[np.uint8], labels: NDArray[np.int64]) -> Part:
-    return Part(torch.from_numpy(np.ascontiguousarray(images)), torch.from_numpy(labels))
+def _translated(tested: Gallery, known: Gallery) -> NDArray[Any]:
+    """All labels of a gallery by the names of another."""
+    places = np.array([known.class_names.index(name) for name in tested.class_names], dtype=np.int64)
+    if tested.masks is not None:
+        return tested.masks(np.arange(len(tested.labels)))
+    if tested.task == "classification":
+        return np.asarray(places[tested.labels])
+    labels = np.zeros((len(tested.labels), len(known.class_names)), dtype=tested.labels.dtype)
+    labels[:, places] = tested.labels
+    return labels
+
+
+def _part(images: NDArray[np.uint8], labels: NDArray[Any]) -> Part:
+    return Part(torch.from_numpy(np.ascontiguousarray(images)), torch.from_numpy(np.ascontiguousarray(labels)))

@@ -1,6 +1,7 @@
 """Stratified split of a gallery into three parts, by a seed."""
 
 import logging
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -14,9 +15,9 @@ from scipy.sparse.csgraph import connected_components
 from nas_attn.space import InputError
 
 from .gallery import Gallery, Rows
+from .strata import PARTS, Strata, strata_of
 
 _LOG = logging.getLogger(__name__)
-PARTS = ("train", "validation", "test")
 
 
 def split(
@@ -26,52 +27,58 @@ def split(
 
     A class is divided by the seed and its own images alone; where their files are known, by those, whatever their
     order, and copies of an image, and images of a group, stay in one part. A limit leaves images out, but moves none
-    to another part. A share of 0 means no such part.
+    to another part. A share of 0 means no such part. Where images have no class each, `strata_of` says what is divided.
 
-    Raises `InputError` where the shares leave nothing to train on, or a class cannot be in every part.
+    Raises `InputError` where the shares leave nothing to train on, or a class cannot be in every part, or no image.
     """
     if validation + test >= 1:
         raise InputError(
             f"{gallery.where}: validation {validation:g} and test {test:g} leave nothing to train on;"
             " their sum must be less than 1"
         )
-    counts = np.bincount(gallery.labels, minlength=len(gallery.class_names))
+    strata = strata_of(gallery, max(len(PARTS), *(math.ceil(1 / share) for share in (validation, test) if share), 0))
+    counts = np.bincount(strata.of, minlength=len(strata.names))
     quotas = counts if limit is None else _apportion(counts, limit)
     contents = gallery.contents
     divide: Callable[[int, Rows], list[Rows]]
-    divide = partial(_in_order, gallery, seed) if contents is None else _Together(gallery, contents, seed)
+    divide = partial(_in_order, strata, seed) if contents is None else _Together(gallery, strata, contents, seed)
     taken: list[list[Rows]] = [[], [], []]
-    for label, name in enumerate(gallery.class_names):
+    for label, name in enumerate(strata.names):
         full = _sizes(int(counts[label]), validation, test)
         parts = divide(label, full)
         sizes = np.array([*map(len, parts)], dtype=np.int64)
         kept = _keep(sizes, int(quotas[label]))
         tied = divide.tied(label) if gallery.groups is not None and isinstance(divide, _Together) else ""
-        _check(gallery.where, name, sizes, kept, (1, validation, test), tied)
+        if strata.needed:
+            _check(gallery.where, f"class {name!r} has", sizes, kept, (1, validation, test), tied)
         for part, rows, size in zip(taken, parts, kept, strict=True):
             part.append(rows[:size])
+    if not strata.needed:
+        sizes = np.array([sum(map(len, part)) for part in taken], dtype=np.int64)
+        groups = "" if gallery.groups is None else f" in {len({*gallery.groups})} groups"
+        _check(gallery.where, "there are", sizes, sizes, (1, validation, test), groups)
     by = np.arange(len(gallery.labels)) if contents is None else _ranks(contents)
     train, validation_rows, test_rows = (_sorted(np.concatenate(part), by) for part in taken)
     return train, validation_rows, test_rows
 
 
-def _in_order(gallery: Gallery, seed: int, label: int, full: Rows) -> list[Rows]:
+def _in_order(strata: Strata, seed: int, label: int, full: Rows) -> list[Rows]:
     """The rows of a class, shuffled, in parts of these sizes."""
-    name = gallery.class_names[label]
-    order = np.random.default_rng((seed, crc32(name.encode()))).permutation(np.flatnonzero(gallery.labels == label))
+    name = strata.names[label]
+    order = np.random.default_rng((seed, crc32(name.encode()))).permutation(np.flatnonzero(strata.of == label))
     return np.split(order, np.cumsum(full)[:-1])
 
 
 class _Together:
     """Division by content that keeps copies of an image, and images of a group, in one part, also across classes."""
 
-    def __init__(self, gallery: Gallery, contents: Sequence[bytes], seed: int) -> None:
-        self._labels, self._unit = gallery.labels, _units(contents, gallery.groups or ())
+    def __init__(self, gallery: Gallery, strata: Strata, contents: Sequence[bytes], seed: int) -> None:
+        self._labels, self._unit = strata.of, _units(contents, gallery.groups or ())
         tokens = contents if gallery.groups is None else [group.encode() for group in gallery.groups]
         keys = [sha256(f"{seed} ".encode() + token).digest() for token in tokens]
         self._order = np.array(sorted(range(len(keys)), key=lambda row: (keys[row], contents[row])), dtype=np.int64)
         self._part_of: dict[int, int] = {}
-        for label, name in enumerate(gallery.class_names if gallery.groups is None else ()):
+        for label, name in enumerate(strata.names if gallery.groups is None and strata.needed else ()):
             rows = np.flatnonzero(self._labels == label)
             if (different := len(np.unique(self._unit[rows]))) < len(PARTS) <= len(rows):
                 self._unit[rows] = len(self._unit) + rows
@@ -164,13 +171,15 @@ def _apportion(counts: Rows, limit: int) -> Rows:
     return np.asarray(whole, dtype=np.int64)
 
 
-def _check(where: str, name: str, full: Rows, kept: Rows, shares: tuple[float, ...], tied: str) -> None:
+def _check(where: str, there: str, full: Rows, kept: Rows, shares: tuple[float, ...], tied: str) -> None:
     parts = [(part, f, k) for part, f, k, share in zip(PARTS, full, kept, shares, strict=True) if share]
     if any(size < 1 for _, size, _ in parts):
-        cure = "add images, remove the class or change the shares" + ", or try another split_seed" * bool(tied)
+        remove = ", remove the class" * there.startswith("class")
+        cure = f"add images{remove} or change the shares" + ", or try another split_seed" * bool(tied)
         raise InputError(
-            f"{where}: class {name!r} has {full.sum()} images{tied}, too few to be in every part"
+            f"{where}: {there} {full.sum()} images{tied}, too few to be in every part"
             f" ({', '.join(part for part, _, _ in parts)}); {cure}"
         )
     if missing := [part for part, _, size in parts if size < 1]:
-        raise InputError(f"{where}: the limit leaves no image of class {name!r} for {missing[0]}; raise limit")
+        name = there.removesuffix(" has")
+        raise InputError(f"{where}: the limit leaves no image of {name} for {missing[0]}; raise limit")

@@ -15,7 +15,7 @@ from torch.fx.experimental import _config as shape_settings
 from torch.utils._pytree import tree_leaves
 
 from nas_attn.results import Evaluation, known_columns
-from nas_attn.settings import MEASURES, Backbone, ImageFacts, Measure, learnt, listed, with_null
+from nas_attn.settings import MEASURES, Backbone, BuiltIn, ImageFacts, Measure, learnt, listed, with_null
 from nas_attn.space import Architecture, first_line, parse
 
 from .leaving import Leaving, leaving
@@ -24,6 +24,13 @@ from .standalone.folder import claimed, exchange, write_files
 from .standalone.proof import Shape, prove
 from .standalone.weights import packed
 
+_USES: Mapping[BuiltIn, tuple[str, str, str]] = {
+    "classification": ("that classifies", "classes", ""),
+    "multilabel": ("that labels", "labels", ".sigmoid()  # the probability of each label"),
+    "segmentation": ("that segments", "classes", ".argmax(1)  # the class of each place, in the size of the output"),
+    "regression": ("that gives values for", "values", ""),
+}
+"""What a network does, what its outputs are, and what follows from them, by task."""
 _OURS = __name__.partition(".")[0]
 _NO_PROGRAM = "model.pt2 is not there, because"
 
@@ -40,12 +47,14 @@ class Winner:
     facts: ImageFacts
     study: Mapping[str, Any]
     """Data, recipe, objectives."""
-    test_accuracy: float
-    """Of these weights, on the part that no search has seen; NaN where it is unknown."""
+    tested: Mapping[str, float]
+    """The learnt measures of these weights on the part that no search has seen; none where there is no such part."""
     test_images: int
     """Number of images of that part."""
     own: Evaluation | None = None
     """The row of the one training that gave these weights; without it, `row`, which then is of one seed."""
+    whole: nn.Module | None = None
+    """What was trained, where the network is but a part of it, as of a user's own `LightningModule`."""
 
     def __post_init__(self) -> None:
         if self.own is None and self.row.seeds > 1:
@@ -60,9 +69,10 @@ class Winner:
 def export(winner: Winner, out: Path, *, by_name: bool = False) -> list[str]:
     """Write the network's files into a folder, and prove that they work; returns notes for the user.
 
-    `model.py` is source to read, with a user's own files in `code`, `model.safetensors` the weights, `model.pt2` the
-    program of `torch.export`, `config.json` and `README.md` the description, `MANIFEST.sha256` the checksums. With
-    `by_name`, the user's own modules are imported from where they are installed. Before they are kept, a fresh Python
+    `model.py` is source to read, with a user's own files in `code`, `model.safetensors` the weights, and
+    `module.safetensors` those of the whole that the network is a part of, `model.pt2` the program of `torch.export`,
+    `config.json` and `README.md` the description, `MANIFEST.sha256` the checksums. With `by_name`, the user's own
+    modules are imported from where they are installed. Before they are kept, a fresh Python
     process that cannot import this package loads them, and must give the outputs of the network in memory for three
     shapes, a batch of one and a map that is not square among them, or those of them that the network takes. What does
     not is left out, with a note; the weights are always there. An earlier export is replaced if it is whole and
@@ -166,9 +176,16 @@ def _files(winner: Winner, network: nn.Module, program: _Program, leaves: Leavin
         text = model_source(winner.architecture, winner.backbone, leaves, **shape, seed=seed)
         source = {"model.py": text.encode(), **carried}
     needs = listed(sorted({"torch", *leaves.packages}))
-    card = {**config, "validation": _validation(winner), "needs": needs, "program": program, "leaves": leaves}
+    does, outputs, after = _USES[facts.task]
+    words = {
+        "does": does if facts.class_names else "for",
+        "outputs": outputs,
+        "after": f"{_part(network, facts)}{after}",
+    }
+    card = {**config, **words, "validation": _validation(winner), "needs": needs, "program": program, "leaves": leaves}
     return {
         "model.safetensors": packed(network),
+        **({} if winner.whole is None else {"module.safetensors": packed(winner.whole)}),
         **({"model.pt2": program.content} if program.shapes else {}),
         **source,
         "config.json": (json.dumps(config, indent=2) + "\n").encode(),
@@ -176,10 +193,23 @@ def _files(winner: Winner, network: nn.Module, program: _Program, leaves: Leavin
     }
 
 
+def _part(network: nn.Module, facts: ImageFacts) -> str:
+    """How the scores are taken out of what a network gives."""
+    with torch.inference_mode():
+        given = network(torch.zeros(2, *facts.image))
+    inner: Any = given
+    path = ""
+    while isinstance(inner, Mapping | list | tuple) and len(inner):
+        key = next(iter(inner)) if isinstance(inner, Mapping) else 0
+        inner, path = inner[key], f"{path}[{key!r}]"
+    return path
+
+
 def _config(winner: Winner) -> dict[str, Any]:
     row, own = (with_null(known_columns(one)) for one in (winner.row, winner.own or winner.row))
     first = ("key", "architecture", "seed", "weights_sha256", "device", "versions")
-    tested = with_null({"test_accuracy": winner.test_accuracy, "test_images": winner.test_images})
+    tested = with_null({f"test_{name}": value for name, value in winner.tested.items()})
+    tested["test_images"] = winner.test_images
     return {
         "format_version": 1,
         **{name: row.pop(name) for name in first},
@@ -187,6 +217,8 @@ def _config(winner: Winner) -> dict[str, Any]:
         "backbone_settings": winner.backbone.model_dump(mode="json", exclude={"name"}, exclude_defaults=True),
         "placements": {placement.site: str(placement.attention) for placement in winner.architecture.placements},
         "image": {"channels": winner.facts.in_channels, "height": winner.facts.height, "width": winner.facts.width},
+        "task": winner.facts.task,
+        "target": {"mean": list(winner.facts.target_mean), "std": list(winner.facts.target_std)},
         "normalisation": {"mean": list(winner.facts.mean), "std": list(winner.facts.std), "unit": "black 0, white 1"},
         "class_names": list(winner.facts.class_names),
         "weights": {**{name: own[name] for name in ("seed", *_learnt(winner.row))}, **tested},
@@ -227,6 +259,7 @@ def _validation(winner: Winner) -> list[dict[str, str]]:
             "own": one.spell(own[one.name]),
             "mean": one.spell(row[one.name]),
             "deviation": _deviation(row, one),
+            "tested": one.spell(winner.tested.get(one.name, math.nan)),
         }
         for one in learnt()
         if one.name in _learnt(row)

@@ -10,8 +10,8 @@ from itertools import combinations
 import torch
 from torch import Tensor
 
-from nas_attn.data import ImageData, LoaderPart, Part, batches_in_order, training_batches
-from nas_attn.settings import Recipe
+from nas_attn.data import ImageData, LoaderPart, Part, batches_in_order, spelt_labels, training_batches
+from nas_attn.settings import VOID, Recipe
 from nas_attn.space import InputError
 
 from .findings import Finding
@@ -34,7 +34,9 @@ class _Pass:
     def add(self, pixels: Tensor, labels: Tensor) -> None:
         """Take in a batch."""
         self.images += len(labels)
-        whole = labels if labels.ndim == 1 else torch.tensor([0, labels.shape[1] - 1])
+        whole = labels[labels != VOID] if labels.ndim == 3 else labels
+        if labels.ndim == 2 or not len(whole):
+            whole = torch.tensor([0, labels.shape[1] - 1 if labels.ndim == 2 else 0])
         self.low, self.high = min(self.low, int(whole.min())), max(self.high, int(whole.max()))
         self.finite &= not pixels.is_floating_point() or bool(pixels.isfinite().all())
 
@@ -54,14 +56,13 @@ class Labels:
 
     def check(self) -> Iterator[Finding]:
         """One finding for all parts in memory, or for each loader; a fault for labels beyond the classes."""
-        highest = self.data.classes - 1
         for name, part in _parts(self.data).items():
             if isinstance(part, LoaderPart):
                 yield from self._passed(name, part)
         counts = [f"{len(part):,} {name}" for name, part in _parts(self.data).items() if isinstance(part, Part)]
         if counts:  # labels beyond the classes are refused where such parts are made
             size = " x ".join(map(str, self.data.image))
-            yield Finding("labels", "ok", f"{', '.join(counts)} images of {size}, every label from 0 to {highest}")
+            yield Finding("labels", "ok", f"{', '.join(counts)} images of {size}, {self._allowed}")
             yield from self._absent()
 
     def _passed(self, name: str, part: LoaderPart) -> Iterator[Finding]:
@@ -95,12 +96,24 @@ class Labels:
             yield Finding(where, "fault", text, cure)
         elif pass_.finite:
             read = f"{pass_.images:,} images" if pass_.ended else f"the first {pass_.images:,} of {len(part):,} images"
-            yield Finding(where, "ok", f"{read}, every label from 0 to {highest}")
+            yield Finding(where, "ok", f"{read}, {self._allowed}")
+
+    @property
+    def _allowed(self) -> str:
+        """What labels are, in words."""
+        classes = self.data.classes
+        return {
+            "multilabel": f"each with any of {classes} labels",
+            "regression": f"each with {classes} value{'s' if classes > 1 else ''}",
+            "segmentation": f"every pixel from 0 to {classes - 1}, or void",
+        }.get(self.data.task, f"every label from 0 to {classes - 1}")
 
     def _absent(self) -> Iterator[Finding]:
         for name, part in _parts(self.data).items():
-            if isinstance(part, Part) and len(part):
-                counts = torch.bincount(part.labels.cpu(), minlength=self.data.classes)
+            if isinstance(part, Part) and len(part) and self.data.task != "regression":
+                labels, classes = part.labels.cpu(), self.data.classes
+                several = self.data.task == "multilabel"
+                counts = labels.sum(0) if several else torch.bincount(labels.flatten(), minlength=classes)[:classes]
                 absent = [self.data.class_names[number] for number in torch.nonzero(counts == 0).flatten().tolist()]
                 if absent:
                     text = f"the {name} part has no image of {', '.join(absent[:5])}{', ...' * (len(absent) > 5)}"
@@ -113,9 +126,9 @@ def copies(data: ImageData, of_loaders: Mapping[str, set[str]]) -> Iterator[Find
     Of images that come from a loader the digests are given.
     """
     parts = {name: part for name, part in _parts(data).items() if isinstance(part, Part)}
-    seen: dict[str, set[tuple[str, int]]] = defaultdict(set)
+    seen: dict[str, set[tuple[str, str]]] = defaultdict(set)
     for name, part in parts.items():
-        for image, label in zip(_digests(part.images), part.labels.tolist(), strict=True):
+        for image, label in zip(_digests(part.images), spelt_labels(data, part.labels), strict=True):
             seen[image].add((name, label))
     across = [found for found in seen.values() if len({name for name, _ in found}) > 1]
     ambiguous = [found for found in seen.values() if len({label for _, label in found}) > 1]

@@ -40,9 +40,8 @@ def _exported(chain: Chain, architecture: Architecture) -> list[str]:
     costs = {"params": cost.params, "macs": cost.macs, "flops": cost.flops, "latency_ms": 0.0}
     row = evaluation(key=architecture.key, architecture=str(architecture), seed=seed, step=FINAL, **costs)
     whole = chain.untrained_protocol(chain.folder.file.final_step(1, 1)).build(architecture, seed)
-    winner = Winner(
-        chain.task.network(whole), chain.backbone, row, chain.task.facts, {}, test_accuracy=0.0, test_images=0
-    )
+    network = chain.task.network(whole)
+    winner = Winner(network, chain.backbone, row, chain.task.facts, {}, tested={}, test_images=0)
     with tempfile.TemporaryDirectory() as folder:
         try:
             return export(winner, Path(folder) / "exported")

@@ -24,7 +24,7 @@ from nas_attn.settings import FINAL
 from nas_attn.space import Architecture, InputError, Placement, reported
 from nas_attn.study import over_budget
 from nas_attn.tasks import FunctionTask, ImageTask
-from nas_attn.training import Normalise, TrainingFailed, faults_reported
+from nas_attn.training import Normalise, TrainingFailed, expected_shape, faults_reported, is_expected, score_tensors
 
 from .findings import Finding
 
@@ -203,13 +203,14 @@ def _as_winner(chain: Chain) -> TrainingProtocol:
 
 
 def _check_scores(network: nn.Module, data: ImageData, batch_size: int) -> None:
-    """Raise `TypeError` where a network in evaluation mode gives something else than scores of the classes."""
+    """Raise `TypeError` where a network in evaluation mode gives something else than the task needs."""
     device = next(network.parameters()).device
     images, _ = next(iter(batches_in_order(data.validation, batch_size)))
     with torch.inference_mode():
         found = network.eval()(Normalise(data).to(device)(images.to(device)))
-    shape, allowed = tuple(getattr(found, "shape", ())), (len(images), data.classes)
-    if shape != allowed:
+    if not (scores := score_tensors(found)) or not is_expected(scores[0], data) or len(scores[0]) != len(images):
+        shape = tuple(scores[0].shape) if scores else ()
+        allowed = f"{expected_shape(data)}, with B = {len(images)}"
         raise TypeError(f"in evaluation mode it gives {type(found).__name__} of shape {shape}; allowed: {allowed}")
 
 

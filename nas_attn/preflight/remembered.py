@@ -18,7 +18,7 @@ from nas_attn.space import write_whole
 from .findings import Checked, Finding
 
 _FILE, _NEWEST = "checked.json", 1
-_PACKAGES = ("torch", "pytorch-lightning", "timm", "torchvision", "onnxruntime")
+_PACKAGES = ("torch", "pytorch-lightning", "timm", "torchvision", "albumentations", "onnxruntime")
 _INSTALLED = {"site-packages", "dist-packages"}
 
 

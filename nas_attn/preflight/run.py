@@ -15,6 +15,7 @@ from .findings import Checked, Finding, Findings, OnFinding
 from .images import Labels, copies, last_batch
 from .leaving import leaving
 from .networks import candidates, plain, priced, timed, written
+from .recipes import recipes
 from .remembered import read_checked, write_checked
 
 _MOST_LINES = 10
@@ -114,7 +115,7 @@ def _check_images(folder: StudyFolder, data: ImageData, found: Findings) -> Labe
 def _check_networks(chain: Chain, found: Findings, single: bool) -> None:
     failing: set[Placement] = set()
     found.attempt("prices", priced(chain, failing))
-    if found.attempt("plain backbone", plain(chain, single)):
+    if found.attempt("recipe", recipes(chain)) and found.attempt("plain backbone", plain(chain, single)):
         found.attempt("candidates", candidates(chain, failing))
         found.attempt("weights", written(chain))
         found.attempt("latency", timed(chain))

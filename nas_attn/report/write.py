@@ -9,6 +9,7 @@ import pandas as pd
 from nas_attn.audit import audited, read_rankings
 from nas_attn.results import across_seeds, hypervolume, table
 from nas_attn.results.pictures import front_chart, write_png
+from nas_attn.settings import lasting
 from nas_attn.space import without_passwords
 from nas_attn.study import StudyFolder, read_facts, read_slots
 from nas_attn.verdict import VERDICT, concluded
@@ -51,7 +52,7 @@ def _facts(folder: StudyFolder, table: pd.DataFrame) -> Mapping[str, str]:
         "Budget": ", ".join(f"{measure} at most {limit:,g}" for measure, limit in budget.items()) or "none",
         "Data": f"{folder.file.data.kind}: {images.in_channels} x {images.height} x {images.width}"
         + (f", {len(images.class_names)} classes" if images.class_names else ""),
-        "Recipe": json.dumps(folder.file.recipe.model_dump()),
+        "Recipe": json.dumps(lasting(folder.file.recipe)),
         "Sampler": folder.file.search.sampler,
         "Seed": str(folder.file.seed),
         "Step": _values(table, "step"),

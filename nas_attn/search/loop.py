@@ -12,9 +12,9 @@ from optuna.trial import TrialState
 
 from nas_attn.results import Evaluation, front, table
 from nas_attn.sampler import EVALUATIONS
-from nas_attn.settings import Step, StudyFile
+from nas_attn.settings import Step, StudyFile, measure
 from nas_attn.space import Architecture, InputError, SearchSpace, parse
-from nas_attn.study import ARCHITECTURE, over_budget, read_objectives, read_rows, write_row
+from nas_attn.study import ARCHITECTURE, below_floor, over_budget, read_objectives, read_rows, write_row
 
 from .extra_seeds import Race, untrained
 from .progress import Known
@@ -166,9 +166,9 @@ class Search:
                     self._report(self._known.verdict(row.key))
 
     def _predicted_front(self) -> list[Evaluation]:
-        """The rows on the front whose latency is not measured; what is over the budget has no place there."""
-        complete = map(self._known.verdict, self._known.complete)
-        rows = {row.key: row for row in complete if over_budget(row, self.file.budget) is None}
+        """The rows on the front whose latency is not measured; what the budget excludes has no place there."""
+        complete, budget = map(self._known.verdict, self._known.complete), self.file.budget
+        rows = {row.key: row for row in complete if not (over_budget(row, budget) or below_floor(row, budget))}
         best = front(table(rows.values()), self.file.objectives).index
         return [rows[key] for key in best if rows[key].latency.source == "predicted"]
 
@@ -186,6 +186,9 @@ class Search:
         for name, limit in self.file.budget.limits.items():
             if not math.isnan(row[name]):
                 trial.set_constraint(name, row[name] - limit)
+        for name, floor in self.file.budget.floors.items():
+            if not math.isnan(row[name]):
+                trial.set_constraint(name, measure(name).sign * (floor - row[name]))
         if row.state == "failed":
             trial.set_constraint("failed", 1.0)
         if values is not None:

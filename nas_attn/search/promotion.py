@@ -11,7 +11,7 @@ from nas_attn.results import Evaluation, across_seeds, losses, table
 from nas_attn.settings import StudyFile, measure
 from nas_attn.space import Architecture, parse
 from nas_attn.statistics import costs_among, posterior
-from nas_attn.study import over_budget
+from nas_attn.study import below_floor, over_budget
 
 _BEYOND = 0.1  # how far the point that bounds the volume lies beyond the worst, as a share of the range
 _DRAWS = 64  # how often the front is drawn from what is known of networks
@@ -47,7 +47,7 @@ def _fit(rows: Sequence[Evaluation], file: StudyFile, score: str) -> list[Evalua
     """One row of each network that may go on."""
     out = {row.key for row in rows if row.state != "complete" or over_budget(row, file.budget)}
     complete = across_seeds(row for row in rows if row.key not in out)
-    return [row for row in complete if np.isfinite(row[score])]
+    return [row for row in complete if np.isfinite(row[score]) and not below_floor(row, file.budget)]
 
 
 def _measures(rows: Sequence[Evaluation], file: StudyFile, score: str) -> list[str]:

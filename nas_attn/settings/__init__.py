@@ -1,6 +1,7 @@
 """What a user writes: files in TOML, and the checked, frozen values that their tables become."""
 
 from .backbone import Backbone, Pixels
+from .budget import Budget
 from .chain import FINAL, Start, Step
 from .check import check, meaning
 from .data import (
@@ -16,6 +17,8 @@ from .data import (
     Torchvision,
 )
 from .document import Document, KeyPath, read_document
+from .fitting import refuse_what_does_not_fit
+from .latency import LatencyTarget
 from .measures import (
     BUILT_IN,
     MEASURES,
@@ -32,9 +35,12 @@ from .measures import (
     short,
     use_measures,
 )
-from .objects import is_named_object, library, named_object
+from .metrics import VOID, BuiltIn, Metric, make_metric, usual_measures
+from .objects import chosen, is_named_object, library, named_object
 from .questions import changes, complete, flat, lasting
-from .recipe import Recipe, Settings
-from .studyfile import Budget, LatencyTarget, Search, StudyFile, read_study_file
-from .task import Classification, Monitored, OwnFunction, OwnModule, Task
+from .recipe import Recipe
+from .studyfile import Search, StudyFile, read_study_file
+from .table import Settings
+from .task import BuiltInTask, Monitored, OwnFunction, OwnModule, Task
+from .transform import Transform
 from .written import Count, bounded, check_format, read_written, with_nan, with_null

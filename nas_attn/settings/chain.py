@@ -81,6 +81,8 @@ class Step(Settings):
     def recipe(self, full: Recipe) -> Recipe:
         """How a network of this step is trained, where `full` is how the winner will be."""
         said = {name: getattr(self, name) for name in ("epochs", "learning_rate", "batch_size")}
+        if self.epochs not in (None, full.epochs):
+            said["warmup_epochs"] = full.warmup_epochs * self.epochs / full.epochs
         return full.model_copy(update={name: value for name, value in said.items() if value is not None})
 
     @property

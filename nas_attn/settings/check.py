@@ -116,7 +116,7 @@ def _members(model: type[BaseModel], loc: tuple[str | int, ...]) -> list[type[Ba
 def _models(annotation: Any) -> list[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
-    if typing.get_origin(annotation) in (typing.Union, types.UnionType, typing.Annotated, tuple, list):
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType, typing.Annotated, tuple, list, Mapping):
         return [model for part in typing.get_args(annotation) for model in _models(part)]
     return []
 

@@ -1,4 +1,4 @@
-"""Which images a study learns from: the `[data]` of a study."""
+"""Which images a study learns from, and what they are labelled with: the `[data]` of a study."""
 
 import re
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
+from .metrics import BuiltIn
 from .objects import is_named_object
 from .recipe import Settings
 
@@ -21,7 +22,7 @@ class _Split(Settings):
 
 class _Many(_Split):
     limit: int | None = Field(None, ge=8, strict=True)
-    """Take this many of the images at most, the same share of each class; of parts that stand apart, all."""
+    """Take this many of the images at most, the same share of each class, or of all; of parts that stand apart, all."""
     image_size: int | None = Field(None, ge=1, strict=True)
     """Resize every image to a square of this many pixels a side; without it all must have one size."""
 
@@ -40,6 +41,10 @@ class _Files(_Many):
     """3: colour; 1: grey."""
     background: Literal["white", "black", "grey"] = "white"
     """What shows through transparent pixels."""
+    label_columns: tuple[str, ...] = ()
+    """Columns of 0 and 1, one for each label or class; in a regression, of numbers, one for each value."""
+    class_names: tuple[str, ...] = ()
+    """Names of the classes or labels that are numbers, in order; of pixels, without it, they go by their numbers."""
 
 
 class Digits(_Split):
@@ -49,13 +54,23 @@ class Digits(_Split):
 
 
 class ImageFolder(_Files):
-    """A folder with a sub-folder of images for each class.
+    """A folder with a sub-folder of images for each class; or of images, with a file of labels or a folder of masks.
 
-    Where its sub-folders are parts that hold the classes, as `train`, `val` and `test`, they are the parts; what has no
-    folder is a share of the one that trains.
+    Where its sub-folders are parts that hold the classes or the images, as `train`, `val` and `test`, they are the
+    parts; what has no folder is a share of the one that trains.
     """
 
     kind: Literal["folder"] = "folder"
+    labels: str | None = Field(None, min_length=1)
+    """A table of labels with a row for each image, .csv, .tsv, .jsonl or .parquet: in the folder, its parts, or
+    relative to the study file."""
+    file_column: str | None = Field(None, min_length=1)
+    """Its column of files, relative to the folder, with or without suffix; without it the only one named so."""
+    label_column: str | None = Field(None, min_length=1)
+    """Its column of labels: a class, several labels, or a number; without it `label`, or the only one that is left."""
+    masks: str | None = Field(None, min_length=1)
+    """The folder of masks, whose pixels are class numbers, 255 for none: in the folder, beside it, in its parts, or
+    relative to the study file. A mask has its image's name, which may end in `_mask` or the like."""
     groups: str | None = Field(None, min_length=1)
     """A regular expression, found in each path below the folder: images for which it matches the same text, or the same
     groups, such as patients or videos, stay in one part."""
@@ -71,13 +86,15 @@ class ImageFolder(_Files):
 
 
 class Parquet(_Files):
-    """A Parquet file in the Hugging Face image layout: encoded bytes in a struct, and a class index."""
+    """A Parquet file in the Hugging Face image layout: encoded bytes in a struct, and labels or masks."""
 
     kind: Literal["parquet"] = "parquet"
     image_column: str | None = None
     """The column of images; without it the only column of structs that hold `bytes`."""
     label_column: str = "label"
-    """The column of class indices or names."""
+    """The column of class indices or names, of lists of them, or of numbers."""
+    mask_column: str | None = None
+    """The column of masks, as images are."""
     group_column: str | None = None
     """The column of what keeps images together, such as a patient: those of one value stay in one part."""
 
@@ -141,8 +158,15 @@ DataSource = Annotated[
 """Where the images of a study come from."""
 
 
-_DECIDED_BY_A_MODULE = ("batch_size", "horizontal_flip", "crop_padding", "cutout", "data_share", "resolution")
-_DECIDED_BY_A_TASK = ("optimizer", "learning_rate", "momentum", "weight_decay", "label_smoothing")
+_DECIDED_BY_A_MODULE = (
+    *("batch_size", "horizontal_flip", "crop_padding", "cutout", "transforms", "mixup", "cutmix"),
+    *("data_share", "resolution"),
+)
+_DECIDED_BY_A_TASK = (
+    *("optimizer", "optimizer_arguments", "learning_rate", "momentum", "weight_decay"),
+    *("schedule", "schedule_arguments", "warmup_epochs", "ema_decay"),
+    *("loss", "loss_arguments", "focal_gamma", "class_weights", "label_smoothing"),
+)
 
 
 def refuse_what_a_module_decides(table: Settings | None) -> None:
@@ -150,6 +174,8 @@ def refuse_what_a_module_decides(table: Settings | None) -> None:
     for name, field in type(table).model_fields.items() if table is not None else ():
         if name in _DECIDED_BY_A_MODULE and (found := getattr(table, name)) != field.default:
             raise ValueError(f"found {name} = {found}, which has no effect on a data module; leave it out")
+    if getattr(table, "class_weights", None) == "balanced":
+        raise ValueError("found class_weights = balanced for a data module, whose labels are not counted; list them")
 
 
 def refuse_all_but_epochs(table: Settings | None) -> None:
@@ -168,9 +194,15 @@ class ImageFacts:
     height: int
     width: int
     class_names: tuple[str, ...]
+    """Of classes, of labels, or of the values of a regression."""
     mean: tuple[float, ...]
     """Of each channel over the training part, in units of the largest pixel value."""
     std: tuple[float, ...]
+    task: BuiltIn = "classification"
+    """What they are labelled with."""
+    target_mean: tuple[float, ...] = ()
+    """Of each value over the training part, in a regression."""
+    target_std: tuple[float, ...] = ()
 
     @property
     def image(self) -> tuple[int, int, int]:

@@ -39,8 +39,11 @@ class Measure:
     ranked_by: str = ""
     """A measure that tells networks apart with less noise, by which proxies rank; without it, the measure itself."""
     metric: str = ""
-    """The metric that computes a learnt one, as `package.module:Class` with the interface of torchmetrics, updated with
-    logits (B, classes) and labels (B,); it is made with `num_classes` where it takes that."""
+    """The metric that computes a learnt one, as `package.module:Class` with the interface of torchmetrics; it is made
+    with `num_classes` or `num_labels` where it takes them."""
+    takes: Literal["outputs", "probabilities", "classes", "values"] = "outputs"
+    """What that is updated with beside the truth: what the network gives, (B, classes) or (B, classes, h, w), or what
+    follows from it: probabilities of the same shape, the likeliest classes, or values in their own units."""
     arguments: Mapping[str, Any] = field(default_factory=dict, hash=False)
     """What else the metric is made with."""
 
@@ -148,12 +151,20 @@ MEASURES: dict[str, Measure] = dict(BUILT_IN)
 """Every measure by its name: the built-in ones, and those of the study that was opened last."""
 
 
-def use_measures(judging: Iterable[Measure] = ()) -> None:
-    """Make these the measures by which the open study judges; without any they are accuracy and loss."""
-    known = list(judging) or learnt(BUILT_IN)
-    others = [one for one in BUILT_IN.values() if one not in learnt(BUILT_IN)]
+_SHORT: list[str] = []
+"""Names of metrics that the study opened last could name."""
+
+
+def use_measures(judging: Iterable[Measure] = (), short: Iterable[str] = ()) -> None:
+    """Make these the measures by which the open study judges; without any they are accuracy and loss.
+
+    `short` are the names of those that it could have by their names alone.
+    """
+    _SHORT[:] = short
+    known = {one.name: one for one in judging} or {one.name: one for one in learnt(BUILT_IN)}
+    others = {one.name: one for one in BUILT_IN.values() if one not in learnt(BUILT_IN)}
     MEASURES.clear()
-    MEASURES.update({one.name: one for one in (*known, *others)})
+    MEASURES.update({**known, **{name: one for name, one in others.items() if name not in known}})
 
 
 _OTHER_COLUMNS = {
@@ -205,14 +216,14 @@ def _objective(name: Any, info: ValidationInfo) -> Any:
         return name  # where the task has a fault, its measures are not known
     names = [one.name for one in MEASURES.values() if one.objective]
     if name not in names:
-        raise ValueError(f"found {name!r}; {allowed(name, names)}")
+        raise ValueError(f"found {name!r}; {allowed(name, dict.fromkeys([*names, *_SHORT]))}")
     return name
 
 
 def _ranked(name: Any) -> Any:
     names = [one.name for one in MEASURES.values() if one.source == "learnt"]
     if name not in names:
-        raise ValueError(f"found {name!r}; {allowed(name, names)}")
+        raise ValueError(f"found {name!r}; {allowed(name, dict.fromkeys([*names, *_SHORT]))}")
     return name
 
 

@@ -29,6 +29,24 @@ def named_object(text: str) -> Any:
     return getattr(home, name)
 
 
+def chosen(where: str, name: str, home: str = "", kind: type = object) -> Any:
+    """What a setting names: a class of this kind in a library's module, or any `package.module:Class`.
+
+    Raises `InputError` that begins with where it stands, for a name that there is not.
+    """
+    try:
+        if is_named_object(name):
+            return named_object(name)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
+    found = vars(importlib.import_module(home))
+    names = [known for known, one in found.items() if isinstance(one, type) and issubclass(one, kind) and one != kind]
+    if name not in names:
+        known = [one for one in names if not one.startswith("_")]
+        raise InputError(f"{where}: {home} has no {name!r}; {allowed(name, known)}")
+    return found[name]
+
+
 def library(name: str) -> ModuleType:
     """The library of this name, `timm` or `torchvision`.
 

@@ -12,8 +12,8 @@ from nas_attn.space import without_passwords
 from .backbone import Backbone
 from .chain import Step
 from .data import DataSource, ImageFacts
+from .latency import LatencyTarget
 from .recipe import Recipe
-from .studyfile import LatencyTarget
 
 _TABLES: Mapping[str, type[BaseModel]] = {
     "backbone": Backbone,
@@ -90,7 +90,8 @@ def _said(name: str, now: Mapping[str, Any]) -> str:
         return f"is {now[name]}"
     table, _, setting = name.partition(".")
     known = _tables(str(now.get("data.kind"))).get(table)
-    return "is absent" if known is None or setting in known.model_fields else "which this version does not know"
+    knows = known is None or setting.partition(".")[0] in known.model_fields
+    return "is absent" if knows else "which this version does not know"
 
 
 def _listed(value: Any) -> Any:

@@ -1,103 +1,24 @@
 """The question of a study: its `study.toml`."""
 
-import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, get_args
 
-from pydantic import Field, ValidationInfo, create_model, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from nas_attn.space import InputError
 
+from .budget import Budget
 from .chain import Start, Step, resolve
 from .check import check
 from .data import DataModule, DataSource, Digits, OfTask, refuse_all_but_epochs, refuse_what_a_module_decides
 from .document import read_document
-from .measures import BUILT_IN, Measure, Objective, leading, use_measures
+from .fitting import refuse_what_does_not_fit
+from .latency import LatencyTarget
+from .measures import Measure, Objective, leading, use_measures
+from .metrics import BuiltIn, Metric, short_names, usual_measures, with_short_names
 from .recipe import Recipe, Settings
-from .task import Classification, OwnFunction, OwnModule, Task, is_measure_name
-
-_DEVICE = re.compile(r"auto|cpu|cuda(:(0|[1-9]\d*))?", re.ASCII)
-_ONNX_NEEDS = {"device": "cpu", "dtype": "float32", "channels_last": False}
-
-
-class LatencyTarget(Settings):
-    """The target whose time counts, and how one forward pass is timed there: the `[latency]` of a study."""
-
-    name: str | None = Field(None, min_length=1)
-    """What tables call the target; without it, `described`."""
-    source: Literal["measured", "predicted"] = "measured"
-    """`measured`: every network is timed before it is trained; `predicted`: at most 60 networks are timed at first, the
-    others are predicted from them, and the front is timed at last."""
-    device: str = "auto"
-    """`auto`: the device that trains; else `cpu`, `cuda` or `cuda:1`."""
-    batch: int = Field(1, ge=1, strict=True)
-    """Images in one pass."""
-    threads: int = Field(1, ge=1, strict=True)
-    """Threads that one pass may use on a CPU."""
-    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
-    """The number format of weights and images."""
-    channels_last: bool = Field(False, strict=True)
-    """Whether the channels of a pixel lie side by side in memory."""
-    runtime: Literal["eager", "compile", "onnxruntime"] = "eager"
-    """`eager`: PyTorch operator by operator; `compile`: `torch.compile`; `onnxruntime`: the extra `nas-attn[onnx]`."""
-    calls: int = Field(300, ge=50, strict=True)
-    """Passes that are timed one by one, at least; their median counts."""
-
-    @field_validator("device")
-    @classmethod
-    def _known_device(cls, device: str) -> str:
-        if not _DEVICE.fullmatch(device):
-            raise ValueError(f"found {device!r}; allowed: auto, cpu, cuda or cuda:N")
-        return device
-
-    @field_validator("runtime")
-    @classmethod
-    def _runs_so(cls, runtime: str, info: ValidationInfo) -> str:
-        amiss = [name for name, needed in _ONNX_NEEDS.items() if info.data.get(name, needed) != needed]
-        if runtime == "onnxruntime" and amiss:
-            found = ", ".join(f"{name} {json.dumps(info.data[name])}" for name in amiss)
-            needed = ", ".join(f"{name} = {json.dumps(_ONNX_NEEDS[name])}" for name in amiss)
-            raise ValueError(f"found 'onnxruntime' with {found}; allowed with it: {needed}")
-        return runtime
-
-    @property
-    def described(self) -> str:
-        """The target without its device's model, in a word.
-
-        >>> LatencyTarget(device="cpu", batch=8, channels_last=True).described
-        'cpu-1thread-batch8-float32-channels_last-eager'
-        """
-        layout = ["channels_last"] if self.channels_last else []
-        return "-".join([self.device, f"{self.threads}thread", f"batch{self.batch}", self.dtype, *layout, self.runtime])
-
-
-class _Limits(Settings):
-    """What a network may cost at most: the `[budget]` of a study. What costs more is not trained."""
-
-    @property
-    def limits(self) -> dict[str, float]:
-        """The measures that are limited, with their limits: `{"flops": 2000000.0}`."""
-        named = ((name.removeprefix("max_"), value) for name, value in self)
-        return {name: float(value) for name, value in named if value is not None}
-
-
-if TYPE_CHECKING:
-    Budget = _Limits
-else:
-    Budget = create_model(
-        "Budget",
-        __base__=_Limits,
-        __doc__=_Limits.__doc__,
-        **{
-            f"max_{one.name}": (int | None, Field(None, ge=1, strict=True))
-            if one.whole
-            else (float | None, Field(None, gt=0, strict=True))
-            for one in BUILT_IN.values()
-            if one.source != "learnt"
-        },
-    )
+from .task import BuiltInTask, OwnFunction, OwnModule, Task, is_measure_name, judging
 
 
 class Search(Settings):
@@ -117,13 +38,16 @@ class StudyFile(Settings):
 
     space: str = Field(min_length=1)
     """The search-space file."""
-    task: Task = Field(Classification(), validate_default=True)
+    task: Task = Field(BuiltInTask(), validate_default=True)
     """What the networks learn, and what judges them."""
+    metrics: Mapping[str, Metric] = Field(default_factory=dict, validate_default=True)
+    """What judges beside the measures of the task, by name; every row has all. One that has a short name of the task,
+    and that an objective, a floor or a step names, needs no line."""
     objectives: tuple[Objective, ...] = Field(("accuracy", "flops", "latency_ms"), min_length=1)
     """What the search trades off; without it, what the task judges by first, FLOPs and latency."""
     seed: int = Field(0, ge=0, strict=True)
     """Fixes initialisation, data order and augmentation, the same for every network."""
-    data: DataSource = Digits()
+    data: DataSource = Field(Digits(), validate_default=True)
     """Which images; without it the digits, or those that a task of the user's brings."""
     final: Start = "scratch"
     """How the winner will be trained by `[recipe]`: from initial weights, or from a trained backbone (`inherit`)."""
@@ -143,19 +67,33 @@ class StudyFile(Settings):
     @classmethod
     def _filled(cls, said: Any) -> Any:
         use_measures()
-        task = said.get("task") if isinstance(said, Mapping) else None
-        if not isinstance(task, Mapping) or not {"module", "function"} & task.keys():
+        if not isinstance(said, Mapping):
             return said
-        monitored = task.get("monitor")
-        first = next(iter(monitored), "") if isinstance(monitored, Mapping) else ""
-        usual = {"objectives": [first, "flops", "latency_ms"]} if is_measure_name(first) else {}
-        return {"data": {"kind": "task"}, **usual, **said}
+        task = said.get("task", {})
+        if isinstance(task, Mapping) and {"module", "function"} & task.keys():
+            monitored = task.get("monitor")
+            first = next(iter(monitored), "") if isinstance(monitored, Mapping) else ""
+            usual = {"objectives": [first, "flops", "latency_ms"]} if is_measure_name(first) else {}
+            return {"data": {"kind": "task"}, **usual, **said}
+        kind = task.get("kind", BuiltInTask().kind) if isinstance(task, Mapping) else task
+        if kind not in get_args(BuiltIn):
+            return said
+        usual = {"objectives": [usual_measures(kind)[0].name, "flops", "latency_ms"]}
+        return {**usual, **said, "metrics": with_short_names(said, kind)}
 
     @field_validator("task")
     @classmethod
     def _measured(cls, task: Task) -> Task:
         use_measures(task.measures)
         return task
+
+    @field_validator("metrics")
+    @classmethod
+    def _judge(cls, metrics: Mapping[str, Metric], info: ValidationInfo) -> Mapping[str, Metric]:
+        if "task" in info.data:
+            task = info.data["task"]
+            use_measures(judging(task, metrics), short_names(task.kind) if isinstance(task, BuiltInTask) else ())
+        return metrics
 
     @field_validator("objectives")
     @classmethod
@@ -191,8 +129,10 @@ class StudyFile(Settings):
     @classmethod
     def _are_for_the_task(cls, data: DataSource, info: ValidationInfo) -> DataSource:
         task = info.data.get("task")
-        if isinstance(task, Classification) and isinstance(data, OfTask):
+        if isinstance(task, BuiltInTask) and isinstance(data, OfTask):
             raise ValueError("found 'task', which is for a task of the user's own")
+        if isinstance(task, BuiltInTask):
+            refuse_what_does_not_fit(data, task.kind)
         if isinstance(task, OwnModule) and not isinstance(data, OfTask | DataModule):
             raise ValueError(f"found {data.kind!r} with a module of the user's own; allowed: 'module', or no [data]")
         if isinstance(task, OwnFunction) and not isinstance(data, OfTask):
@@ -204,9 +144,19 @@ class StudyFile(Settings):
     @field_validator("chain")
     @classmethod
     def _can_be_shared(cls, chain: tuple[Step, ...], info: ValidationInfo) -> tuple[Step, ...]:
-        if not _has_images(info.data) and any(step.proxy == "supernet" for step in chain):
-            raise ValueError("found 'supernet' with a task of the user's own, whose training is not ours to share")
+        task, shared = info.data.get("task"), [step for step in chain if step.proxy == "supernet"]
+        if isinstance(task, OwnFunction) and shared:
+            raise ValueError("found 'supernet' with a function of the user's own, which cannot be watched")
+        if isinstance(task, OwnModule) and any(step.sandwich for step in shared):
+            raise ValueError(
+                "found sandwich = true with a module of the user's own, each of whose steps is of one network"
+            )
         return chain
+
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        """The learnt measures of a row."""
+        return judging(self.task, self.metrics)
 
     @property
     def leading(self) -> Measure:
@@ -245,7 +195,7 @@ class StudyFile(Settings):
 
 def _has_images(said: Mapping[str, Any]) -> bool:
     """Whether images are ours to read, and training to do."""
-    return isinstance(said.get("task", Classification()), Classification)
+    return isinstance(said.get("task", BuiltInTask()), BuiltInTask)
 
 
 def read_study_file(folder: Path) -> StudyFile:

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from .measures import BUILT_IN, Direction, Measure
+from .metrics import BuiltIn, Metric, metric_measure, usual_measures
 from .objects import is_named_object
 from .recipe import Settings
 
@@ -69,15 +70,25 @@ def _object(value: str) -> str:
 NamedObject = Annotated[str, AfterValidator(_object)]
 
 
-class Classification(Settings):
-    """One class an image: cross-entropy, judged by accuracy."""
+class BuiltInTask(Settings):
+    """What images are labelled with here, and networks learn by the recipe.
 
-    kind: Literal["classification"] = "classification"
+    `classification`: one class an image, by cross-entropy, judged by accuracy; `multilabel`: any number of labels, each
+    by binary cross-entropy, judged by mean average precision; `segmentation`: a class for each pixel, by cross-entropy,
+    judged by mean IoU; `regression`: numbers, by mean squared error, judged by mean absolute error.
+    """
+
+    kind: BuiltIn = "classification"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, value: Any) -> Any:
+        return {"kind": value} if isinstance(value, str) else value
 
     @property
     def measures(self) -> tuple[Measure, ...]:
-        """The measures of its own; the built-in ones are always there."""
-        return ()
+        """The measures that it always has, the leading one first."""
+        return usual_measures(self.kind)
 
 
 class _Own(Settings):
@@ -110,14 +121,28 @@ class OwnFunction(_Own):
 
 
 def _which(value: Any) -> str:
-    said = value if isinstance(value, Mapping) else dict.fromkeys(type(value).model_fields)
+    said = value if isinstance(value, Mapping) else dict.fromkeys(getattr(type(value), "model_fields", ()))
     return "of a module" if "module" in said else "of a function" if "function" in said else "built in"
 
 
 Task = Annotated[
-    Annotated[Classification, Tag("built in")]
+    Annotated[BuiltInTask, Tag("built in")]
     | Annotated[OwnModule, Tag("of a module")]
     | Annotated[OwnFunction, Tag("of a function")],
     Discriminator(_which),
 ]
 """What the networks of a study learn."""
+
+
+def judging(task: Task, metrics: Mapping[str, Metric]) -> tuple[Measure, ...]:
+    """The learnt measures of a task and of these metrics; raises `ValueError` where there is no such metric."""
+    found = {one.name: one for one in task.measures}
+    if metrics and not isinstance(task, BuiltInTask):
+        raise ValueError("found metrics for a task of the user's own, which judges by what its monitor names")
+    for name, said in metrics.items():
+        _names({name: None})
+        try:
+            found[name] = metric_measure(name, said, task.kind)  # type: ignore[union-attr]
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
+    return tuple(found.values())

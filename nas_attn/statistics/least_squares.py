@@ -1,5 +1,6 @@
 """Least-squares means of networks over seeds that need not match, with seed effects removed."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -29,6 +30,14 @@ class Trainings:
     def counts(self) -> NDArray[np.intp]:
         """How many seeds each network was trained with, shape (networks,)."""
         return np.bincount(self.who, minlength=len(self.networks))
+
+    @property
+    def spread(self) -> float:
+        """Pooled standard deviation of a network's values over its seeds; NaN where none has two."""
+        freedom = int((self.counts - 1).sum())
+        means = np.bincount(self.who, self.values, len(self.networks)) / self.counts
+        squares = float(((self.values - means[self.who]) ** 2).sum())
+        return math.sqrt(squares / freedom) if freedom else math.nan
 
     @property
     def met(self) -> Numbers:

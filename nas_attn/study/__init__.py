@@ -1,6 +1,6 @@
 """A study's folder and its storage: question, rows, and the lease to write them."""
 
-from .folder import StudyFolder, over_budget
+from .folder import StudyFolder, below_floor, over_budget
 from .interrupts import terminable
 from .lease import OnWaiting
 from .record import (

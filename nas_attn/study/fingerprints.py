@@ -36,9 +36,13 @@ def _end(fingerprint: Fingerprint) -> str:
 
 
 def _copies(fingerprint: Fingerprint, classes: Sequence[str], end: str) -> Counter[tuple[str, str, str]]:
-    """How often each image is in a part with a class: digest, part, class."""
-    entries = (entry.split(" ") for entry in fingerprint.sample)
-    return Counter((image, part, classes[int(label)]) for image, part, label in entries if image < end)
+    """How often each image is in a part with a class: digest, part, class; or other labels, which follow a `=`."""
+    entries = (entry.split(" ", 2) for entry in fingerprint.sample)
+    return Counter((image, part, _named(label, classes)) for image, part, label in entries if image < end)
+
+
+def _named(label: str, classes: Sequence[str]) -> str:
+    return label[1:] if label.startswith("=") else classes[int(label)]
 
 
 def _changes(then: Counter[tuple[str, str, str]], today: Counter[tuple[str, str, str]]) -> list[str]:

@@ -23,6 +23,16 @@ def over_budget(row: Evaluation, budget: Budget) -> Evaluation | None:
     return None
 
 
+def below_floor(row: Evaluation, budget: Budget) -> Evaluation | None:
+    """A row over its seeds marked as over budget, as a learnt measure is worse than allowed; None where none is."""
+    for name, floor in budget.floors.items():
+        one = measure(name)
+        if one.sign * (row[name] - floor) < 0:
+            worse = "<" if one.better == "max" else ">"
+            return replace(row, state="over_budget", reason=f"{name} {one.spell(row[name])} {worse} {one.spell(floor)}")
+    return None
+
+
 @dataclass(frozen=True)
 class StudyFolder:
     """The file of a study and its rows, step by step; without a step, of the last of the chain that was begun."""
@@ -49,7 +59,8 @@ class StudyFolder:
 
         It is compared with the budget in the study file of today.
         """
-        return {row.key: row for row in across_seeds(self._rows_of(self.study(step)))}
+        rows = across_seeds(self._rows_of(self.study(step)))
+        return {row.key: below_floor(row, self.file.budget) or row for row in rows}
 
     def seed_rows(self, step: str) -> list[Evaluation]:
         """The rows of a step seed by seed, compared with the budget as `rows` are."""
@@ -119,7 +130,7 @@ class StudyFolder:
         return None
 
     def _begun(self, step: str) -> optuna.Study | None:
-        use_measures(self.file.task.measures)
+        use_measures(self.file.measures)
         study = find_study(self.path, self.file.search.storage, step)
         return study if study is not None and is_begun(study) else None
 

@@ -13,6 +13,7 @@ from nas_attn.training import Diverged
 
 _LOG = logging.getLogger(__name__)
 _BEFORE = re.compile(r"(^|.*[^a-z0-9])", re.IGNORECASE)
+_OF_VALIDATION = re.compile(r"^(val|valid|validation)[/_.-]", re.IGNORECASE)
 _OF_TRAINING = re.compile(r"(^|[^a-z])(train|training|test|testing)([^a-z]|$)", re.IGNORECASE)
 
 
@@ -30,6 +31,17 @@ def monitored(said: Mapping[str, Any], monitor: Mapping[str, Monitored], where: 
             raise Diverged(f"{where}: {name} became {value}")
         if monitor[name].unit == "%" and not 0 <= value <= 1:
             raise InputError(f"{where}: {name} is {value:g}; allowed with unit = '%': a share from 0 to 1")
+    return found
+
+
+def tested(said: Mapping[str, Any], monitor: Mapping[str, Monitored]) -> dict[str, float]:
+    """The monitored numbers among those that a test says: as `test/iou` is what `val/iou` is, or ends in its name."""
+    found = dict[str, float]()
+    for name, one in monitor.items():
+        ends = re.compile(_BEFORE.pattern + re.escape(_OF_VALIDATION.sub("", one.logged) or name) + "$", re.IGNORECASE)
+        matching = [key for key in said if ends.match(key)]
+        if len(matching) == 1 and math.isfinite(value := float(said[matching[0]])):
+            found[name] = value
     return found
 
 

@@ -28,7 +28,7 @@ def observed_image(
         inner.register_forward_pre_hook(partial(note, path), with_kwargs=True) for path, inner in module.named_modules()
     ]
     try:
-        run_module(module, data, trainer, validate_only=True)
+        run_module(module, data, trainer, stage="validate")
     finally:
         for hook in hooks:
             hook.remove()

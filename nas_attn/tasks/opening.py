@@ -1,10 +1,11 @@
 """The task of a study, opened."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from nas_attn.assembly import read_space
 from nas_attn.data import load_data
-from nas_attn.settings import Backbone, DataModule, OfTask, OwnFunction, OwnModule, StudyFile
+from nas_attn.settings import Backbone, BuiltInTask, DataModule, OfTask, OwnFunction, OwnModule, StudyFile
 from nas_attn.training import training_device
 
 from .of_images import ImageTask
@@ -19,7 +20,11 @@ def open_task(file: StudyFile, folder: Path) -> Task:
     Raises `InputError` where images, module or function have faults.
     """
     own = open_own_task(file, folder)
-    return own or ImageTask(load_data(file.data, folder, training_device(file.trainer)))
+    if own is not None:
+        return own
+    kind = file.task.kind if isinstance(file.task, BuiltInTask) else "classification"
+    data = load_data(file.data, folder, training_device(file.trainer), kind)
+    return ImageTask(replace(data, measures=file.measures))
 
 
 def open_own_task(file: StudyFile, folder: Path, image: tuple[int, int, int] | None = None) -> Task | None:

@@ -38,5 +38,5 @@ class OwnTask:
         raise InputError("data_share and resolution: found one of them with a task of the user's own; leave it out")
 
     def test(self, network: nn.Module, batch_size: int, trainer: Mapping[str, Any]) -> tuple[Mapping[str, float], int]:
-        """Nothing: no test part is known."""
+        """Nothing, where no test part is known."""
         return {}, 0

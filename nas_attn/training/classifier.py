@@ -1,12 +1,11 @@
 """Lightning module of a network in training."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
-import torch.nn.functional as F
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
@@ -15,8 +14,11 @@ from nas_attn.settings import Recipe
 
 from .device import seed_rng
 from .failure import Diverged, Read, networks_own
-from .metrics import Normalise, RunningMean, computed, validation_metrics
+from .losses import TrainingLoss
+from .metrics import Judges, Normalise, RunningMean
+from .mixing import mixed
 from .optimisation import make_optimizer
+from .reading import read_scores, score_tensors
 
 Variants = Callable[[int], Iterable[None]]
 """Called with the number of a training iteration; at each yield the network is what the next forward pass is of."""
@@ -46,7 +48,8 @@ class Classifier(pl.LightningModule):
         self.variants = variants
         self.auxiliary_weight = auxiliary_weight
         self.normalise = Normalise(data)
-        self.train_mean, self.metrics = RunningMean(), validation_metrics(data.classes)
+        self.criterion = TrainingLoss(recipe, data)
+        self.train_mean, self.metrics = RunningMean(), Judges(data)
         self.validation: dict[str, float] = {}
         self.train_loss = math.nan
 
@@ -57,16 +60,16 @@ class Classifier(pl.LightningModule):
         else:
             super().__setattr__(name, value)
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Images, uint8 (B, C, H, W), to logits (B, classes)."""
+    def forward(self, images: Tensor) -> Any:
+        """Images, uint8 (B, C, H, W), to what the network gives, as (B, classes)."""
         pixels = self.normalise(images)
         with networks_own():
-            logits: Tensor = self.network(pixels)
-        return logits
+            return self.network(pixels)
 
     def train_dataloader(self) -> Read:
         """Batches of this epoch."""
-        return Read(training_batches(self.data.train, self.recipe, self.seed, self.current_epoch))
+        batches = training_batches(self.data.train, self.recipe, self.seed, self.current_epoch)
+        return Read(mixed(batches, self.recipe, self.data.classes, self.seed, self.current_epoch))
 
     def val_dataloader(self) -> Read:
         """Batches of the validation part."""
@@ -87,7 +90,7 @@ class Classifier(pl.LightningModule):
         self.train_mean = RunningMean()
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
-        """Cross-entropy with the recipe's label smoothing; of several variants, the mean."""
+        """The recipe's loss of a batch; of several variants, the mean."""
         images, labels = batch
         if self.variants is None:
             loss = self.loss(images, labels)
@@ -114,7 +117,7 @@ class Classifier(pl.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Log the metrics; stop where the loss is no number."""
-        self.validation = computed(self.metrics)
+        self.validation = self.metrics.compute()
         self._check(self.validation.get("loss", 0.0), "validation")
         self.log_dict({f"val_{name}": value for name, value in self.validation.items()})
 
@@ -124,10 +127,9 @@ class Classifier(pl.LightningModule):
         self.log_dict({"train_loss": self.train_loss, "learning_rate": rate})
 
     def loss(self, images: Tensor, labels: Tensor) -> Tensor:
-        """Cross-entropy of a batch with label smoothing, weighted auxiliary ones included."""
-        given = _scores(self(images))
-        smoothing = self.recipe.label_smoothing
-        losses = [F.cross_entropy(scores.float(), labels, label_smoothing=smoothing) for scores in given]
+        """The recipe's loss of a batch, weighted auxiliary ones included."""
+        given = score_tensors(self(images))
+        losses: list[Tensor] = [self.criterion(*read_scores(scores, labels, self.data)) for scores in given]
         if len(losses) == 1:
             return losses[0]
         if not losses or self.auxiliary_weight is None:
@@ -140,11 +142,3 @@ class Classifier(pl.LightningModule):
                 f"the {which} loss became {loss} in epoch {self.current_epoch + 1} of {self.recipe.epochs};"
                 f" a learning_rate below {self.recipe.learning_rate:g} may help"
             )
-
-
-def _scores(output: Any) -> list[Tensor]:
-    """The tensors in a network's output, in their order: alone, in a tuple, list or mapping, or nested."""
-    if isinstance(output, Tensor):
-        return [output]
-    inner = output.values() if isinstance(output, Mapping) else output if isinstance(output, tuple | list) else ()
-    return [scores for one in inner for scores in _scores(one)]

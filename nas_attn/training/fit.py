@@ -1,5 +1,6 @@
 """Training of a network by a recipe, and its accuracy and loss."""
 
+import copy
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import nullcontext
 from itertools import chain
@@ -10,14 +11,17 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
-from nas_attn.data import ImageData, LoaderPart, Part, batches_in_order, quiet
+from nas_attn.data import ImageData, LoaderPart, Part, batches_in_order, quiet, training_batches
 from nas_attn.settings import Recipe
+from nas_attn.space import reported
 
+from .averaging import averaging
 from .checkpoint import EpochEnd, OnEpoch, WholeFiles, identity, resumable
 from .classifier import Classifier, Variants
 from .device import forked_rng, lay_out, own_switches
 from .failure import Read, interrupts_reported, memory_faults_reported
 from .metrics import Normalise, Score, mean_metrics
+from .optimisation import make_optimizer
 from .trainer import make_trainer, run_ended, training_device
 
 
@@ -53,7 +57,7 @@ def train(
             device = training_device(trainer)
             if checkpoint is not None:
                 end.identity = identity(network, data, recipe, seed, trainer)
-            driver = make_trainer(recipe.epochs, device, trainer, [end], WholeFiles())
+            driver = make_trainer(recipe.epochs, device, trainer, [*averaging(recipe, device), end], WholeFiles())
             classifier = Classifier(network, data.near(device), recipe, seed, variants, auxiliary_weight)
             _fit(driver, classifier, checkpoint and resumable(checkpoint, end.identity))
     finally:
@@ -80,11 +84,28 @@ def try_iteration(
     device = training_device(trainer)
     with quiet(), own_switches(), forked_rng(device), memory_faults_reported():
         network.train()
+        if recipe.ema_decay:
+            copy.deepcopy(network)  # as its average begins
         learner = Classifier(network, data.near(device), recipe, seed, auxiliary_weight=auxiliary_weight)
         batch, labels = next(iter(learner.to(device).train_dataloader()))
         loss = learner.loss(batch[:images], labels[:images])
         loss.backward()  # type: ignore[no-untyped-call]
         return float(loss.detach())
+
+
+def try_recipe(data: ImageData, recipe: Recipe, trainer: Mapping[str, Any] | None = None) -> None:
+    """Take an iteration of the smallest network by a recipe, and a step of its schedule.
+
+    Raises `InputError` for what the recipe names and there is not, or refuses its arguments; and as `train` does.
+    """
+    maps = nn.Conv2d(data.image[0], data.classes, 1)
+    network = maps if data.task == "segmentation" else nn.Sequential(maps, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    batches = len(training_batches(data.train, recipe, 0, 0))
+    optimizer, schedule = make_optimizer(network, recipe, recipe.epochs * batches)
+    try_iteration(network, data, recipe, 0, trainer=trainer)
+    with reported(f"recipe.optimizer: {recipe.optimizer}"):
+        optimizer.step()
+    schedule.step()
 
 
 def score(
@@ -105,7 +126,7 @@ def score(
         with memory_faults_reported():
             model = nn.Sequential(Normalise(data), network).to(device).eval()
         with torch.inference_mode(), memory_faults_reported():
-            return mean_metrics(model, Read(batches_in_order(part.to(device), batch_size)), data.classes)
+            return mean_metrics(model, Read(batches_in_order(part.to(device), batch_size)), data)
     finally:
         _retire(network, {name for name, _ in _tensors(network)})
 

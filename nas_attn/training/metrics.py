@@ -1,6 +1,5 @@
 """Normalised inputs of a network, and the learnt measures of its outputs."""
 
-import inspect
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -9,10 +8,13 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torchmetrics import MeanMetric, MetricCollection
+from torchmetrics import MeanMetric, Metric
 
 from nas_attn.data import Batch, ImageData
-from nas_attn.settings import Measure, learnt, named_object
+from nas_attn.settings import Measure, make_metric, usual_measures
+from nas_attn.space import InputError
+
+from .reading import IGNORED, judged, read_scores, score_tensors
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,38 +69,85 @@ class RunningMean:
         return [total / self._samples for total in self._sum.flatten().tolist()]
 
 
-class CrossEntropy(MeanMetric):
-    """Mean cross-entropy in nats, of logits (B, classes) and labels (B,)."""
+class CrossEntropy(Metric):
+    """Mean cross-entropy in nats, of scores (B, classes) and labels (B,), or of maps of both without void pixels."""
+
+    higher_is_better = False
+    full_state_update = False
+    total: Tensor
+    count: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add_state("total", torch.tensor(0.0), "sum")
+        self.add_state("count", torch.tensor(0.0), "sum")
+
+    def update(self, scores: Tensor, labels: Tensor) -> None:
+        """Add a batch."""
+        self.total += F.cross_entropy(scores.float(), labels, reduction="none").sum()
+        self.count += (labels != IGNORED).sum()
+
+    def compute(self) -> Tensor:
+        """The mean over all batches."""
+        return self.total / self.count
+
+
+class BinaryCrossEntropy(MeanMetric):
+    """Mean binary cross-entropy in nats, of scores (B, labels) and labels of 0 and 1, of the same shape."""
+
+    higher_is_better: bool = False  # type: ignore[assignment]
 
     def __init__(self) -> None:
         super().__init__(nan_strategy="disable")
 
-    def update(self, logits: Tensor, labels: Tensor) -> None:  # type: ignore[override]
+    def update(self, scores: Tensor, labels: Tensor) -> None:  # type: ignore[override]
         """Add a batch."""
         # One value an image: torchmetrics 1.9 passes over a batch's weight where it is not to look for NaN.
-        super().update(F.cross_entropy(logits.float(), labels, reduction="none"))
+        super().update(F.binary_cross_entropy_with_logits(scores, labels, reduction="none").mean(1))
 
 
-def validation_metrics(classes: int) -> MetricCollection:
-    """Metrics of the learnt measures that judge, by name; updated with logits (B, classes) and labels (B,)."""
-    return MetricCollection({one.name: _metric(one, classes) for one in learnt() if one.metric})
+class Judges(nn.Module):
+    """The metrics of the learnt measures that judge networks on these images."""
+
+    def __init__(self, data: ImageData) -> None:
+        super().__init__()
+        self.data = data
+        void = IGNORED if data.task == "segmentation" else None
+        measures = [one for one in data.measures or usual_measures(data.task) if one.metric]
+        usual = {"ignore_index": void, "validate_args": False}
+        made = [make_metric(one, data.task, data.classes, **usual) for one in measures]
+        self.metrics = nn.ModuleList(made)
+        self._judging: list[tuple[Measure, Any]] = list(zip(measures, made, strict=True))
+
+    def update(self, output: Any, labels: Tensor) -> None:
+        """Add a batch: what the network gives, of which the first tensor counts, and the labels."""
+        scores, truth = read_scores(score_tensors(output)[0], labels, self.data)
+        for one, metric in self._judging:
+            metric.update(*judged(one, scores, truth, self.data))
+
+    def compute(self) -> dict[str, float]:
+        """The measures by name; the host waits for the device."""
+        return {one.name: _number(one, metric.compute()) for one, metric in self._judging}
+
+    def reset(self) -> None:
+        """Forget all batches."""
+        for _, metric in self._judging:
+            metric.reset()
 
 
-def _metric(one: Measure, classes: int) -> Any:
-    kind, arguments = named_object(one.metric), dict(one.arguments)
-    if "num_classes" in inspect.signature(kind).parameters:
-        arguments.setdefault("num_classes", classes)
-    return kind(**arguments)
+def _number(one: Measure, value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError, RuntimeError):
+        found = f"{value.numel()} numbers" if isinstance(value, Tensor) else type(value).__name__
+        raise InputError(
+            f"metrics.{one.name}: {one.metric} gives {found}; allowed: one, as with average = 'macro'"
+        ) from None
 
 
-def computed(metrics: MetricCollection) -> dict[str, float]:
-    """Their values; the host waits for the device."""
-    return {name: float(value) for name, value in metrics.compute().items()}
-
-
-def mean_metrics(network: nn.Module, batches: Iterable[Batch], classes: int) -> dict[str, float]:
+def mean_metrics(network: nn.Module, batches: Iterable[Batch], data: ImageData) -> dict[str, float]:
     """The learnt measures of a network over batches, by name."""
-    metrics = validation_metrics(classes)
+    judges = Judges(data)
     for images, labels in batches:
-        metrics.to(labels.device).update(network(images), labels)
-    return computed(metrics)
+        judges.to(labels.device).update(network(images), labels)
+    return judges.compute()

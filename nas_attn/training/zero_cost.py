@@ -6,12 +6,18 @@ All compute in double precision on a copy of the network, without dropout.
 
 import copy
 import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
+
+from .reading import score_tensors
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+"""The mean over a batch, of scores and labels."""
 
 _JACOBIAN_NOISE = 1e-5
 
@@ -34,7 +40,7 @@ def synflow(network: nn.Module, image_shape: tuple[int, int, int]) -> float:
         _make_identity(norm, _device(net))
     weights = _weights(net)
     ones = torch.ones(1, *image_shape, dtype=torch.float64, device=_device(net))
-    flows = _gradients(net(ones).sum(), weights)
+    flows = _gradients(_scores(net, ones).sum(), weights)
     flow = sum(float((weight.detach() * gradient).abs().sum()) for weight, gradient in zip(weights, flows, strict=True))
     return math.log10(flow) if 0 < flow < math.inf else math.nan
 
@@ -51,7 +57,7 @@ def jacob_cov(network: nn.Module, images: Tensor) -> float:
     """
     net = _in_training(network)
     given = images.to(_device(net), torch.float64).detach().requires_grad_()
-    (jacobians,) = torch.autograd.grad(net(given).sum(), given)
+    (jacobians,) = torch.autograd.grad(_scores(net, given).sum(), given)
     correlations = jacobians.flatten(1).corrcoef()
     if not correlations.isfinite().all():
         return math.nan
@@ -59,16 +65,20 @@ def jacob_cov(network: nn.Module, images: Tensor) -> float:
     return -float((values.log() + 1 / values).sum())
 
 
-def gradnorm(network: nn.Module, images: Tensor, labels: Tensor) -> float:
+def gradnorm(network: nn.Module, images: Tensor, labels: Tensor, loss: Loss = F.cross_entropy) -> float:
     """Sum, over the weights of convolutions and linear layers, of the Euclidean norms of their gradients.
 
-    The loss is the mean cross-entropy of one batch, normalised images (B, C, H, W) with labels (B,); batch
+    The loss, of scores and labels, is that of one batch, normalised images (B, C, H, W) with labels (B,); batch
     normalisation uses the batch.
     """
     net = _in_training(network)
     device = _device(net)
-    loss = F.cross_entropy(net(images.to(device, torch.float64)), labels.to(device))
-    return sum(float(gradient.norm()) for gradient in _gradients(loss, _weights(net)))
+    scores = _scores(net, images.to(device, torch.float64))
+    return sum(float(gradient.norm()) for gradient in _gradients(loss(scores, labels.to(device)), _weights(net)))
+
+
+def _scores(network: nn.Module, images: Tensor) -> Tensor:
+    return score_tensors(network(images))[0]
 
 
 def _copied(network: nn.Module) -> nn.Module:

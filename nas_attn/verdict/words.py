@@ -157,7 +157,9 @@ def noise(found: Comparison) -> str:
     return (
         f"{len(counts)} networks were trained with {seeds} {'seed' if most == 1 else 'seeds'} each; what a seed does "
         f"to one network and not to all has a standard deviation of {judged.difference(found.noise, signed=False)} "
-        f"{unit} ({found.freedom} degrees of freedom)."
+        f"{unit} ({found.freedom} degrees of freedom). Seeds are paired: the difference of two networks has one of "
+        f"{judged.difference(math.sqrt(2) * found.noise, signed=False)}, where with seeds of their own it would be "
+        f"{judged.difference(math.sqrt(2) * found.trainings.spread, signed=False)}."
     )
 
 

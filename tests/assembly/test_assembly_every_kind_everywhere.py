@@ -92,7 +92,7 @@ def test_a_network_with_them_is_exported(backbone, number, tmp_path, forked_proo
         row=evaluation(str(architecture), accuracy=0.5, loss=1.0, state="complete"),
         facts=ImageFacts(*IMAGE, ("cat", "dog", "owl"), (0.5, 0.4, 0.3), (0.2, 0.2, 0.2)),
         study={},
-        test_accuracy=0.5,
+        tested={"accuracy": 0.5},
         test_images=3,
     )
     # the proof loads the module and the program without this package, and compares their outputs

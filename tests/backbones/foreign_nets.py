@@ -211,4 +211,8 @@ def map_of_scores(*, in_channels, classes):
     return nn.Conv2d(in_channels, classes, 1)
 
 
+def map_of_others(*, in_channels, classes):
+    return nn.Conv2d(in_channels, classes + 1, 1)
+
+
 number = 3

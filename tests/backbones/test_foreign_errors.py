@@ -80,7 +80,8 @@ def test_a_network_that_does_not_run_is_told_with_what_was_tried():
 
 def test_a_network_without_any_map_is_told():
     assert "no block, unit or convolution was found" in told("foreign_nets:perceptron")
-    assert "gives a tensor of shape (2, 10, 224, 224)" in told("foreign_nets:map_of_scores")
+    assert "no block, unit or convolution was found" in told("foreign_nets:map_of_scores")  # its only one is its head
+    assert "gives a tensor of shape (2, 11, 224, 224)" in told("foreign_nets:map_of_others")
 
 
 def test_a_module_that_cannot_be_a_site_is_told():

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
 from nas_attn.assembly import build
 from nas_attn.data import load_data, quiet
-from nas_attn.data.loader import LoaderBatches
+from nas_attn.loaders import LoaderBatches
 from nas_attn.settings import DataModule, Recipe
 from nas_attn.space import Architecture, InputError
 from nas_attn.training import train

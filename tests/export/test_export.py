@@ -43,7 +43,7 @@ def winner(spelling, backbone="resnet8", **changes):
             tensor += 0.1 * torch.rand(tensor.shape, generator=generator)
     row = evaluation(str(architecture), latency_ms=0.5, latency_iqr_ms=0.01, accuracy=0.75, loss=0.5, state="complete")
     values = {"network": network, "backbone": backbone, "row": row, "facts": FACTS, "study": {"seed": 0}}
-    return Winner(**{**values, "test_accuracy": 0.7, "test_images": 30, **changes})
+    return Winner(**{**values, "tested": {"accuracy": 0.7}, "test_images": 30, **changes})
 
 
 def outputs_of(folder, images, *, what="model.load()"):

@@ -34,6 +34,9 @@ def test_every_study_that_comes_with_the_package_can_be_read(path):
     assert (path.parent / file.space).is_file()
 
 
+SHORT = "top5, balanced_accuracy, f1_macro, precision_macro, recall_macro, auroc, average_precision, calibration_error"
+
+
 def test_there_are_studies():
     assert "digits" in {path.parent.name for path in STUDIES}
 
@@ -91,18 +94,21 @@ def test_all_faults_are_told_at_once_in_the_order_of_their_lines(faults_of):
     )
     assert [line.split(": ")[0] for line in told] == ["1", "1", "2", "3", "5", "8", "10", "11"]
     assert sorted(told[:2]) == [
-        "1: sed: unknown name; did you mean 'seed'? allowed: space, task, objectives, seed, data, final, recipe, base,"
-        " chain, trainer, latency, budget, search",
+        "1: sed: unknown name; did you mean 'seed'? allowed: space, task, metrics, objectives, seed, data, final,"
+        " recipe, base, chain, trainer, latency, budget, search",
         "1: space: is missing",
     ]
     assert told[2:] == [
-        "2: objectives.1: found 'flop'; did you mean 'flops'? allowed: accuracy, loss, params, macs, flops, latency_ms",
+        "2: objectives.1: found 'flop'; did you mean 'flops'? allowed: accuracy, loss, params, macs, flops, latency_ms,"
+        f" {SHORT}",
         "3: seed: found -1; allowed: at least 0",
         "5: search.sampler: found 'tpee'; did you mean 'tpe'? allowed: known_cost, tpe, nsga2, random",
         "8: data.validation: found 1.5; allowed: less than 1",
         "10: recipe.epochs: found 0; allowed: at least 1",
         "11: recipe.batch_sise: unknown name; did you mean 'batch_size'? allowed: epochs, batch_size, optimizer,"
-        " learning_rate, momentum, weight_decay, label_smoothing, horizontal_flip, crop_padding, cutout",
+        " optimizer_arguments, learning_rate, momentum, weight_decay, schedule, schedule_arguments, warmup_epochs,"
+        " loss, loss_arguments, focal_gamma, class_weights, label_smoothing, horizontal_flip, crop_padding, cutout,"
+        " transforms, mixup, cutmix, ema_decay",
     ]
 
 
@@ -115,7 +121,7 @@ def test_all_faults_are_told_at_once_in_the_order_of_their_lines(faults_of):
         ("space = 's'\nobjectives = 'loss'", "2: objectives: found 'loss'; allowed: a list"),
         (
             "space = 's'\nobjectives = ['loss', 3]",
-            "2: objectives.1: found 3; allowed: accuracy, loss, params, macs, flops, latency_ms",
+            f"2: objectives.1: found 3; allowed: accuracy, loss, params, macs, flops, latency_ms, {SHORT}",
         ),
         (
             "space = 's'\nobjectives = ['loss', 'loss']",
@@ -134,7 +140,8 @@ def test_all_faults_are_told_at_once_in_the_order_of_their_lines(faults_of):
         ("space = 's'\nrecipe.horizontal_flip = 1", "2: recipe.horizontal_flip: found 1; allowed: true or false"),
         (
             "space = 's'\nrecipe.optimizer = 'adam'",
-            "2: recipe.optimizer: found 'adam'; did you mean 'adamw'? allowed: sgd, adamw",
+            "2: recipe.optimizer: found 'adam'; did you mean 'adamw'? allowed: sgd, adamw, or a class of torch.optim,"
+            " such as RMSprop",
         ),
         (
             "space = 's'\n[latency]\nruntime = 'onnxruntime'\ndtype = 'float16'",
@@ -175,9 +182,10 @@ def test_all_faults_are_told_at_once_in_the_order_of_their_lines(faults_of):
             "4: data.split_sed: unknown name; did you mean 'split_seed'? allowed: validation, test, split_seed, kind",
         ),
         (
-            "space = 's'\n[data]\nkind = 'folder'\npath = 'p'\nlabel_column = 'y'",
-            "5: data.label_column: unknown name; allowed: validation, test, split_seed, limit, image_size, path,"
-            " val_path, test_path, split_by, channels, background, kind, groups",
+            "space = 's'\n[data]\nkind = 'folder'\npath = 'p'\nshuffle = true",
+            "5: data.shuffle: unknown name; allowed: validation, test, split_seed, limit, image_size, path,"
+            " val_path, test_path, split_by, channels, background, label_columns, class_names, kind, labels,"
+            " file_column, label_column, masks, groups",
         ),
     ],
 )

@@ -84,3 +84,12 @@ def test_rows_of_two_steps_are_refused():
     other = evaluation("none", accuracy=1.0, state="complete", step="scratch")
     with pytest.raises(InputError, match="steps final, scratch"):
         trainings([*rows, other], "accuracy")
+
+
+def test_the_spread_over_seeds_is_pooled_over_networks(gaps):
+    known = trainings(rows_of(gaps), "accuracy")
+    lines = [line[np.isfinite(line)] for line in gaps]
+    squares = sum(((line - line.mean()) ** 2).sum() for line in lines)
+    expected = squares / sum(len(line) - 1 for line in lines)
+    assert known.spread == pytest.approx(np.sqrt(expected))
+    assert np.isnan(trainings(rows_of(gaps[:, :1]), "accuracy").spread)

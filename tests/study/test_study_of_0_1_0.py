@@ -166,9 +166,9 @@ def test_a_changed_question_is_refused_as_it_always_was(folder, was, now, messag
 
 
 ADDED = {
-    ("recipe.py", "class Recipe(Settings):"): "mixup: float = 0.0",
+    ("recipe.py", "class Recipe(Settings):"): "sharpness: float = 0.0",
     ("data.py", "class Digits(_Split):"): "turned: int = 0",
-    ("studyfile.py", "class LatencyTarget(Settings):"): "memory: str = 'pinned'",
+    ("latency.py", "class LatencyTarget(Settings):"): "memory: str = 'pinned'",
     ("backbone.py", "class Backbone(Settings):"): "frozen: bool = False",
     ("chain.py", "class Step(Settings):"): "warm: tuple[int, ...] = (1, 2)",
 }
@@ -183,7 +183,7 @@ GOES_ON = """
     from nas_attn.settings import LatencyTarget, Recipe
     from nas_attn.space import Architecture
 
-    assert Recipe().mixup == 0 and LatencyTarget().memory == "pinned"
+    assert Recipe().sharpness == 0 and LatencyTarget().memory == "pinned"
     pretraining.version = timing.version = lambda package: "2.15.0"
     timing.host = lambda device: "e93b2da92b"
     study, trained = open_study(sys.argv[1]), []
@@ -206,7 +206,7 @@ ASKS_ANEW = """
     file = Path(sys.argv[1]) / "study.toml"
     usual = file.read_text()
     for was, now, message in (
-        ("[recipe]", "[recipe]\\nmixup = 0.5", "recipe.mixup: was 0.0, is 0.5"),
+        ("[recipe]", "[recipe]\\nsharpness = 0.5", "recipe.sharpness: was 0.0, is 0.5"),
         ("[data]", "[data]\\nturned = 90", "data.turned: was 0, is 90"),
         ('proxy = "scratch"', 'proxy = "scratch", warm = [3]', "step.warm: was [1, 2], is [3]"),
         ("[recipe]", "[latency]\\nmemory = 'paged'\\n[recipe]", "latency.memory: was pinned, is paged"),

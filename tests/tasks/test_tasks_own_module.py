@@ -1,10 +1,15 @@
 """A user's own LightningModule trains as it says itself, and what we add to it is seeded, paired and counted."""
 
 import copy
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
 
 import pytest
 import torch
-from lit_squares import SEEN, LitSquares
+from lit_squares import SEEN, LitSquares, SquaresData
 from pytorch_lightning import Trainer
 
 from nas_attn.assembly import build, identity_started
@@ -213,3 +218,48 @@ def test_a_callback_that_needs_a_logger_is_refused_without_one_and_runs_with_one
     logged = Training(Recipe(epochs=1), 0, trainer={"logger": "csv", "default_root_dir": str(tmp_path)})
     assert task.train(task.build(PLAIN, task.backbone, 0), logged).validation["loss"] > 0
     assert "lr-AdamW" in next(tmp_path.rglob("metrics.csv")).read_text()
+
+
+def test_the_test_part_is_scored_by_what_the_module_logs_of_it():
+    task = task_of(monitor={"iou": {"better": "max", "logged": "val/iou"}, "loss": "min"})
+    module = task.build(SE, task.backbone, 0)
+    found, _ = task.test(module, 64, {})
+    images, masks = (torch.cat(part) for part in zip(*map(dict.values, SquaresData().test_dataloader()), strict=True))
+    with torch.inference_mode():
+        expected = torch.nn.functional.cross_entropy(module.eval()(images), masks)
+    assert found == {"loss": pytest.approx(float(expected), rel=1e-5)}  # it logs no IoU there
+
+
+def test_without_a_step_or_a_loader_for_a_test_there_is_none():
+    listed = task_of(OfTask(), module="lit_squares:LitListed", monitor={"score": "max"}, network="model.backbone")
+    assert listed.test(listed.build(PLAIN, listed.backbone, 0), 64, {}) == ({}, 0)
+
+
+IN_THE_NEWER_PACKAGE = """
+    import sys
+    from test_tasks_own_module import task_of, trained
+    task = task_of(module="lit_newer:LitSquares")
+    print(trained(task)[0].validation)
+    import lightning as L, pytorch_lightning
+    from lightning.pytorch.callbacks import EarlyStopping
+    assert L.Trainer is pytorch_lightning.Trainer and EarlyStopping is pytorch_lightning.callbacks.EarlyStopping
+    try:
+        import lightning.nothing
+    except ModuleNotFoundError as error:
+        assert error.name == "lightning.nothing"
+"""
+
+
+def test_a_module_of_the_package_lightning_trains_as_one_of_pytorch_lightning(tmp_path):
+    here = Path(__file__).parent
+    written = (here / "lit_squares.py").read_text()
+    newer = written.replace("import pytorch_lightning as pl", "import lightning.pytorch as pl\nimport lightning as L")
+    newer = newer.replace("class LitSquares(pl.LightningModule)", "class LitSquares(L.LightningModule)")
+    assert newer.count("L.LightningModule") == 1
+    (tmp_path / "lit_newer.py").write_text(newer)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(here), str(here.parents[1])])}
+    command = [sys.executable, "-c", textwrap.dedent(IN_THE_NEWER_PACKAGE)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == str(trained(task_of())[0].validation)
+    assert "lightning is read as pytorch_lightning" in done.stderr

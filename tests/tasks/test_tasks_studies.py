@@ -4,7 +4,8 @@ import json
 
 import pytest
 import torch
-from lit_squares import SquaresData
+from lit_squares import LitSquares, SquaresData
+from safetensors.torch import load_file
 from torchmetrics.functional import jaccard_index
 from typer.testing import CliRunner
 
@@ -118,7 +119,16 @@ def test_it_leaves_as_a_network_that_gives_what_it_gave(searched, tmp_path, fork
     config = json.loads((tmp_path / "out" / "config.json").read_text())
     assert config["metrics"]["iou"] == pytest.approx(row["iou"])
     assert "accuracy" not in config["metrics"]
+    whole = LitSquares()
+    whole.net = study.network(row.key)
+    whole.load_state_dict(load_file(tmp_path / "out" / "module.safetensors"))
+    images, masks = (torch.cat(part) for part in zip(*map(dict.values, SquaresData().test_dataloader()), strict=True))
+    with torch.no_grad():
+        loss = torch.nn.functional.cross_entropy(whole.eval()(images), masks)
+    assert config["weights"]["test_loss"] == pytest.approx(float(loss), rel=1e-4)
     card = (tmp_path / "out" / "README.md").read_text()
+    assert "| loss, test part, which no search has seen, these weights |" in card
+    assert "in which this network is `net`" in card
     assert "| IoU, validation part" in card
     assert "classes" not in card
 

@@ -76,6 +76,45 @@ def test_an_interrupted_training_comes_to_the_same_end_bit_by_bit(run, path, epo
     assert list(path.parent.iterdir()) == []
 
 
+SCHEDULED = {
+    "constant": {},
+    "MultiStepLR": {"milestones": [1, 2]},
+    "CosineAnnealingWarmRestarts": {"T_0": 1},
+    "CyclicLR": {"base_lr": 0.01},
+}
+FURTHER = {
+    "average": {"ema_decay": 0.9},
+    "mixed": {"mixup": 0.2, "cutmix": 1.0},
+    "transformed": {"transforms": ("RandAugment", {"name": "RandomErasing", "value": "random"})},
+    "warmed up": {"schedule": "CosineAnnealingLR", "warmup_epochs": 1.5, "optimizer": "NAdam", "learning_rate": 0.01},
+    "all": {
+        "schedule": "StepLR",
+        "schedule_arguments": {"step_size": 1},
+        "warmup_epochs": 1,
+        "ema_decay": 0.8,
+        "transforms": ("TrivialAugmentWide",),
+        "cutmix": 1.0,
+        "loss": "bce",
+        "class_weights": "balanced",
+    },
+    **{name: {"schedule": name, "schedule_arguments": said} for name, said in SCHEDULED.items()},
+}
+
+
+@ON_CPU
+@pytest.mark.parametrize("name", FURTHER)
+def test_whatever_the_recipe_names_an_interrupted_training_comes_to_the_same_end_bit_by_bit(run, path, name):
+    recipe = Recipe(**{"epochs": 3, "batch_size": 512, **FURTHER[name]})
+    whole = run(checkpoint=None, recipe=recipe)
+    assert_same_end(run(checkpoint=None, recipe=recipe), whole)
+    with pytest.raises(KeyboardInterrupt):
+        run(stop_after(2), recipe=recipe)
+    assert path.exists()
+    reported = []
+    assert_same_end(run(lambda done, of: reported.append(done), recipe=recipe), whole)
+    assert reported == [3]
+
+
 @ON_CPU
 def test_a_training_may_be_interrupted_again_and_again(run):
     whole = run(checkpoint=None)
@@ -183,6 +222,8 @@ def test_a_damaged_file_is_not_trusted(run, path, caplog, damage):
         {"seed": 4},
         {"recipe": RECIPE.model_copy(update={"learning_rate": 0.2})},
         {"recipe": RECIPE.model_copy(update={"epochs": 6})},
+        {"recipe": RECIPE.model_copy(update={"ema_decay": 0.9})},
+        {"recipe": RECIPE.model_copy(update={"loss": "bce"})},
         {"trainer": {"gradient_clip_val": 0.5}},
         {"network": torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 10))},
     ],

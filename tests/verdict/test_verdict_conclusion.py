@@ -1,5 +1,6 @@
+from collections import defaultdict
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, combinations
 
 import numpy as np
 import pytest
@@ -33,6 +34,19 @@ def test_what_pays_is_named_with_its_gain_its_rival_and_its_parts(planted):
     assert any(sentence.startswith(f"Where nothing stood, this surely adds: {PLANTED} +") for sentence in told)
     assert (
         sum("On the front of accuracy and FLOPs with probability at least 0.95: " in sentence for sentence in told) == 1
+    )
+
+
+def test_what_pairing_by_seeds_saves_is_said(planted):
+    values = defaultdict(dict)
+    for row in trained(2, effect=4.0):
+        values[row.key][row.seed] = 100 * row["accuracy"]
+    block = np.array([[line[seed] for seed in sorted(line)] for line in values.values()])
+    pairs = [(one - other).var(ddof=1) for one, other in combinations(block, 2)]
+    alone = 2 * block.var(axis=1, ddof=1).mean()
+    assert (
+        f"the difference of two networks has one of {np.sqrt(np.mean(pairs)):.2f}, where with seeds of their own it "
+        f"would be {np.sqrt(alone):.2f}." in " ".join(conclude(trained(2, effect=4.0), [], OBJECTIVES).sentences)
     )
 
 

@@ -11,6 +11,7 @@ import torch
 from numpy.random import mtrand
 from torch import Tensor
 
+from nas_attn.settings import VOID, BuiltIn
 from nas_attn.space import InputError
 
 from .host import Host, Stage
@@ -29,7 +30,7 @@ class LoaderPart:
     stage: Stage
     """The stage of a trainer in which these images are scored."""
     make: Callable[[], Iterable[Any]]
-    """Makes the loader; after the module's hooks images are (B, C, H, W), uint8 or floating, labels (B,) integers."""
+    """Makes the loader; after the module's hooks images are (B, C, H, W), uint8 or floating, labels as `pair` says."""
     count: int
     """Images of its data set, or, where that has no length, in one pass."""
     batches: int
@@ -41,9 +42,11 @@ class LoaderPart:
     device: torch.device
     """Where batches come out."""
     classes: int | None = None
-    """Number of classes, once it is known; then a label beyond them is refused."""
+    """Number of classes, labels or values, once it is known; then what lies beyond them is refused."""
     lenient: bool = False
     """Whether a label beyond the classes is that of the nearest class instead, as a check of all else needs it."""
+    task: BuiltIn = "classification"
+    """What the images are labelled with."""
 
     def __len__(self) -> int:
         return self.count
@@ -74,21 +77,26 @@ class LoaderBatches:
         are those of the nearest class.
         """
         unread: list[Tensor] = []
+        name, task = type(self.part.host.module).__name__, self.part.task
+        highest = 1 if task == "multilabel" else classes - 1
         for number, (images, labels) in enumerate(self._read(), start=1):
             if labels.ndim == 2:
                 if labels.shape[1] != classes:
-                    name = type(self.part.host.module).__name__
-                    raise InputError(f"{name}: labels are shares of {labels.shape[1]} classes; allowed: of {classes}")
+                    of = {"classification": "shares of {} classes"}.get(task, "{} an image").format(labels.shape[1])
+                    rule = f"of {classes}" if task == "classification" else f"{classes}"
+                    raise InputError(f"{name}: labels are {of}; allowed: {rule}")
                 yield images, labels
                 continue
-            unread.append(labels)
+            void = labels == VOID if task == "segmentation" else None
+            unread.append(torch.stack((labels if void is None else labels.masked_fill(void, 0)).aminmax()))
             if labels.device.type == "cpu" or number == len(self):
                 low, high = torch.cat(unread).aminmax()
                 unread.clear()
-                if (low < 0 or high >= classes) and not self.part.lenient:
-                    name, rule = type(self.part.host.module).__name__, f"from 0 to {classes - 1}"
+                if (low < 0 or high > highest) and not self.part.lenient:
+                    rule = f"from 0 to {highest}" + (f", or {VOID} for none" if void is not None else "")
                     raise InputError(f"{name}: found labels from {int(low)} to {int(high)}; allowed: {rule}")
-            yield images, labels.clamp(0, classes - 1)
+            known = labels.clamp(0, highest)
+            yield images, known if void is None else known.masked_fill(void, VOID).to(torch.uint8)
 
     def _read(self) -> Iterator[tuple[Tensor, Tensor]]:
         state, host, device = RngState(self.seed), self.part.host, self.part.device
@@ -102,11 +110,12 @@ class LoaderBatches:
                 if batch is None:
                     return
                 images, labels = (one.to(device, non_blocking=True) for one in self._pair(host.moved(batch, device)))
-            yield images, labels if self.stage == "training" else hard(labels)
+            soft = self.stage == "training" or self.part.task != "classification"
+            yield images, labels if soft else hard(labels)
 
     def _pair(self, batch: Any) -> tuple[Tensor, Tensor]:
         try:
-            return pair(batch)
+            return pair(batch, self.part.task)
         except ValueError as error:
             raise InputError(f"{type(self.part.host.module).__name__}: {error}") from None
 
