@@ -1,3 +1,4 @@
+import gc
 import os
 import signal
 import textwrap
@@ -5,6 +6,7 @@ import textwrap
 os.environ["OMP_NUM_THREADS"] = (
     "1"  # before torch is loaded, here and in child processes: its threads wait for each other
 )
+os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = "1"  # not in processes of its own, each of which loads torch
 
 import numpy as np
 import pytest
@@ -24,6 +26,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background
 
 @pytest.fixture(scope="session", autouse=True)
 def _haste():
+    gc.freeze()  # what has been imported stays, and is not gone through again and again
+    gc.set_threshold(5000)
     with pytest.MonkeyPatch.context() as patch:
         make_haste(patch)
         yield

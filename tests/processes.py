@@ -6,7 +6,9 @@ does the same is tested where that is the point.
 
 import os
 import sqlite3
+import subprocess
 import sys
+import textwrap
 from contextlib import suppress
 from multiprocessing import get_context
 from threading import Thread
@@ -54,6 +56,9 @@ class Forked:
         """How it ended, as `subprocess.Popen` says it; None while it runs."""
         return self._process.exitcode
 
+    def poll(self):
+        return self.returncode
+
     def send_signal(self, number):
         os.kill(self._process.pid, number)
 
@@ -81,6 +86,23 @@ def command(*arguments, cwd=None):
     printed, said = process.communicate()
     assert (process.returncode, said) == (0, "")
     return printed
+
+
+def start_program(code, *arguments, cwd=None):
+    """Begin what `python -c CODE ...` begins."""
+    return Forked(_program, textwrap.dedent(code), *map(str, arguments), cwd=cwd)
+
+
+def program(code, *arguments, cwd=None):
+    """As `subprocess.run` of `python -c CODE ...`, with all output captured."""
+    process = start_program(code, *arguments, cwd=cwd)
+    printed, said = process.communicate()
+    return subprocess.CompletedProcess(arguments, process.returncode, printed, said)
+
+
+def _program(code, *arguments):
+    sys.argv = ["-c", *arguments]
+    exec(code, {"__name__": "__main__"})
 
 
 def _command(before, *arguments):

@@ -32,8 +32,8 @@ CHAIN = """
 space = "space.toml"
 objectives = ["accuracy", "flops"]
 seed = 1
-chain = [{proxy = "supernet", epochs = 2, networks = 20}, {proxy = "inherit", epochs = 1, networks = 5}, \
-{proxy = "final", networks = 2, seeds = 2}]
+chain = [{proxy = "supernet", epochs = 2, networks = 20, calibration = 64}, \
+{proxy = "inherit", epochs = 1, networks = 5}, {proxy = "final", networks = 2, seeds = 2}]
 
 [data]
 kind = "digits"

@@ -324,8 +324,8 @@ def supernet_scores(space, data, device, trainer):
     drawn = variants(supernet, space, 0, sandwich=[Architecture()])
     train(supernet, data, RECIPE.model_copy(update={"epochs": 1}), 0, variants=drawn, trainer=trainer)
     asked = [Architecture(), *(space.sample(random.Random(seed)) for seed in range(3))]
-    settings = {"calibration": 128, "batch_size": 64, "seed": 0, "device": device}
-    return supernet, list(screened(supernet, data, asked, **settings))
+    scoring = recalibration(supernet, data, images=128, batch_size=64, seed=0, device=device)
+    return supernet, list(screened(supernet, scoring, asked))
 
 
 def test_a_supernet_trains_recalibrates_and_screens_there_as_on_the_cpu(space, few, monkeypatch):

@@ -27,7 +27,7 @@ def scenes(count, seed, digits):
 
 
 class LitDetector(pl.LightningModule):
-    def __init__(self, lr=0.005, train=96):
+    def __init__(self, lr=0.005, train=96, val=48):
         super().__init__()
         self.save_hyperparameters()
         backbone = mobilenet_v2(weights=None, width_mult=0.5).features[:7]
@@ -59,4 +59,4 @@ class LitDetector(pl.LightningModule):
         return self.loader(self.hparams.train, 0, load_digits().images[:1000], shuffle=True)
 
     def val_dataloader(self):
-        return self.loader(48, 1, load_digits().images[1000:])
+        return self.loader(self.hparams.val, 1, load_digits().images[1000:])

@@ -26,7 +26,7 @@ class DigitsDataModule(pl.LightningDataModule):
 
     def setup(self, stage=None):
         rng, arrays = np.random.default_rng(42), np.load(self.file)
-        large = np.kron(arrays["images"] + rng.normal(0, 0.6, arrays["images"].shape), np.ones((1, 4, 4)))
+        large = np.kron(arrays["images"] + rng.normal(0, 0.3, arrays["images"].shape), np.ones((1, 4, 4)))
         pairs = TensorDataset(torch.tensor(large[:, None]).float(), torch.tensor(arrays["labels"]))
         self.train, self.val = random_split(pairs, [1000, 797], torch.Generator().manual_seed(42))
 

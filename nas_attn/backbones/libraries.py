@@ -119,15 +119,17 @@ def _timm(name: str, backbone: Backbone, in_channels: int, classes: int) -> Cons
 
 def _torchvision(name: str, backbone: Backbone, in_channels: int, classes: int) -> Construction:
     models = library("torchvision").models
-    names = models.list_models(module=models)
-    if name not in names:
+    names, of_maps = models.list_models(module=models), models.list_models(module=models.segmentation)
+    if name not in (*names, *of_maps):
         raise _unknown("torchvision", name, names, "torchvision.models.list_models(module=torchvision.models)")
     if in_channels != 3:
         raise InputError(
             f"{backbone.name}: takes images of 3 channels, and these have {in_channels}; "
             "channels = 3 in the data's table turns images into colour"
         )
-    usual = {"aux_logits": False, "init_weights": True} if name in ("googlenet", "inception_v3") else {}
+    usual: dict[str, Any] = {"weights_backbone": None} if name in of_maps else {}
+    if name in ("googlenet", "inception_v3"):
+        usual = {"aux_logits": False, "init_weights": True}
     chosen = {option: value for option, value in usual.items() if option not in dict(backbone.arguments)}
     fixed = {"name": name, "weights": None, "num_classes": classes, **chosen}
     return Construction(models.get_model, "torchvision.models.get_model", fixed)

@@ -49,8 +49,8 @@ from nas_attn.study import (
     write_prediction,
     write_question,
 )
-from nas_attn.tasks import ImageTask, Task, open_task
-from nas_attn.training import TrainingFailed, check_trainer, training_device
+from nas_attn.tasks import ImageTask, Task, Training, open_task
+from nas_attn.training import TrainingFailed, check_trainer
 
 from .opening import check_sizes, open_space
 
@@ -253,15 +253,9 @@ class Chain:
     def _screened(
         self, step: Step, costs: Costs, seed: int, architectures: Sequence[Architecture]
     ) -> Iterator[Evaluation]:
-        found = screened(
-            self._supernet(seed)[0],
-            self.data,
-            architectures,
-            calibration=step.calibration,
-            batch_size=_SCREENING_BATCH,
-            seed=seed,
-            device=training_device(self.folder.file.trainer),
-        )
+        supernet, how = self._supernet(seed)[0], Training(self.folder.file.recipe, seed, self.folder.file.trainer)
+        scoring = self.task.recalibration(supernet, how, step.calibration, _SCREENING_BATCH)
+        found = screened(supernet, scoring, architectures)
         began = time.perf_counter()
         for architecture, score in zip(architectures, found, strict=True):
             row = replace(costs.predict(costs.count(architecture)), step=step.name, seed=seed)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nas_attn.labels import Labels
 from nas_attn.settings import BuiltIn
 
 Rows = NDArray[np.int64]
@@ -69,3 +70,17 @@ def present_classes(indices: NDArray[np.int64], names: Sequence[str]) -> tuple[t
     present, labels = np.unique(indices, return_inverse=True)
     named = len(set(names)) == len(names) > present[-1]
     return tuple(names[index] if named else str(index) for index in present), labels.astype(np.int64)
+
+
+def labelled(make: Callable[..., Gallery], labels: Labels, rows: NDArray[np.int64], task: BuiltIn) -> Gallery:
+    """A gallery, made of class names, labels and task, of some rows of a table.
+
+    A class or label without an image is left out, unless it has a column of its own.
+    """
+    values, names = labels.values[rows], labels.names
+    if task == "classification":
+        names, values = present_classes(values, names)
+    elif not labels.fixed:
+        present = np.flatnonzero(values.any(0))
+        names, values = tuple(names[place] for place in present), values[:, present]
+    return make(class_names=names, labels=values, task=task)

@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from nas_attn.labels import Table, read_labels
 from nas_attn.settings import BuiltIn, ImageFolder
 from nas_attn.space import InputError, allowed, first_line, quoted, reported
 
 from .folder import has_image_suffix, listed_gallery
-from .gallery import Gallery
-from .label_values import Table, labelled, read_labels
+from .gallery import Gallery, labelled
 from .layout import images_of_parts
 
 _LOG = logging.getLogger(__name__)

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from nas_attn.settings import ImageFolder
-from nas_attn.space import InputError
+from nas_attn.space import InputError, allowed
 
-from .folder import counted, images_in, listed_gallery
+from .folder import counted, images_in, listed_gallery, sub_folders
 from .gallery import Gallery, Rows
 from .layout import images_of_parts
 from .masks import Pairs, with_masks
@@ -45,9 +45,9 @@ def masks_folder(source: ImageFolder, folder: Path, part: Path) -> Path:
     for place in places:
         if place.is_dir():
             return place
-    raise InputError(
-        f"data.masks: found {source.masks!r}, but there is no such folder in {part}, beside it or in {folder}"
-    )
+    there = [one.name for root in dict.fromkeys((part, beside)) for one in sub_folders(root)]
+    found = f"found {source.masks!r}, but there is no such folder in {part}, beside it or in {folder}"
+    raise InputError(f"data.masks: {found}; {allowed(source.masks, dict.fromkeys(there))}")
 
 
 def open_masked(source: ImageFolder, folder: Path, parts: Mapping[str, Path]) -> dict[str, Gallery]:

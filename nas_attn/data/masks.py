@@ -89,8 +89,8 @@ def _with_masks(pairs: Pairs, survey: _Survey, two_tone: bool, source: ImageFold
         )
     if not source.class_names and len(found) < len(names) / 2:
         raise InputError(
-            f"{where}: masks hold {_listed(found)} alone, as if they were levels of grey; allowed: class numbers from"
-            f" 0, {VOID} for none; save them so, or name all {len(names)} in class_names"
+            f"{where}: masks hold {_listed(survey.levels | survey.bits)} alone, as if they were levels of grey;"
+            f" allowed: class numbers from 0, {VOID} for none; save them so, or name all {len(names)} in class_names"
         )
     if absent := sorted({*range(len(names))} - found):
         _LOG.warning("%s: no pixel of a mask is of %s", where, ", ".join(names[one] for one in absent[:5]))
@@ -149,8 +149,8 @@ def _numbers(name: str, content: Any) -> tuple[NDArray[np.uint8], bool, list[str
         pixels = _of_greys(image) if image.format == "GIF" and mode == "P" else np.asarray(image)
     done: list[str] = []
     if pixels.ndim == 3:
-        pixels, done = _one_channel(name, mode, pixels)
-    if not 0 <= pixels.min() <= pixels.max() <= VOID or pixels.dtype.kind == "f":
+        pixels, done = _one_channel(name, mode, pixels, 2 * _NEARLY if lossy else 0)
+    if not 0 <= pixels.min() <= pixels.max() <= VOID or bool((pixels != pixels.astype(np.int64)).any()):
         found = f"numbers from {pixels.min():g} to {pixels.max():g}"
         raise InputError(f"{name}: has {found}; allowed: whole ones from 0 to {VOID}")
     pixels = pixels.astype(np.uint8)
@@ -172,10 +172,10 @@ def _of_greys(image: Image.Image) -> NDArray[np.uint8]:
     return greys[numbers, 0] if bool((used == used[:, :1]).all()) else numbers
 
 
-def _one_channel(name: str, mode: str, pixels: NDArray[Any]) -> tuple[NDArray[Any], list[str]]:
-    """The one channel of a mask that was saved as if it had colours; raises `InputError` where it has."""
+def _one_channel(name: str, mode: str, pixels: NDArray[Any], blur: int) -> tuple[NDArray[Any], list[str]]:
+    """The one channel of a mask that was saved as if it had colours; raises `InputError` where they differ by more."""
     colours = pixels.shape[2] - (mode in ("LA", "PA", "RGBA", "La", "RGBa"))
-    grey = mode in ("L", "LA", "RGB", "RGBA") and bool((pixels[..., :colours] == pixels[..., :1]).all())
+    grey = mode in ("L", "LA", "RGB", "RGBA") and bool((np.ptp(pixels[..., :colours], axis=-1) <= blur).all())
     opaque = colours == pixels.shape[2] or bool((pixels[..., -1] == 255).all())
     if grey and opaque:
         return pixels[..., 0], ["of three equal channels the first counts"] if colours > 1 else []

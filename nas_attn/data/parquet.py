@@ -11,11 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from nas_attn.labels import Table, read_labels
 from nas_attn.settings import BuiltIn, Parquet
 from nas_attn.space import InputError, allowed, reported
 
-from .gallery import Gallery, Rows, present_classes
-from .label_values import Table, labelled, read_labels
+from .gallery import Gallery, Rows, labelled, present_classes
 from .masks import Pairs, with_masks
 from .pixels import decode
 

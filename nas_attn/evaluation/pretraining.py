@@ -75,7 +75,8 @@ class PretrainedStore:
         does not, which the log says. Raises `InputError` where nothing fits, and as `train` does.
         """
         shape = {"in_channels": self.task.facts.in_channels, "classes": self.task.classes}
-        supernet = build_supernet(space, self.backbone, **shape, seed=self.seed)
+        whole = self.task.whole(self.seed)
+        supernet = build_supernet(space, self.backbone, **shape, seed=self.seed, whole=whole)
         question = {
             "sandwich": list(map(str, sandwich)),
             "limits": limits,

@@ -8,17 +8,16 @@ Training Techniques", 2019 (https://arxiv.org/abs/1903.05134).
 import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 
 from nas_attn.assembly import furnish, identity_started, place, seed_of, seeded
 from nas_attn.backbones import attend
-from nas_attn.data import ImageData
 from nas_attn.settings import Backbone
 from nas_attn.space import Architecture, Attention, InputError, SearchSpace, Site, allowed
-from nas_attn.training import Raised, Score, faults_reported, recalibration
+from nas_attn.training import Raised, Score, faults_reported
 
 _MOST_TRIES = 10_000
 
@@ -124,9 +123,17 @@ class Alternatives(nn.ModuleDict):
 
 
 def build_supernet(
-    space: SearchSpace, backbone: Backbone | str, *, in_channels: int, classes: int, seed: int = 0
+    space: SearchSpace,
+    backbone: Backbone | str,
+    *,
+    in_channels: int,
+    classes: int,
+    seed: int = 0,
+    whole: tuple[nn.Module, nn.Module] | None = None,
 ) -> Supernet:
     """The supernet of a space, with no attention active; each starts as the identity.
+
+    `whole` is what was made already and is trained, and the network in it, as a task gives them.
 
     The backbone's weights are those of `build`; an attention's initial weights depend on the seed, its site and its
     spelling alone. The global random state is left as it was.
@@ -142,7 +149,9 @@ def build_supernet(
     def stand(attentions: Iterable[Attention], site: Site) -> nn.Module:
         return Alternatives(site, attentions, seed)
 
-    return Supernet(furnish(backbone, offered, stand, in_channels=in_channels, classes=classes, seed=seed))
+    within = None if whole is None else whole[1]
+    made = furnish(backbone, offered, stand, in_channels=in_channels, classes=classes, seed=seed, within=within)
+    return Supernet(made if whole is None else whole[0])
 
 
 def variants(
@@ -178,25 +187,18 @@ def _drawn(space: SearchSpace, rng: random.Random, affordable: Callable[[Archite
 
 
 def screened(
-    supernet: Supernet,
-    data: ImageData,
-    architectures: Iterable[Architecture],
-    *,
-    calibration: int,
-    batch_size: int,
-    seed: int,
-    device: torch.device,
+    supernet: Supernet, scoring: AbstractContextManager[Callable[[], Score]], architectures: Iterable[Architecture]
 ) -> Iterator[Score | Raised]:
     """Scores of a trained supernet as each of these architectures, lazily and in their order.
 
-    For one that fails, where the plain backbone does not, it is the failure. Batch-normalisation statistics are renewed
-    for each, by `recalibration`, so that none depends on another. Leave the supernet alone until the iterator ends or
-    is closed; its statistics are then as they were, and it is on the CPU, in eval mode.
+    For one that fails, where the plain backbone does not, it is the failure. `scoring`, the `recalibration` of a task,
+    renews batch-normalisation statistics for each, so that none depends on another. Leave the supernet alone until the
+    iterator ends or is closed; its statistics are then as they were, and it is on the CPU, in eval mode.
 
     Raises `InputError` for an architecture that is not of the space, `TrainingFailed` where memory does not suffice, or
     where even the plain backbone fails.
     """
-    with recalibration(supernet, data, calibration, batch_size, seed, device) as scored:
+    with scoring as scored:
         for architecture in architectures:
             supernet.choose(architecture)
             try:

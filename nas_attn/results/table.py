@@ -4,13 +4,14 @@ import csv
 import io
 import math
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
 import pandas as pd
 
-from nas_attn.settings import MEASURES
+from nas_attn.settings import MEASURES, Measure
 from nas_attn.space import InputError, allowed, quoted, write_whole
 
 from .rows import Evaluation, evaluation, row_columns
@@ -70,12 +71,13 @@ def evaluations(table: pd.DataFrame) -> list[Evaluation]:
     """
     flat = table.reset_index()
     names = [str(name) for name in flat.columns]
-    _check_names(names, "the table")
-    rows = zip(*(flat[name] for name in names), strict=True)
-    return [
-        evaluation(**_values(dict(zip(names, row, strict=True)), f"the table: row {number}"))
-        for number, row in enumerate(rows, start=1)
-    ]
+    with _measures_among(names):
+        _check_names(names, "the table")
+        rows = zip(*(flat[name] for name in names), strict=True)
+        return [
+            evaluation(**_values(dict(zip(names, row, strict=True)), f"the table: row {number}"))
+            for number, row in enumerate(rows, start=1)
+        ]
 
 
 def write_csv(table: pd.DataFrame, path: Path | str) -> None:
@@ -86,17 +88,19 @@ def write_csv(table: pd.DataFrame, path: Path | str) -> None:
     """
     text = io.StringIO(newline="")
     writer = csv.writer(text)
-    writer.writerow([*row_columns(), "format_version"])
-    writer.writerows(map(_spell, written_row(row).values()) for row in evaluations(table))
+    with _measures_among(table.columns):
+        writer.writerow([*row_columns(), "format_version"])
+        writer.writerows(map(_spell, written_row(row).values()) for row in evaluations(table))
     write_whole(Path(path), text.getvalue().encode())
 
 
 def read_csv(path: Path | str) -> pd.DataFrame:
     """Read back what `write_csv` has written: the same values, and texts as texts, whatever they look like.
 
-    A column that an earlier version did not write has its usual value. Raises `InputError` where there is no such file,
-    a column that has none is missing, one is unknown, a newer version wrote it, or a value cannot be read or be true,
-    as `read_row` says.
+    A column that an earlier version did not write has its usual value. A learnt measure of any study is read, which has
+    its deviation beside it; whether more of it is better is then for you to say. Raises `InputError` where there is no
+    such file, a column that has none is missing, one is unknown, a newer version wrote it, or a value cannot be read or
+    be true, as `read_row` says.
     """
     try:
         with Path(path).open(encoding="utf-8-sig", newline="") as file:
@@ -108,7 +112,12 @@ def read_csv(path: Path | str) -> pd.DataFrame:
     names, rows = (lines[0], lines[1:]) if lines else ([], [])
     if len(names) == 1 and ";" in names[0]:
         raise InputError(f"{path}: its cells stand between semicolons; allowed: commas, and points in numbers")
-    _check_names(names, str(path))
+    with _measures_among(names):
+        _check_names(names, str(path))
+        return table(_read_rows(names, rows, str(path)))
+
+
+def _read_rows(names: Sequence[str], rows: Sequence[Sequence[str]], path: str) -> list[Evaluation]:
     for number, row in enumerate(rows, start=1):
         if len(row) != len(names):
             raise InputError(f"{path}: row {number}: found {len(row)} cells; the first line names {len(names)} columns")
@@ -120,7 +129,20 @@ def read_csv(path: Path | str) -> pd.DataFrame:
         except InputError as error:
             faults.add(error)
     faults.report()
-    return table(found)
+    return found
+
+
+@contextmanager
+def _measures_among(names: Iterable[str]) -> Iterator[None]:
+    """Context in which each column that has one of its deviations beside it is a learnt measure, of whatever study."""
+    columns = list(map(str, names))
+    others = [name for name in columns if f"{name}_std" in columns and name not in MEASURES]
+    MEASURES.update({name: Measure(name, name, source="learnt", smallest=-math.inf) for name in others})
+    try:
+        yield
+    finally:
+        for name in others:
+            del MEASURES[name]
 
 
 def _check_names(names: Sequence[str], where: str) -> None:

@@ -144,8 +144,13 @@ class StudyFile(Settings):
     @field_validator("chain")
     @classmethod
     def _can_be_shared(cls, chain: tuple[Step, ...], info: ValidationInfo) -> tuple[Step, ...]:
-        if not _has_images(info.data) and any(step.proxy == "supernet" for step in chain):
-            raise ValueError("found 'supernet' with a task of the user's own, whose training is not ours to share")
+        task, shared = info.data.get("task"), [step for step in chain if step.proxy == "supernet"]
+        if isinstance(task, OwnFunction) and shared:
+            raise ValueError("found 'supernet' with a function of the user's own, which cannot be watched")
+        if isinstance(task, OwnModule) and any(step.sandwich for step in shared):
+            raise ValueError(
+                "found sandwich = true with a module of the user's own, each of whose steps is of one network"
+            )
         return chain
 
     @property

@@ -1,6 +1,7 @@
 """Tasks whose images are read, and whose networks are trained, by this package."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from nas_attn.assembly import build
 from nas_attn.data import ImageData, fingerprint, reduced
 from nas_attn.settings import Backbone, Fingerprint, ImageFacts
 from nas_attn.space import Architecture
-from nas_attn.training import Score, score, train, try_iteration
+from nas_attn.training import Score, recalibration, score, train, training_device, try_iteration
 
 from .task import Training
 
@@ -48,6 +49,9 @@ class ImageTask:
         """The backbone with attention."""
         return build(architecture, backbone, in_channels=self.data.image[0], classes=self.classes, seed=seed)
 
+    def whole(self, seed: int) -> None:
+        """None: a backbone is all there is."""
+
     def network(self, trained: nn.Module) -> nn.Module:
         """The same."""
         return trained
@@ -71,6 +75,12 @@ class ImageTask:
         weight, trainer = how.auxiliary_weight, how.trainer
         options = (network, self.data, how.recipe, how.seed)
         return try_iteration(*options, images=images, auxiliary_weight=weight, trainer=trainer)
+
+    def recalibration(
+        self, network: nn.Module, how: Training, images: int, batch_size: int
+    ) -> AbstractContextManager[Callable[[], Score]]:
+        """Context with a function that scores a network with renewed statistics."""
+        return recalibration(network, self.data, images, batch_size, how.seed, training_device(how.trainer))
 
     def test(self, network: nn.Module, batch_size: int, trainer: Mapping[str, Any]) -> tuple[Mapping[str, float], int]:
         """The learnt measures on the test part, and its images."""

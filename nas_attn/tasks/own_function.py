@@ -5,7 +5,7 @@ import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import nn
@@ -62,9 +62,16 @@ class FunctionTask(OwnTask):
         """The backbone with attention."""
         return build(architecture, backbone, in_channels=self.image[0], classes=self.classes, seed=seed)
 
+    def whole(self, seed: int) -> None:
+        """None: a backbone is all there is."""
+
     def network(self, trained: nn.Module) -> nn.Module:
         """The same."""
         return trained
+
+    def recalibration(self, network: nn.Module, how: Training, images: int, batch_size: int) -> NoReturn:
+        """Raise `InputError`: a function cannot be watched."""
+        raise InputError(f"{self.said.function}: a training function shares no supernet; say 'scratch' or 'inherit'")
 
     def train(self, network: nn.Module, how: Training) -> Score:
         """Call the function; random states of the CPU derive from the seed, and are afterwards as they were."""

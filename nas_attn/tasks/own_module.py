@@ -1,7 +1,8 @@
 """Task of a user's own `LightningModule`, whose training is used as it is."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any, TypeVar
@@ -15,7 +16,7 @@ from nas_attn.assembly import build
 from nas_attn.backbones import ordinary_part, part_of, seeded, without_advice
 from nas_attn.settings import Backbone, DataModule, ImageFacts, OfTask, OwnModule, Settings, named_object
 from nas_attn.space import Architecture, InputError, reported
-from nas_attn.training import Score, deciding, fit_module, identity_of, run_module
+from nas_attn.training import Score, deciding, fit_module, identity_of, module_recalibration, run_module
 
 from .lightning_package import read_lightning
 from .logged import monitored, tested
@@ -93,8 +94,7 @@ class ModuleTask(OwnTask):
 
     def build(self, architecture: Architecture, backbone: Backbone, seed: int) -> pl.LightningModule:
         """The module with attention in its part; with trained weights where the backbone names them."""
-        module, _ = self._made(seed)
-        part = ordinary_part(module, self.part, self.said.module, self.image)
+        module, part = self.whole(seed)
         build(architecture, backbone, in_channels=self.image[0], classes=0, seed=seed, within=part)
         if backbone.weights is not None:
             missing, unknown = module.load_state_dict(load_file(backbone.weights), strict=False)
@@ -102,9 +102,14 @@ class ModuleTask(OwnTask):
                 raise InputError(f"{backbone.weights}: is not of {self.said.module}: {[*unknown, *missing][0]}")
         return module
 
+    def whole(self, seed: int) -> tuple[pl.LightningModule, nn.Module]:
+        """The module, and the network in it."""
+        module, _ = self._made(seed)
+        return module, ordinary_part(module, self.part, self.said.module, self.image)
+
     def network(self, trained: nn.Module) -> nn.Module:
         """The part with attention."""
-        return part_of(trained, self.part, self.said.module)
+        return part_of(_lightning(trained), self.part, self.said.module)
 
     def train(self, network: nn.Module, how: Training) -> Score:
         """Train a module in place, as it says itself, for the recipe's epochs."""
@@ -119,6 +124,7 @@ class ModuleTask(OwnTask):
             on_loaders=partial(seed_loaders, seed=how.seed),
             checkpoint=how.checkpoint,
             identity=identity_of(network, facts) if how.checkpoint else "",
+            variants=how.variants,
         )
         found = monitored(logged.values, self.said.monitor, self.said.module)
         train_loss = next((float(logged.values[name]) for name in _TRAIN_LOSSES if name in logged.values), math.nan)
@@ -132,6 +138,18 @@ class ModuleTask(OwnTask):
         )
         monitored(values, self.said.monitor, self.said.module)
         return loss
+
+    @contextmanager
+    def recalibration(
+        self, network: nn.Module, how: Training, images: int, batch_size: int
+    ) -> Iterator[Callable[[], Score]]:
+        """Context with a function that scores the module with renewed statistics in its network."""
+        module, data = _lightning(network), self._data(how.seed)
+        loaders = partial(seed_loaders, seed=how.seed)
+        with module_recalibration(
+            module, self.network, data, how.trainer, images=images, seed=how.seed, on_loaders=loaders
+        ) as scored:
+            yield lambda: Score(monitored(scored(), self.said.monitor, self.said.module), math.nan)
 
     def test(self, network: nn.Module, batch_size: int, trainer: Mapping[str, Any]) -> tuple[Mapping[str, float], int]:
         """What judges among what the module logs of its test loaders; nothing where it has no such step."""
@@ -161,9 +179,11 @@ class ModuleTask(OwnTask):
 
 
 def _lightning(network: nn.Module) -> pl.LightningModule:
-    if not isinstance(network, pl.LightningModule):
+    """The module in what `build` or a supernet gives."""
+    found = next((one for one in network.modules() if isinstance(one, pl.LightningModule)), None)
+    if found is None:
         raise TypeError(f"found {type(network).__name__}; allowed: what `build` gave")
-    return network
+    return found
 
 
 def _kind(made: object) -> str:

@@ -1,6 +1,7 @@
 """What a study's networks learn: how one is made, trained and judged, whatever the task."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -52,6 +53,9 @@ class Task(Protocol):
     def build(self, architecture: Architecture, backbone: Backbone, seed: int) -> nn.Module:
         """What is trained: the backbone with attention, or the whole that it is a part of; raises as `build` does."""
 
+    def whole(self, seed: int) -> tuple[nn.Module, nn.Module] | None:
+        """What is trained, without attention of ours, and the network in it; None where a backbone is all there is."""
+
     def network(self, trained: nn.Module) -> nn.Module:
         """The network with attention, in what `build` gave."""
 
@@ -60,6 +64,15 @@ class Task(Protocol):
 
     def try_iteration(self, network: nn.Module, how: Training, images: int | None = None) -> float | None:
         """The loss of the first training batch, passed forth and back; None where the user's own code keeps it."""
+
+    def recalibration(
+        self, network: nn.Module, how: Training, images: int, batch_size: int
+    ) -> AbstractContextManager[Callable[[], Score]]:
+        """Context with a function that scores what is trained as it is at each call.
+
+        Each call renews the statistics of batch normalisation over so many training images. Raises `InputError` where
+        training is a function's.
+        """
 
     def test(self, network: nn.Module, batch_size: int, trainer: Mapping[str, Any]) -> tuple[Mapping[str, float], int]:
         """The learnt measures on the test part, and its images; nothing where there is none."""

@@ -16,6 +16,7 @@ from .failure import (
 from .fit import score, train, try_iteration, try_recipe
 from .metrics import Normalise, Score
 from .own_module import Logged, fit_module, run_module
+from .own_recalibration import module_recalibration
 from .reading import batch_loss, expected_shape, is_expected, score_tensors
 from .recalibration import recalibration
 from .trainer import check_trainer, deciding, logging_apart, training_device

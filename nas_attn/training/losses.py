@@ -33,6 +33,7 @@ class TrainingLoss(nn.Module):
         super().__init__()
         self.name, self.task = recipe.loss, data.task
         self.own = _own(recipe) if is_named_object(recipe.loss) else None
+        _refuse_unused(recipe, data.task)
         self._built_in = partial(_built_in(recipe, data), recipe) if self.own is None else None
         self.register_buffer("weights", class_weights(recipe, data), persistent=False)
 
@@ -135,24 +136,25 @@ _SMOOTHED = (_cross_entropy, _binary)
 
 
 def _built_in(recipe: Recipe, data: ImageData) -> _Loss:
-    """The loss of a recipe for a task; raises `InputError` where the task has no such, or leaves a setting unused."""
+    """The loss of a recipe for a task; raises `InputError` where the task has no such."""
     known = _BUILT_IN[data.task]
     if recipe.loss not in known:
         raise InputError(
             f"recipe.loss: found {recipe.loss!r} for {data.task}; {allowed(recipe.loss, known)}, or your own"
         )
-    loss = known[recipe.loss]
+    return known[recipe.loss]
+
+
+def _refuse_unused(recipe: Recipe, task: BuiltIn) -> None:
+    """Raise `InputError` for a setting of which a task makes no use."""
     unused = {
-        "label_smoothing": recipe.label_smoothing and loss not in _SMOOTHED,
-        "class_weights": recipe.class_weights is not None and data.task == "regression",
-        "mixup": recipe.mixup and data.task != "classification",
-        "cutmix": recipe.cutmix and data.task != "classification",
+        "label_smoothing": recipe.label_smoothing and _BUILT_IN[task].get(recipe.loss) not in _SMOOTHED,
+        "class_weights": recipe.class_weights is not None and task == "regression",
+        "mixup": recipe.mixup and task != "classification",
+        "cutmix": recipe.cutmix and task != "classification",
     }
     if name := next((name for name, wrong in unused.items() if wrong), ""):
-        raise InputError(
-            f"recipe.{name}: found {getattr(recipe, name)!r} for {data.task}, which has none; leave it out"
-        )
-    return loss
+        raise InputError(f"recipe.{name}: found {getattr(recipe, name)!r} for {task}, which has none; leave it out")
 
 
 def _own(recipe: Recipe) -> Any:

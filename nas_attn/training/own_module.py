@@ -20,6 +20,7 @@ from nas_attn.data import RngState, mixed_seed
 from nas_attn.settings import Recipe
 
 from .checkpoint import EpochEnd, OnEpoch, WholeFiles, resumable
+from .classifier import Variants
 from .device import guest, seed_rng
 from .failure import interrupts_reported, memory_faults_reported, networks_own
 from .trainer import make_own_trainer, run_ended, training_device
@@ -41,10 +42,13 @@ class Logged:
 
 
 class _EpochSeeds(pl.Callback):
-    """Random states that derive from seed and epoch, the loss of the first batch, and weights without optimiser."""
+    """Random states that derive from seed and epoch, the loss of the first batch, and weights without optimiser.
 
-    def __init__(self, seed: int) -> None:
-        self.seed = seed
+    Of a supernet each training batch is of one variant.
+    """
+
+    def __init__(self, seed: int, variants: Variants | None = None) -> None:
+        self.seed, self.variants = seed, variants
         self.first_loss: float | None = None
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -59,6 +63,13 @@ class _EpochSeeds(pl.Callback):
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Begin with the random states of this epoch."""
         _seed_all(pl_module.device, self.seed, trainer.current_epoch)
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Become the variant of this iteration."""
+        if self.variants is not None:
+            next(iter(self.variants(trainer.current_epoch * int(trainer.num_training_batches) + batch_idx)))
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -80,14 +91,16 @@ def fit_module(
     on_loaders: OnLoaders,
     checkpoint: Path | None = None,
     identity: str = "",
+    variants: Variants | None = None,
 ) -> Logged:
     """Train a module by its own steps, optimisers, callbacks and loaders for the recipe's epochs, on one device.
 
     It is validated after every epoch. What its steps draw derives from seed and epoch. Torch's random states and
     switches go on as they were, and the module comes back on the CPU, in eval mode. `checkpoint` names a file from
-    which the training of the same `identity` goes on. Raises as `train` does.
+    which the training of the same `identity` goes on. `variants` make it another network before each batch that
+    trains. Raises as `train` does.
     """
-    end, seeds = EpochEnd(checkpoint, on_epoch), _EpochSeeds(seed)
+    end, seeds = EpochEnd(checkpoint, on_epoch), _EpochSeeds(seed, variants)
     end.identity = identity
     files = checkpoint and checkpoint.with_suffix(".files")
     with _running(module, data, trainer, recipe.epochs, seed, end, seeds, on_loaders, files) as driver:
@@ -109,20 +122,22 @@ def run_module(
     *,
     seed: int = 0,
     on_loaders: OnLoaders = lambda _source, _epoch: None,
-    stage: Literal["fit", "validate", "test"] = "fit",
+    stage: Literal["fit", "validate", "score", "test"] = "fit",
+    batches: int = 1,
 ) -> tuple[float | None, Mapping[str, Any]]:
-    """The loss of a module's first training batch, and what it logs, after one batch of training and one of validation.
+    """The loss of a module's first training batch, and what it logs, after batches of training and one of validation.
 
-    To `validate` is one batch of validation alone, to `test` a whole pass over the test loaders. The loss is None where
-    the module gives Lightning none. Raises as `train` does.
+    To `validate` is one batch of validation alone, to `score` all of them, to `test` a pass over the test loaders. The
+    loss is None where the module gives Lightning none. Raises as `train` does.
     """
     seeds, end = _EpochSeeds(seed), EpochEnd(None, None)
-    limits: dict[str, Any] = {"limit_train_batches": 1, "limit_val_batches": 1}
+    limits: dict[str, Any] = {} if stage == "score" else {"limit_train_batches": batches, "limit_val_batches": 1}
     with _running(module, data, trainer, 1, seed, end, seeds, on_loaders, **limits) as driver:
         if stage == "fit":
             driver.fit(module, datamodule=data)
         else:
-            getattr(driver, stage)(module, datamodule=data, verbose=False)
+            judge = driver.test if stage == "test" else driver.validate
+            judge(module, datamodule=data, verbose=False)
         return seeds.first_loss, dict(driver.callback_metrics)
 
 

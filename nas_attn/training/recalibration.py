@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
+from typing import TypeVar
 
 import torch
 from torch import nn
@@ -18,6 +19,8 @@ from nas_attn.data import Batch, ImageData, LoaderPart, Part, PartBatches, batch
 from .device import lay_out
 from .failure import Read, memory_faults_reported
 from .metrics import Normalise, Score, mean_metrics
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -32,17 +35,10 @@ def recalibration(
 
     Raises `TrainingFailed` where memory does not suffice, `InputError` where images cannot be read.
     """
-    norms = [one for one in network.modules() if isinstance(one, _BatchNorm) and one.track_running_stats]
-    before = [(norm, norm.momentum, {name: value.clone() for name, value in norm.named_buffers()}) for norm in norms]
 
     def scored() -> Score:
         with torch.inference_mode(), memory_faults_reported():
-            for norm in norms:
-                norm.reset_running_stats()
-                norm.training = True  # not `train()`, which what stands inside a subclass would hear of
-            train_loss = mean_metrics(network, calibrating, data)["loss"]
-            for norm in norms:
-                norm.training = False
+            train_loss = renew(lambda: mean_metrics(network, calibrating, data)["loss"])
             return Score(mean_metrics(nn.Sequential(normalise, network), validation, data), train_loss)
 
     try:
@@ -52,11 +48,36 @@ def recalibration(
             drawn = Read(_drawn(near.train, images, batch_size, seed))
             calibrating = [(normalise(pixels), labels) for pixels, labels in drawn]
             validation = Read(batches_in_order(near.validation, batch_size))
-        for norm in norms:
-            _average(norm)
-        yield scored
+        with renewable(network) as renew:
+            yield scored
     finally:
         network.to("cpu").to(memory_format=torch.contiguous_format).eval()
+
+
+@contextmanager
+def renewable(network: nn.Module) -> Iterator[Callable[[Callable[[], T]], T]]:
+    """Context with a function that renews the statistics of batch normalisation by what it is given to call.
+
+    They become the plain average over the batches that pass meanwhile. After it they are as they were, wherever the
+    network then is.
+    """
+    norms = [one for one in network.modules() if isinstance(one, _BatchNorm) and one.track_running_stats]
+    before = [(norm, norm.momentum, {name: value.clone() for name, value in norm.named_buffers()}) for norm in norms]
+
+    def renewed(passes: Callable[[], T]) -> T:
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.training = True  # not `train()`, which what stands inside a subclass would hear of
+        found = passes()
+        for norm in norms:
+            norm.training = False
+        return found
+
+    try:
+        for norm in norms:
+            _average(norm)
+        yield renewed
+    finally:
         for norm, momentum, buffers in before:
             norm.momentum = momentum
             for name, value in norm.named_buffers():

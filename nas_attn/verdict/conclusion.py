@@ -106,9 +106,10 @@ class Conclusion:
         return f"{open_yet}: {words.not_known(found)}"
 
     def _disagreement(self) -> list[str]:
+        counted = {0: "no network surely beats", 1: "one network surely beats"}
         return [
-            f"By {name}, {f'{number} networks surely beat' if number else 'no network surely beats'} the plain "
-            "backbone: the measures disagree."
+            f"By {name}, {counted.get(number, f'{number} networks surely beat')} the plain backbone: "
+            "the measures disagree."
             for name, number in self.others
             if bool(number) != bool(self.comparison.beating)
         ]

@@ -2,10 +2,11 @@
 
 A network holds as many kinds as it has sites for, so a few networks see every kind in every position. The networks of
 one class differ in their depth alone; all of them are gone through, and exported, where NAS_ATTN_THOROUGH is set. An
-export takes ten times as long as all else, so that otherwise only those of one backbone are.
+export takes ten times as long as all else, so that otherwise only one is, and every kind in `tests/export`.
 """
 
 import os
+from functools import cache
 
 import pytest
 import torch
@@ -25,6 +26,7 @@ NETWORKS = list(BACKBONES) if THOROUGH else ["resnet8", "mobilenetv2_small_image
 IMAGE = (3, 35, 37)  # odd sides, so that no stride divides them
 
 
+@cache
 def asked(backbone):
     return sites(lambda insert: BACKBONES[backbone](in_channels=3, classes=3, insert=insert))
 
@@ -40,9 +42,10 @@ def wanted(backbone):
     }
 
 
+@cache
 def architectures(backbone):
     """A few architectures in which every kind stands in every position that it allows and the network has."""
-    left = sorted(wanted(backbone))
+    left, found = sorted(wanted(backbone)), []
     while left:
         placed = []
         for site in asked(backbone):
@@ -50,7 +53,8 @@ def architectures(backbone):
             if pair is not None:
                 left.remove(pair)
                 placed.append(Placement(site.name, Attention(pair[0])))
-        yield Architecture(tuple(placed))
+        found.append(Architecture(tuple(placed)))
+    return found
 
 
 CASES = [(backbone, number) for backbone in NETWORKS for number, _ in enumerate(architectures(backbone))]
@@ -70,7 +74,7 @@ def test_every_kind_stands_in_every_position_that_it_allows(backbone):
 
 @pytest.mark.parametrize(("backbone", "number"), CASES)
 def test_a_network_with_them_is_counted_and_trained(backbone, number):
-    network = build(list(architectures(backbone))[number], backbone, in_channels=3, classes=3, seed=number)
+    network = build(architectures(backbone)[number], backbone, in_channels=3, classes=3, seed=number)
     assert count(network, IMAGE).params == sum(parameter.numel() for parameter in network.parameters())
 
     images = torch.randn(4, *IMAGE, generator=torch.Generator().manual_seed(number))
@@ -82,9 +86,9 @@ def test_a_network_with_them_is_counted_and_trained(backbone, number):
     optimizer.step()
 
 
-@pytest.mark.parametrize(("backbone", "number"), [case for case in CASES if THOROUGH or case[0] == "resnet8"])
+@pytest.mark.parametrize(("backbone", "number"), CASES if THOROUGH else [("resnet8", 0)])
 def test_a_network_with_them_is_exported(backbone, number, tmp_path, forked_proofs):
-    architecture = list(architectures(backbone))[number]
+    architecture = architectures(backbone)[number]
     network = build(architecture, backbone, in_channels=3, classes=3, seed=number)
     winner = Winner(
         network=network,

@@ -49,8 +49,8 @@ def supernet(space, data, trainer):
 
 
 def screen(supernet, data, architectures, device):
-    how = {"calibration": 128, "batch_size": 64, "seed": 5}
-    return list(screened(supernet, data, architectures, device=device, **how))
+    scoring = recalibration(supernet, data, images=128, batch_size=64, seed=5, device=device)
+    return list(screened(supernet, scoring, architectures))
 
 
 def test_it_learns_there_what_it_learns_on_the_cpu(space, data, exact, no_tf32):

@@ -138,7 +138,7 @@ def test_parts_have_their_masks_in_both_usual_layouts(tmp_path, layout):
     assert sorted(int(level) // 20 for level in data.validation.images[:, 0, 0, 0]) == [6, 7]
 
 
-@pytest.mark.parametrize("mode", ["L", "P", "I;16", "RGB", "gif", "tif"])
+@pytest.mark.parametrize("mode", ["L", "P", "I;16", "F", "RGB", "gif", "tif"])
 def test_the_numbers_of_a_mask_are_never_turned_into_colours(tmp_path, mode, caplog):
     masks = numbers(void=True)
     if mode == "P":
@@ -147,6 +147,9 @@ def test_the_numbers_of_a_mask_are_never_turned_into_colours(tmp_path, mode, cap
     elif mode == "I;16":
         make(tmp_path, masks.astype(np.uint16))
         assert mode_of(tmp_path / "data" / "masks" / "00.png") == "I;16"
+    elif mode == "F":
+        make(tmp_path, masks.astype(np.float32), mask="masks/{}.tif")
+        assert mode_of(tmp_path / "data" / "masks" / "00.tif") == "F"
     elif mode == "RGB":  # as OpenCV saves a grey image of three channels
         make(tmp_path, masks[..., None].repeat(3, 3))
     else:
@@ -190,6 +193,8 @@ def test_blurred_black_and_white_is_cleared_and_other_jpegs_are_refused(tmp_path
     masks = np.zeros((COUNT, 16, 16), dtype=np.uint8)
     masks[:, :, 8:] = 1
     make(tmp_path, 255 * masks, mask="masks/{}.jpg", quality=90)
+    assert same(load(tmp_path), masks)
+    make(tmp_path, 255 * masks[..., None].repeat(3, 3), mask="masks/{}.jpg", quality=70)
     assert same(load(tmp_path), masks)
     assert "10 masks: JPEG: every level counts as the nearer of black and white" in caplog.text
     make(tmp_path, np.tile(np.arange(256, dtype=np.uint8).reshape(16, 16), (COUNT, 1, 1)), mask="masks/{}.jpg")
@@ -270,6 +275,7 @@ def test_what_has_no_other_half_is_passed_over_and_counted(tmp_path, caplog):
     ("where", "settings", "message"),
     [
         ({"mask": "other/{}.png"}, {}, "data.masks: found 'masks', but there is no such folder in"),
+        ({"mask": "Masks/{}.png"}, {}, "did you mean 'Masks'? allowed: Masks, images"),
         ({"mask": "masks/x{}.png"}, {}, "no mask has the name of an image in"),
         ({"mask": ""}, {"masks": "images"}, "holds no images"),
     ],

@@ -22,7 +22,7 @@ from nas_attn.export.standalone.tensors import read_tensors
 from nas_attn.export.standalone.weights import packed
 from nas_attn.settings import Backbone, Digits, Recipe
 from nas_attn.space import Architecture, InputError
-from nas_attn.training import Classifier, TrainingFailed, train
+from nas_attn.training import Classifier, TrainingFailed, recalibration, train
 
 SPACE = """
 backbone = {backbone}
@@ -41,7 +41,7 @@ def _networks_of_users(monkeypatch):
 def searched(make_study, forked_proofs):
     def search(backbone, kind="se"):
         study = nas_attn.open_study(make_study(STUDY, SPACE.format(backbone=backbone, kind=kind)))
-        study.run()
+        study.run(2)
         return study
 
     return search
@@ -331,12 +331,13 @@ def test_one_network_that_cannot_be_screened_is_reported_and_the_others_are(tmp_
     space, data = load_space(tmp_path / "space.toml")[1], load_data(Digits(), tmp_path)
     supernet = build_supernet(space, "resnet8", in_channels=1, classes=10)
     monkeypatch.setattr("nas_attn.attention.spatial.SpatialAttention.forward", fails(TypeError("no")))
-    options = {"calibration": 64, "batch_size": 64, "seed": 0, "device": torch.device("cpu")}
-    found = dict(zip(map(str, space.baselines()), screened(supernet, data, space.baselines(), **options), strict=True))
+    how = {"images": 64, "batch_size": 64, "seed": 0, "device": torch.device("cpu")}
+    scores = screened(supernet, recalibration(supernet, data, **how), space.baselines())
+    found = dict(zip(map(str, space.baselines()), scores, strict=True))
     failed = [name for name, scored in found.items() if isinstance(scored, TrainingFailed)]
     assert failed == [name for name in found if "spatial" in name]
     assert str(found[failed[0]]).startswith("TypeError: no; in spatial(start=identity) at stage1.block0")
     assert all(found[name].validation["loss"] > 0 for name in found if name not in failed)
     monkeypatch.setattr("nas_attn.backbones.resnet.BasicBlock.forward", fails(TypeError("all")))
     with pytest.raises(TrainingFailed, match="all"):
-        list(screened(supernet, data, space.baselines()[1:], **options))
+        list(screened(supernet, recalibration(supernet, data, **how), space.baselines()[1:]))

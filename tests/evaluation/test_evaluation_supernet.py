@@ -18,7 +18,7 @@ from nas_attn.evaluation import screened
 from nas_attn.evaluation.supernet import build_supernet, variants
 from nas_attn.settings import Digits
 from nas_attn.space import Architecture, InputError, Kind, SearchSpace, Site, Slot, parse
-from nas_attn.training import Normalise, score
+from nas_attn.training import Normalise, recalibration, score
 
 PLAIN = Architecture()
 KINDS = """
@@ -296,8 +296,8 @@ def test_the_weights_for_an_architecture_are_not_copied(space):
 
 
 def screen(net, data, architectures, **how):
-    how = {"calibration": 128, "batch_size": 64, "seed": 5, "device": torch.device("cpu")} | how
-    return list(screened(net, data, architectures, **how))
+    how = {"images": 128, "batch_size": 64, "seed": 5, "device": torch.device("cpu")} | how
+    return list(screened(net, recalibration(net, data, **how), architectures))
 
 
 def test_a_screened_network_does_as_it_does_alone_with_renewed_statistics(space, digits, trained):
@@ -331,8 +331,8 @@ def test_what_is_found_depends_neither_on_the_order_nor_on_the_run(space, digits
 def test_screening_leaves_the_weights_and_statistics_as_they_were(space, digits, trained):
     before = {name: value.clone() for name, value in trained.state_dict().items()}
     screen(trained, digits, samples(space))
-    how = {"calibration": 128, "batch_size": 64, "seed": 0, "device": torch.device("cpu")}
-    broken_off = screened(trained, digits, samples(space), **how)
+    scoring = recalibration(trained, digits, images=128, batch_size=64, seed=0, device=torch.device("cpu"))
+    broken_off = screened(trained, scoring, samples(space))
     next(broken_off)
     broken_off.close()
     after = trained.state_dict()

@@ -3,6 +3,7 @@ import json
 import subprocess
 import sys
 
+import processes
 import proofs
 import pytest
 import torch
@@ -65,7 +66,7 @@ def exported(tmp_path_factory):
     return given, out
 
 
-def test_further_kinds_give_their_outputs_at_any_size_without_this_package(tmp_path):
+def test_further_kinds_give_their_outputs_at_any_size_without_this_package(tmp_path, forked_proofs):
     given, out = winner(FURTHER_KINDS), tmp_path / "out"
     assert export(given, out) == []
     images = [torch.randn(shape) for shape in ((4, 3, 9, 8), (1, 3, 24, 17), (3, 3, 10, 40))]
@@ -300,13 +301,9 @@ def test_weights_and_program_are_kept_where_the_source_cannot_leave(tmp_path, ow
     kept = {path.name for path in (tmp_path / "out").iterdir()}
     assert kept == {"MANIFEST.sha256", "README.md", "config.json", "model.pt2", "model.safetensors"}
     images = [torch.randn(3, 3, 12, 9)]
-    code = (
-        f"import torch; i = torch.load({str(tmp_path / 'images.pt')!r}); n = torch.export.load('model.pt2').module()\n"
-    )
+    code = "import torch; i = torch.load('../images.pt'); n = torch.export.load('model.pt2').module()\n"
     torch.save(images, tmp_path / "images.pt")
-    subprocess.run(
-        [sys.executable, "-c", f"{code}torch.save(n(i[0]), '../outputs.pt')"], cwd=tmp_path / "out", check=True
-    )
+    processes.program(f"{code}torch.save(n(i[0]), '../outputs.pt')", cwd=tmp_path / "out").check_returncode()
     with torch.no_grad():
         torch.testing.assert_close(torch.load(tmp_path / "outputs.pt"), given.network(*images), rtol=1e-5, atol=1e-6)
     card = (tmp_path / "out" / "README.md").read_text()

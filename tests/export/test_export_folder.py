@@ -2,12 +2,13 @@
 
 import json
 import os
+import py_compile
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
+import processes
 import pytest
 from proofs import fork_proofs
 from test_export import winner
@@ -244,7 +245,7 @@ def test_the_current_folder_and_one_within_an_export_are_refused(earlier, monkey
 
 
 def imported(out):
-    subprocess.run([sys.executable, "-c", "import model"], cwd=out, check=True, env={"PATH": os.environ["PATH"]})
+    py_compile.compile(out / "model.py", doraise=True)
     assert (out / "__pycache__").is_dir()
 
 
@@ -357,8 +358,7 @@ print(json.dumps(seen))
 def test_an_export_that_is_killed_at_any_moment_leaves_one_whole_and_the_next_clears_the_rest(earlier, tmp_path):
     with_code(earlier)
     (tmp_path / "here").mkdir()
-    command = [sys.executable, "-c", KILLED, earlier, tmp_path / "here" / "out"]
-    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    process = processes.program(KILLED, earlier, tmp_path / "here" / "out")
     assert process.returncode == 0, process.stderr
     seen = json.loads(process.stdout)
     assert seen == sorted(seen, key=["before", "aside", "later"].index)
@@ -393,11 +393,10 @@ def test_two_exports_do_not_write_to_one_folder_at_once(earlier):
     code = "import sys, pathlib\nfrom nas_attn.export.standalone.folder import claimed\n"
     code += "with claimed(pathlib.Path(sys.argv[1])): pass"
     with claimed(earlier) as work:
-        command = [sys.executable, "-c", code, earlier]
-        process = subprocess.run(command, capture_output=True, text=True, check=False)
+        process = processes.program(code, earlier)
         assert f"InputError: {earlier}: another export is writing there" in process.stderr
         assert (work / "new").is_dir()
-    subprocess.run(command, check=True)
+    processes.program(code, earlier).check_returncode()
     assert [path.name for path in earlier.parent.iterdir()] == ["out"]
 
 

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from made_up import evaluation
 
 from nas_attn.results import evaluation as evaluation_of
-from nas_attn.results import evaluations, known_columns, read_csv, table, write_csv
+from nas_attn.results import evaluations, front, known_columns, read_csv, table, write_csv
 from nas_attn.results.rows import row_columns
+from nas_attn.settings import MEASURES
 from nas_attn.space import InputError, parse
 
 ROW = evaluation()
@@ -170,3 +171,25 @@ def test_a_missing_number_in_a_whole_column_is_not_read_as_one():
 def test_rows_that_differ_in_one_field_differ_in_one_cell():
     made = table([ROW, replace(ROW, key="other", seed=3)])
     assert (made.iloc[0].fillna(0) != made.iloc[1].fillna(0)).sum() == 1
+
+
+def test_measures_of_a_study_are_read_where_no_study_is_open(tmp_path):
+    cells = {"accuracy": math.nan, "loss": math.nan}
+    rows = table(
+        [evaluation(state="complete", **cells), evaluation("stage1-3.block0.branch=gate", state="complete", **cells)]
+    )
+    rows = rows.drop(columns=["accuracy", "accuracy_std"]).assign(val_map=[-0.2, 0.31], val_map_std=[math.nan, 0.01])
+    write_csv(rows, tmp_path / "rows.csv")
+    found = read_csv(tmp_path / "rows.csv")
+    assert found["val_map"].tolist() == [-0.2, 0.31]
+    assert found["val_map_std"].tolist()[1] == 0.01
+    assert front(found, {"val_map": "max", "flops": "min"}).index[0] == found.index[1]
+    with pytest.raises(InputError, match="whether more or less is better is not known"):
+        front(found, ["val_map", "flops"])
+    assert "val_map" not in MEASURES
+
+
+def test_a_column_without_a_deviation_is_still_unknown(tmp_path):
+    rows = table([evaluation(state="complete", accuracy=0.5)]).assign(val_map=[0.3])
+    with pytest.raises(InputError, match="unknown column 'val_map'"):
+        write_csv(rows, tmp_path / "rows.csv")

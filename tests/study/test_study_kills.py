@@ -4,10 +4,10 @@ import os
 import signal
 import subprocess
 import sys
-import textwrap
 import time
 from pathlib import Path
 
+import processes
 import pytest
 from fakes import FakeEvaluator, begun, search
 from optuna.trial import TrialState
@@ -19,6 +19,11 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), *sys.path
 
 
 def start(folder, log, what):
+    return processes.start_program((HERE / "killed_worker.py").read_text(), folder, log, what)
+
+
+def start_interpreter(folder, log, what):
+    """The same as a user begins it, who may interrupt it: how it ends is the interpreter's."""
     command = [sys.executable, HERE / "killed_worker.py", folder, log, what]
     return subprocess.Popen(command, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True)
 
@@ -35,7 +40,7 @@ def noted(log, kind):
 )
 def test_a_stopped_process_loses_no_more_than_it_had_in_hand(tmp_path, sent, what, step, kind, rows, lost):
     first, second = tmp_path / "first.log", tmp_path / "second.log"
-    process = start(tmp_path, first, what)
+    process = (start_interpreter if sent == signal.SIGINT else start)(tmp_path, first, what)
     while len(noted(first, kind)) < rows // 2 + 1:
         assert process.poll() is None, process.stderr.read()
         time.sleep(0.01)
@@ -82,8 +87,7 @@ FULL_DISK = """
 @pytest.mark.skipif(sys.platform == "win32", reason="a process there has no limit on the size of its files")
 @pytest.mark.parametrize("room", [0, 12288])
 def test_a_full_disk_is_reported_and_no_row_is_lost(tmp_path, room):
-    command = [sys.executable, "-c", textwrap.dedent(FULL_DISK), tmp_path, str(room)]
-    process = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False, timeout=120)
+    process = processes.program(FULL_DISK, tmp_path, room)
     assert process.returncode == 1
     assert process.stderr.startswith(f"error: storage sqlite:///{tmp_path}/study.db: cannot be used")
     assert "Traceback" not in process.stderr

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import optuna
+import processes
 import pytest
 from fakes import FACTS, FakeEvaluator, begun, search, space, study_file
 
@@ -191,7 +192,7 @@ def test_a_search_that_is_killed_here_goes_on_at_once(folder, url, monkeypatch):
     monkeypatch.setattr(lease, "STALE_AFTER_S", 3600)
     begin_study(folder, url, study_file().objectives, "final")
     script = f"from nas_attn.study import hold; import os, pathlib\nwith hold(pathlib.Path({str(folder)!r}), {url!r}):"
-    subprocess.run([sys.executable, "-c", f"{script} os._exit(9)"], check=False)
+    processes.program(f"{script} os._exit(9)")
     searched(folder, url, 2)
     assert len(StudyFolder.open(folder).rows()) == 2
 

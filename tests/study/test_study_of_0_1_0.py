@@ -132,7 +132,7 @@ def test_a_search_goes_on_and_trains_only_what_has_no_row(folder, watch, trained
     assert [path.name for path in (folder / "trained").iterdir()] == [SUPERNET]
 
 
-def test_its_networks_leave_with_the_weights_that_it_trained(folder, tmp_path):
+def test_its_networks_leave_with_the_weights_that_it_trained(folder, tmp_path, forked_proofs):
     row, notes = open_study(folder).export(tmp_path / "out", "best")
     config = json.loads((tmp_path / "out" / "config.json").read_text())
     assert (row.key, row["accuracy"]) == (PLAIN, ACCURACY[PLAIN])

@@ -180,3 +180,10 @@ class LitPassedIn(LitSquares):
 
 def passed_in():
     return LitPassedIn(UNet(), partial(torch.optim.SGD, lr=0.01, momentum=0.9))
+
+
+class LitMonitored(LitSquares):
+    """With a callback that needs a logger."""
+
+    def configure_callbacks(self):
+        return [pl.callbacks.LearningRateMonitor()]

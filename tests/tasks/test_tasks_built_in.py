@@ -179,7 +179,7 @@ def test_maps_may_be_coarser_than_masks_and_have_auxiliary_ones(tmp_path, backbo
         ("segmentation", "small_unet:unet", "mixup = 0.2", "mixup: found 0.2 for segmentation"),
     ],
 )
-def test_what_does_not_fit_the_task_is_found_by_the_check(tmp_path, task, backbone, recipe, message):
+def test_what_does_not_fit_the_task_is_found_by_the_check(tmp_path, task, backbone, recipe, message, forked_proofs):
     pictures(tmp_path)
     written(tmp_path, task, backbone, recipe)
     found = CliRunner().invoke(app, ["check", str(tmp_path)])

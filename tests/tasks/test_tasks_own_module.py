@@ -20,6 +20,7 @@ from nas_attn.settings import DataModule, OfTask, OwnModule, Recipe
 from nas_attn.space import Architecture, InputError, parse
 from nas_attn.tasks import ModuleTask, Training
 from nas_attn.tasks.logged import monitored
+from nas_attn.training import TrainingFailed
 
 SOURCE = DataModule(module="lit_squares:SquaresData")
 PLAIN = Architecture()
@@ -253,3 +254,12 @@ def test_a_module_of_the_package_lightning_trains_as_one_of_pytorch_lightning(tm
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == str(trained(task_of())[0].validation)
     assert "lightning is read as pytorch_lightning" in done.stderr
+
+
+def test_a_callback_that_needs_a_logger_is_refused_without_one_and_runs_with_one(tmp_path):
+    task, how = task_of(module="lit_squares:LitMonitored"), Training(Recipe(epochs=1), 0)
+    with pytest.raises(TrainingFailed, match="no logger"):
+        task.try_iteration(task.build(PLAIN, task.backbone, 0), how)
+    logged = Training(Recipe(epochs=1), 0, trainer={"logger": "csv", "default_root_dir": str(tmp_path)})
+    assert task.train(task.build(PLAIN, task.backbone, 0), logged).validation["loss"] > 0
+    assert "lr-AdamW" in next(tmp_path.rglob("metrics.csv")).read_text()

@@ -189,7 +189,7 @@ def test_the_check_exports_the_network_of_the_module_and_finds_nothing_wrong(mak
     assert [one for one in found if "a fresh process without nas_attn has its outputs" in str(one)]
 
 
-def test_the_check_says_what_the_module_does_not_log(make_study):
+def test_the_check_says_what_the_module_does_not_log(make_study, forked_proofs):
     said = MODULE.replace('logged = "val/iou"', 'logged = "val/map"')
     folder = make_study(said, SPACE)
     found = [str(one) for one in nas_attn.open_study(folder).check().faults]

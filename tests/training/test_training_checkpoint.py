@@ -4,10 +4,9 @@ import errno
 import logging
 import os
 import signal
-import subprocess
 import sys
-from pathlib import Path
 
+import processes
 import pytest
 import torch
 
@@ -301,17 +300,7 @@ print(result.validation["accuracy"], result.validation["loss"], result.train_los
 
 @pytest.fixture
 def program(tmp_path):
-    def run(task):
-        return subprocess.run(
-            [sys.executable, "-c", PROGRAM, task],
-            capture_output=True,
-            text=True,
-            cwd=tmp_path,
-            env={"PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"},
-            timeout=120,
-        )
-
-    return run
+    return lambda task: processes.program(PROGRAM, task, cwd=tmp_path)
 
 
 @ON_CPU

@@ -161,3 +161,15 @@ def test_networks_learn_by_it_and_are_judged_by_plain_cross_entropy(skewed, smal
     assert result.validation["loss"] == pytest.approx(float(plain), rel=1e-4)
     assert result.validation["accuracy"] > 0.7
     assert score(network, skewed.test, skewed, 64)["accuracy"] > 0.7
+
+
+@pytest.mark.parametrize("task", ["multilabel", "segmentation", "regression"])
+@pytest.mark.parametrize("said", [{"mixup": 0.2}, {"cutmix": 1.0}])
+def test_images_are_mixed_in_classification_only_whatever_the_loss(digits, task, said):
+    labels = {"multilabel": torch.zeros(4, 10), "segmentation": torch.zeros(4, 8, 8), "regression": torch.rand(4, 10)}
+    part = Part(digits.train.images[:4], labels[task] if task == "regression" else labels[task].byte())
+    moments = {"target_mean": (0.0,) * 10, "target_std": (1.0,) * 10} if task == "regression" else {}
+    data, (name,) = replace(digits, task=task, train=part, validation=part, test=part, **moments), said
+    for loss in ("usual", "torch.nn:L1Loss"):
+        with pytest.raises(InputError, match=f"^recipe.{name}: found {said[name]} for {task}, which has none; leave"):
+            the_loss(data, loss=loss, **said)

@@ -1,4 +1,5 @@
 from collections import defaultdict
+from dataclasses import replace
 from itertools import chain, combinations
 
 import numpy as np
@@ -107,6 +108,16 @@ def test_loss_and_accuracy_that_disagree_are_told():
     assert any(
         sentence.startswith("By loss, no network surely beats the plain backbone") for sentence in told.sentences
     )
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(0, "no network surely beats"), (1, "one network surely beats"), (2, "2 networks surely beat")],
+)
+def test_networks_that_another_measure_prefers_are_counted_in_words(number, words):
+    told = conclude(trained(2, effect=0.0 if number else 4.0), [], OBJECTIVES)
+    said = replace(told, others=(("loss", number),)).sentences
+    assert f"By loss, {words} the plain backbone: the measures disagree." in said
 
 
 def test_a_study_of_loss_speaks_of_nats():

@@ -17,8 +17,6 @@ from numpy.typing import NDArray
 from nas_attn.settings import BuiltIn
 from nas_attn.space import InputError, allowed, quoted
 
-from .gallery import Gallery, present_classes
-
 _LOG = logging.getLogger(__name__)
 _SEPARATORS = ("|", ";", ",")
 _NO_LABEL = {"", "-", "none", "nothing", "null", "nan", "n/a", "no finding", "no findings", "no label", "no labels"}
@@ -65,20 +63,6 @@ def read_labels(
         return _flags(table, task, columns)
     cells = table.columns[column]
     return _several(table, column, cells, names) if task == "multilabel" else _classes(table, column, cells, names)
-
-
-def labelled(make: Callable[..., Gallery], labels: Labels, rows: NDArray[np.int64], task: BuiltIn) -> Gallery:
-    """A gallery, made of class names, labels and task, of some rows of a table.
-
-    A class or label without an image is left out, unless it has a column of its own.
-    """
-    values, names = labels.values[rows], labels.names
-    if task == "classification":
-        names, values = present_classes(values, names)
-    elif not labels.fixed:
-        present = np.flatnonzero(values.any(0))
-        names, values = tuple(names[place] for place in present), values[:, present]
-    return make(class_names=names, labels=values, task=task)
 
 
 def _numbers(table: Table, columns: Sequence[str]) -> Labels:
