@@ -24,8 +24,8 @@ class Case:
     """Module, class if any, and function that takes a batch of training."""
     head: str = "{} (%)"
     """What stands over its column, with its title in place of the brackets."""
-    gain: str = "points of {}"
-    """What an improvement is counted in, with its word in place of the brackets."""
+    unit: str = "points of {}"
+    """What differences are counted in, with its word in place of the brackets."""
     further: tuple[str, ...] = ()
     """Other measures that every row has."""
     shorter: tuple[tuple[str, str], ...] = _FEWER
@@ -77,7 +77,7 @@ CASES = [
     Case(
         *("multilabel", "average_precision", "mean average precision", (1, 20, 20)),
         head="{}",
-        gain="more {}",
+        unit="{}",
         further=("exact_match", "loss"),
         killed_by=signal.SIGKILL,
     ),
@@ -89,7 +89,7 @@ CASES = [
     Case(
         *("regression", "mae", "mean absolute error", (1, 20, 20)),
         head="{} (px)",
-        gain="px less {}",
+        unit="px",
         further=("r2", "loss"),
         killed_by=signal.SIGKILL,
     ),
