@@ -33,8 +33,9 @@ check: .venv/developer .venv/browser ## format, lint, types, import plan, tests 
 	$(BIN)/lint-imports
 	$(BIN)/pytest --numprocesses 2 --dist worksteal
 
-thorough: .venv/developer ## an hour: every built-in network, and 1,000 direct counts of each space in search_spaces/
-	NAS_ATTN_THOROUGH=1 $(BIN)/pytest --numprocesses 2 tests/evaluation/test_evaluation_ledger.py tests/assembly/test_assembly_every_kind_everywhere.py
+thorough: .venv/developer ## an hour: every built-in network, kind, position and option, and 1,000 counts of each space of search_spaces/
+	NAS_ATTN_THOROUGH=1 $(BIN)/pytest --numprocesses 2 tests/evaluation/test_evaluation_ledger.py tests/assembly/test_assembly.py \
+		tests/assembly/test_assembly_every_kind_everywhere.py tests/attention/test_attention_export.py
 
 families: .venv/developer ## many minutes: attention on a member of every family of timm and torchvision; docs/families.md
 	NAS_ATTN_FAMILIES=1 $(BIN)/pytest tests/families

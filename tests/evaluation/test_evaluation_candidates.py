@@ -41,7 +41,7 @@ def _networks_of_users(monkeypatch):
 def searched(make_study, forked_proofs):
     def search(backbone, kind="se"):
         study = nas_attn.open_study(make_study(STUDY, SPACE.format(backbone=backbone, kind=kind)))
-        study.run()
+        study.run(2)
         return study
 
     return search
