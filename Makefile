@@ -22,8 +22,9 @@ demo: .venv/user ## install, then search, front, verdict, report and export of s
 	$(BIN)/nas-attn report $(STUDY)
 	$(BIN)/nas-attn export $(STUDY) $(STUDY)/exported
 
-examples: .venv/developer ## minutes each: search, front, verdict, report and export of every study in examples/
+examples: .venv/developer ## minutes each: images where a study makes its own, search, front, verdict, report and export of every study in examples/
 	set -e; nas=../../$(BIN)/nas-attn; for folder in examples/*/; do (cd $$folder; \
+		test ! -e make_images.py || ../../$(BIN)/python make_images.py; \
 		$$nas search .; $$nas front .; $$nas verdict .; $$nas report .; $$nas export . exported); done
 
 check: .venv/developer .venv/browser ## format, lint, types, import plan, tests with doctests

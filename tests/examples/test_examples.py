@@ -1,9 +1,10 @@
-"""The examples of a user's own training, shortened: searched, paired, priced, resumed, judged and exported."""
+"""The examples, shortened: searched, paired, priced, resumed, judged and exported."""
 
 import functools
-import re
+import math
 import shutil
 import signal
+import sys
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import processes
 import pytest
 import torch
+from example_cases import CASES, Case
 from torch.utils._pytree import tree_leaves
 from typer.testing import CliRunner
 
@@ -18,74 +20,20 @@ import nas_attn
 from nas_attn.assembly import identity_started
 from nas_attn.cli import app
 from nas_attn.cost.fvcore import FlopCountAnalysis
-from nas_attn.settings import Recipe
+from nas_attn.settings import measure
 from nas_attn.space import parse
-from nas_attn.tasks import FunctionTask, ModuleTask, Training, open_task, own_backbone
+from nas_attn.tasks import FunctionTask, ImageTask, ModuleTask, Training, open_task, own_backbone
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
 MULTIPLYING = ("conv", "linear", "addmm", "matmul", "bmm", "einsum")
 """The operators by which fvcore counts multiply-accumulates."""
-
-
-@dataclass(frozen=True)
-class Case:
-    name: str
-    measure: str
-    title: str
-    image: tuple[int, int, int]
-    steps: tuple[str, str, str]
-    """Module, class if any, and function that takes a batch of training."""
-    shorter: tuple[tuple[str, str], ...]
-    killed_by: signal.Signals
-
-    def copied(self, folder):
-        """The example in a folder of its own, with fewer networks and epochs."""
-        shutil.copytree(EXAMPLES / self.name, folder, ignore=lambda _, names: [n for n in names if not is_kept(n)])
-        text = (folder / "study.toml").read_text()
-        usual = (
-            (r"chain = .*", 'chain = [{ proxy = "final", networks = 2, seeds = 2 }]'),
-            (r"epochs = \d+", "epochs = 1"),
-            (r', "latency_ms"\]', "]\nlatency = { calls = 50 }"),
-        )
-        for pattern, replacement in (*usual, *self.shorter):
-            text, found = re.subn(pattern, replacement, text)
-            assert found == 1, pattern
-        (folder / "study.toml").write_text(text)
-        return folder
-
-
-def is_kept(name):
-    return name.endswith((".py", ".md")) or name in ("study.toml", "space.toml")
-
-
-CASES = [
-    Case(
-        *("detection", "map", "mAP", (3, 96, 96), ("detector", "LitDetector", "training_step")),
-        ((r'(module = "detector:LitDetector")', r"\1\narguments = { train = 16, val = 8 }"),),
-        signal.SIGKILL,
-    ),
-    Case(
-        *("segmentation_module", "iou", "Mean IoU", (1, 64, 64), ("unet", "LitUNet", "training_step")),
-        (),
-        signal.SIGINT,
-    ),
-    Case(
-        *("template", "acc", "Accuracy", (1, 32, 32), ("lit_template", "DigitsLitModule", "training_step")),
-        (),
-        signal.SIGKILL,
-    ),
-    Case(
-        *("function", "map", "Mean average precision", (1, 8, 8), ("embed", "", "noisy_pairs")),
-        (),
-        signal.SIGINT,
-    ),
-]
 
 
 @dataclass
 class Searched:
     case: Case
     folder: Path
+    again: Path
+    """The same folder, not searched yet."""
     seen: list
     """Of each training its seed, and the sums of what its batches held."""
 
@@ -116,7 +64,7 @@ def note_batches(patch, case):
         return step(*given)
 
     patch.setattr(home, name, noted)
-    for task in (ModuleTask, FunctionTask):
+    for task in (ImageTask, ModuleTask, FunctionTask):
 
         def train(self, network, how, plain=task.train):
             seen.append((how.seed, []))
@@ -132,19 +80,24 @@ def searched(request, tmp_path_factory):
     if case.name == "detection":
         pytest.importorskip("pycocotools")
     folder = case.copied(tmp_path_factory.mktemp("examples") / case.name)
+    again = shutil.copytree(folder, folder.with_name("again"))
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(folder)
         patch.chdir(folder)
         with pytest.MonkeyPatch.context() as noting:
             seen = note_batches(noting, case)
             nas_attn.open_study(folder).run()
-        yield Searched(case, folder, seen)
+        yield Searched(case, folder, again, seen)
+    for name, module in [*sys.modules.items()]:  # two examples have a unet.py
+        if Path(getattr(module, "__file__", None) or "").parent == folder:
+            del sys.modules[name]
 
 
 def test_rows_are_of_its_own_measure_and_seeds_are_paired(searched):
-    rows, measure = searched.rows, searched.case.measure
+    rows, lead = searched.rows, searched.case.measure
     assert [row.state for row in rows] == ["complete"] * 4
-    assert all(0 <= row[measure] <= 1 for row in rows)
+    assert all(0 <= row[lead] <= measure(lead).largest for row in rows)
+    assert all(math.isfinite(row[name]) for row in rows for name in (lead, *searched.case.further))
     assert {row.key for row in rows if row.architecture == "none"} < {row.key for row in rows}
     of_seed = {seed: [batches for other, batches in searched.seen if other == seed] for seed in (0, 1)}
     for plain, attended in of_seed.values():
@@ -166,19 +119,20 @@ def test_attention_that_starts_as_the_identity_leaves_the_first_loss_as_it_is(se
     study = searched.study
     task = open_task(study.folder.file, study.folder.path)
     backbone, architecture = own_backbone(task) or study._backbone(task, task.facts), attended(searched)
-    losses = [first_loss(task, task.build(one, backbone, 0), monkeypatch) for one in (parse("none"), architecture)]
-    started = first_loss(task, task.build(identity_started(architecture), backbone, 0), monkeypatch)
-    assert started == losses[0] > 0
-    assert started != losses[1]
+    how = Training(study.folder.file.recipe, 0)
+    networks = [task.build(one, backbone, 0) for one in (parse("none"), architecture, identity_started(architecture))]
+    plain, usual, started = (first_loss(task, network, how, monkeypatch) for network in networks)
+    assert started == plain > 0
+    assert started != usual
 
 
 def attended(searched):
     return next(parse(row.architecture) for row in searched.rows if row.architecture != "none")
 
 
-def first_loss(task, network, monkeypatch):
-    if isinstance(task, ModuleTask):
-        return task.try_iteration(network, Training(Recipe(), 0))
+def first_loss(task, network, how, monkeypatch):
+    if not isinstance(task, FunctionTask):
+        return task.try_iteration(network, how)
     losses, plain = [], torch.nn.functional.cross_entropy
 
     def noted(*given):
@@ -187,12 +141,12 @@ def first_loss(task, network, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr("embed.cross_entropy", noted)
-        task.train(network, Training(Recipe(epochs=1), 0))
+        task.train(network, how)
     return float(losses[0].detach())
 
 
-def test_a_search_that_was_killed_goes_on_to_the_rows_of_an_unbroken_one(searched, tmp_path):
-    folder = searched.case.copied(tmp_path / "again")
+def test_a_search_that_was_killed_goes_on_to_the_rows_of_an_unbroken_one(searched):
+    folder = searched.again
     process = processes.start("search", "--no-check", ".", cwd=folder)
     _, first = (process.stdout.readline() for _ in range(2))
     assert first.split()[0] in ("0/2", "1/2"), process.stderr.read()
@@ -217,14 +171,14 @@ def known(folder):
 
 
 def test_front_page_verdict_and_export_speak_of_its_own_measure(searched, tmp_path, forked_proofs):
-    title, folder = searched.case.title, searched.folder
-    assert searched.case.measure in searched.command("front", folder)
-    assert title.lower() in searched.command("verdict", folder, "--no-train").lower()
+    case, folder = searched.case, searched.folder
+    assert case.measure in searched.command("front", folder)
+    assert case.gain.format(case.word) in searched.command("verdict", folder, "--no-train")
     searched.command("report", folder)
-    assert f"{title} (%)" in (folder / "report.html").read_text()
+    assert case.head.format(measure(case.measure).title) in (folder / "report.html").read_text()
     out = tmp_path / "exported"
     searched.command("export", folder, out)
-    assert f"| {title}, validation part".lower() in (out / "README.md").read_text().lower()
+    assert f"| {case.word}, validation part" in (out / "README.md").read_text()
     network, images = searched.study.network("knee"), torch.rand(2, *searched.case.image)
     program = torch.export.load(out / "model.pt2").module()
     with torch.no_grad():
