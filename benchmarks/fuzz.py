@@ -111,6 +111,30 @@ storage = "postgresql://me:secret@host/db"
 [trainer]
 precision = "32-true"
 """
+_TASK = """
+space = "space.toml"
+task = "segmentation"
+objectives = ["mean_iou", "flops"]
+[metrics]
+dice = {metric = "dice", title = "Dice"}
+jaccard = "torchmetrics:JaccardIndex"
+[data]
+kind = "folder"
+path = "photos"
+masks = "masks"
+class_names = ["ground", "house"]
+[recipe]
+optimizer = "RMSprop"
+optimizer_arguments = {alpha = 0.9}
+schedule = "CosineAnnealingLR"
+warmup_epochs = 2
+loss = "focal"
+class_weights = [1, 2.5]
+ema_decay = 0.9
+[budget]
+min_mean_iou = 0.5
+max_loss = 2
+"""
 _SPACE = """
 backbone = {name = "resnet8", arguments = {width = 8}}
 image = [3, 16, 16]
@@ -188,14 +212,56 @@ def _read_folder(path: Path) -> object:
     return load_data(ImageFolder(path="photos", image_size=8), path.parent)
 
 
+def _pictures(folder: Path) -> list[str]:
+    folder.mkdir(parents=True, exist_ok=True)
+    names = [f"{number:02}.png" for number in range(12)]
+    for number, name in enumerate(names):
+        Image.new("RGB", (5, 6), (number, 0, 0)).save(folder / name)
+    return names
+
+
+def _labels(rng: random.Random) -> bytes:
+    """A table of labels, several in one text, or in a list."""
+    forms = ("cat|dog", "cat", "No Finding"), ("\"['cat', 'dog']\"", "['cat']", "[]")
+    texts = rng.choice(forms)
+    return "\n".join(["file_name,tags", *(f"{number:02}.png,{texts[number % 3]}" for number in range(12))]).encode()
+
+
+def _read_labels(path: Path) -> object:
+    _pictures(path.parent / "photos")
+    return load_data(ImageFolder(path="photos", labels=path.name), path.parent, task="multilabel")
+
+
+def _mask(rng: random.Random) -> bytes:
+    pixels = np.random.default_rng(rng.randrange(99)).choice(np.array([0, 1, 2, 255], np.uint8), (6, 5))
+    image, content = Image.fromarray(pixels), io.BytesIO()
+    if rng.random() < 0.5:
+        image.putpalette([*range(256)] * 3)
+    image.save(content, rng.choice(["PNG", "TIFF", "BMP", "GIF"]))
+    return content.getvalue()
+
+
+def _read_mask(path: Path) -> object:
+    """The mask as one of twelve."""
+    names = _pictures(path.parent / "photos")
+    (path.parent / "masks").mkdir(exist_ok=True)
+    for name in names[1:]:
+        Image.fromarray(np.eye(6, 5, dtype=np.uint8)).save(path.parent / "masks" / name)
+    path.replace(path.parent / "masks" / names[0])
+    return load_data(ImageFolder(path="photos", masks="masks"), path.parent, task="segmentation")
+
+
 KINDS = {
     "study": Kind(_text(_STUDY), _folder_of(read_study_file), "study.toml"),
+    "task": Kind(_text(_TASK), _folder_of(read_study_file), "study.toml"),
     "space": Kind(_text(_SPACE), load_space, "space.toml"),
     "spelling": Kind(_spelling, lambda path: parse(path.read_bytes().decode(errors="surrogateescape")), "spelling.txt"),
     "table": Kind(_table, read_csv, "rows.csv"),
     "Parquet": Kind(
         _parquet, lambda path: load_data(Parquet(path=path.name, image_size=8), path.parent), "images.parquet"
     ),
+    "labels": Kind(_labels, _read_labels, "labels.csv"),
+    "mask": Kind(_mask, _read_mask, "mask.png"),
     "picture": Kind(_picture, _read_folder, "picture.png"),
     "weights": Kind(_weights, read_state_dicts, "weights.pth"),
 }

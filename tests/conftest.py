@@ -18,6 +18,7 @@ from processes import fork_workers, make_haste
 from proofs import fork_proofs
 from small_study import SPACE, STUDY
 
+from nas_attn.export.folder import _Program
 from nas_attn.settings import read_study_file
 from nas_attn.space import InputError
 
@@ -43,6 +44,12 @@ def forked_workers(monkeypatch):
 def forked_proofs(monkeypatch):
     """Exports are proved by processes that are forked, and so begin at once."""
     fork_proofs(monkeypatch)
+
+
+@pytest.fixture
+def no_program(monkeypatch):
+    """Exports are without `model.pt2`, which takes most of their time."""
+    monkeypatch.setattr("nas_attn.export.folder._program", lambda *_: _Program([]))
 
 
 @pytest.fixture

@@ -146,7 +146,7 @@ def test_the_weights_and_checksums_are_right(exported):
     assert all(hashlib.sha256((out / name).read_bytes()).hexdigest() == checksum for checksum, name in lines)
 
 
-def test_an_earlier_export_is_replaced_and_anything_else_is_left_alone(tmp_path, forked_proofs):
+def test_an_earlier_export_is_replaced_and_anything_else_is_left_alone(tmp_path, forked_proofs, no_program):
     export(winner("none"), tmp_path / "out")
     export(winner("stage1.block0.branch=se"), tmp_path / "out")
     assert json.loads((tmp_path / "out" / "config.json").read_text())["architecture"] == "stage1.block0.branch=se"
@@ -281,7 +281,7 @@ def test_a_users_own_network_and_attention_leave_with_their_files(tmp_path, own_
     ]
 
 
-def test_a_users_own_package_can_be_imported_by_name(tmp_path, own_package, forked_proofs):
+def test_a_users_own_package_can_be_imported_by_name(tmp_path, own_package, forked_proofs, no_program):
     given = winner(f"stage1.block0.branch={own_package}:Scale", f"{own_package}:make_net")
     assert export(given, tmp_path / "out", by_name=True) == []
     assert not (tmp_path / "out" / "code").exists()
@@ -315,7 +315,7 @@ def test_weights_and_program_are_kept_where_the_source_cannot_leave(tmp_path, ow
     assert export(given, tmp_path / "out") == [note]
 
 
-def test_a_network_made_of_this_package_says_that_it_needs_it(tmp_path, own_package, forked_proofs):
+def test_a_network_made_of_this_package_says_that_it_needs_it(tmp_path, own_package, forked_proofs, no_program):
     path = tmp_path / "mine_to_export" / "nets.py"
     path.write_text(f"import nas_attn.attention\n{path.read_text()}")
     export(winner("stage1.block0.branch=se", f"{own_package}:make_net"), tmp_path / "out")

@@ -288,7 +288,7 @@ def untouched(_out):
     [untouched, imported, written_on_windows, version_0_1_0, without_program, with_code, cached_code, empty],
     ids=lambda change: change.__name__,
 )
-def test_an_export_that_nobody_changed_is_replaced(earlier, change, monkeypatch, forked_proofs):
+def test_an_export_that_nobody_changed_is_replaced(earlier, change, monkeypatch, forked_proofs, no_program):
     change(earlier)
     monkeypatch.chdir(earlier.parent)
     notes = export(winner("stage1.block0.branch=se"), Path("../") / earlier.parent.name / "out/")

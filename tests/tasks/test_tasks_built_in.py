@@ -25,7 +25,7 @@ kind = "folder"
 path = "images"
 {data}
 [recipe]
-epochs = 8
+epochs = {epochs}
 batch_size = 16
 learning_rate = {rate}
 {recipe}
@@ -68,11 +68,12 @@ FORMS = {
 LEADING = {"segmentation": "mean_iou", "multilabel": "average_precision", "regression": "mae"}
 
 
-def written(folder, task, backbone=None, recipe="", more=""):
+def written(folder, task, backbone=None, recipe="", epochs=8):
     usual, data, said, places = FORMS[task]
     (folder / "space.toml").write_text(SPACE.format(backbone=backbone or usual, places=places))
     rate = 0.02 if task == "regression" else 0.1
-    (folder / "study.toml").write_text(STUDY.format(task=said, data=data, recipe=recipe, rate=rate) + more)
+    text = STUDY.format(task=said, data=data, recipe=recipe, rate=rate, epochs=epochs)
+    (folder / "study.toml").write_text(text)
     return nas_attn.open_study(folder)
 
 
@@ -207,7 +208,7 @@ def test_a_check_takes_an_iteration_by_the_recipe_of_every_task(tmp_path, task):
 )
 def test_recipes_go_with_tasks(tmp_path, task, recipe):
     pictures(tmp_path)
-    study = written(tmp_path, task, recipe=recipe.replace("label_smoothing = 0\n", ""))
+    study = written(tmp_path, task, recipe=recipe.replace("label_smoothing = 0\n", ""), epochs=1)
     study.run(1)
     (row,) = study.folder.rows().values()
     assert row.state == "complete"
@@ -220,7 +221,7 @@ def test_a_supernet_screens_and_inherits(tmp_path, task):
         'chain = [{proxy = "supernet", epochs = 2, networks = 4, calibration = 16}, {proxy = "inherit", epochs = 1, '
         'networks = 2, weights = "supernet"}, {proxy = "final", networks = 1}]'
     )
-    study = written(tmp_path, task)
+    written(tmp_path, task, epochs=2)
     text = (tmp_path / "study.toml").read_text()
     (tmp_path / "study.toml").write_text(text.replace("[data]", f"{chain}\n[data]", 1).replace("trials = 2", ""))
     study = nas_attn.open_study(tmp_path)
