@@ -162,8 +162,8 @@ def _check_training_scores(found: list[object], backbone: Backbone, classes: int
 
 
 def _unreadable(backbone: Backbone, tried: str) -> InputError:
-    return InputError(
-        f"{backbone.name}: its sites cannot be found: {tried}; "
-        "say which images it takes, image = [HEIGHT, WIDTH], "
-        "or name the modules after which attention may stand, modules = ['PATH', ...]"
-    )
+    named = "name the modules after which attention may stand, modules = ['PATH', ...]"
+    cure = f"say which images it takes, image = [HEIGHT, WIDTH], or {named}"
+    if backbone.part:
+        cure = f"say another network = in [task] than {backbone.part!r}, or {named}"
+    return InputError(f"{backbone.name}: its sites cannot be found: {tried}; {cure}")

@@ -187,3 +187,20 @@ class LitMonitored(LitSquares):
 
     def configure_callbacks(self):
         return [pl.callbacks.LearningRateMonitor()]
+
+
+class LitFlat(LitSquares):
+    """Whose network has no place for attention: one convolution, which gives the map of scores."""
+
+    def __init__(self):
+        super().__init__()
+        self.net = OneConvolution()
+
+
+class OneConvolution(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Conv2d(3, 2, 1)
+
+    def forward(self, images):
+        return {"out": self.head(images)}

@@ -263,3 +263,9 @@ def test_a_callback_that_needs_a_logger_is_refused_without_one_and_runs_with_one
     logged = Training(Recipe(epochs=1), 0, trainer={"logger": "csv", "default_root_dir": str(tmp_path)})
     assert task.train(task.build(PLAIN, task.backbone, 0), logged).validation["loss"] > 0
     assert "lr-AdamW" in next(tmp_path.rglob("metrics.csv")).read_text()
+
+
+def test_a_network_without_places_is_refused_with_another_part_as_the_cure():
+    task = task_of(module="lit_squares:LitFlat")
+    with pytest.raises(InputError, match=r"say another network = in \[task\] than 'net', or name the modules"):
+        plan(task.backbone, in_channels=3, classes=0)
