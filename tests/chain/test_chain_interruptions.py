@@ -51,7 +51,7 @@ def finish(folder):
     """Search, audit, and give back every row."""
     study = nas_attn.open_study(folder)
     study.run()
-    study.audit(4, 2)
+    study.audit(6, 2)
     return reproducible(study.folder.all_rows())
 
 
@@ -65,7 +65,7 @@ def kill(process, reached):
     """Kill a process as soon as it has come so far."""
     while not reached():
         assert process.returncode is None, process.stderr.read()
-        time.sleep(0.1)  # to read the rows takes as long as some are made
+        time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     process.communicate()
 
@@ -76,8 +76,8 @@ def test_a_chain_that_is_killed_at_every_stage_finds_what_one_finds_that_is_not(
         kill(start(folder, "search", "--no-check"), lambda reached=reached: reached(folder))
         assert reached(folder), stage
     nas_attn.open_study(folder).run()
-    audit = start(folder, "audit", "--networks", "4", "--seeds", "2")
-    kill(audit, lambda: len({row.key for row in rows(folder, "final")}) > 2)
+    audit = start(folder, "audit", "--networks", "6", "--seeds", "2")
+    kill(audit, lambda: len({row.key for row in rows(folder, "final")}) > 3)
     assert not (folder / "audit.csv").exists()
     assert finish(folder) == undisturbed
     assert (folder / "audit.csv").is_file()
