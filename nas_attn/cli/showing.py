@@ -45,4 +45,4 @@ def names(objectives: Sequence[str]) -> str:
     """What objectives are called, in a sentence."""
     from nas_attn.settings import measure
 
-    return ", ".join(measure(name).title.lower() for name in objectives)
+    return ", ".join(measure(name).word for name in objectives)

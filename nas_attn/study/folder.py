@@ -9,7 +9,7 @@ import pandas as pd
 
 from nas_attn.results import Evaluation, Front, across_seeds, measured_later, pareto_front, table
 from nas_attn.settings import FINAL, Budget, StudyFile, learnt, measure, read_study_file, use_measures
-from nas_attn.space import InputError, allowed, present_key
+from nas_attn.space import NONE, InputError, allowed, present_key
 
 from .record import WIDTH_MATCHED, is_begun, read_prediction, read_rows
 from .storage import find_study
@@ -73,8 +73,18 @@ class StudyFolder:
         return [row for study in begun for row in self._rows_of(study)]
 
     def full_rows(self) -> list[Evaluation]:
-        """Every row of networks that were trained as the winner will be, seed by seed."""
-        return [row for row in self.all_rows() if row.step == FINAL]
+        """Every row of networks that were trained as the winner will be, seed by seed.
+
+        Those of a network that is worse than a floor are over budget, but for the plain backbone's, with which all else
+        is compared.
+        """
+        rows = [row for row in self.all_rows() if row.step == FINAL]
+        judged = {row.key: below_floor(row, self.file.budget) for row in across_seeds(rows) if row.architecture != NONE}
+        below = {key: row for key, row in judged.items() if row is not None}
+        return [
+            replace(row, state=below[row.key].state, reason=below[row.key].reason) if row.key in below else row
+            for row in rows
+        ]
 
     def width_matched(self) -> list[Evaluation]:
         """Every row of width-matched baselines, whatever they cost, for none of them is chosen."""

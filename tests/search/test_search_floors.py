@@ -78,3 +78,13 @@ def test_a_floor_that_is_raised_later_counts_without_training(tmp_path):
         later.pick("best")
     assert len(evaluator.trained) == trained
     assert np.isfinite([row["recall_macro"] for row in later.rows().values()]).all()
+
+
+def test_a_verdict_compares_what_the_floor_leaves_with_the_plain_backbone_whatever_that_is(tmp_path):
+    folder, _ = searched(tmp_path, min_recall_macro=0.55)
+    rows = folder.full_rows()
+    fit = {row.architecture for row in rows if row.state == "complete"}
+    means = {row.architecture: row["recall_macro"] for row in folder.rows().values()}
+    assert fit == {"none", *(spelling for spelling, mean in means.items() if mean > 0.55)}
+    assert means["none"] < 0.55
+    assert len(rows) == 2 * len(means)
