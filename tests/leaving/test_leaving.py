@@ -104,7 +104,7 @@ def winner(name, kind="se"):
     row = evaluation(
         str(architecture), latency_ms=0.5, latency_iqr_ms=0.01, accuracy=0.75, loss=0.5, state="complete", seed=3
     )
-    return Winner(built, backbone, row, FACTS, {"seed": 0}, 0.7, 30)
+    return Winner(built, backbone, row, FACTS, {"seed": 0}, {"accuracy": 0.7}, 30)
 
 
 @pytest.fixture(scope="module")
