@@ -19,7 +19,7 @@ from proofs import fork_proofs
 from small_study import SPACE, STUDY
 
 from nas_attn.export.folder import _Program
-from nas_attn.settings import read_study_file
+from nas_attn.settings import read_study_file, use_measures
 from nas_attn.space import InputError
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job, and its children, would ignore it
@@ -32,6 +32,12 @@ def _haste():
     with pytest.MonkeyPatch.context() as patch:
         make_haste(patch)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _no_study_open():
+    """The measures are those of no study, whichever the test before has opened."""
+    use_measures()
 
 
 @pytest.fixture
