@@ -1,6 +1,7 @@
 """Scores of a network that shares its weights with others, in a user's own `LightningModule`."""
 
 import copy
+import logging
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +14,8 @@ from torch import Tensor, nn
 from .own_module import OnLoaders, run_module
 from .recalibration import renewable
 from .trainer import training_device
+
+_LOG = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -30,10 +33,14 @@ def module_recalibration(
 
     Each call renews the statistics of batch normalisation in its network, which `network` finds in it, as the average
     over what goes into that in training, of so many images at least or one pass; those outside it are as training left
-    them. Raises as `run_module` does.
+    them, and so are its own where the module keeps it in eval mode, which the log says. Raises as `run_module` does.
     """
     part = network(module)
     inputs = _inputs(module, network, data, trainer, images=images, seed=seed, on_loaders=on_loaders)
+    if not inputs:
+        _LOG.warning(
+            "%s: trains its network in eval mode, so that no statistics are renewed", type(module).__qualname__
+        )
 
     def passed() -> None:
         device = training_device(trainer)
@@ -42,8 +49,9 @@ def module_recalibration(
             part(batch.to(device))
 
     def scored() -> Mapping[str, Any]:
-        with torch.no_grad():
-            renew(passed)
+        if inputs:
+            with torch.no_grad():
+                renew(passed)
         return run_module(module, data, trainer, seed=seed, on_loaders=on_loaders, stage="score")[1]
 
     module.eval()
@@ -64,15 +72,15 @@ def _inputs(
     batch = 0
     for batches in (1, None):
         tried, found = copy.deepcopy(module).train(), list[Tensor]()
-        network(tried).register_forward_pre_hook(lambda part, given, found=found: _note(part, given[0], found))
+        network(tried).register_forward_pre_hook(lambda part, given, found=found: _note(part, given, found))
         limit = batches or max(1, math.ceil(images / batch))
         run_module(tried, copy.deepcopy(data), trainer, batches=limit, **how)
         batch = sum(map(len, found))
-        if batch >= images:
+        if batch >= images or not batch:
             break
     return found
 
 
-def _note(part: nn.Module, given: Tensor, found: list[Tensor]) -> None:
+def _note(part: nn.Module, given: tuple[Any, ...], found: list[Tensor]) -> None:
     if part.training:
-        found.append(given.detach().cpu())
+        found.extend(one.detach().cpu() for one in given[:1])

@@ -204,3 +204,11 @@ class OneConvolution(nn.Module):
 
     def forward(self, images):
         return {"out": self.head(images)}
+
+
+class LitFrozenStatistics(LitSquares):
+    """Whose network trains in eval mode, so that its statistics stay as they are."""
+
+    def training_step(self, batch, number):
+        self.net.eval()
+        return super().training_step(batch, number)

@@ -173,3 +173,14 @@ def test_a_task_of_a_module_can_be_scored_alone():
     module = task.build(parse("none"), task.backbone, 0)
     with task.recalibration(module, Training(Recipe(), 0), 1000, 64) as scored:
         assert scored().validation["loss"] > 0
+
+
+def test_statistics_that_are_frozen_in_training_stay_and_that_is_said(caplog):
+    said = {"module": "lit_squares:LitFrozenStatistics", "monitor": {"loss": "min"}}
+    task = ModuleTask(OwnModule(**said), DataModule(module="lit_squares:SquaresData"))
+    module = task.build(parse("none"), task.backbone, 0)
+    before = copy.deepcopy(module.net.state_dict())
+    with task.recalibration(module, Training(Recipe(), 0), 8, 64) as scored:
+        assert scored().validation["loss"] > 0
+        assert all(torch.equal(one, before[name]) for name, one in module.net.state_dict().items())
+    assert "in eval mode, so that no statistics are renewed" in caplog.text
