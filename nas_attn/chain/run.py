@@ -22,7 +22,8 @@ def run_chain(chain: Chain, trials: int | None = None) -> str:
     file = chain.folder.file
     _warn_of_former_starts(chain.folder)
     first = file.steps[0]
-    reason = chain.run_step(first.model_copy(update={"networks": trials or first.networks}))
+    listed = [parse(text) for text in first.architectures] or None
+    reason = chain.run_step(first.model_copy(update={"networks": trials or first.networks}), listed)
     for before, step in pairwise(file.steps):
         rows = chain.folder.seed_rows(before.name)
         reason = chain.run_step(step, promoted(rows, file, step.networks or 1, before.score))

@@ -10,10 +10,12 @@ import numpy as np
 import pandas as pd
 
 from nas_attn.results import Evaluation, Slots
-from nas_attn.settings import leading, learnt
+from nas_attn.settings import Claim, leading, learnt
 from nas_attn.statistics import SURE, Lookahead, Membership, Posterior, costs_among, lookahead, membership
 
 from . import words
+from .claim_words import claim_sentences
+from .claims import ClaimResult, claim_results
 from .comparison import Comparison, beating, comparison
 from .picture import conclusion_chart
 from .table import conclusion_table, readable_conclusion
@@ -35,6 +37,8 @@ class Conclusion:
     """How many networks surely beat the plain backbone by each other learnt measure that rows have."""
     lookahead: Lookahead
     objectives: tuple[str, ...]
+    claims: tuple[ClaimResult, ...] = ()
+    """What is printed somewhere, compared with what was measured."""
 
     @property
     def pays(self) -> bool:
@@ -117,7 +121,7 @@ class Conclusion:
     def _tail(self) -> list[str]:
         front = [words.fronts(self.membership, self.objectives)] if len(self.membership.networks) else []
         noise = [words.noise(self.comparison)] if self.comparison.freedom > 0 else []
-        return [*front, *noise, *words.ahead(self.comparison, self.lookahead)]
+        return [*front, *noise, *words.ahead(self.comparison, self.lookahead), *claim_sentences(self.claims)]
 
 
 def conclude(
@@ -127,19 +131,21 @@ def conclude(
     *,
     minutes: float | None = None,
     slots: Slots | None = None,
+    claims: Sequence[Claim] = (),
     seed: int = 0,
 ) -> Conclusion:
     """Conclusion from rows of full training, of networks of a space and of width-matched baselines.
 
     The plain backbone, spelt `none`, has to be among the rows for anything to pay. Without `slots`, those of the space,
     a slot is what a site's name begins with: its stage. With `minutes` of training time it is said what they would
-    decide; without, what doubling the seeds would. Raises `InputError` as `membership` and `comparison` do.
+    decide; without, what doubling the seeds would. `claims`, what is printed somewhere, are compared with what was
+    measured. Raises `InputError` as `membership` and `comparison` do.
     """
-    inside, judged = list(rows), leading(objectives)
+    inside, outside, judged = list(rows), list(baselines), leading(objectives)
     member = membership(inside, objectives, seed)
     on_front = dict(zip(member.posterior.keys, member.probability.tolist(), strict=True))
     prices = costs_among(objectives) or ["flops"]
-    found = comparison(inside, baselines, judged.name, prices, slots, seed, on_front)
+    found = comparison(inside, outside, judged.name, prices, slots, seed, on_front)
     nothing = nothing_gained(found, member.posterior)
     complete = [row for row in inside if row.state == "complete"]
     others = tuple(
@@ -148,7 +154,8 @@ def conclude(
         if one.name != judged.name and complete and all(math.isfinite(row[one.name]) for row in complete)
     )
     ahead = lookahead(member, objectives, minutes, seed)
-    return Conclusion(finding(found, nothing), found, member, nothing, others, ahead, tuple(objectives))
+    printed = claim_results(found, inside, outside, claims, slots, seed)
+    return Conclusion(finding(found, nothing), found, member, nothing, others, ahead, tuple(objectives), printed)
 
 
 def finding(found: Comparison, nothing: float) -> Finding:

@@ -12,4 +12,5 @@ VERDICT = "verdict.csv"
 def concluded(folder: StudyFolder, minutes: float | None = None) -> Conclusion:
     """What the rows of full training and the width-matched baselines say, as `conclude` says."""
     slots = tuple(read_slots(folder.study(FINAL)).items())
-    return conclude(folder.full_rows(), folder.width_matched(), folder.file.objectives, minutes=minutes, slots=slots)
+    rows, baselines, file = folder.full_rows(), folder.width_matched(), folder.file
+    return conclude(rows, baselines, file.objectives, minutes=minutes, slots=slots, claims=file.claim)

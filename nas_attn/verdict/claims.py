@@ -1,0 +1,130 @@
+"""What is printed somewhere, compared with what is measured here."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from scipy.stats import norm
+
+from nas_attn.results import Evaluation, Slots
+from nas_attn.settings import Claim, Measure
+from nas_attn.space import NONE, Architecture, InputError
+from nas_attn.statistics import UNKNOWN, Estimate
+
+from .comparison import Comparison, comparison
+from .named import network_named
+
+_LEFT = 0.05
+"""The probability with which any interval of a study's claims may miss."""
+
+ClaimFinding = Literal["reproduced", "refuted", "not told apart", "not measured"]
+"""What becomes of a claim: `not told apart` from no effect and from what is printed, or from one of the two."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimResult:
+    """A claim with what is measured; gains are positive where `where` is better, in the measure's own values.
+
+    All intervals of a study's claims hold together, at 95 %.
+    """
+
+    claim: Claim
+    judged: Measure
+    measured: Estimate
+    """The gain here, with the verdict's own interval."""
+    printed: Estimate
+    """The gain that is printed, with its standard error as an interval."""
+    difference: Estimate
+    """The measured gain less the printed one, with an interval that both errors make."""
+    reason: str = ""
+    """Why nothing is measured; empty where something is."""
+
+    @property
+    def finding(self) -> ClaimFinding:
+        """Refuted where the printed gain is excluded; reproduced where it is not, and both surely have its sign."""
+        if math.isnan(self.difference.low):
+            return "not measured"
+        if self.difference.positive or self.difference.negative:
+            return "refuted"
+        both = (self.measured, self.printed)
+        same = all(one.positive for one in both) or all(one.negative for one in both)
+        return "reproduced" if same else "not told apart"
+
+    @property
+    def missing(self) -> float:
+        """How many times as many seeds would most likely tell an effect of the printed size from none, and from it."""
+        half = (self.measured.high - self.measured.low) / 2
+        return (half / self.printed.value) ** 2 if self.printed.value else math.inf
+
+
+def claim_results(
+    found: Comparison,
+    rows: Iterable[Evaluation],
+    baselines: Iterable[Evaluation],
+    claims: Sequence[Claim],
+    slots: Slots | None = None,
+    seed: int = 0,
+) -> tuple[ClaimResult, ...]:
+    """Each claim with what was measured, where `found` compares these rows.
+
+    Against another network than the plain backbone, the gain is that of a comparison in which that one is the plain one.
+    """
+    inside, outside = list(rows), list(baselines)
+    compared: dict[str, Comparison] = {Architecture().key: found}
+    reach = float(norm.isf(_LEFT / 2 / max(1, len(claims))))
+    results = []
+    for claim in claims:
+        printed = _printed(claim, found.measure, reach)
+        try:
+            where, than = (_trained(text, found, slots) for text in (claim.where, claim.than))
+            if than not in compared:
+                compared[than] = comparison(
+                    _against(inside, than), outside, found.measure.name, slots=slots, seed=seed
+                )
+            measured = _gain(compared[than], where, than)
+        except InputError as error:
+            results.append(ClaimResult(claim, found.measure, UNKNOWN, printed, UNKNOWN, str(error)))
+        else:
+            results.append(ClaimResult(claim, found.measure, measured, printed, less(measured, printed)))
+    return tuple(results)
+
+
+def less(one: Estimate, other: Estimate) -> Estimate:
+    """The difference of two independent estimates, with the interval that theirs make.
+
+    The distances from a value to the ends of its interval add as squares (Zou and Donner, 2008, "Construction of
+    confidence limits about effect measures", the method of variance estimates recovery).
+    """
+    value = one.value - other.value
+    return Estimate(
+        value,
+        value - math.hypot(one.value - one.low, other.high - other.value),
+        value + math.hypot(one.high - one.value, other.value - other.low),
+    )
+
+
+def _printed(claim: Claim, judged: Measure, reach: float) -> Estimate:
+    scale = 100.0 if judged.unit == "%" else 1.0
+    value, error = claim.gain / scale, claim.error / scale
+    return Estimate(value, value - reach * error, value + reach * error)
+
+
+def _trained(text: str, found: Comparison, slots: Slots | None) -> str:
+    """The key of the trained network that is meant."""
+    return network_named(text, [row for row in found.trainings.networks if row.role != "width-matched"], slots or ()).key
+
+
+def _against(rows: Sequence[Evaluation], than: str) -> list[Evaluation]:
+    """Rows in which a network and the plain backbone have changed places."""
+    spelt, plain = next(row.architecture for row in rows if row.key == than), Architecture().key
+    changed = {than: {"key": plain, "architecture": NONE}, plain: {"key": than, "architecture": spelt}}
+    return [row.but(**changed[row.key]) if row.key in changed else row for row in rows]
+
+
+def _gain(found: Comparison, where: str, than: str) -> Estimate:
+    key = than if where == Architecture().key else where
+    gain = next((one.gain for one in found.networks if one.what == key), UNKNOWN)
+    if math.isnan(gain.low):
+        raise InputError("the two networks share too few seeds, or noise is not known")
+    return gain
