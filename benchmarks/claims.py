@@ -2,9 +2,9 @@
 
     python benchmarks/claims.py --runs 400
 
-The noise of a training has a standard deviation of one point. A claim is printed of a gain of 1 or 2 points, as exact or with
-a standard error; here the gain is as large, half, twice, nothing or the opposite. Wrong is `refuted` where the gain is as large,
-and `reproduced` where there is none or the opposite one. Intervals of rates are of 95 % (Wilson).
+The noise of a training has a standard deviation of one point. A claim is printed of a gain of 1 or 2 points, as exact
+or with a standard error; here the gain is as large, half, twice, nothing or the opposite. Wrong is `refuted` where the
+gain is as large, and `reproduced` where there is none or the opposite one. Intervals of rates are of 95 % (Wilson).
 """
 
 import sys
@@ -47,7 +47,9 @@ def main(runs: Annotated[int, typer.Option(help="simulated studies of each kind 
         for truth, times in TRUTHS.items():
             studies = [findings(seed, times, kind) for seed in range(runs)]
             said = Counter(finding for one in studies for finding in one)
-            shares = [f"{100 * said[word] / said.total():.1f} %" for word in ("reproduced", "refuted", "not told apart")]
+            shares = [
+                f"{100 * said[word] / said.total():.1f} %" for word in ("reproduced", "refuted", "not told apart")
+            ]
             wrongly = "-"
             if wrong := WRONG.get(truth):
                 right += [finding != wrong for one in studies for finding in one]

@@ -28,9 +28,7 @@ def rows_of(gains, seeds=8, noise=0.4, seed=0, drawn=even):
     rng = np.random.default_rng(seed)
     shared, own = rng.standard_normal(seeds), noise * drawn(rng, (len(gains), seeds))
     return [
-        evaluation(
-            spelling, state="complete", step="final", seed=number, loss=1.0, accuracy=0.5 + POINT * (gain + one)
-        )
+        evaluation(spelling, state="complete", step="final", seed=number, loss=1.0, accuracy=0.5 + POINT * (gain + one))
         for (spelling, gain), line in zip(gains.items(), own, strict=True)
         for number, one in enumerate(shared + line)
     ]

@@ -1,7 +1,6 @@
 """Figure of claims: what is printed above what is measured, each with its interval."""
 
 import math
-import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +16,7 @@ from .words import interval
 
 _STEP = 46
 """Pixels from one claim to the next."""
+_SUBTITLE = "What is printed with the interval of its error; what is measured holds for all networks together"
 _COLORS = {"printed": KNEE, "measured here": FRONT}
 
 
@@ -31,7 +31,9 @@ def claims_chart(results: Sequence[ClaimResult]) -> alt.ConcatChart:
         for name, gain in zip(_COLORS, (one.printed, one.measured), strict=True)
     ]
     order = [record["claim"] for record in records[::2]]
-    axis = alt.Axis(title=None, labelLimit=420, grid=True, ticks=False, domain=False, labelExpr="split(datum.value, '\\n')")
+    axis = alt.Axis(
+        title=None, labelLimit=420, grid=True, ticks=False, domain=False, labelExpr="split(datum.value, '\\n')"
+    )
     colors = alt.Scale(domain=[*_COLORS], range=[*_COLORS.values()])
     chart = alt.Chart(alt.InlineData(values=records)).encode(
         y=alt.Y("claim:N", sort=order, axis=axis),
@@ -39,13 +41,13 @@ def claims_chart(results: Sequence[ClaimResult]) -> alt.ConcatChart:
         color=alt.Color("what:N", title=None, scale=colors, sort=[*_COLORS]),
         tooltip=TOOLTIP,
     )
-    title = f"{shown[0].judged.gain}, with 95 % intervals that hold together"
+    title = f"{shown[0].judged.gain}, with 95 % intervals"
     bars = chart.mark_rule(strokeWidth=2, opacity=0.75).encode(x=alt.X("low:Q", title=title), x2="high:Q")
     dots = chart.mark_point(filled=True, size=62, opacity=1).encode(x="gain:Q")
     zero = alt.Chart(alt.InlineData(values=[{"zero": 0}])).mark_rule(color=INK, strokeDash=[4, 3], opacity=0.7)
     panel = alt.LayerChart(layer=[zero.encode(x="zero:Q"), bars, dots])
     counted = claim_count(results).partition(";")[0]
-    return dressed(alt.concat(panel.properties(width=480, height=_STEP * len(shown))), counted, _sources(shown))
+    return dressed(alt.concat(panel.properties(width=480, height=_STEP * len(shown))), counted, _SUBTITLE)
 
 
 def _record(one: ClaimResult, number: int, name: str, gain: Estimate) -> dict[str, Any]:
@@ -54,7 +56,3 @@ def _record(one: ClaimResult, number: int, name: str, gain: Estimate) -> dict[st
     tooltip = {"Claim": claim_title(one), "What": name, "Gain": interval(one.judged, gain), "Finding": one.finding}
     label = f"{number + 1}. {one.finding}:\n{claim_title(one)}"
     return {"claim": label, "what": name, **ends, "tooltip": tooltip}
-
-
-def _sources(shown: Sequence[ClaimResult]) -> list[str]:
-    return textwrap.wrap("Printed: " + "; ".join(dict.fromkeys(one.claim.source for one in shown)), 120)

@@ -23,11 +23,11 @@ def claim_sentences(results: Sequence[ClaimResult]) -> Iterator[str]:
 
 
 def claim_count(results: Sequence[ClaimResult]) -> str:
-    """How many claims came out in which way: `Of 3 printed claims 1 is reproduced here and 2 are refuted.`"""
+    """How many claims came out in which way, as a sentence."""
     counted = Counter(one.finding for one in results)
     parts = [f"{counted[word]} {'is' if counted[word] == 1 else 'are'} {word}" for word in _FINDINGS if counted[word]]
     claims = "1 printed claim" if len(results) == 1 else f"{len(results)} printed claims"
-    return f"Of {claims} {listed(parts)} here; their intervals hold together, at 95 %."
+    return f"Of {claims} {listed(parts)} here; what is measured holds for all together, at 95 %."
 
 
 def readable_claims(results: Sequence[ClaimResult]) -> pd.DataFrame:
@@ -65,8 +65,9 @@ def _how(one: ClaimResult) -> str:
     """In which way the measured gain is not the printed one."""
     if one.measured.value * one.printed.value < 0 and (one.measured.positive or one.measured.negative):
         return "the opposite is measured"
-    larger = abs(one.measured.value) > abs(one.printed.value)
-    return "the difference is larger here" if larger else "the difference is smaller here"
+    toward = math.copysign(1.0, one.printed.value)
+    size = "larger" if toward * one.difference.value > 0 else "smaller"
+    return f"the {'gain' if toward > 0 else 'loss'} is {size} here"
 
 
 def _ahead(one: ClaimResult) -> str:

@@ -16,7 +16,7 @@ from .comparison import Comparison, comparison
 from .named import network_named
 
 _LEFT = 0.05
-"""The probability with which any interval of a study's claims may miss."""
+"""The probability with which an interval may miss, or any of several."""
 
 ClaimFinding = Literal["reproduced", "refuted", "not told apart", "not measured"]
 """What becomes of a claim: `not told apart` from no effect and from what is printed, or from one of the two."""
@@ -24,19 +24,16 @@ ClaimFinding = Literal["reproduced", "refuted", "not told apart", "not measured"
 
 @dataclass(frozen=True, slots=True)
 class ClaimResult:
-    """A claim with what is measured; gains are positive where `where` is better, in the measure's own values.
-
-    All intervals of a study's claims hold together, at 95 %.
-    """
+    """A claim with what is measured; gains are positive where `where` is better, in the measure's own values."""
 
     claim: Claim
     judged: Measure
     measured: Estimate
-    """The gain here, with the verdict's own interval."""
+    """The gain here, with the verdict's own interval, which holds together with those of all networks."""
     printed: Estimate
-    """The gain that is printed, with its standard error as an interval."""
+    """The gain that is printed, with the 95 % interval that its standard error makes."""
     difference: Estimate
-    """The measured gain less the printed one, with an interval that both errors make."""
+    """The measured gain less the printed one, with an interval that both errors make, for all claims together."""
     reason: str = ""
     """Why nothing is measured; empty where something is."""
 
@@ -68,25 +65,23 @@ def claim_results(
 ) -> tuple[ClaimResult, ...]:
     """Each claim with what was measured, where `found` compares these rows.
 
-    Against another network than the plain backbone, the gain is that of a comparison in which that one is the plain one.
+    Against another network than the plain backbone, the gain is that of a comparison in which that one is the plain
+    backbone.
     """
     inside, outside = list(rows), list(baselines)
     compared: dict[str, Comparison] = {Architecture().key: found}
-    reach = float(norm.isf(_LEFT / 2 / max(1, len(claims))))
     results = []
     for claim in claims:
-        printed = _printed(claim, found.measure, reach)
+        printed, together = (_printed(claim, found.measure, among) for among in (1, len(claims)))
         try:
             where, than = (_trained(text, found, slots) for text in (claim.where, claim.than))
             if than not in compared:
-                compared[than] = comparison(
-                    _against(inside, than), outside, found.measure.name, slots=slots, seed=seed
-                )
+                compared[than] = comparison(_against(inside, than), outside, found.measure.name, slots=slots, seed=seed)
             measured = _gain(compared[than], where, than)
         except InputError as error:
             results.append(ClaimResult(claim, found.measure, UNKNOWN, printed, UNKNOWN, str(error)))
         else:
-            results.append(ClaimResult(claim, found.measure, measured, printed, less(measured, printed)))
+            results.append(ClaimResult(claim, found.measure, measured, printed, less(measured, together)))
     return tuple(results)
 
 
@@ -104,15 +99,18 @@ def less(one: Estimate, other: Estimate) -> Estimate:
     )
 
 
-def _printed(claim: Claim, judged: Measure, reach: float) -> Estimate:
-    scale = 100.0 if judged.unit == "%" else 1.0
+def _printed(claim: Claim, judged: Measure, among: int) -> Estimate:
+    """The printed gain with an interval that holds together with those of so many (Bonferroni)."""
+    scale, reach = 100.0 if judged.unit == "%" else 1.0, float(norm.isf(_LEFT / 2 / among))
     value, error = claim.gain / scale, claim.error / scale
     return Estimate(value, value - reach * error, value + reach * error)
 
 
 def _trained(text: str, found: Comparison, slots: Slots | None) -> str:
     """The key of the trained network that is meant."""
-    return network_named(text, [row for row in found.trainings.networks if row.role != "width-matched"], slots or ()).key
+    return network_named(
+        text, [row for row in found.trainings.networks if row.role != "width-matched"], slots or ()
+    ).key
 
 
 def _against(rows: Sequence[Evaluation], than: str) -> list[Evaluation]:

@@ -24,13 +24,18 @@ STAGES = [
     for kind in ("se(reduction=4)", "se(reduction=4,start=identity)", "cbam(reduction=4)")
 ]
 SLOTS = tuple(
-    (f"stage{stage}", tuple(f"stage{stage}.block{block}.{position}" for block in (0, 1) for position in ("branch", "block")))
+    (
+        f"stage{stage}",
+        tuple(f"stage{stage}.block{block}.{position}" for block in (0, 1) for position in ("branch", "block")),
+    )
     for stage in (1, 2)
 )
 
 
 def results(rows, *claims):
-    return claim_results(comparison(rows, [], "accuracy"), rows, [], [Claim(**claim, source="a paper") for claim in claims])
+    return claim_results(
+        comparison(rows, [], "accuracy"), rows, [], [Claim(**claim, source="a paper") for claim in claims]
+    )
 
 
 @pytest.mark.parametrize(
@@ -78,7 +83,9 @@ def test_the_measured_gain_is_that_of_the_verdict_and_against_another_network_th
         {"where": "stage2=se", "gain": 2.0},
         {"where": "stage2=se", "than": "stage1=se", "gain": 1.0},
     )
-    values = {spelling: [row["accuracy"] for row in rows if row.architecture == spelling] for spelling in rows_keys(rows)}
+    values = {
+        spelling: [row["accuracy"] for row in rows if row.architecture == spelling] for spelling in rows_keys(rows)
+    }
     own = next(one for one in comparison(rows, [], "accuracy").networks if one.what == key_of(rows, "stage2"))
     assert (plain.measured.low, plain.measured.high) == (own.gain.low, own.gain.high)
     differences = np.subtract(values["stage2.block0.branch=se"], values["stage1.block0.branch=se"])
@@ -120,7 +127,9 @@ def test_each_finding_is_said_with_both_intervals_and_the_source(finding, tmp_pa
     (one,) = found.claims
     assert one.finding == finding
     text = next(sentence for sentence in found.sentences if sentence.startswith(finding.capitalize()))
-    spelt = [f"{100 * value:+.2f}" for value in (one.measured.low, one.measured.high, one.printed.low, one.printed.high)]
+    spelt = [
+        f"{100 * value:+.2f}" for value in (one.measured.low, one.measured.high, one.printed.low, one.printed.high)
+    ]
     assert all(number.replace("-", "\N{MINUS SIGN}") in text for number in spelt)
     assert "Somebody (2018), table 3" in text
     assert readable_claims(found.claims)["Finding"].tolist() == [finding]
@@ -159,7 +168,9 @@ def test_seeds_that_are_missing_grow_with_the_square_of_the_interval():
 
 def test_gains_of_a_loss_are_in_nats():
     rows = [row.but(loss=1.5 - row["accuracy"]) for row in rows_of({"none": 0, "stage1.block0.branch=se": 2.0})]
-    found = claim_results(comparison(rows, [], "loss"), rows, [], [Claim(where="stage1=se", gain=0.02, error=0.004, source="it")])
+    found = claim_results(
+        comparison(rows, [], "loss"), rows, [], [Claim(where="stage1=se", gain=0.02, error=0.004, source="it")]
+    )
     assert found[0].finding == "reproduced"
     assert found[0].measured.value == pytest.approx(0.02, abs=0.01)
 
