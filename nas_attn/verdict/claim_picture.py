@@ -16,7 +16,9 @@ from .words import interval
 
 _STEP = 46
 """Pixels from one claim to the next."""
-_SUBTITLE = "What is printed with the interval of its error; what is measured holds for all networks together"
+_SUBTITLE = (
+    "What is printed with the interval of its error; what is measured with one that is corrected for all networks"
+)
 _COLORS = {"printed": KNEE, "measured here": FRONT}
 
 
@@ -46,7 +48,7 @@ def claims_chart(results: Sequence[ClaimResult]) -> alt.ConcatChart:
     dots = chart.mark_point(filled=True, size=62, opacity=1).encode(x="gain:Q")
     zero = alt.Chart(alt.InlineData(values=[{"zero": 0}])).mark_rule(color=INK, strokeDash=[4, 3], opacity=0.7)
     panel = alt.LayerChart(layer=[zero.encode(x="zero:Q"), bars, dots])
-    counted = claim_count(results).partition(";")[0]
+    counted = claim_count(results).partition(", by ")[0]
     return dressed(alt.concat(panel.properties(width=480, height=_STEP * len(shown))), counted, _SUBTITLE)
 
 

@@ -29,7 +29,7 @@ class ClaimResult:
     claim: Claim
     judged: Measure
     measured: Estimate
-    """The gain here, with the verdict's own interval, which holds together with those of all networks."""
+    """The gain here, with the verdict's own interval, which is corrected for all networks that are compared with `than`."""
     printed: Estimate
     """The gain that is printed, with the 95 % interval that its standard error makes."""
     difference: Estimate
@@ -50,7 +50,7 @@ class ClaimResult:
 
     @property
     def missing(self) -> float:
-        """How many times as many seeds would most likely tell an effect of the printed size from none, and from it."""
+        """How many times as many seeds would make half of the measured interval as small as the printed gain."""
         half = (self.measured.high - self.measured.low) / 2
         return (half / self.printed.value) ** 2 if self.printed.value else math.inf
 
