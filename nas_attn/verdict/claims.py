@@ -29,7 +29,7 @@ class ClaimResult:
     claim: Claim
     judged: Measure
     measured: Estimate
-    """The gain here, with the verdict's own interval, which is corrected for all networks that are compared with `than`."""
+    """The gain here, with the verdict's own interval, corrected for all networks that are compared with `than`."""
     printed: Estimate
     """The gain that is printed, with the 95 % interval that its standard error makes."""
     difference: Estimate
