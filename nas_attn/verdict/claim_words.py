@@ -54,20 +54,20 @@ def claim_title(one: ClaimResult) -> str:
 def _sentence(one: ClaimResult) -> str:
     if one.finding == "not measured":
         return f"Not measured: {claim_title(one)}; {one.reason}."
-    how = f", as {_how(one)}" if one.finding == "refuted" else ""
     return (
-        f"{one.finding.capitalize()}{how}: {claim_title(one)}. Measured {interval(one.judged, one.measured)}, "
+        f"{one.finding.capitalize()}{_how(one)}: {claim_title(one)}. Measured {interval(one.judged, one.measured)}, "
         f"printed {interval(one.judged, one.printed)}, by {one.claim.source}.{_ahead(one)}"
     )
 
 
 def _how(one: ClaimResult) -> str:
-    """In which way the measured gain is not the printed one."""
-    if one.measured.value * one.printed.value < 0 and (one.measured.positive or one.measured.negative):
-        return "the opposite is measured"
-    toward = math.copysign(1.0, one.printed.value)
-    size = "larger" if toward * one.difference.value > 0 else "smaller"
-    return f"the {'gain' if toward > 0 else 'loss'} is {size} here"
+    """In which way the measured gain is surely not the printed one."""
+    if one.finding == "refuted" and one.opposite:
+        return ", as the opposite is measured"
+    noun = "gain" if one.printed.value >= 0 else "loss"
+    if one.finding == "refuted":
+        return f", as {'a difference' if not one.printed.value else f'a smaller {noun}'} is measured"
+    return f", and a larger {noun} is measured" if one.finding == "reproduced" and one.larger else ""
 
 
 def _ahead(one: ClaimResult) -> str:

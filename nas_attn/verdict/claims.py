@@ -19,7 +19,7 @@ _LEFT = 0.05
 """The probability with which an interval may miss, or any of several."""
 
 ClaimFinding = Literal["reproduced", "refuted", "not told apart", "not measured"]
-"""What becomes of a claim: `not told apart` from no effect and from what is printed, or from one of the two."""
+"""What becomes of a claim; `not told apart` is what may be the printed gain, and may be none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +39,26 @@ class ClaimResult:
 
     @property
     def finding(self) -> ClaimFinding:
-        """Refuted where the printed gain is excluded; reproduced where it is not, and both surely have its sign."""
+        """Refuted where surely less is gained than is printed; reproduced where not, and surely something is."""
         if math.isnan(self.difference.low):
             return "not measured"
-        if self.difference.positive or self.difference.negative:
+        if self._toward(self.difference) < 0 or (not self.printed.value and self._toward(self.difference)):
             return "refuted"
-        both = (self.measured, self.printed)
-        same = all(one.positive for one in both) or all(one.negative for one in both)
-        return "reproduced" if same else "not told apart"
+        return "reproduced" if self.printed.value and self._toward(self.measured) > 0 else "not told apart"
+
+    @property
+    def larger(self) -> bool:
+        """Whether surely more is gained than is printed, or more is lost than is printed to be lost."""
+        return self._toward(self.difference) > 0
+
+    @property
+    def opposite(self) -> bool:
+        """Whether surely the opposite of what is printed is measured."""
+        return self._toward(self.measured) < 0
+
+    def _toward(self, one: Estimate) -> int:
+        """Whether an interval lies wholly on the side of the printed gain, 1, on the other, -1, or on neither, 0."""
+        return (int(one.positive) - int(one.negative)) * (-1 if self.printed.value < 0 else 1)
 
     @property
     def missing(self) -> float:

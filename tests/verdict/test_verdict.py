@@ -337,6 +337,6 @@ source = "Somebody (2018)"
     cli.app(["verdict", str(folder), "--no-train"], standalone_mode=False)
     said = " ".join(capsys.readouterr().out.split())
     assert "Of 1 printed claim 1 is refuted here" in said
-    assert "Refuted, as the gain is smaller here:" in said
+    assert "Refuted, as a smaller gain is measured:" in said
     report_study(folder)
     assert "Somebody (2018)" in (folder / "report.html").read_text()

@@ -115,13 +115,14 @@ def test_the_interval_of_a_difference_is_that_of_independent_normal_errors():
 WORDS = {
     "reproduced": {"gain": 2.2, "error": 0.2},
     "refuted": {"gain": 6.0, "error": 0.2},
-    "not told apart": {"gain": 2.0, "error": 2.0},
+    "not told apart": {"gain": 1.0, "error": 1.0},
 }
 
 
 @pytest.mark.parametrize("finding", WORDS)
 def test_each_finding_is_said_with_both_intervals_and_the_source(finding, tmp_path):
-    rows = rows_of({"none": 0, "stage1.block0.branch=se": 2.0, "stage2.block0.branch=se": 0.0})
+    here = 0.0 if finding == "not told apart" else 2.0
+    rows = rows_of({"none": 0, "stage1.block0.branch=se": here, "stage2.block0.branch=se": 0.0})
     claims = [Claim(where="stage1=se", source="Somebody (2018), table 3", **WORDS[finding])]
     found = conclude(rows, [], ["accuracy", "flops"], claims=claims)
     (one,) = found.claims
@@ -152,10 +153,22 @@ def test_an_effect_of_the_other_sign_and_one_that_is_not_measured_are_said():
         claims_chart([missing])
 
 
-def test_a_claim_that_includes_no_effect_is_never_reproduced():
-    rows = rows_of({"none": 0, "stage1.block0.branch=se": 2.0})
-    (one,) = results(rows, {"where": "stage1=se", "gain": 1.0, "error": 1.0})
-    assert one.finding == "not told apart"
+@pytest.mark.parametrize(
+    ("gain", "here", "said"),
+    [
+        (0.5, 3.0, "Reproduced, and a larger gain is measured: "),
+        (-0.5, -3.0, "Reproduced, and a larger loss is measured: "),
+        (3.0, 1.0, "Refuted, as a smaller gain is measured: "),
+        (-3.0, -1.0, "Refuted, as a smaller loss is measured: "),
+        (-1.0, 2.0, "Refuted, as the opposite is measured: "),
+        (0.0, 2.0, "Refuted, as a difference is measured: "),
+        (0.0, 0.0, "Not told apart: "),
+    ],
+)
+def test_what_is_larger_than_printed_is_reproduced_and_what_is_smaller_is_refuted(gain, here, said):
+    rows = rows_of({"none": 0, "stage1.block0.branch=se": here}, noise=0.2)
+    (one,) = results(rows, {"where": "stage1=se", "gain": gain})
+    assert [*claim_sentences([one])][1].startswith(said + "stage1=se against the plain backbone.")
 
 
 def test_seeds_that_are_missing_grow_with_the_square_of_the_interval():
