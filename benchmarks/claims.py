@@ -4,7 +4,8 @@
 
 The noise of a training has a standard deviation of one point. A claim is printed of a gain of 1 or 2 points, as exact
 or with a standard error; here the gain is as large, half, twice, nothing or the opposite. Wrong is `refuted` where the
-gain is as large or larger, and `reproduced` where there is none or the opposite one. Intervals of rates are of 95 % (Wilson).
+gain is as large or larger, and `reproduced` where there is none or the opposite one. Rates have their 95 % interval
+(Wilson).
 """
 
 import sys
