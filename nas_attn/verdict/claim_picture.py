@@ -16,9 +16,7 @@ from .words import interval
 
 _STEP = 46
 """Pixels from one claim to the next."""
-_SUBTITLE = (
-    "What is printed with the interval of its error; what is measured with one that is corrected for all networks"
-)
+_SUBTITLE = "What is printed with the interval of its error; what is measured with one that is corrected for all claims"
 _COLORS = {"printed": KNEE, "measured here": FRONT}
 
 

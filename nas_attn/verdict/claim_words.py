@@ -27,7 +27,7 @@ def claim_count(results: Sequence[ClaimResult]) -> str:
     counted = Counter(one.finding for one in results)
     parts = [f"{counted[word]} {'is' if counted[word] == 1 else 'are'} {word}" for word in _FINDINGS if counted[word]]
     claims = "1 printed claim" if len(results) == 1 else f"{len(results)} printed claims"
-    return f"Of {claims} {listed(parts)} here, by intervals of 95 % that are corrected for all networks."
+    return f"Of {claims} {listed(parts)} here, by intervals of 95 % that are corrected for all of them."
 
 
 def readable_claims(results: Sequence[ClaimResult]) -> pd.DataFrame:

@@ -1,7 +1,7 @@
 """What is printed somewhere, compared with what is measured here."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,7 +9,7 @@ from scipy.stats import norm
 
 from nas_attn.results import Evaluation, Slots
 from nas_attn.settings import Claim, Measure
-from nas_attn.space import NONE, Architecture, InputError
+from nas_attn.space import NONE, InputError
 from nas_attn.statistics import UNKNOWN, Estimate
 
 from .comparison import Comparison, comparison
@@ -17,6 +17,9 @@ from .named import network_named
 
 _LEFT = 0.05
 """The probability with which an interval may miss, or any of several."""
+
+_NOISE = 40
+"""How many networks that no claim means show how large noise is, at most."""
 
 ClaimFinding = Literal["reproduced", "refuted", "not told apart", "not measured"]
 """What becomes of a claim; `not told apart` is what may be the printed gain, and may be none."""
@@ -29,7 +32,7 @@ class ClaimResult:
     claim: Claim
     judged: Measure
     measured: Estimate
-    """The gain here, with the verdict's own interval, corrected for all networks that are compared with `than`."""
+    """The gain here, with an interval that is corrected for all networks that claims mean."""
     printed: Estimate
     """The gain that is printed, with the 95 % interval that its standard error makes."""
     difference: Estimate
@@ -75,21 +78,25 @@ def claim_results(
     slots: Slots | None = None,
     seed: int = 0,
 ) -> tuple[ClaimResult, ...]:
-    """Each claim with what was measured, where `found` compares these rows.
-
-    Against another network than the plain backbone, the gain is that of a comparison in which that one is the plain
-    backbone.
-    """
+    """Each claim with what was measured, where `found` compares these rows."""
     inside, outside = list(rows), list(baselines)
-    compared: dict[str, Comparison] = {Architecture().key: found}
+    named = [_keys(claim, found, slots) for claim in claims]
+    meant = {key for keys in named if not isinstance(keys, InputError) for key in keys}
+    compared: dict[str, Comparison] = {}
     results = []
-    for claim in claims:
+    for claim, keys in zip(claims, named, strict=True):
         printed, together = (_printed(claim, found.measure, among) for among in (1, len(claims)))
         try:
-            where, than = (_trained(text, found, slots) for text in (claim.where, claim.than))
+            where, than = _raised(keys)
             if than not in compared:
-                compared[than] = comparison(_against(inside, than), outside, found.measure.name, slots=slots, seed=seed)
-            measured = _gain(compared[than], where, than)
+                compared[than] = comparison(
+                    _against(than, inside, meant),
+                    _others(inside, outside, meant),
+                    found.measure.name,
+                    prices=(),
+                    seed=seed,
+                )
+            measured = _gain(compared[than], where)
         except InputError as error:
             results.append(ClaimResult(claim, found.measure, UNKNOWN, printed, UNKNOWN, str(error)))
         else:
@@ -118,23 +125,41 @@ def _printed(claim: Claim, judged: Measure, among: int) -> Estimate:
     return Estimate(value, value - reach * error, value + reach * error)
 
 
-def _trained(text: str, found: Comparison, slots: Slots | None) -> str:
-    """The key of the trained network that is meant."""
-    return network_named(
-        text, [row for row in found.trainings.networks if row.role != "width-matched"], slots or ()
-    ).key
+def _keys(claim: Claim, found: Comparison, slots: Slots | None) -> tuple[str, str] | InputError:
+    """The keys of the trained networks that a claim means, or why they are not known."""
+    trained = [row for row in found.trainings.networks if row.role != "width-matched"]
+    try:
+        where, than = (network_named(text, trained, slots or ()).key for text in (claim.where, claim.than))
+    except InputError as error:
+        return error
+    return where, than
 
 
-def _against(rows: Sequence[Evaluation], than: str) -> list[Evaluation]:
-    """Rows in which a network and the plain backbone have changed places."""
-    spelt, plain = next(row.architecture for row in rows if row.key == than), Architecture().key
-    changed = {than: {"key": plain, "architecture": NONE}, plain: {"key": than, "architecture": spelt}}
-    return [row.but(**changed[row.key]) if row.key in changed else row for row in rows]
+def _raised(keys: tuple[str, str] | InputError) -> tuple[str, str]:
+    if isinstance(keys, InputError):
+        raise keys
+    return keys
 
 
-def _gain(found: Comparison, where: str, than: str) -> Estimate:
-    key = than if where == Architecture().key else where
-    gain = next((one.gain for one in found.networks if one.what == key), UNKNOWN)
+def _against(than: str, rows: Sequence[Evaluation], meant: Collection[str]) -> list[Evaluation]:
+    """The rows of networks that claims mean, as if `than` were the plain backbone, and the others had nothing alike.
+
+    Each has two slots of its own, whose effects cannot be separated, so that networks alone are compared.
+    """
+    places = {key: number for number, key in enumerate(sorted(meant))}
+    spelt = {key: f"first{number}.site=it second{number}.site=it" for key, number in places.items()}
+    return [row.but(architecture=NONE if row.key == than else spelt[row.key]) for row in rows if row.key in meant]
+
+
+def _others(rows: Sequence[Evaluation], baselines: Sequence[Evaluation], meant: Collection[str]) -> list[Evaluation]:
+    """The rows of other networks, as width-matched baselines: they show how large noise is, and are not compared."""
+    others = [row for row in rows if row.key not in meant]
+    kept = {*list(dict.fromkeys(row.key for row in others))[:_NOISE]}
+    return [*(row.but(architecture=NONE) for row in others if row.key in kept), *baselines]
+
+
+def _gain(found: Comparison, where: str) -> Estimate:
+    gain = next((one.gain for one in found.networks if one.what == where), UNKNOWN)
     if math.isnan(gain.low):
         raise InputError("the two networks share too few seeds, or noise is not known")
     return gain

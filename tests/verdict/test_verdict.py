@@ -332,7 +332,7 @@ source = "Somebody (2018)"
         file.write(claims)
     (one,) = nas_attn.open_study(folder).verdict(train=False).conclusion.claims
     gain = next(each.gain for each in judged[1].conclusion.comparison.networks if each.what == leader)
-    assert (one.finding, one.measured) == ("refuted", gain)
+    assert (one.finding, one.measured.value) == ("refuted", pytest.approx(gain.value))
     assert (folder / "claims.svg").exists()
     cli.app(["verdict", str(folder), "--no-train"], standalone_mode=False)
     said = " ".join(capsys.readouterr().out.split())

@@ -76,28 +76,50 @@ def test_what_is_spelt_for_several_networks_or_for_none_is_said(text, why):
         network_named(text, map(evaluation, STAGES), SLOTS)
 
 
-def test_the_measured_gain_is_that_of_the_verdict_and_against_another_network_that_of_seed_by_seed():
+def test_the_measured_gain_is_that_of_seeds_in_pairs_against_the_plain_backbone_or_another():
     rows = rows_of({"none": 0, "stage1.block0.branch=se": 1.0, "stage2.block0.branch=se": 2.0})
-    plain, other = results(
+    plain, other, reverse = results(
         rows,
         {"where": "stage2=se", "gain": 2.0},
         {"where": "stage2=se", "than": "stage1=se", "gain": 1.0},
+        {"where": "none", "than": "stage2=se", "gain": -2.0},
     )
-    values = {
-        spelling: [row["accuracy"] for row in rows if row.architecture == spelling] for spelling in rows_keys(rows)
-    }
-    own = next(one for one in comparison(rows, [], "accuracy").networks if one.what == key_of(rows, "stage2"))
-    assert (plain.measured.low, plain.measured.high) == (own.gain.low, own.gain.high)
-    differences = np.subtract(values["stage2.block0.branch=se"], values["stage1.block0.branch=se"])
-    assert other.measured.value == pytest.approx(differences.mean())
-    assert other.measured.low < differences.mean() < other.measured.high
-    reverse = results(rows, {"where": "none", "than": "stage2=se", "gain": -2.0})[0]
+    none, one, two = (
+        np.array([row["accuracy"] for row in rows if row.architecture.startswith(name)])
+        for name in ("none", "stage1", "stage2")
+    )
+    assert plain.measured.value == pytest.approx((two - none).mean())
+    assert other.measured.value == pytest.approx((two - one).mean())
     assert reverse.measured.value == pytest.approx(-plain.measured.value)
-    assert reverse.finding == plain.finding == "reproduced"
+    assert all(result.measured.low < result.measured.value < result.measured.high for result in (plain, other, reverse))
+    assert (plain.finding, reverse.finding) == ("reproduced", "reproduced")
 
 
-def rows_keys(rows):
-    return dict.fromkeys(row.architecture for row in rows)
+def test_other_networks_say_how_large_noise_is_and_nothing_else():
+    worths = {f"stage{number}.block0.branch=se": float(number) for number in range(1, 9)}
+    rows, claim = rows_of({"none": 0, **worths}, seeds=3), {"where": "stage1=se", "gain": 1.0}
+    shifted = [
+        row.but(accuracy=row["accuracy"] - 0.2) if row.architecture.startswith("stage5") else row for row in rows
+    ]
+    (one,), (other,) = (results(each, claim) for each in (rows, shifted))
+    assert (other.measured.low, other.measured.high) == pytest.approx((one.measured.low, one.measured.high))
+    own = next(each.gain for each in comparison(rows, [], "accuracy").networks if each.what == key_of(rows, "stage1"))
+    assert own.value == pytest.approx(one.measured.value)
+    assert own.low < one.measured.low < one.measured.high < own.high
+    alone = results([row for row in rows if row.architecture in ("none", "stage1.block0.branch=se")], claim)[0]
+    assert alone.measured.value == pytest.approx(one.measured.value)
+
+
+def test_the_more_claims_the_wider_their_intervals():
+    worths = {f"stage{number}.block0.branch=se": float(number) for number in range(1, 9)}
+    rows = rows_of({"none": 0, **worths})
+    claims = [{"where": f"stage{number}=se", "gain": float(number), "error": 0.1} for number in range(1, 9)]
+    for part in ("measured", "difference"):
+        reach = [
+            getattr(found[0], part).high - getattr(found[0], part).low
+            for found in (results(rows, claims[0]), results(rows, *claims))
+        ]
+        assert reach[0] < reach[1]
 
 
 def key_of(rows, begins):
