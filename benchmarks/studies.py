@@ -7,6 +7,7 @@
 """
 
 import math
+import textwrap
 from collections.abc import Mapping
 from itertools import combinations
 from pathlib import Path
@@ -68,8 +69,8 @@ def placed(row: Evaluation) -> tuple[str, str, str]:
     placements = parse(row.architecture).placements
     stages = sorted({one.site.partition(".")[0] for one in placements})
     attention = placements[0].attention
-    place = stages[0] if len(stages) == 1 else "all stages"
-    return attention.kind, place.replace("stage", "stage "), str(dict(attention.options)["start"])
+    place = stages[0].replace("stage", "stage ") if len(stages) == 1 else "all stages"
+    return attention.kind, place, str(dict(attention.options)["start"])
 
 
 def starts_and_places(rows: list[Evaluation]) -> None:
@@ -150,7 +151,7 @@ def gains_chart(found: Conclusion) -> alt.ConcatChart:
     rows = {row.key: row for row in compared.trainings.networks}
     for one in (*compared.networks, *compared.widths):
         wide = rows[one.what].architecture == "none"
-        kind, place, start = ("the plain backbone", one.what, "plain, wider") if wide else placed(rows[one.what])
+        kind, place, start = ("plain backbone", one.what, "plain, wider") if wide else placed(rows[one.what])
         gain = {end: 100 * getattr(one.gain, end) for end in ("value", "low", "high")}
         tip = {"Key": one.what, "Gain": interval(compared.measure, one.gain)}
         records.append({"line": f"{kind} at {place}", "start": start, **gain, "tooltip": tip})
@@ -170,7 +171,8 @@ def gains_chart(found: Conclusion) -> alt.ConcatChart:
     zero = alt.Chart(alt.InlineData(values=[{"zero": 0}])).mark_rule(color=INK, strokeDash=[4, 3], opacity=0.7)
     panel: Any = alt.LayerChart(layer=[zero.encode(x="zero:Q"), bars, dots])
     heading = "Where attention stands, and how it starts"
-    return dressed(alt.concat(panel.properties(width=480, height=34 * len({*lines}))), heading, found.sentences[0])
+    panel = panel.properties(width=480, height=34 * len({*lines}))
+    return dressed(alt.concat(panel), heading, textwrap.wrap(found.sentences[0], 100))
 
 
 if __name__ == "__main__":
