@@ -84,8 +84,7 @@ def compared(known: AdjustedMeans, fit: Additive, family: Family, seed: int = 0)
     clear = known.comparable(family.contrasts)
     values = np.where(clear, (family.contrasts @ known.means).round(_DECIMALS) + 0.0, np.nan)
     if known.freedom < 1 or not clear.any():
-        nothing = np.full(len(values), np.nan)
-        return Compared(values, nothing, nothing, nothing, nothing)
+        return _unknown(values)
     stretch = np.where(family.pooled, 1.0, _STRETCH)
     errors = stretch * _errors(known, family, np.array([known.variance]), np.array([fit.remainder]))[0]
     largest = _largest(known, fit, family, clear, stretch, np.random.default_rng(seed))
@@ -99,16 +98,24 @@ def compared(known: AdjustedMeans, fit: Additive, family: Family, seed: int = 0)
     return Compared(values, values - reach, values + reach, np.where(clear, p, np.nan), missing)
 
 
-def alone(known: AdjustedMeans, fit: Additive, family: Family) -> NDArray[np.bool_]:
-    """Which differences are surely above 0 each by itself, after any number of seeds."""
+def alone(known: AdjustedMeans, fit: Additive, family: Family) -> Compared:
+    """The same of each difference by itself: their intervals need not hold at once."""
+    clear = known.comparable(family.contrasts)
+    values = np.where(clear, (family.contrasts @ known.means).round(_DECIMALS) + 0.0, np.nan)
     if known.freedom < 1:
-        return np.zeros(len(family.pooled), dtype=np.bool_)
+        return _unknown(values)
     errors = _errors(known, family, np.array([known.variance]), np.array([fit.remainder]))[0]
     once = float(t.isf((1 - CONFIDENCE) / 2, known.freedom))
-    above: NDArray[np.bool_] = (
-        family.contrasts @ known.means > widening(once, known.seeds, known.freedom) * once * errors
-    )
-    return above & known.comparable(family.contrasts)
+    wider = widening(once, known.seeds, known.freedom)
+    reach = wider * once * errors
+    with np.errstate(invalid="ignore", divide="ignore"):
+        p, missing = 2 * t.sf(np.abs(values / errors) / wider, known.freedom), (reach / values) ** 2
+    return Compared(values, values - reach, values + reach, p, missing)
+
+
+def _unknown(values: Numbers) -> Compared:
+    nothing = np.full(len(values), np.nan)
+    return Compared(values, nothing, nothing, nothing, nothing)
 
 
 def _errors(known: AdjustedMeans, family: Family, variances: Numbers, remainder: Numbers) -> Numbers:

@@ -10,6 +10,7 @@ from nas_attn.space import NONE, Placement
 from nas_attn.statistics import (
     Additive,
     AdjustedMeans,
+    Compared,
     Contrasts,
     Estimate,
     Family,
@@ -80,26 +81,29 @@ class Networks:
         found = self._differences([*names, *map(_named, self.fit.levels)], family)
         return found[: len(names)], found[len(names) :]
 
-    @property
-    def surprise(self) -> float:
-        """By how much the plain backbone did better than its sum; 0 where only itself tells its sum."""
-        return float(self.excess @ self.adjusted.means)
+    def over_plain(self) -> tuple[Difference, ...]:
+        """By how much each effect exceeds what the plain backbone did better than its sum, each by itself.
 
-    def beating(self, singles: Sequence[Difference], effects: Sequence[Difference]) -> set[int]:
+        That is what a kind in a slot is worth to the plain backbone as it was trained, if effects add up.
+        """
+        each = np.eye(len(self.fit.levels))
+        family = self._pooled(Contrasts.sums(each, self.fit.effects - self.excess), each)
+        return _differences([*map(_named, self.fit.levels)], alone(self.adjusted, self.fit, family))
+
+    def beating(
+        self, singles: Sequence[Difference], effects: Sequence[Difference], over_plain: Sequence[Difference]
+    ) -> set[int]:
         """Which networks surely beat the plain backbone, by themselves or as they have what surely adds something.
 
-        What adds something on average is a gain over the plain backbone only where it surely exceeds by what that, as
-        it was trained, did better than its sum.
+        What adds something on average is a gain over the plain backbone only where that, as it was trained, surely
+        gains by it.
         """
         if self.plain is None:
             return set()
         found = {number for number, single in zip(self.others, singles, strict=True) if single.gain.positive}
         own = {number: single.gain.value for number, single in zip(self.others, singles, strict=True)}
-        each = np.eye(len(effects))
-        over_plain = self._pooled(Contrasts.sums(each, self.fit.effects - self.excess), each)
-        exceeding = alone(self.adjusted, self.fit, over_plain)
-        for column, effect in enumerate(effects):
-            if effect.gain.positive and exceeding[column] and self.fit.freedom:
+        for column, (effect, gain) in enumerate(zip(effects, over_plain, strict=True)):
+            if effect.gain.positive and gain.gain.positive and self.fit.freedom:
                 having = [number for number in self.others if self.fit.design[number, column]]
                 found |= {number for number in having if own[number] > 0}
         return found
@@ -170,12 +174,15 @@ class Networks:
         return [self.networks[number].key for number in numbers]
 
     def _differences(self, names: Sequence[str], family: Family) -> tuple[Difference, ...]:
-        found = compared(self.adjusted, self.fit, family, self.seed)
-        numbers = zip(found.values, found.low, found.high, found.p, found.missing, strict=True)
-        return tuple(
-            Difference(name, Estimate(float(value), float(low), float(high)), float(p), float(missing))
-            for name, (value, low, high, p, missing) in zip(names, numbers, strict=True)
-        )
+        return _differences(names, compared(self.adjusted, self.fit, family, self.seed))
+
+
+def _differences(names: Sequence[str], found: Compared) -> tuple[Difference, ...]:
+    numbers = zip(found.values, found.low, found.high, found.p, found.missing, strict=True)
+    return tuple(
+        Difference(name, Estimate(float(value), float(low), float(high)), float(p), float(missing))
+        for name, (value, low, high, p, missing) in zip(names, numbers, strict=True)
+    )
 
 
 def _excess(fit: Additive, plain: int | None) -> Numbers:
