@@ -4,4 +4,5 @@
 """
 
 from .conclusion import Conclusion
+from .standings import Standings, standings
 from .stored import VERDICT, concluded

@@ -116,7 +116,7 @@ class Conclusion:
 
     def _tail(self) -> list[str]:
         front = [words.fronts(self.membership, self.objectives)] if len(self.membership.networks) else []
-        noise = [words.noise(self.comparison)] if self.comparison.freedom > 0 else []
+        noise = [words.noise(self.comparison.measure, self.comparison.trainings)] if self.comparison.freedom > 0 else []
         return [*front, *noise, *words.ahead(self.comparison, self.lookahead)]
 
 
