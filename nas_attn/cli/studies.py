@@ -12,6 +12,7 @@ from .showing import console, show, spelt
 
 if TYPE_CHECKING:
     from nas_attn.results import Evaluation
+    from nas_attn.verdict import Standings
 
 StudyPath = Annotated[Path, typer.Argument(help="A study's folder; it holds a study.toml.", metavar="STUDY")]
 
@@ -146,7 +147,6 @@ def front(
     """
     from nas_attn.report import headline
     from nas_attn.results import evaluations, write_csv
-    from nas_attn.settings import learnt
     from nas_attn.study import StudyFolder
     from nas_attn.verdict import standings
 
@@ -158,18 +158,7 @@ def front(
     counted, *_, noise = headline(table, found, sure)
     typer.echo(f"{study}: {counted}\n")
     rows = evaluations(found.best if sure is None else sure.rows(found).drop(columns="front"))
-    measures = [*dict.fromkeys((folder.file.leading.name, *(one.name for one in learnt()))), "params", "flops"]
-    lines = (
-        (
-            "*" if row.key == found.knee else "",
-            row.key,
-            *(() if sure is None else (sure.place(row.key),)),
-            *spelt(row, [*measures, "latency_ms"]),
-            row.architecture,
-        )
-        for row in rows
-    )
-    show(("", "key", *(() if sure is None else ("on the front",)), *measures, "latency", "architecture"), lines)
+    _show_front(rows, folder.file.leading.name, found.knee, sure)
     first = rows[0].latency
     threads = f"{first.threads} thread{'s' if first.threads > 1 else ''}"
     timed = f"{first.target}: {first.device}, {threads}, batch {first.batch}"
@@ -180,6 +169,23 @@ def front(
     if csv is not None:
         write_csv(found.best, csv)
         typer.echo(f"Written: {csv}")
+
+
+def _show_front(rows: "list[Evaluation]", leading: str, knee: str | None, sure: "Standings | None") -> None:
+    from nas_attn.settings import learnt
+
+    measures = [*dict.fromkeys((leading, *(one.name for one in learnt()))), "params", "flops"]
+    lines = (
+        (
+            "*" if row.key == knee else "",
+            row.key,
+            *(() if sure is None else (sure.place(row.key),)),
+            *spelt(row, [*measures, "latency_ms"]),
+            row.architecture,
+        )
+        for row in rows
+    )
+    show(("", "key", *(() if sure is None else ("on the front",)), *measures, "latency", "architecture"), lines)
 
 
 def report(
