@@ -64,7 +64,9 @@ def train(
         _retire(network, double)
     if checkpoint is not None:
         checkpoint.unlink(missing_ok=True)
-    return Score(classifier.validation, classifier.train_loss, end.seconds)
+    gathered, digest = classifier.metrics.gathered, data.validation.digest if isinstance(data.validation, Part) else ""
+    outcomes = gathered.read(classifier.validation, digest) if gathered is not None else None
+    return Score(classifier.validation, classifier.train_loss, end.seconds, outcomes)
 
 
 def try_iteration(
