@@ -9,12 +9,13 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from nas_attn.results import Evaluation, Slots
+from nas_attn.results import Evaluation, Kept, Slots
 from nas_attn.settings import leading, learnt
 from nas_attn.statistics import SURE, Lookahead, Membership, Posterior, costs_among, lookahead, membership
 
 from . import words
 from .comparison import Comparison, beating, comparison
+from .other_images import images_said
 from .picture import conclusion_chart
 from .table import conclusion_table, readable_conclusion
 
@@ -35,6 +36,8 @@ class Conclusion:
     """How many networks surely beat the plain backbone by each other learnt measure that rows have."""
     lookahead: Lookahead
     objectives: tuple[str, ...]
+    kept: Kept | None = None
+    """What each validation image got in these trainings; None where that is not to be said."""
 
     @property
     def pays(self) -> bool:
@@ -117,7 +120,8 @@ class Conclusion:
     def _tail(self) -> list[str]:
         front = [words.fronts(self.membership, self.objectives)] if len(self.membership.networks) else []
         noise = [words.noise(self.comparison)] if self.comparison.freedom > 0 else []
-        return [*front, *noise, *words.ahead(self.comparison, self.lookahead)]
+        images = [] if self.kept is None else images_said(self.comparison, self.kept)
+        return [*front, *noise, *images, *words.ahead(self.comparison, self.lookahead)]
 
 
 def conclude(
@@ -128,12 +132,14 @@ def conclude(
     minutes: float | None = None,
     slots: Slots | None = None,
     seed: int = 0,
+    kept: Kept | None = None,
 ) -> Conclusion:
     """Conclusion from rows of full training, of networks of a space and of width-matched baselines.
 
     The plain backbone, spelt `none`, has to be among the rows for anything to pay. Without `slots`, those of the space,
     a slot is what a site's name begins with: its stage. With `minutes` of training time it is said what they would
-    decide; without, what doubling the seeds would. Raises `InputError` as `membership` and `comparison` do.
+    decide; without, what doubling the seeds would. With `kept` it is said what holds for other images too. Raises
+    `InputError` as `membership` and `comparison` do.
     """
     inside, judged = list(rows), leading(objectives)
     member = membership(inside, objectives, seed)
@@ -148,7 +154,7 @@ def conclude(
         if one.name != judged.name and complete and all(math.isfinite(row[one.name]) for row in complete)
     )
     ahead = lookahead(member, objectives, minutes, seed)
-    return Conclusion(finding(found, nothing), found, member, nothing, others, ahead, tuple(objectives))
+    return Conclusion(finding(found, nothing), found, member, nothing, others, ahead, tuple(objectives), kept)
 
 
 def finding(found: Comparison, nothing: float) -> Finding:

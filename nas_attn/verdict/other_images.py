@@ -1,0 +1,128 @@
+"""Differences as they hold for other images too, and whether seeds or images leave more of them open."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import special
+
+from nas_attn.results import Kept, Outcomes
+from nas_attn.settings import Measure, listed
+from nas_attn.statistics import Estimate, ImageVariance, image_records, image_variance
+
+from .comparison import Comparison
+from .difference import Difference
+
+_P = 0.05
+"""The probability that any interval of a family fails."""
+
+
+def for_other_images(differences: Sequence[Difference], images: ImageVariance) -> tuple[Difference, ...]:
+    """A family of differences whose intervals hold for other seeds, widened so that they hold for other images too.
+
+    Both reaches are of standard errors of independent things, so that their squares add up. A difference for whose
+    networks no image is known stays as it is.
+    """
+    pairs = zip(differences, images.quantile * np.sqrt(images.variances), strict=True)
+    return tuple(_widened(one, float(reach), len(differences)) for one, reach in pairs)
+
+
+def _widened(one: Difference, images: float, family: int) -> Difference:
+    gain, seeds = one.gain, one.gain.high - one.gain.value
+    if not (images > 0 and math.isfinite(seeds)):
+        return one
+    reach = math.hypot(seeds, images)
+    least = _deviations(_P, family) * abs(gain.value) / reach
+    p = -math.expm1(family * math.log1p(-2 * special.ndtr(-least))) if least > 0 else 1.0
+    left = gain.value**2 - images**2
+    missing = seeds**2 / left if left > 0 else math.inf
+    widened = Estimate(gain.value, gain.value - reach, gain.value + reach)
+    return replace(one, gain=widened, p=max(one.p, p), missing=missing)
+
+
+def _deviations(p: float, family: int) -> float:
+    """Standard deviations beyond which one of so many independent normal numbers strays with this probability."""
+    return float(-special.ndtri(-math.expm1(math.log1p(-p) / family) / 2))
+
+
+@dataclass(frozen=True, slots=True)
+class OtherImages:
+    """What is known of a gain for other images than those that validated it."""
+
+    difference: Difference
+    """With an interval that holds for other seeds and other images."""
+    seeds: float
+    """How far the interval reaches because of the seeds."""
+    images: float
+    """How far it reaches because of the images; both together as the root of the sum of their squares."""
+    count: int
+    """How many images validated it."""
+
+    @property
+    def sure(self) -> bool:
+        """Whether the gain is distinguished from 0 for other images too."""
+        return self.difference.gain.positive or self.difference.gain.negative
+
+    @property
+    def needed(self) -> float:
+        """How many validation images would just show a gain of this size, with as many seeds; infinite where none."""
+        left = self.difference.gain.value**2 - self.seeds**2
+        return math.ceil(self.count * self.images**2 / left) if left > 0 else math.inf
+
+    def sentence(self, judged: Measure, title: str) -> str:
+        """The gain of a network with its interval, what leaves more of it open, and what would therefore help."""
+        gain = self.difference.gain
+        value, low, high = map(judged.difference, (gain.value, gain.low, gain.high))
+        seeds, images = (judged.difference(reach, signed=False) for reach in (self.seeds, self.images))
+        return (
+            f"For other images than these {self.count:,} too, {title} gains {value} {judged.gain} ({low} to {high}) "
+            f"over the plain backbone: other seeds may change that by {f'{seeds} {judged.points}'.strip()}, other "
+            f"validation images by {images}. {self._cure}"
+        )
+
+    @property
+    def _cure(self) -> str:
+        if self.images < self.seeds:
+            return "More seeds would help; more validation images would not help much."
+        enough = ""
+        if not self.sure and self.needed < math.inf:
+            digits = 2 - len(str(self.needed))
+            enough = f": about {round(self.needed, digits):,} would just show a gain of this size"
+        return f"More seeds will not help; more validation images would{enough}."
+
+
+def over_images(found: Comparison, outcomes: Mapping[tuple[str, int], Outcomes]) -> Mapping[str, OtherImages]:
+    """By key, what holds for other images of each network with attention against the plain backbone.
+
+    Their family is that of these networks. A network of which no image is known by the measure is left out.
+    """
+    keys, judged = [row.key for row in found.trainings.networks], found.measure.name
+    records = image_records(keys, {place: one for place, one in outcomes.items() if judged in one.values}, judged)
+    if records is None or found.plain is None or not found.networks:
+        return {}
+    one = np.eye(len(keys))
+    images = image_variance(records, one[[keys.index(single.what) for single in found.networks]] - one[found.plain])
+    reaches = images.quantile * np.sqrt(images.variances)
+    wide = for_other_images(found.networks, images)
+    return {
+        single.what: OtherImages(difference, single.gain.high - single.gain.value, float(reach), images.images)
+        for single, difference, reach in zip(found.networks, wide, reaches, strict=True)
+        if math.isfinite(difference.gain.high) and math.isfinite(reach)
+    }
+
+
+def images_said(found: Comparison, kept: Kept) -> Iterator[str]:
+    """What holds for other images, of the most promising network or the first, and which files do not count."""
+    if kept.said:
+        yield kept.said
+    if not found.order or found.freedom < 1:
+        return
+    number = found.order[0] if found.leader is None else found.leader
+    key, parts = found.trainings.networks[number].key, listed(found.parts[number])
+    if (one := over_images(found, kept.found).get(key)) is not None:
+        yield one.sentence(found.measure, f"{key} ({parts})")
+    else:
+        known = not kept.found or any(found.measure.name in one.values for one in kept.found.values())
+        why = "what each of them got was not kept" if known else f"{found.measure.word} is not known image by image"
+        yield f"All intervals hold for these validation images only: {why}."
