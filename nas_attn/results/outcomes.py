@@ -31,7 +31,7 @@ class Outcomes:
     """By measure, the mean of which over the images it is, shape (images,): bool for right or not, else float32."""
 
     def __len__(self) -> int:
-        return max(map(len, self.values.values()), default=0)
+        return max((values.size for values in self.values.values()), default=0)
 
 
 def packed_outcomes(outcomes: Outcomes) -> tuple[bytes, str]:
@@ -63,6 +63,8 @@ def unpacked_outcomes(content: bytes, sha256: str) -> Outcomes:
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"holds no outcomes: {error}") from None
     shapes = {array.shape for array in (*values.values(), *([read.classes] if read.classes.size else []))}
-    if shapes != {(len(read),)}:
-        raise InputError(f"holds no outcomes: found arrays of the shapes {sorted(shapes)}; allowed: one, (images,)")
+    kinds = {array.dtype.kind for array in values.values()}
+    if shapes != {(len(read),)} or not kinds <= {"b", "f"}:
+        found_shapes = ", ".join(map(str, sorted(shapes))) or "none"
+        raise InputError(f"holds no outcomes: found arrays of the shapes {found_shapes}; allowed: numbers (images,)")
     return read

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 from nas_attn.results import Outcomes
 
 from .rank_correlation import Numbers
 
-_DRAWS = 2000
+_DRAWS = 4000
 """How many times images are drawn to find how far the largest of many differences strays."""
 
 
@@ -91,7 +92,7 @@ def image_variance(records: ImageRecords, weights: Numbers, confidence: float = 
     strays = kept @ (sums / np.maximum(counts, 1)[:, None])
     total = np.square(strays).sum(axis=1) / (images - 1)
     of_total = _freedom(strays)
-    of_noise = of_total * np.maximum([counts[row != 0].min(initial=np.inf) - 1 for row in kept], 1)
+    of_noise = of_total * np.maximum(np.where(kept != 0, counts, len(who)).min(axis=1, initial=len(who)) - 1, 1)
     with np.errstate(invalid="ignore", divide="ignore"):
         spread = total**2 / of_total + np.square(total - variances) / of_noise
         freedom = np.maximum(np.nan_to_num(variances**2 / spread, nan=1.0), 1.0)
@@ -139,8 +140,8 @@ def _freedom(strays: Numbers) -> Numbers:
 
 def _quantile(scaled: Numbers, freedom: Numbers, confidence: float, rng: np.random.Generator) -> float:
     """How far the largest of many differences strays, of images with random weights; 0 where there are none."""
-    if not len(scaled):
-        return 0.0
+    if len(scaled) < 2:
+        return float(special.stdtrit(freedom[0], (1 + confidence) / 2)) if len(scaled) else 0.0
     drawn = rng.standard_normal((_DRAWS, scaled.shape[1])) @ scaled.T
     estimated = np.sqrt(rng.chisquare(freedom, drawn.shape) / freedom)
     return float(np.quantile(np.abs(drawn / estimated).max(axis=1), confidence))
