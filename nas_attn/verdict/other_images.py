@@ -83,12 +83,17 @@ class OtherImages:
 
     @property
     def _cure(self) -> str:
-        if self.images < self.seeds:
-            return "More seeds would help; more validation images would not help much."
+        size, missing = abs(self.difference.gain.value), self.difference.missing
+        if not self.sure and min(self.seeds, self.images) >= size:
+            return "Neither more seeds alone nor more validation images alone would show a gain of this size."
         enough = ""
+        if self.images < self.seeds:
+            if not self.sure and missing < math.inf:
+                enough = f": about {max(missing, 1.1):.2g} times as many would just show a gain of this size"
+            return f"More seeds would help{enough}; more validation images would not help much."
         if not self.sure and self.needed < math.inf:
-            digits = 2 - len(str(self.needed))
-            enough = f": about {round(self.needed, digits):,} would just show a gain of this size"
+            about = round(self.needed, 2 - len(str(self.needed)))
+            enough = f": about {about:,} would just show a gain of this size"
         return f"More seeds will not help; more validation images would{enough}."
 
 
