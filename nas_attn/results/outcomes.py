@@ -34,6 +34,11 @@ class Outcomes:
         return max((values.size for values in self.values.values()), default=0)
 
 
+def images_digest(digest: str, labels: NDArray[Any]) -> str:
+    """The SHA-256 of images, of a digest of their source and their labels in the order in which they come."""
+    return hashlib.sha256(f"{digest} {len(labels)} ".encode() + labels.tobytes()).hexdigest()
+
+
 def packed_outcomes(outcomes: Outcomes) -> tuple[bytes, str]:
     """The content of a compressed file, and its SHA-256; the same outcomes have the same."""
     arrays = {f"{_VALUE}{name}": values for name, values in outcomes.values.items()}

@@ -1,6 +1,5 @@
 """What each validation image gets from a network, for measures that are means over images."""
 
-import hashlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nas_attn.data import ImageData
-from nas_attn.results import Outcomes
+from nas_attn.results import Outcomes, images_digest
 from nas_attn.settings import Measure
 
 from .reading import IGNORED, judged
@@ -60,9 +59,8 @@ class Gathered:
         if not kept:
             return None
         labels = torch.cat(self._labels).cpu().numpy()
-        images = hashlib.sha256(f"{digest} {len(labels)} ".encode() + labels.tobytes()).hexdigest()
         classes = labels if self._data.task == "classification" and labels.dtype.kind == "i" else labels[:0]
-        return Outcomes(images, classes.astype(np.int32), kept)
+        return Outcomes(images_digest(digest, labels), classes.astype(np.int32), kept)
 
 
 def _read(found: Sequence[tuple[Tensor, Tensor | None]]) -> NDArray[Any]:

@@ -14,6 +14,7 @@ from nas_attn.settings import leading, learnt
 from nas_attn.statistics import SURE, Lookahead, Membership, Posterior, costs_among, lookahead, membership
 
 from . import words
+from .changed_images import ChangedImages, changed_images
 from .comparison import Comparison, beating, comparison
 from .other_images import images_said
 from .picture import conclusion_chart
@@ -54,6 +55,15 @@ class Conclusion:
     def winner(self) -> str | None:
         """The leader's key, where it surely beats the plain backbone."""
         return self.leader if self.comparison.leader in self.comparison.beating else None
+
+    @property
+    def changed(self) -> ChangedImages | None:
+        """Which images gain and lose by the most promising network, or the one that loses least; None if unknown."""
+        found = self.comparison
+        if self.kept is None or not found.order or found.plain is None:
+            return None
+        networks, number = found.trainings.networks, found.order[0] if found.leader is None else found.leader
+        return changed_images(self.kept.found, networks[found.plain].key, networks[number].key)
 
     @property
     def sentences(self) -> tuple[str, ...]:

@@ -1,5 +1,7 @@
 """What single validation images got is kept with every full training, and is what a loop in torch finds."""
 
+import base64
+
 import numpy as np
 import pytest
 import torch
@@ -9,9 +11,12 @@ from small_study import CHAIN
 import nas_attn
 from nas_attn.chain import Watch
 from nas_attn.data import load_data
+from nas_attn.report.write import report_study
 from nas_attn.results import OUTCOMES, outcomes_file, read_outcomes
 from nas_attn.settings import FINAL, Digits
 from nas_attn.space import Architecture, InputError
+from nas_attn.verdict.changed_images import THUMBNAILS
+from nas_attn.verdict.thumbnails import thumbnail
 
 
 def final_rows(study):
@@ -78,11 +83,27 @@ def test_a_folder_that_cannot_be_written_ends_the_search_without_a_row(make_stud
     assert nas_attn.open_study(folder).folder.full_rows() == []
 
 
+def check_gallery(folder, changed):
+    """The page shows the images that change most, as they are, and goes without pictures where there are none."""
+    assert changed.most
+    data = load_data(Digits(), folder)
+    report_study(folder)
+    page = (folder / "report.html").read_text()
+    for one in changed.most:
+        png = base64.b64encode(thumbnail(data.validation.images[one.number])).decode()
+        assert f'<img src="data:image/png;base64,{png}" alt="{data.class_names[one.label]}">' in page
+    (folder / THUMBNAILS).unlink()
+    report_study(folder)
+    assert "Which images gain and lose" in (folder / "report.html").read_text()
+    assert "data:image/png;base64" not in (folder / "report.html").read_text()
+
+
 def test_a_verdict_says_what_holds_for_other_images_and_names_what_is_damaged(make_study):
     folder = make_study(STUDY.replace("epochs = 1", "epochs = 2"))
     study = nas_attn.open_study(folder)
     study.run()
-    sentences = study.verdict(2).sentences
+    verdict = study.verdict(2)
+    sentences = verdict.sentences
     widths = study.folder.width_matched()
     assert {row.outcomes_sha256 for row in widths} != {""}
     rows = [*final_rows(study), *widths]
@@ -90,6 +111,7 @@ def test_a_verdict_says_what_holds_for_other_images_and_names_what_is_damaged(ma
     (said,) = (one for one in sentences if one.startswith("For other images than these 359 too, "))
     assert "more validation images would" in said
     plain = Architecture().key
+    check_gallery(folder, verdict.conclusion.changed)
     outcomes_file(folder / OUTCOMES, plain, 0).write_bytes(b"damaged")
     sentences = study.verdict(train=False).sentences
     assert any(
