@@ -25,7 +25,7 @@ from nas_attn.space import parse
 from nas_attn.statistics import Estimate, adjusted_means, image_records, image_variance, trainings
 from nas_attn.training import train
 from nas_attn.verdict.difference import Difference
-from nas_attn.verdict.other_images import for_other_images
+from nas_attn.verdict.widened import for_other_images
 
 CIFAR10 = Path(__file__).resolve().parents[1].parent / "shared" / "data" / "cifar10" / "train-00000-of-00001.parquet"
 NETWORKS = (

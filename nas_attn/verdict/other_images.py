@@ -1,49 +1,18 @@
 """Differences as they hold for other images too, and whether seeds or images leave more of them open."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
 
 from nas_attn.results import Kept, Outcomes
 from nas_attn.settings import Measure, listed
-from nas_attn.statistics import Estimate, ImageVariance, image_records, image_variance
+from nas_attn.statistics import image_records, image_variance
 
 from .comparison import Comparison
 from .difference import Difference
-
-_P = 0.05
-"""The probability that any interval of a family fails."""
-
-
-def for_other_images(differences: Sequence[Difference], images: ImageVariance) -> tuple[Difference, ...]:
-    """A family of differences whose intervals hold for other seeds, widened so that they hold for other images too.
-
-    Both reaches are of standard errors of independent things, so that their squares add up. A difference for whose
-    networks no image is known stays as it is.
-    """
-    pairs = zip(differences, images.quantile * np.sqrt(images.variances), strict=True)
-    return tuple(_widened(one, float(reach), len(differences)) for one, reach in pairs)
-
-
-def _widened(one: Difference, images: float, family: int) -> Difference:
-    gain, seeds = one.gain, one.gain.high - one.gain.value
-    if not (images > 0 and math.isfinite(seeds)):
-        return one
-    reach = math.hypot(seeds, images)
-    least = _deviations(_P, family) * abs(gain.value) / reach
-    p = -math.expm1(family * math.log1p(-2 * special.ndtr(-least))) if least > 0 else 1.0
-    left = gain.value**2 - images**2
-    missing = seeds**2 / left if left > 0 else math.inf
-    widened = Estimate(gain.value, gain.value - reach, gain.value + reach)
-    return replace(one, gain=widened, p=max(one.p, p), missing=missing)
-
-
-def _deviations(p: float, family: int) -> float:
-    """Standard deviations beyond which one of so many independent normal numbers strays with this probability."""
-    return float(-special.ndtri(-math.expm1(math.log1p(-p) / family) / 2))
+from .widened import for_other_images
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +21,19 @@ class OtherImages:
 
     difference: Difference
     """With an interval that holds for other seeds and other images."""
-    seeds: float
-    """How far the interval reaches because of the seeds."""
-    images: float
-    """How far it reaches because of the images; both together as the root of the sum of their squares."""
     count: int
     """How many images validated it."""
+
+    @property
+    def images(self) -> float:
+        """How far the interval reaches because of the images."""
+        return self.difference.images
+
+    @property
+    def seeds(self) -> float:
+        """How far it reaches because of the seeds; both together as the root of the sum of their squares."""
+        reach = self.difference.gain.high - self.difference.gain.value
+        return math.sqrt(max(reach**2 - self.images**2, 0.0))
 
     @property
     def sure(self) -> bool:
@@ -106,14 +82,16 @@ def over_images(found: Comparison, outcomes: Mapping[tuple[str, int], Outcomes])
     records = image_records(keys, {place: one for place, one in outcomes.items() if judged in one.values}, judged)
     if records is None or found.plain is None or not found.networks:
         return {}
-    one = np.eye(len(keys))
-    images = image_variance(records, one[[keys.index(single.what) for single in found.networks]] - one[found.plain])
-    reaches = images.quantile * np.sqrt(images.variances)
-    wide = for_other_images(found.networks, images)
+    wide = found.networks
+    if not any(single.images for single in wide):
+        one = np.eye(len(keys))
+        weights = one[[keys.index(single.what) for single in wide]] - one[found.plain]
+        wide = for_other_images(wide, image_variance(records, weights))
+    known = {keys[number] for number in records.who}
     return {
-        single.what: OtherImages(difference, single.gain.high - single.gain.value, float(reach), images.images)
-        for single, difference, reach in zip(found.networks, wide, reaches, strict=True)
-        if math.isfinite(difference.gain.high) and math.isfinite(reach)
+        single.what: OtherImages(single, records.images)
+        for single in wide
+        if math.isfinite(single.gain.high) and {single.what, keys[found.plain]} <= known
     }
 
 

@@ -12,7 +12,8 @@ from nas_attn.settings import MEASURES
 from nas_attn.statistics import Estimate, ImageVariance
 from nas_attn.verdict.conclusion import conclude
 from nas_attn.verdict.difference import Difference
-from nas_attn.verdict.other_images import OtherImages, for_other_images, over_images
+from nas_attn.verdict.other_images import OtherImages, over_images
+from nas_attn.verdict.widened import for_other_images
 
 ACCURACY, OBJECTIVES = MEASURES["accuracy"], ["accuracy", "flops"]
 
@@ -51,7 +52,7 @@ def test_trainings_that_are_missing_are_counted_without_the_images_share():
 
 def said(value, seeds, of_images, count=400):
     (wide,) = for_other_images([difference(value, seeds)], images(of_images / 2))
-    return OtherImages(wide, seeds, of_images, count)
+    return OtherImages(wide, count)
 
 
 def test_what_would_help_is_said():
