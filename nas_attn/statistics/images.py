@@ -11,8 +11,8 @@ from nas_attn.results import Outcomes
 
 from .rank_correlation import Numbers
 
-_DRAWS = 4000
-"""How many times images are drawn to find how far the largest of many differences strays."""
+_DRAWS, _DRAWN = 4000, 3_000_000
+"""How many times images are drawn to find how far the largest of many differences strays, and numbers in all."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -142,6 +142,7 @@ def _quantile(scaled: Numbers, freedom: Numbers, confidence: float, rng: np.rand
     """How far the largest of many differences strays, of images with random weights; 0 where there are none."""
     if len(scaled) < 2:
         return float(special.stdtrit(freedom[0], (1 + confidence) / 2)) if len(scaled) else 0.0
-    drawn = rng.standard_normal((_DRAWS, scaled.shape[1])) @ scaled.T
+    draws = max(1000, min(_DRAWS, _DRAWN // len(scaled)))
+    drawn = rng.standard_normal((draws, scaled.shape[1])) @ scaled.T
     estimated = np.sqrt(rng.chisquare(freedom, drawn.shape) / freedom)
     return float(np.quantile(np.abs(drawn / estimated).max(axis=1), confidence))
