@@ -34,6 +34,9 @@ NETWORKS = (
     "stage2.block0.branch=cbam(kernel_size=3,reduction=4)",
     "stage3.block0.block=non_local",
 )
+WIDER = "width=2"
+"""The key of the plain backbone with twice the channels, as a verdict has it for a baseline."""
+KEYS = {**{parse(spelt).key: spelt for spelt in NETWORKS}, WIDER: "none"}
 RECIPES = {
     "digits": Recipe(epochs=15, batch_size=64, learning_rate=0.1, crop_padding=1),
     "CIFAR-10": Recipe(epochs=8, batch_size=64, learning_rate=0.1, crop_padding=2, horizontal_flip=True),
@@ -56,21 +59,18 @@ def trained(data: ImageData, recipe: Recipe, seeds: int, folder: Path) -> Found:
     """What each validation image got from each network with each seed."""
     found: Found = {}
     for seed in range(seeds):
-        for spelt in NETWORKS:
-            architecture = parse(spelt)
-            path = outcomes_file(folder, architecture.key, seed)
-            if not path.exists():
-                backbone = Backbone(name="resnet8", arguments={"width": 8})
+        for key, spelt in KEYS.items():
+            path = outcomes_file(folder, key, seed)
+            if not path.with_suffix(".sha256").exists():
+                backbone = Backbone(name="resnet8", arguments={"width": 16 if key == WIDER else 8})
                 sizes = {"in_channels": data.image[0], "classes": data.classes}
-                score = train(build(architecture, backbone, **sizes, seed=seed), data, recipe, seed)
+                score = train(build(parse(spelt), backbone, **sizes, seed=seed), data, recipe, seed)
                 assert score.outcomes is not None
                 content, sha256 = packed_outcomes(score.outcomes)
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content)
                 path.with_suffix(".sha256").write_text(sha256)
-            found[architecture.key, seed] = unpacked_outcomes(
-                path.read_bytes(), path.with_suffix(".sha256").read_text()
-            )
+            found[key, seed] = unpacked_outcomes(path.read_bytes(), path.with_suffix(".sha256").read_text())
     return found
 
 
@@ -85,7 +85,8 @@ def half(found: Found, name: str, seeds: np.ndarray, rows: np.ndarray) -> list[t
     fit = adjusted_means(known, measure(name).sign)
     keys = [row.key for row in known.networks]
     one = np.eye(len(keys))
-    weights = one[1:] - one[keys.index(parse("none").key)]
+    plain = keys.index(parse("none").key)
+    weights = np.delete(one, plain, axis=0) - one[plain]
     errors = np.sqrt(fit.variance * ((weights @ fit.covariance) * weights).sum(axis=1))
     records = image_records(keys, kept, name)
     assert records is not None
@@ -100,10 +101,8 @@ def half(found: Found, name: str, seeds: np.ndarray, rows: np.ndarray) -> list[t
 
 
 def _row(place: tuple[str, int], value: float, name: str) -> Evaluation:
-    spelt = next(one for one in NETWORKS if parse(one).key == place[0])
-    return evaluation(
-        key=place[0], architecture=spelt, params=1, macs=1, flops=1, seed=place[1], state="complete", **{name: value}
-    )
+    known = {"key": place[0], "architecture": KEYS[place[0]], "seed": place[1], "state": "complete"}
+    return evaluation(**known, params=1, macs=1, flops=1, **{name: value})
 
 
 def holds(first: Estimate, other: Estimate) -> bool:
