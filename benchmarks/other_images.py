@@ -87,7 +87,7 @@ def half(found: Found, name: str, seeds: np.ndarray, rows: np.ndarray) -> list[t
     one = np.eye(len(keys))
     plain = keys.index(parse("none").key)
     weights = np.delete(one, plain, axis=0) - one[plain]
-    errors = np.sqrt(fit.variance * ((weights @ fit.covariance) * weights).sum(axis=1))
+    errors = np.sqrt(fit.variance * np.diag(fit.covariance(weights)))
     records = image_records(keys, kept, name)
     assert records is not None
     pairs = []
