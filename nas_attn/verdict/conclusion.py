@@ -151,15 +151,15 @@ def conclude(
     decide; without, what doubling the seeds would. With `kept` it is said what holds for other images too. Raises
     `InputError` as `membership` and `comparison` do.
     """
-    inside, judged = list(rows), leading(objectives)
+    inside, judged, images = list(rows), leading(objectives), None if kept is None else kept.found
     member = membership(inside, objectives, seed)
     on_front = dict(zip(member.posterior.keys, member.probability.tolist(), strict=True))
     prices = costs_among(objectives) or ["flops"]
-    found = comparison(inside, baselines, judged.name, prices, slots, seed, on_front)
+    found = comparison(inside, baselines, judged.name, prices, slots, seed, on_front, images)
     nothing = nothing_gained(found, member.posterior)
     complete = [row for row in inside if row.state == "complete"]
     others = tuple(
-        (one.word, len(beating(inside, one.name, slots, seed)))
+        (one.word, len(beating(inside, one.name, slots, seed, images)))
         for one in learnt()
         if one.name != judged.name and complete and all(math.isfinite(row[one.name]) for row in complete)
     )
