@@ -12,7 +12,7 @@ from nas_attn.results.pictures import front_chart, write_png
 from nas_attn.settings import lasting
 from nas_attn.space import without_passwords
 from nas_attn.study import StudyFolder, read_facts, read_slots
-from nas_attn.verdict import VERDICT, Conclusion, concluded, read_thumbnails
+from nas_attn.verdict import VERDICT, Conclusion, concluded, read_thumbnails, standings
 
 from .gallery import Gallery, gallery
 from .page import Report, write_report
@@ -32,6 +32,7 @@ def report_study(path: Path) -> list[Path]:
             slots=tuple(read_slots(folder.study()).items()),
             settings=_settings(folder),
             facts=_facts(folder, last),
+            standings=standings(folder) if rows else None,
             audit=audited(rows, read_rankings(rankings), folder.file.leading) if rankings.is_file() else None,
             conclusion=conclusion,
             gallery=None if conclusion is None else _gallery(folder, conclusion),

@@ -5,4 +5,5 @@
 
 from .changed_images import ChangedImages, read_thumbnails
 from .conclusion import Conclusion
+from .standings import Standings, standings
 from .stored import VERDICT, concluded

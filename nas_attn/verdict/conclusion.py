@@ -129,7 +129,7 @@ class Conclusion:
 
     def _tail(self) -> list[str]:
         front = [words.fronts(self.membership, self.objectives)] if len(self.membership.networks) else []
-        noise = [words.noise(self.comparison)] if self.comparison.freedom > 0 else []
+        noise = [words.noise(self.comparison.measure, self.comparison.trainings)] if self.comparison.freedom > 0 else []
         images = [] if self.kept is None else images_said(self.comparison, self.kept)
         return [*front, *noise, *images, *words.ahead(self.comparison, self.lookahead)]
 
