@@ -16,6 +16,7 @@ from nas_attn.settings import MEASURES, measure
 from nas_attn.space import write_whole
 from nas_attn.verdict import Conclusion, Standings
 
+from .gallery import Gallery
 from .headline import headline
 from .placements import matrix
 from .steps import judged, steps
@@ -47,6 +48,8 @@ class Report:
     """Whether attention pays, where a verdict was requested."""
     audit: Audit | None = None
     """Whether the proxies of the study rank as full training does, where that was audited."""
+    gallery: Gallery | None = None
+    """Which images gain and lose by the attention of the most promising network, where that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,7 @@ def _contents(report: Report, front: Front) -> dict[str, Any]:
         "chain": None if chain.empty else chain,
         "conclusion": None if report.conclusion is None else _conclusion(report.conclusion),
         "audit": None if report.audit is None else _audit(report.audit),
+        "gallery": report.gallery,
         "all": _listing(report.table, measures, words),
         "settings": report.settings,
         "facts": report.facts,

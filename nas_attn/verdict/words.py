@@ -193,7 +193,7 @@ def ahead(found: Comparison, later: Lookahead) -> Iterator[str]:
             f"undecided networks, and of those on the front, would most likely decide {later.decided:.0f} of the "
             f"{len(later.undecided)}."
         )
-    hopes = [one for one in (*found.effects, *found.networks) if one.gain.value > 0 and one.missing > 1]
+    hopes = [one for one in (*found.effects, *found.networks) if one.gain.value > 0 and 1 < one.missing < math.inf]
     if hopes and not found.beating and not any(one.gain.positive for one in found.effects):
         first, networks = min(hopes, key=lambda one: one.missing), found.trainings
         seconds = float(np.nansum([row.train_seconds for row in networks.networks] * networks.counts))
