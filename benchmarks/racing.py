@@ -2,13 +2,14 @@
 
     OMP_NUM_THREADS=1 python benchmarks/racing.py --runs 10 [--only digits-table] [--first 2] [--jobs 8]
 
-Each network has its first seeds, which count. Then all get one more, or a race says which networks do, as many at once
-as there are jobs. After each batch the front is taken to be the networks that are more likely on it than not. It is known
-where each network by itself is right with a probability of at least 0.95, and where all of them are, by the joint
-posterior. A network is right, too, where it is wrong by less than half a standard deviation of the noise: it is taken to be
-on the front, and the best that costs no more is better by less than that, or the other way round. Spaces have networks
-that are nearly equal, of which nothing else is ever known. What was called in or out then (0.95 or more, 0.05 or less) and
-is not, by more than a tenth of a standard deviation, is counted too.
+Each network has its first seeds, which count. Then all get one more, or a race says which networks do, as many at
+once as there are jobs. After each batch the front is taken to be the networks that are more likely on it than not. It
+is known where each network by itself is right with a probability of at least 0.95, and where all of them are, by the
+joint posterior. A network is right, too, where it is wrong by less than half a standard deviation of the noise: it is
+taken to be on the front, and the best that costs no more is better by less than that, or the other way round. Spaces
+have networks that are nearly equal, of which nothing else is ever known. What was called in or out then (0.95 or more,
+0.05 or less) and is not, by more than a tenth of a standard deviation, is counted too. A run is ended, and counts as
+one that never knew, where one network has had more than so many seeds, or all together 40 each.
 """
 
 import math
@@ -44,8 +45,7 @@ Numbers = NDArray[np.float64]
 OBJECTIVES = ("accuracy", "flops")
 OVERLOOKED = 0.5  # standard deviations of the noise
 CLOSE = 0.1  # the same; what is wrong by less is not counted
-MOST = 40  # seeds a network, on average and for all; a run that needs more is ended
-MOST_SEEDS = 60  # the same for one network
+MOST = 40  # seeds a network, on average; a run that needs more is ended
 UNIT = 0.01  # accuracy that one standard deviation of the noise is, in simulated spaces
 
 
@@ -174,6 +174,7 @@ class Study:
     run: int
     first: int
     jobs: int
+    most: int
     known: Known = field(init=False)
     _last: tuple[int, Membership | None] = (0, None)
 
@@ -211,7 +212,7 @@ class Study:
         """By what is wanted: each network right with 95 %, or the whole front."""
         extra_seeds.membership, reached = self.membership, {}
         race = rule and rule(self.known, OBJECTIVES, sys.maxsize)
-        while len(reached) < 2 and self.spent <= MOST * len(self.numbers) and self.longest <= MOST_SEEDS:
+        while len(reached) < 2 and self.spent <= MOST * len(self.numbers) and self.longest <= self.most:
             found = self.membership([row for rows in self.known.rows.values() for row in rows.values()])
             for name in self.reached(found) - reached.keys():
                 reached[name] = self.outcome(found)
@@ -277,19 +278,21 @@ def main(
     only: Annotated[str, typer.Option(help="Spaces with this in their names.")] = "",
     first: Annotated[int, typer.Option(help="Seeds that each network has before.")] = 2,
     jobs: Annotated[int, typer.Option(help="Trainings at once.")] = 8,
+    most: Annotated[int, typer.Option(help="Seeds of one network, after which a run is ended.")] = 60,
+    rule: Annotated[str, typer.Option(help="Rules with this in their names.")] = "",
 ) -> None:
     """Print the table."""
-    print(f"{runs} runs, {first} seeds first, {jobs} trainings at once")
+    print(f"{runs} runs, {first} seeds first, {jobs} trainings at once, at most {most} seeds of one network")
     columns = ["space", "95 % sure of", "rule", "trainings, median (range)", "of equal seeds'", "known", "right"]
     columns += ["in but off", "out but on", "undecided"]
     print(f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}")
     for name, space in SPACES.items():
         if only in name:
             start, equal = time.process_time(), {}
-            for rule, race in RULES.items():
-                found = [Study(space(run), run, first, jobs).outcomes(race) for run in range(runs)]
+            for title, race in ((title, RULES[title]) for title in RULES if rule in title):
+                found = [Study(space(run), run, first, jobs, most).outcomes(race) for run in range(runs)]
                 for wanted in ("each network", "the whole front"):
-                    text, median = line(name, rule, wanted, found, equal.get(wanted, math.nan))
+                    text, median = line(name, title, wanted, found, equal.get(wanted, math.nan))
                     equal.setdefault(wanted, median)
                     print(text if race else text.replace("| - |", "| 1 |", 1), flush=True)
             print(f"{name}: {time.process_time() - start:.0f} s of CPU time", file=sys.stderr)
