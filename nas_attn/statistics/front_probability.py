@@ -32,6 +32,8 @@ class Membership:
     """What is known of its value for each network; unknown with one seed each."""
     probability: Numbers
     """That each belongs to the front, shape (networks,); NaN with one seed each."""
+    fronts: NDArray[np.bool_]
+    """Whether each does in each draw of the posterior, shape (draws, networks); no draws with one seed each."""
     hypervolume: Estimate
     """The volume between the front and the worst value of each objective among the networks."""
 
@@ -45,6 +47,21 @@ class Membership:
         if self.probability[number] >= SURE:
             return "in"
         return "out" if self.probability[number] <= 1 - SURE else "undecided"
+
+    def value_of_training(self, noise: Numbers) -> Numbers:
+        """What one more training of each network is expected to take off the variance p (1 - p) of the undecided ones.
+
+        Shape (networks,), zeros where none is undecided; `noise` is the variance of each one's training. Membership is
+        predicted linearly from the training, so that a network counts that others are compared with.
+        """
+        undecided = [number for number in range(len(self.networks)) if self.standing(number) == "undecided"]
+        if not undecided or not len(self.fronts):
+            return np.zeros(len(self.networks))
+        values = self.posterior.draws - self.posterior.draws.mean(axis=1, keepdims=True)
+        values -= values.mean(axis=0)
+        on = self.fronts[:, undecided] - self.probability[undecided]
+        covariance = on.T @ values / len(values)
+        return np.asarray((covariance**2).sum(axis=0) / (values.var(axis=0) + noise))
 
 
 def membership(rows: Iterable[Evaluation], objectives: Sequence[str], seed: int = 0) -> Membership:
@@ -61,15 +78,16 @@ def membership(rows: Iterable[Evaluation], objectives: Sequence[str], seed: int 
     known = posterior((row for row in complete if (row.key, row.seed) in fit), judged.name, seed)
     points = losses(table(known.networks), named)
     if not np.isfinite(known.draws).all() or not len(points):
-        nothing = (UNKNOWN,) * len(points)
-        return Membership(judged, known, nothing, np.full(len(points), np.nan), UNKNOWN)
+        nothing, fronts = (UNKNOWN,) * len(points), np.zeros((0, len(points)), dtype=np.bool_)
+        return Membership(judged, known, nothing, np.full(len(points), np.nan), fronts, UNKNOWN)
     column = named.index(judged.name) if judged.name in named else None
     drawn = -judged.sign * known.draws if column is not None else np.zeros_like(known.draws[:1])
     fronts = Cheaper.of(costs_of(known.networks, objectives)).front(drawn)
     volumes = _volumes(points, column, drawn, fronts)
     means = np.concatenate([known.draws.mean(axis=0, keepdims=True), known.draws])
     estimates = tuple(estimate(means[:, number]) for number in range(len(points)))
-    return Membership(judged, known, estimates, fronts.mean(axis=0), estimate(np.append(volumes.mean(), volumes)))
+    volume = estimate(np.append(volumes.mean(), volumes))
+    return Membership(judged, known, estimates, fronts.mean(axis=0), fronts, volume)
 
 
 def costs_among(objectives: Iterable[str]) -> list[str]:
