@@ -15,6 +15,9 @@ from nas_attn.chain import Chain, Watch, run_chain
 from nas_attn.evaluation import data_question, read_weights, weights_file
 from nas_attn.export import Winner, export, leaving
 from nas_attn.export.standalone.folder import claimed
+from nas_attn.inquiry import Reply
+from nas_attn.inquiry.founding import Terms, folder_for, founded, is_study, read_backbone, refused_whole, write_founded
+from nas_attn.inquiry.run import OnRound, run_inquiry
 from nas_attn.preflight import Checked, Finding, OnFinding, preflight
 from nas_attn.results import Evaluation, evaluations, read_csv
 from nas_attn.search import Table
@@ -87,6 +90,22 @@ class Study:
             return read_verdict(self.folder, minutes)
         with self._locked(jobs, watch) as chain:
             return run_verdict(chain, seeds, minutes)
+
+    def ask(
+        self,
+        *spellings: str,
+        minutes: float = 30.0,
+        jobs: int = 1,
+        watch: Watch | None = None,
+        on_round: OnRound = lambda _answers, _keys: None,
+    ) -> Reply:
+        """Whether what is spelt helps the backbone of the study, trained in the study's terms, as `run_inquiry` says.
+
+        Rows that are there are reused, and what was interrupted goes on with the next call. Raises as `run` does, and
+        as `run_inquiry`.
+        """
+        with self._locked(jobs, watch) as chain:
+            return run_inquiry(chain, spellings, minutes, on_round)
 
     def table(self) -> pd.DataFrame:
         """One row an architecture, indexed by key, in the order of first trial."""
@@ -211,6 +230,38 @@ def _warn_of_what_stays(chain: Chain) -> None:
 def open_study(path: Path | str) -> Study:
     """Open a study's folder; raises `InputError` where its `study.toml` is missing or has faults."""
     return Study(StudyFolder.open(path))
+
+
+def ask(
+    subject: Path | str,
+    *spellings: str,
+    minutes: float = 30.0,
+    terms: Terms | None = None,
+    folder: Path | str | None = None,
+    jobs: int = 1,
+    watch: Watch | None = None,
+    on_round: OnRound = lambda _answers, _keys: None,
+) -> Reply:
+    """Whether attention helps a network: what is spelt, such as `stage3.block=cbam`, from both starts.
+
+    The subject is a study's folder, or a backbone with the `terms` in which it is trained, for which a study is made in
+    `folder`, by default one in the current folder that is named for the question.
+
+    >>> nas_attn.ask("resnet8(width=2)", "stage3.block=cbam", terms=Terms("digits"), minutes=2)  # doctest: +SKIP
+
+    Raises `InputError` for what cannot be, before anything is trained, and as `Study.ask` does.
+    """
+    if is_study(subject):
+        if terms is not None or folder is not None:
+            raise InputError(f"{subject}: is a study, which has its own data, weights, recipe and folder: leave them out")
+        return open_study(subject).ask(*spellings, minutes=minutes, jobs=jobs, watch=watch, on_round=on_round)
+    if terms is None:
+        raise InputError(f"{subject}: is no study's folder; a backbone needs `data`: a folder of images, or a file")
+    backbone, path = read_backbone(str(subject), terms.weights), Path(folder or folder_for(str(subject), spellings))
+    made = founded(backbone, spellings, terms, path)
+    with refused_whole(path, write_founded(made, path)):
+        with open_study(path)._locked(jobs, watch) as chain:
+            return run_inquiry(chain, spellings, minutes, on_round, made.wishes)
 
 
 def load_table(name: Path | str, objectives: Sequence[str] = ("accuracy", "flops")) -> Table:
