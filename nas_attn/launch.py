@@ -253,15 +253,16 @@ def ask(
     """
     if is_study(subject):
         if terms is not None or folder is not None:
-            raise InputError(f"{subject}: is a study, which has its own data, weights, recipe and folder: leave them out")
+            raise InputError(
+                f"{subject}: is a study, which has its own data, weights, recipe and folder: leave them out"
+            )
         return open_study(subject).ask(*spellings, minutes=minutes, jobs=jobs, watch=watch, on_round=on_round)
     if terms is None:
         raise InputError(f"{subject}: is no study's folder; a backbone needs `data`: a folder of images, or a file")
     backbone, path = read_backbone(str(subject), terms.weights), Path(folder or folder_for(str(subject), spellings))
     made = founded(backbone, spellings, terms, path)
-    with refused_whole(path, write_founded(made, path)):
-        with open_study(path)._locked(jobs, watch) as chain:
-            return run_inquiry(chain, spellings, minutes, on_round, made.wishes)
+    with refused_whole(path, write_founded(made, path)), open_study(path)._locked(jobs, watch) as chain:
+        return run_inquiry(chain, spellings, minutes, on_round, made.wishes)
 
 
 def load_table(name: Path | str, objectives: Sequence[str] = ("accuracy", "flops")) -> Table:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,34 +13,47 @@ from nas_attn.space import InputError
 from .showing import spelt
 from .studies import Jobs
 
+if TYPE_CHECKING:
+    from nas_attn.inquiry.founding import Terms
+
+
+Subject = Annotated[
+    str | None,
+    typer.Argument(help="timm:resnet18, resnet8(width=4), my_package.nets:make_net; or a study.", metavar="NETWORK"),
+]
+Spellings = Annotated[
+    list[str] | None,
+    typer.Argument(help="What stands where: stage3.block=cbam, stage2=se(reduction=8), ...", metavar="SPELLING..."),
+]
+_DATA = "A folder that holds a folder of images for each class, a Parquet file, or digits."
+Data = Annotated[str | None, typer.Option(help=_DATA)]
+_WEIGHTS = "Train from these weights of the network: a file, or pretrained."
+Weights = Annotated[str | None, typer.Option(help=_WEIGHTS, metavar="FILE")]
+Minutes = Annotated[float, typer.Option(help="No training begins that would end later.")]
+Size = Annotated[int | None, typer.Option(min=1, help="Resize images to a square of so many pixels.")]
+Epochs = Annotated[int | None, typer.Option(min=1, help="Passes over the images.", show_default="10")]
+_RATE = "The highest learning rate."
+Rate = Annotated[float | None, typer.Option(help=_RATE, show_default="0.1; with weights 0.01")]
+Folder = Annotated[
+    Path | None, typer.Option(help="The folder of the study that is made.", show_default="named for the question")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print the reply as JSON, and nothing else.")]
+Explain = Annotated[bool, typer.Option("--explain", help="Say what each word of the reply means, and stop.")]
+
 
 def ask(
-    subject: Annotated[
-        str | None,
-        typer.Argument(help="timm:resnet18, resnet8(width=4), my_package.nets:make_net; or a study.", metavar="NETWORK"),
-    ] = None,
-    spellings: Annotated[
-        list[str] | None,
-        typer.Argument(help="What stands where, as stage3.block=cbam or stage2=se(reduction=8).", metavar="SPELLING..."),
-    ] = None,
-    data: Annotated[
-        str | None, typer.Option(help="A folder with a folder of images for each class, a Parquet file, or digits.")
-    ] = None,
-    weights: Annotated[
-        str | None, typer.Option(help="Train from these weights of the network: a file, or pretrained.", metavar="FILE")
-    ] = None,
-    minutes: Annotated[float, typer.Option(help="No training begins that would end later.")] = 30.0,
-    image_size: Annotated[int | None, typer.Option(min=1, help="Resize images to a square of so many pixels.")] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the images.", show_default="10")] = None,
-    learning_rate: Annotated[
-        float | None, typer.Option(help="The highest of its schedule.", show_default="0.1; with weights 0.01")
-    ] = None,
-    study: Annotated[
-        Path | None, typer.Option(help="The folder of the study that is made.", show_default="named for the question")
-    ] = None,
+    subject: Subject = None,
+    spellings: Spellings = None,
+    data: Data = None,
+    weights: Weights = None,
+    minutes: Minutes = 30.0,
+    image_size: Size = None,
+    epochs: Epochs = None,
+    learning_rate: Rate = None,
+    study: Folder = None,
     jobs: Jobs = 1,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the reply as JSON, and nothing else.")] = False,
-    explain: Annotated[bool, typer.Option("--explain", help="Say what each word of the reply means, and stop.")] = False,
+    as_json: Json = False,
+    explain: Explain = False,
 ) -> None:
     """Say whether an attention helps a network at a place: it is trained until that is known, or the time is over.
 
@@ -55,23 +68,38 @@ def ask(
 
         typer.echo(explained())
         return
-    if subject is None or not spellings:
-        raise InputError("ask: needs a network or a study, and what stands where: nas-attn ask STUDY 'stage3.block=cbam'")
-    from nas_attn.launch import Terms, is_study
     from nas_attn.launch import ask as answer
 
-    if data is None and not is_study(subject):
-        raise InputError(
-            f"{subject}: is no study's folder, and a network needs --data: a folder with a folder of images for each "
-            "class, a Parquet file, or digits"
-        )
-    said = (weights, image_size, epochs, learning_rate)
-    terms = Terms(data or "", *said) if data is not None or any(one is not None for one in said) else None
+    name, terms = _subject(subject, spellings, data, (weights, image_size, epochs, learning_rate))
     with _watched() as (watch, on_round):
         reply = answer(
-            subject, *spellings, minutes=minutes, terms=terms, folder=study, jobs=jobs, watch=watch, on_round=on_round
+            name,
+            *(spellings or ()),
+            minutes=minutes,
+            terms=terms,
+            folder=study,
+            jobs=jobs,
+            watch=watch,
+            on_round=on_round,
         )
     typer.echo(json.dumps(reply.as_dict(), indent=1, allow_nan=False) if as_json else str(reply))
+
+
+def _subject(
+    subject: str | None, spellings: list[str] | None, data: str | None, others: tuple[Any, ...]
+) -> tuple[str, "Terms | None"]:
+    """The network or the study, and the terms of a network; raises `InputError` for what is missing."""
+    from nas_attn.inquiry.founding import Terms, is_study
+
+    if subject is None or not spellings:
+        raise InputError("ask: needs a network or a study, and what stands where: nas-attn ask STUDY stage3.block=cbam")
+    if is_study(subject):
+        return subject, Terms(data or "", *others) if any(one is not None for one in (data, *others)) else None
+    if data is None:
+        raise InputError(
+            f"{subject}: is no study's folder, and a network needs --data: {_DATA[:1].lower()}{_DATA[1:-1]}"
+        )
+    return subject, Terms(data, *others)
 
 
 @contextmanager
@@ -89,7 +117,7 @@ def _watched() -> Iterator[tuple[Any, Any]]:
             status.update(f"{known} of {len(found.answers)} answers known; {len(keys)} trainings in this round")
 
         def on_row(row: Any, _trained: int) -> None:
-            value = spelt(row, (leading(row),))[0] if row.state == "complete" else f"failed: {row.reason}"
+            value = spelt(row, (_leading(row),))[0] if row.state == "complete" else f"failed: {row.reason}"
             name = row.key if row.role == "width-matched" else row.architecture
             screen.print(f"seed {row.seed}  {value}  {name}", soft_wrap=True)
 
@@ -100,7 +128,7 @@ def _watched() -> Iterator[tuple[Any, Any]]:
             raise typer.Exit(130) from None
 
 
-def leading(row: Any) -> str:
+def _leading(row: Any) -> str:
     """The learnt measure that is shown of a row: accuracy, or the first that it has."""
     from nas_attn.settings import learnt
 

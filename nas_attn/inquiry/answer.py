@@ -79,7 +79,7 @@ class Answers:
 
     @property
     def minutes(self) -> float:
-        """The time that would most likely tell all that may be told; NaN where that is not known."""
+        """The time that would most likely tell all that is open; NaN where that is not known."""
         return max((one.minutes for one in self.answers if one.open), default=math.nan)
 
     @property

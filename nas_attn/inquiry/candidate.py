@@ -61,9 +61,7 @@ def candidates(
     return tuple(found.values())
 
 
-def _candidate(
-    spelling: str, start: str, some: Sequence[Wish], space: SearchSpace, network: str
-) -> Candidate:
+def _candidate(spelling: str, start: str, some: Sequence[Wish], space: SearchSpace, network: str) -> Candidate:
     placed: list[Placement] = []
     for wish in some:
         placed += _placements(with_options(wish, **{START: start}) if start else wish, space, network)

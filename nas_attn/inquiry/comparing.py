@@ -57,11 +57,11 @@ def answered(
     ]
     compare = _Comparisons(known, adjusted, plain, others, pairs, seed)
     noise = float(np.sqrt(adjusted.variance))
-    found = tuple(
+    answers = tuple(
         compare.answer(one, places[one.key], noise) if one.key in places else _untrained(one, rows) for one in wanted
     )
     mean = judged.sign * float(adjusted.means[plain])
-    return Answers(judged, found, known.networks[plain], noise, len(others) + len(pairs), mean)
+    return Answers(judged, answers, known.networks[plain], noise, len(others) + len(pairs), mean)
 
 
 def _untrained(one: Candidate, rows: Sequence[Evaluation]) -> Answer:

@@ -204,8 +204,8 @@ def _data(terms: Terms, folder: Path) -> dict[str, Any]:
     if terms.data in _SETS and not size:
         return {"kind": terms.data}
     raise InputError(
-        f"--data: found {terms.data!r}; {allowed(terms.data, _SETS)}, a folder with a sub-folder of images for each class, "
-        "or a Parquet file"
+        f"--data: found {terms.data!r}; {allowed(terms.data, _SETS)}, a folder that holds a folder of images "
+        "for each class, or a Parquet file"
     )
 
 
@@ -216,7 +216,11 @@ def _from(folder: Path, path: Path) -> str:
 def _space_text(backbone: Backbone, here: Sequence[Site], every: Sequence[Wish], folder: Path) -> str:
     named = {"name": backbone.name, "arguments": dict(backbone.arguments), "weights": _weights(backbone, folder)}
     by_block = any(_below_stage(wish, here, backbone.name) for wish in every)
-    lines = ["# Made by `nas-attn ask`.", f'per = "{"block" if by_block else "stage"}"', f"start = {json.dumps(STARTS)}"]
+    lines = [
+        "# Made by `nas-attn ask`.",
+        f'per = "{"block" if by_block else "stage"}"',
+        f"start = {json.dumps(STARTS)}",
+    ]
     lines += ["", "[backbone]", *_written({name: value for name, value in named.items() if value})]
     for kind in dict.fromkeys(wish.kind for wish in every):
         some = [wish for wish in every if wish.kind == kind]

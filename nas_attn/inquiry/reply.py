@@ -14,8 +14,9 @@ from nas_attn.space import without_passwords, write_whole
 from nas_attn.study import StudyFolder
 
 from .answer import Answer, Answers
+from .meaning import WORDS
 from .picture import answers_chart
-from .wording import WORDS, details, minutes, screen, shared, title
+from .wording import details, minutes, screen, shared, title
 
 _PAGE, _JSON = "ask.html", "ask.json"
 
@@ -81,7 +82,9 @@ class Reply:
             "network": self.network,
             "data": self.data,
             "judged_by": self.found.measure.name,
-            "answers": [with_null({str(name): value for name, value in line.items()}) for line in table.to_dict("records")],
+            "answers": [
+                with_null({str(name): value for name, value in line.items()}) for line in table.to_dict("records")
+            ],
             "seed_noise": with_null(self.found.noise),
             "comparisons": self.found.comparisons,
             "without_width_matched_baseline": self.found.matching or None,
@@ -108,7 +111,7 @@ class Reply:
             "architectures": {title(one): str(one.candidate.architecture) for one in self.answers},
             "facts": dict(self._facts(folder)),
             "settings": without_passwords(text, folder.file.search.storage),
-            "words": WORDS,
+            "words": {word: " ".join(meaning.split()) for word, meaning in WORDS.items()},
         }
 
     def _facts(self, folder: StudyFolder) -> Iterator[tuple[str, str]]:

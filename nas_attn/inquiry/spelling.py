@@ -45,14 +45,16 @@ def wishes(spelling: str) -> tuple[Wish, ...]:
     >>> [str(wish) for wish in wishes("stage1-2=se stage3.block=cbam(reduction=8)")]
     ['stage1=se', 'stage2=se', 'stage3.block=cbam(reduction=8)']
 
-    Raises `InputError` that quotes the part which cannot be read, and where nothing is asked for.
+    Raises `InputError` that quotes the part which cannot be read, and where nothing is named.
     """
     found = tuple(
         Wish(placement.site, placement.attention.kind, placement.attention.options)
         for placement in parse(spelling).placements
     )
     if not found:
-        raise InputError(f"{spelling!r}: is the plain backbone, with which all else is compared; name a place and a kind")
+        raise InputError(
+            f"{spelling!r}: is the plain backbone, with which all else is compared; name a place and a kind"
+        )
     return found
 
 
@@ -92,4 +94,3 @@ def _positions(head: str, sites: Iterable[Site]) -> Iterator[str]:
 def with_options(wish: Wish, **options: Value) -> Wish:
     """The same with these options too; what is said already stays."""
     return replace(wish, options=tuple(sorted({**options, **dict(wish.options)}.items())))
-

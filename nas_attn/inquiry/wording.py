@@ -1,8 +1,8 @@
-"""What an answer says: one screen, and what each of its words means."""
+"""What an answer says, on one screen."""
 
 import math
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from nas_attn.results import spell_cell
@@ -16,47 +16,6 @@ _PLAIN_KEY = Architecture().key
 _WIDE = 100  # letters of a line
 _FEW = 3  # answers that are shown at length
 _LABEL = 12  # letters
-
-WORDS: Mapping[str, str] = {
-    "helps": "the whole interval of the gain over the plain backbone lies above 0, and so does that over every "
-    "width-matched baseline; where there is no such baseline, why is said.",
-    "helps no more than width": "it beats the plain backbone, but the interval over a width-matched baseline ends below "
-    "the seed noise: the same price spent on a wider network gives as much.",
-    "does not help": "a finding too: even the upper end of the interval of its gain over the plain backbone is below one "
-    "standard deviation of the seed noise. It may also do harm: then the whole interval lies below 0.",
-    "not known yet": "none of these three. more says how much time, and how many seeds, would most likely tell: in at "
-    "least half of what may come, as all that is known so far leaves it open, there is an answer by then.",
-    "paper start": "attention begins with the initial weights of its paper, and changes at once what the network computes.",
-    "identity start": "attention begins as the identity, which changes nothing, and learns how much of it is wanted. Both "
-    "starts are trained, since the start often decides more than the place.",
-    "gain": "how much better than the plain backbone it is judged on the images for validation, in points (hundredths) of "
-    "a share, or in the unit of what judges; in brackets its interval. Less than 0 is worse.",
-    "over width": "the same, over a width-matched baseline: the plain backbone, made wider until it has the same FLOPs "
-    "(or latency), or the line between two widths, which are named.",
-    "interval": "from its lower to its upper end; with 95 % probability all intervals of the comparisons made hold at "
-    "once, so that many spellings share one correction, and the more there are the wider they are.",
-    "price": "what one image costs more: FLOPs (operations, counted exactly), and the time in ms (milliseconds) that one "
-    "pass takes on the device that is named, with its interval.",
-    "why": "what the answer rests on, or why more seeds would not tell: the network cannot be trained, costs more than the "
-    "budget of the study, or no width that was trained costs as much.",
-    "plain backbone": "your network without any attention that was asked for; all else is compared with it.",
-    "seed": "one training of each network. It fixes initial weights, order of images and augmentation, the same for "
-    "all networks: so they are paired, and a difference between two is noise of their own only.",
-    "seed noise": "what a seed does to one network and not to all, as a standard deviation: by as much one training differs "
-    "from the next where nothing else does.",
-    "stopped": "because all is known that can be, or because the time is over; the same command goes on.",
-    "page": "all of this as a file that can be sent to a colleague, and opens without anything else.",
-}
-"""What the words of a screen mean."""
-
-
-def explained() -> str:
-    """Each word of a screen with its meaning."""
-    indent = " " * 4
-    return "\n".join(
-        f"{word}\n{textwrap.fill(meaning, _WIDE, initial_indent=indent, subsequent_indent=indent)}"
-        for word, meaning in WORDS.items()
-    )
 
 
 def screen(found: Answers) -> list[str]:
