@@ -14,6 +14,7 @@ from .showing import spelt
 from .studies import Jobs
 
 if TYPE_CHECKING:
+    from nas_attn.inquiry import Reply
     from nas_attn.inquiry.founding import Terms
 
 
@@ -68,21 +69,16 @@ def ask(
 
         typer.echo(explained())
         return
+    name, terms = _subject(subject, spellings, data, (weights, image_size, epochs, learning_rate))
+    reply = _answered(name, spellings or [], minutes=minutes, terms=terms, folder=study, jobs=jobs)
+    typer.echo(json.dumps(reply.as_dict(), indent=1, allow_nan=False) if as_json else str(reply))
+
+
+def _answered(name: str, spellings: Sequence[str], **how: Any) -> "Reply":
     from nas_attn.launch import ask as answer
 
-    name, terms = _subject(subject, spellings, data, (weights, image_size, epochs, learning_rate))
     with _watched() as (watch, on_round):
-        reply = answer(
-            name,
-            *(spellings or ()),
-            minutes=minutes,
-            terms=terms,
-            folder=study,
-            jobs=jobs,
-            watch=watch,
-            on_round=on_round,
-        )
-    typer.echo(json.dumps(reply.as_dict(), indent=1, allow_nan=False) if as_json else str(reply))
+        return answer(name, *spellings, watch=watch, on_round=on_round, **how)
 
 
 def _subject(

@@ -25,6 +25,9 @@ from .answer import Answer, Answers, OverWidth
 from .candidate import Candidate
 from .foresight import Rule, more_seeds
 
+STUCK = "no width that was trained costs as much, so that more seeds would not tell"
+"""Why a network that beats all else has no answer."""
+
 
 def answered(
     wanted: Sequence[Candidate],
@@ -67,7 +70,7 @@ def answered(
 def _untrained(one: Candidate, rows: Sequence[Evaluation]) -> Answer:
     """The answer where there is no result; what was found before or in training says why."""
     row = next((row for row in rows if row.key == one.key), None)
-    if row is None or row.state == "priced":
+    if row is None or row.state in ("priced", "complete"):
         return Answer(one, "not known yet", row=row)
     what = "costs more than the study's budget" if row.state == "over_budget" else "cannot be trained"
     return Answer(one, "not known yet", row=row, reason=f"{what}: {row.reason}")
@@ -109,7 +112,7 @@ class _Comparisons:
         if finding != "not known yet":
             return answer
         if np.isfinite(low).all() and rule.stuck(low, high):
-            return replace(answer, reason="no width that was trained costs as much, so that more seeds would not tell")
+            return replace(answer, reason=STUCK)
         weights = self.weights[chosen]
         covariance = weights @ self.adjusted.covariance @ weights.T * self.adjusted.variance
         return replace(answer, more=more_seeds(rule, self.compared.values[chosen], high, covariance, seeds))

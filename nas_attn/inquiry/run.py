@@ -1,5 +1,6 @@
 """A question answered: trainings in turns, with paired seeds, until all is known or the time is over."""
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -59,10 +60,15 @@ class Inquiry:
             self.on_round(known.answers, [one.key for one in known.plan])
             if not known.plan:
                 return known.answers
-            for some in together(known.plan, self.chain.jobs):
+            for some in together(known.plan, self._many(known)):
                 if self._late(max(known.seconds.get(one.key, 0.0) for one in some)):
                     return self._known(beside).answers
                 self._train(some, beside)
+
+    def _many(self, known: _Known) -> int:
+        """How many trainings are begun in one go: all, where they surely end in time."""
+        whole = math.fsum(known.seconds.get(one.key, math.inf) for one in known.plan)
+        return self.chain.jobs if self._late(2 * whole) else len(known.plan)
 
     def _late(self, seconds: float) -> bool:
         """Whether what takes so long would end too late."""
@@ -75,7 +81,8 @@ class Inquiry:
             self.chain.run_step(self.chain.folder.file.final_step(len(attended), some[0].seeds), attended)
         else:
             beside.train(some[0].key, some[0].seeds)
-        self._spent.update(dict.fromkeys((one.key for one in some), time.monotonic() - began))
+        seconds = (time.monotonic() - began) / -(-len(some) // self.chain.jobs)
+        self._spent.update(dict.fromkeys((one.key for one in some), seconds))
 
     def _known(self, beside: Beside) -> _Known:
         folder = self.chain.folder

@@ -52,8 +52,8 @@ def in_turn(seeds: set[int], first: int) -> int:
     return next(number for number in range(len(seeds) + 1) if first + number not in seeds)
 
 
-def together(plan: Sequence[Training], jobs: int) -> Iterator[Sequence[Training]]:
-    """The trainings of a plan, as many at a time as may be: networks of the space with equal seeds, or one baseline."""
+def together(plan: Sequence[Training], many: int) -> Iterator[Sequence[Training]]:
+    """The trainings of a plan, so many in one go: networks of the space with equal seeds, or one baseline."""
     for (_, attended), some in groupby(plan, key=lambda one: (one.seeds, one.architecture is not None)):
-        group, size = list(some), jobs if attended else 1
+        group, size = list(some), many if attended else 1
         yield from (group[number : number + size] for number in range(0, len(group), size))

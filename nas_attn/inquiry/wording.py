@@ -109,6 +109,8 @@ def _more(one: Answer) -> str:
     if math.isinf(one.more):
         return "not even 64 times as many seeds would most likely tell"
     seeds = f"{one.more:.0f} more {'seed' if one.more == 1 else 'seeds'}"
+    if math.isnan(one.minutes):
+        return f"{seeds} would most likely tell"
     return f"{minutes(one.minutes)} more ({seeds}) would most likely tell"
 
 
