@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from torch import nn
@@ -15,8 +16,7 @@ from nas_attn.chain import Chain, Watch, run_chain
 from nas_attn.evaluation import data_question, read_weights, weights_file
 from nas_attn.export import Winner, export, leaving
 from nas_attn.export.standalone.folder import claimed
-from nas_attn.inquiry import Reply
-from nas_attn.inquiry.founding import Terms, folder_for, founded, is_study, read_backbone, refused_whole, write_founded
+from nas_attn.inquiry import Reply, founding
 from nas_attn.inquiry.run import OnRound, run_inquiry
 from nas_attn.preflight import Checked, Finding, OnFinding, preflight
 from nas_attn.results import Evaluation, evaluations, read_csv
@@ -236,32 +236,31 @@ def ask(
     subject: Path | str,
     *spellings: str,
     minutes: float = 30.0,
-    terms: Terms | None = None,
-    folder: Path | str | None = None,
+    study: Path | str | None = None,
     jobs: int = 1,
     watch: Watch | None = None,
     on_round: OnRound = lambda _answers, _keys: None,
+    **terms: Any,
 ) -> Reply:
     """Whether attention helps a network: what is spelt, such as `stage3.block=cbam`, from both starts.
 
-    The subject is a study's folder, or a backbone with the `terms` in which it is trained, for which a study is made in
-    `folder`, by default one in the current folder that is named for the question.
+    The subject is a study's folder; or a backbone, with `data` and, as its `terms`, what else `Terms` has. Then a study
+    is made, in the folder `study` or one in the current folder that is named for the question.
 
-    >>> nas_attn.ask("resnet8(width=2)", "stage3.block=cbam", terms=Terms("digits"), minutes=2)  # doctest: +SKIP
+    >>> nas_attn.ask("resnet8(width=2)", "stage3.block=cbam", data="digits", minutes=2).table  # doctest: +SKIP
 
     Raises `InputError` for what cannot be, before anything is trained, and as `Study.ask` does.
     """
-    if is_study(subject):
-        if terms is not None or folder is not None:
-            raise InputError(
-                f"{subject}: is a study, which has its own data, weights, recipe and folder: leave them out"
-            )
+    said = sorted(name for name, value in {**terms, "study": study}.items() if value is not None)
+    if founding.is_study(subject):
+        if said:
+            raise InputError(f"{subject}: is a study, which has its own {', '.join(said)}: leave that out")
         return open_study(subject).ask(*spellings, minutes=minutes, jobs=jobs, watch=watch, on_round=on_round)
-    if terms is None:
-        raise InputError(f"{subject}: is no study's folder; a backbone needs `data`: a folder of images, or a file")
-    backbone, path = read_backbone(str(subject), terms.weights), Path(folder or folder_for(str(subject), spellings))
-    made = founded(backbone, spellings, terms, path)
-    with refused_whole(path, write_founded(made, path)), open_study(path)._locked(jobs, watch) as chain:
+    name, wanted = str(subject), founding.terms_of(subject, terms)
+    path = Path(study or founding.folder_for(name, spellings))
+    made = founding.founded(founding.read_backbone(name, wanted.weights), spellings, wanted, path)
+    new = founding.write_founded(made, path)
+    with founding.refused_whole(path, new), open_study(path)._locked(jobs, watch) as chain:
         return run_inquiry(chain, spellings, minutes, on_round, made.wishes)
 
 

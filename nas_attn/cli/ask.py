@@ -15,7 +15,6 @@ from .studies import Jobs
 
 if TYPE_CHECKING:
     from nas_attn.inquiry import Reply
-    from nas_attn.inquiry.founding import Terms
 
 
 Subject = Annotated[
@@ -69,8 +68,10 @@ def ask(
 
         typer.echo(explained())
         return
-    name, terms = _subject(subject, spellings, data, (weights, image_size, epochs, learning_rate))
-    reply = _answered(name, spellings or [], minutes=minutes, terms=terms, folder=study, jobs=jobs)
+    if subject is None or not spellings:
+        raise InputError("ask: needs a network or a study, and what stands where: nas-attn ask STUDY stage3.block=cbam")
+    terms = {"data": data, "weights": weights, "image_size": image_size, "epochs": epochs}
+    reply = _answered(subject, spellings, minutes=minutes, study=study, jobs=jobs, learning_rate=learning_rate, **terms)
     typer.echo(json.dumps(reply.as_dict(), indent=1, allow_nan=False) if as_json else str(reply))
 
 
@@ -79,23 +80,6 @@ def _answered(name: str, spellings: Sequence[str], **how: Any) -> "Reply":
 
     with _watched() as (watch, on_round):
         return answer(name, *spellings, watch=watch, on_round=on_round, **how)
-
-
-def _subject(
-    subject: str | None, spellings: list[str] | None, data: str | None, others: tuple[Any, ...]
-) -> tuple[str, "Terms | None"]:
-    """The network or the study, and the terms of a network; raises `InputError` for what is missing."""
-    from nas_attn.inquiry.founding import Terms, is_study
-
-    if subject is None or not spellings:
-        raise InputError("ask: needs a network or a study, and what stands where: nas-attn ask STUDY stage3.block=cbam")
-    if is_study(subject):
-        return subject, Terms(data or "", *others) if any(one is not None for one in (data, *others)) else None
-    if data is None:
-        raise InputError(
-            f"{subject}: is no study's folder, and a network needs --data: {_DATA[:1].lower()}{_DATA[1:-1]}"
-        )
-    return subject, Terms(data, *others)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from .spelling import Wish, places, wishes, with_options
 
 _BACKBONE = re.compile(r"(?P<name>[^()\s]+)(?:\((?P<arguments>[^()]*)\))?")
 _SETS = ("digits", "planted")
+_DATA = "a folder that holds a folder of images for each class, or a Parquet file"
 _LONGEST = 80  # letters of a folder's name
 _FINE_TUNING_RATE = 0.01
 
@@ -48,6 +49,17 @@ class Terms:
             "batch_size": usual.batch_size,
             "learning_rate": self.learning_rate or rate,
         }
+
+
+def terms_of(subject: Path | str, said: Mapping[str, Any]) -> Terms:
+    """The terms of a question about a backbone; raises `InputError` for another name, and without data."""
+    names = [field.name for field in fields(Terms)]
+    for name in said:
+        if name not in names:
+            raise InputError(f"{name}: is none of the terms of a question; {allowed(name, names)}")
+    if said.get("data") is None:
+        raise InputError(f"{subject}: is no study's folder, and a network needs data: {_DATA}")
+    return Terms(**said)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,10 +215,7 @@ def _data(terms: Terms, folder: Path) -> dict[str, Any]:
         return {"kind": kind, "path": _from(folder, path), **size}
     if terms.data in _SETS and not size:
         return {"kind": terms.data}
-    raise InputError(
-        f"--data: found {terms.data!r}; {allowed(terms.data, _SETS)}, a folder that holds a folder of images "
-        "for each class, or a Parquet file"
-    )
+    raise InputError(f"data: found {terms.data!r}; {allowed(terms.data, _SETS)}, {_DATA}")
 
 
 def _from(folder: Path, path: Path) -> str:
@@ -236,7 +245,7 @@ def _weights(backbone: Backbone, folder: Path) -> str | None:
     if backbone.weights in (None, "pretrained"):
         return backbone.weights
     if not Path(backbone.weights or "").is_file():
-        raise InputError(f"--weights: there is no file {backbone.weights}; allowed: a file, or 'pretrained'")
+        raise InputError(f"weights: there is no file {backbone.weights}; allowed: a file, or 'pretrained'")
     return _from(folder, Path(backbone.weights or ""))
 
 

@@ -17,7 +17,6 @@ from nas_attn.attention import ATTENTIONS, IdentityStart
 from nas_attn.cost import LatencyReading
 from nas_attn.inquiry import explained
 from nas_attn.inquiry.comparing import STUCK
-from nas_attn.inquiry.founding import Terms
 from nas_attn.results import Latency
 from nas_attn.space import InputError, parse
 from nas_attn.study import StudyFolder
@@ -75,7 +74,7 @@ def quick(monkeypatch):
 
 
 def ask(folder, *spellings, network=NETWORK, **how):
-    return nas_attn.ask(network, *spellings, terms=Terms("digits", epochs=1), folder=folder, **{"minutes": 1.0, **how})
+    return nas_attn.ask(network, *spellings, study=folder, **{"minutes": 1.0, "data": "digits", "epochs": 1, **how})
 
 
 def findings(reply):
@@ -215,8 +214,8 @@ def test_a_question_to_a_study_is_answered_in_its_terms(make_study):
     assert one.finding == "helps"
     with pytest.raises(InputError, match=r"stage2=cbam: stage2: found 'cbam'; allowed: se, spatial"):
         nas_attn.ask(folder, "stage2=cbam")
-    with pytest.raises(InputError, match="which has its own data"):
-        nas_attn.ask(folder, "stage2=se", terms=Terms("digits"))
+    with pytest.raises(InputError, match="which has its own data: leave that out"):
+        nas_attn.ask(folder, "stage2=se", data="digits")
 
 
 def test_what_is_refused_before_training_leaves_no_folder(tmp_path):
@@ -302,9 +301,9 @@ def test_every_word_of_a_screen_is_explained(monkeypatch, capsys, replied):
     [
         ((), "needs a network or a study"),
         ((NETWORK,), "needs a network or a study"),
-        ((NETWORK, CBAM), "needs --data: a folder that holds a folder of images for each class"),
+        ((NETWORK, CBAM), "needs data: a folder that holds a folder of images for each class"),
         ((NETWORK, "stage9=se", "--data", "digits"), "stage9: resnet8 has no such place"),
-        ((NETWORK, CBAM, "--data", "nowhere"), "--data: found 'nowhere'; allowed: digits, planted, a folder"),
+        ((NETWORK, CBAM, "--data", "nowhere"), "data: found 'nowhere'; allowed: digits, planted, a folder"),
         (("resnet9", CBAM, "--data", "digits"), "unknown backbone 'resnet9'; did you mean 'resnet"),
     ],
 )

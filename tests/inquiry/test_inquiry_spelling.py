@@ -151,7 +151,7 @@ def test_weights_of_a_file_are_found_from_the_study_and_trained_on_gently(tmp_pa
     assert load_space(folder / "space.toml")[0].backbone.weights == f"{folder}/../weights.pt"
     assert read_study_file(folder).recipe.learning_rate == 0.01
     missing = read_backbone("resnet8", str(tmp_path / "nowhere.pt"))
-    with pytest.raises(InputError, match=r"--weights: there is no file .*nowhere.pt; allowed: a file, or 'pretrained'"):
+    with pytest.raises(InputError, match=r"weights: there is no file .*nowhere.pt; allowed: a file, or 'pretrained'"):
         founded(missing, ["stage3=se"], Terms("digits", missing.weights), tmp_path / "other")
 
 
