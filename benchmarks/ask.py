@@ -54,6 +54,8 @@ objectives = ["accuracy", "flops"]
 seed = {seed}
 [data]
 kind = "digits"
+validation = 0.5
+test = 0.1
 [recipe]
 epochs = 6
 [latency]
@@ -69,6 +71,7 @@ slots = ["stage3"]
 {options}
 """
 KNOWN, NOTHING = ("cbam", "reduction = 2"), ("ask:AlmostNothing", "")
+"""Kinds with their options."""
 
 
 class AlmostNothing(nn.Module):

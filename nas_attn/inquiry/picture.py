@@ -20,7 +20,7 @@ _PLAIN, _WIDTH = "over the plain backbone", "over a width-matched baseline"
 _COLORS = {_PLAIN: FRONT, _WIDTH: KNEE}
 
 
-def answers_chart(found: Answers, heading: str) -> alt.ConcatChart | None:
+def answers_chart(found: Answers) -> alt.ConcatChart | None:
     """Gains with their intervals, right is better, and a band as wide as the seed noise; None where none is known."""
     records = [record for one in found.answers for record in _records(found, one)]
     if not records:
@@ -29,10 +29,11 @@ def answers_chart(found: Answers, heading: str) -> alt.ConcatChart | None:
     axis = alt.Axis(
         labelExpr=f"{json.dumps(labels)}[datum.value]", title=None, labelLimit=420, grid=True, ticks=False, domain=False
     )
+    colors = alt.Scale(domain=[*_COLORS], range=[*_COLORS.values()])
     scale, judged = 100 if found.measure.unit == "%" else 1, found.measure
     data = alt.Chart(alt.InlineData(values=records)).encode(
         y=alt.Y("line:N", sort=None, axis=axis),
-        color=alt.Color("over:N", title=None, scale=alt.Scale(domain=[*_COLORS], range=[*_COLORS.values()])),
+        color=alt.Color("over:N", title=None, scale=colors, legend=alt.Legend(labelLimit=300)),
         tooltip=TOOLTIP,
     )
     x = alt.X("low:Q", title=f"{judged.gain}, with simultaneous 95 % intervals", scale=alt.Scale(zero=True))
@@ -45,7 +46,7 @@ def answers_chart(found: Answers, heading: str) -> alt.ConcatChart | None:
         data.mark_point(filled=True, size=62, opacity=1).encode(x=alt.X("gain:Q")),
     ]
     panel = alt.LayerChart(layer=layers).properties(width=620, height=_STEP * len(records))
-    return dressed(alt.concat(panel), heading, ["The grey band is as wide as the seed noise"])
+    return dressed(alt.concat(panel), "What each gains", ["The grey band is as wide as the seed noise"])
 
 
 def _records(found: Answers, one: Answer) -> Iterator[dict[str, Any]]:

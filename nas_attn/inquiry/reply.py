@@ -101,7 +101,7 @@ class Reply:
         write_whole(self.page, page("answers.html.jinja", __package__, **self._contents()))
 
     def _contents(self) -> dict[str, Any]:
-        folder, chart = StudyFolder.open(self.folder), answers_chart(self.found, self.question)
+        folder, chart = StudyFolder.open(self.folder), answers_chart(self.found)
         text = (self.folder / "study.toml").read_text(encoding="utf-8")
         return {
             "title": self.question,

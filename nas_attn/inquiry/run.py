@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -122,7 +123,7 @@ def run_inquiry(
     arguments = ", ".join(f"{name}={value}" for name, value in backbone.arguments)
     reply = Reply(
         network=f"{backbone.name}({arguments})" if arguments else backbone.name,
-        data=str(getattr(folder.file.data, "path", "") or folder.file.data.kind),
+        data=Path(getattr(folder.file.data, "path", folder.file.data.kind)).name,
         found=found,
         trained=_trained(folder) - before,
         minutes=(time.monotonic() - began) / 60,

@@ -4,9 +4,12 @@ import json
 import math
 import random
 import re
+import signal
 import sys
+import time
 from dataclasses import replace
 
+import processes
 import pytest
 from made_up import evaluation
 from made_up_inquiry import PLAIN, WANTED, WIDE, Made
@@ -159,6 +162,30 @@ def test_what_is_stopped_goes_on_and_trains_nothing_twice(tmp_path, replied):
     TRAINED.clear()
     again = ask(tmp_path / "study", CBAM)
     assert (TRAINED, again.trained, findings(again)) == ([], 0, findings(replied))
+
+
+def slowly():
+    """What stands in for training in a process of its own, and leaves time to kill it."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(
+        "nas_attn.tasks.of_images.train", lambda *some, **others: (time.sleep(0.5), trained(*some, **others))[1]
+    )
+    patch.setattr("nas_attn.evaluation.timing.measure_latency", timed)
+
+
+def test_what_is_killed_goes_on_with_the_same_command(tmp_path, replied):
+    options = ("--data", "digits", "--epochs", 1, "--minutes", 1, "--study", tmp_path / "study")
+    process = processes.start("ask", NETWORK, CBAM, *options, before=slowly)
+    while not process.stderr.readline().startswith("seed 1"):
+        assert process.poll() is None
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    folder = StudyFolder.open(tmp_path / "study")
+    kept = len(folder.full_rows()) + len(folder.width_matched())
+    assert kept >= 5
+    reply = ask(tmp_path / "study", CBAM)
+    assert reply.trained == replied.trained - kept
+    assert [(one.finding, one.gain) for one in reply.answers] == [(one.finding, one.gain) for one in replied.answers]
 
 
 def test_no_training_begins_that_would_end_after_the_time(tmp_path):
