@@ -48,8 +48,8 @@ class Comparison:
     """The networks with attention, the most likely gain first, as `ranked` says."""
     leader: int | None
     """The most promising of them; None where none is likely to gain anything."""
-    surprise: float
-    """By how much the plain backbone did better than the sum that the additive fit makes of it."""
+    over_plain: tuple[Difference, ...]
+    """What each effect is worth to the plain backbone as it was trained, in the order of effects, each by itself."""
     beating: frozenset[int]
     """Those that surely beat the plain backbone, by themselves or by what an effect says of all that have it."""
     matched: tuple[Matching, ...]
@@ -92,7 +92,8 @@ def _compared(
     judged: Measure, known: Trainings, networks: Networks, prices: Sequence[str], on_front: Mapping[str, float]
 ) -> Comparison:
     singles, effects = networks.against_plain()
-    better, matchings = networks.beating(singles, effects), networks.against_widths(prices)
+    over_plain = networks.over_plain()
+    better, matchings = networks.beating(singles, effects, over_plain), networks.against_widths(prices)
     likely = networks.likely()
     order = ranked(networks.others, known.networks, likely, networks.adjusted.means, on_front)
     alone = {single.what for single in singles if single.gain.positive}
@@ -112,7 +113,7 @@ def _compared(
         likely=likely,
         order=order,
         leader=leader,
-        surprise=networks.surprise,
+        over_plain=over_plain,
         beating=frozenset(better),
         matched=() if leader is None else matchings.get(leader, ()),
         pairs=networks.pairs(),
@@ -123,4 +124,4 @@ def _compared(
 def beating(rows: Iterable[Evaluation], name: str, slots: Slots | None = None, seed: int = 0) -> frozenset[int]:
     """Those of the networks that surely beat the plain backbone by a measure, as `comparison` says."""
     networks = Networks.of(trainings(rows, name), set(), measure(name).sign, slots, seed)
-    return frozenset(networks.beating(*networks.against_plain()))
+    return frozenset(networks.beating(*networks.against_plain(), networks.over_plain()))

@@ -11,6 +11,9 @@ from nas_attn.statistics import Estimate, Lookahead, Membership
 from .comparison import Comparison
 from .difference import Difference, Matching
 
+_MOST = 50
+"""More than so many times the trainings are not worth foretelling."""
+
 _NAMED = 6
 """How many networks or effects a sentence names at most."""
 
@@ -67,16 +70,21 @@ def not_known(found: Comparison) -> str:
     """What is most promising where nothing is sure."""
     if sure := [one for one in found.effects if one.gain.positive]:
         effect = max(sure, key=lambda one: one.gain.low)
+        itself = next(one for one in found.over_plain if one.what == effect.what)
         return (
-            f"{effect.what} adds {interval(found.measure, effect.gain)} where nothing stood, but the plain backbone "
-            f"did better by {found.measure.difference(found.surprise, signed=False)} than the others make expect, so "
-            "that no network is shown to beat it. More seeds of the plain backbone would show more."
+            f"{effect.what} adds {interval(found.measure, effect.gain)} where nothing stood, over the networks that "
+            f"have it, but {interval(found.measure, itself.gain)} to the plain backbone as that was trained. More "
+            "seeds of the plain backbone, and of others beside it, would show whether anything beats it."
         )
     none = f"no difference that attention makes is sure in {len(found.networks) + len(found.effects)} comparisons."
     if found.leader is None:
         return f"{none} No network is promising: none is likely to beat the plain backbone."
     gain = interval(found.measure, _own(found, found.leader).gain)
-    return f"{none} The most promising network is {_title(found, found.leader)}: {gain} against the plain backbone."
+    likely = f"{found.measure.difference(float(found.likely[found.leader]))} {found.measure.gain}"
+    return (
+        f"{none} The most promising network is {_title(found, found.leader)}: most likely {likely} against the plain "
+        f"backbone, if effects add up; compared with it alone {gain}."
+    )
 
 
 def width_matched(judged: Measure, found: Matching) -> str:
@@ -179,6 +187,9 @@ def ahead(found: Comparison, later: Lookahead) -> Iterator[str]:
         first, networks = min(hopes, key=lambda one: one.missing), found.trainings
         seconds = float(np.nansum([row.train_seconds for row in networks.networks] * networks.counts))
         cost = (first.missing - 1) * seconds / 60
+        if first.missing > _MOST:
+            yield f"What {first.what} seems to gain would take over {_MOST} times as many trainings to show."
+            return
         yield (
             f"If {first.what} gained what it seems to, {first.missing:.1f} times as many trainings of all networks"
             f"{f' ({_time(cost)} more)' if cost > 0 else ''} would have even chances to show it."

@@ -4,7 +4,7 @@ import pytest
 from made_up import evaluation
 
 from nas_attn.statistics import lookahead, membership
-from nas_attn.statistics.front_probability import on_front
+from nas_attn.statistics.front_probability import Cheaper
 
 
 def study(seed, networks=12, seeds=3, spread=1.0, noise=1.0, minutes=0.5):
@@ -41,7 +41,7 @@ def test_fronts_of_many_draws_are_those_of_moocore_ties_included():
         expected = [
             moocore.is_nondominated(np.column_stack([drawn, prices]), keep_weakly=True).tolist() for drawn in losses
         ]
-        assert on_front(prices, losses).tolist() == expected
+        assert Cheaper.of(prices).front(losses).tolist() == expected
 
 
 def test_of_networks_with_some_probability_as_many_are_on_the_front():
