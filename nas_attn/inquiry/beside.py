@@ -69,6 +69,6 @@ def _shares(rows: Sequence[Evaluation], named: Sequence[str]) -> dict[str, float
     found: dict[str, float] = {}
     for price in named:
         one = matched(rows, range(1, len(rows)), price, 0)
-        for row, weight in zip(rows[2:], one.weights[2:] if one else (), strict=False):
-            found[row.key] = max(found.get(row.key, 0.0), float(weight))
-    return {key: share for key, share in found.items() if share > 0}
+        for place, share in one.shares.items() if one else ():
+            found[rows[place].key] = max(found.get(rows[place].key, 0.0), share)
+    return {key: share for key, share in found.items() if key != rows[1].key}

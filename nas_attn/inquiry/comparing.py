@@ -11,6 +11,7 @@ from nas_attn.settings import measure
 from nas_attn.space import NONE
 from nas_attn.statistics import (
     AdjustedMeans,
+    Contrasts,
     Estimate,
     Family,
     Trainings,
@@ -88,12 +89,12 @@ class _Comparisons:
         pairs: Sequence[tuple[int, Matched]],
         seed: int,
     ) -> None:
-        one = np.eye(len(known.networks))
         self.known, self.adjusted, self.others, self.pairs = known, adjusted, list(others), list(pairs)
-        over = [one[number] - found.weights for number, found in pairs]
-        self.weights = np.array([*(one[self.others] - one[plain]), *over]).reshape(-1, len(one))
-        alone = additive([{} for _ in known.networks], [True] * len(one), adjusted)
-        self.compared = compared(adjusted, alone, Family.single(self.weights), seed)
+        self.rows = [{number: 1.0, plain: -1.0} for number in others]
+        self.rows += [{number: 1.0, **{place: -share for place, share in one.shares.items()}} for number, one in pairs]
+        networks = len(known.networks)
+        nothing = additive([{}] * networks, [False] * networks, adjusted)
+        self.compared = compared(adjusted, nothing, Family.single(Contrasts.few(self.rows, networks)), seed)
 
     def answer(self, candidate: Candidate, number: int, noise: float) -> Answer:
         """What is known of a network that was trained."""
@@ -113,8 +114,10 @@ class _Comparisons:
             return answer
         if np.isfinite(low).all() and rule.stuck(low, high):
             return replace(answer, reason=STUCK)
-        weights = self.weights[chosen]
-        covariance = weights @ self.adjusted.covariance @ weights.T * self.adjusted.variance
+        weights = np.zeros((len(chosen), len(self.known.networks)))
+        for line, place in enumerate(chosen):
+            weights[line, [*self.rows[place]]] = [*self.rows[place].values()]
+        covariance = self.adjusted.covariance(weights) * self.adjusted.variance
         return replace(answer, more=more_seeds(rule, self.compared.values[chosen], high, covariance, seeds))
 
     def _estimate(self, place: int) -> Estimate:
