@@ -106,9 +106,27 @@ def main(
             if truth == "0":
                 wrong += [any(one.finding.startswith("helps") for one in each.answers) for each in found]
     print(f"\nno effect, and any is found: {rate(wrong)}")
+    early = [known for seed in range(runs) for known in foretold(5000 + seed, seed % 5 / 2)]
+    print(f"answers that were open after 4 seeds, and known after as many more as was said: {rate(early)}")
     if real:
         for what, (kind, options) in (("CBAM after the last stage", KNOWN), ("almost nothing", NOTHING)):
             trained(what, kind, options, real, minutes)
+
+
+def foretold(seed: int, gain: float, most: int = 60) -> list[bool]:
+    """Of each answer that is open after 4 seeds, whether it is known after as many more seeds as was said."""
+    made = Made(seed, (gain, gain))
+    said = {one.candidate.key: one.more for one in made.run(4).answers if one.open}
+    known: dict[str, int] = {}
+    found = made.answers()
+    while (plan := made.plan(found)) and plan[0].seeds <= most and len(known) < len(said):
+        for one in plan:
+            made.train(one.key, one.seeds - 1)
+        found = made.answers()
+        for answer in found.answers:
+            if not answer.open:
+                known.setdefault(answer.candidate.key, answer.seeds - 4)
+    return [known.get(key, most) <= more for key, more in said.items()]
 
 
 def line(findings: Sequence[str], found: Sequence[Answers]) -> str:

@@ -40,9 +40,9 @@ WORDS: Mapping[str, str] = {
         same for all networks, so that their seeds are paired: what it does to all alike is no noise.""",
     "seed noise": """what a seed does to one network and not to all, as one standard deviation: by so much one
         training differs from the next where nothing else does.""",
-    "interval": """from the lower to the upper end in brackets; the intervals of all comparisons hold at once
-        with a probability of 95 %. So several spellings share one correction; the more there are, the wider
-        they are.""",
+    "interval": """from the lower to the upper end in brackets; the intervals of all comparisons hold at once with a
+        probability of 95 %, after any number of seeds, so that it may stop as soon as it knows. Several spellings
+        share one correction; the more there are, the wider they are.""",
     "stopped": """after so many minutes and trainings, either because all is known (that can be), or because the
         time is over. The same command goes on.""",
     "page": """all of this in one file that can be sent to a colleague and opens without anything else.""",
