@@ -149,10 +149,14 @@ def test_a_gain_that_width_gives_too_is_no_more_than_width(tmp_path):
     assert findings(ask(tmp_path / "study", COSTLY)) == {(COSTLY, "paper"): "helps no more than width"}
 
 
-def test_what_is_stopped_goes_on_and_trains_nothing_twice(tmp_path, replied):
+def test_what_is_stopped_goes_on_and_trains_nothing_twice(monkeypatch, capsys, tmp_path, replied):
     WIDER["stops_at"] = 7
-    with pytest.raises(KeyboardInterrupt):
-        ask(tmp_path / "study", CBAM)
+    options = ("--data", "digits", "--epochs", 1, "--study", tmp_path / "study")
+    code, _, said = shown(monkeypatch, capsys, NETWORK, CBAM, *options)
+    assert (code, said.splitlines()[-1].strip()) == (
+        130,
+        "Interrupted; what is finished is kept. The same command goes on.",
+    )
     WIDER.pop("stops_at")
     stopped = TRAINED.pop()
     reply = ask(tmp_path / "study", CBAM)
