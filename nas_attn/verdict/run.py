@@ -16,6 +16,7 @@ from nas_attn.study import WIDTH_MATCHED, OptunaStudy, StudyFolder
 
 from .conclusion import Conclusion
 from .stored import VERDICT, concluded
+from .thumbnails import keep_thumbnails
 from .widths import matching, prices, widths_of
 
 _SEEDS = 3  # at least, for noise to be known a little
@@ -58,6 +59,7 @@ def run_verdict(chain: Chain, seeds: int | None = None, minutes: float | None = 
         unmatched = _compare(chain, study, found, leader, seeds)
         write_comparing(study, "")
         found, leader = _found(chain.folder, minutes), None
+    keep_thumbnails(chain, found.conclusion)
     return _written(chain.folder, found.conclusion, unmatched)
 
 
