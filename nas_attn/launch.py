@@ -1,7 +1,8 @@
 """A study's folder, opened to search, to audit, to judge and to hand out networks."""
 
 import logging
-from collections.abc import Iterator, Sequence
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -271,7 +272,8 @@ def load_table(name: Path | str, objectives: Sequence[str] = ("accuracy", "flops
     other steps than `final` are passed over. Raises `InputError` where one of them is missing or has faults, and as
     `Table` does.
     """
-    folders = {path.parent.name: path.parent for place in _PUBLISHED for path in sorted(place.glob(f"*/{_ROWS}"))}
+    found = (path.parent for place in _PUBLISHED for path in sorted(place.glob(f"*/{_ROWS}")))
+    folders = {folder.name: folder for folder in found if _whole(folder)}
     folder = folders.get(str(name), Path(name))
     rows, space = folder / _ROWS, folder / _SPACE
     if not rows.is_file():
@@ -284,3 +286,10 @@ def load_table(name: Path | str, objectives: Sequence[str] = ("accuracy", "flops
     except InputError as error:
         where = "" if str(error).startswith(str(folder)) else f"{rows}: "
         raise InputError(f"{where}{error}") from None
+
+
+def _whole(folder: Path) -> bool:
+    """Whether published rows are of a whole space, and not of networks that a study lists."""
+    file = folder / "study.toml"
+    chain = tomllib.loads(file.read_text(encoding="utf-8")).get("chain", []) if file.is_file() else []
+    return not any(isinstance(step, Mapping) and "architectures" in step for step in chain)

@@ -53,7 +53,7 @@ GONE = {
     "twins": r"\btwins?\b",
     "look": r"\blooke?d? at\b|\blooks at\b",
     "dear": r"\bdear(er|est)?\b",
-    "asked, told, held": r"\b(asked|told|held)\b",
+    "asked, told, held": r"\b(asked|(?<!not )told|held)\b",
     "treatment, nursery": r"\b(treatments?|nursery)\b",
     "surely in, perhaps": r"\bsurely (in|out|on)\b|\bperhaps\b",
     "settling": r"\bsettl(e|es|ed|ing)\b",

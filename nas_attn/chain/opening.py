@@ -4,9 +4,19 @@ from collections.abc import Sequence
 
 from nas_attn.assembly import load_space
 from nas_attn.settings import Backbone, Step
-from nas_attn.space import InputError, SearchSpace
+from nas_attn.space import InputError, SearchSpace, parse
 from nas_attn.study import StudyFolder
 from nas_attn.tasks import Task, own_backbone
+
+
+def check_listed(steps: Sequence[Step], space: SearchSpace) -> None:
+    """See that the networks which a step lists are of the space; raises `InputError` with the step and the network."""
+    for step in steps:
+        for text in step.architectures:
+            try:
+                space.answers(parse(text))
+            except InputError as error:
+                raise InputError(f"step {step.name!r}: architectures: {error}") from None
 
 
 def check_sizes(steps: Sequence[Step], space: SearchSpace) -> None:

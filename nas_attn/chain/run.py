@@ -17,12 +17,14 @@ _OTHER_STARTS = ("cbam", "global_context", "non_local", "triplet")
 def run_chain(chain: Chain, trials: int | None = None) -> str:
     """Run every step of a chain in turn, and return a sentence on why the last one stopped.
 
-    `trials` stands for the number of networks of the first step. Raises as `Search.run` does.
+    `trials` stands for the number of networks of the first step, the first of those that it lists. Raises as
+    `Search.run` does.
     """
     file = chain.folder.file
     _warn_of_former_starts(chain.folder)
     first = file.steps[0]
-    reason = chain.run_step(first.model_copy(update={"networks": trials or first.networks}))
+    listed = [parse(text) for text in first.architectures[:trials]] or None
+    reason = chain.run_step(first.model_copy(update={"networks": trials or first.networks}), listed)
     for before, step in pairwise(file.steps):
         rows = chain.folder.seed_rows(before.name)
         reason = chain.run_step(step, promoted(rows, file, step.networks or 1, before.score))

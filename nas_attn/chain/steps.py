@@ -52,7 +52,7 @@ from nas_attn.study import (
 from nas_attn.tasks import ImageTask, Task, Training, open_task
 from nas_attn.training import TrainingFailed, check_trainer
 
-from .opening import check_sizes, open_space
+from .opening import check_listed, check_sizes, open_space
 
 _LOG = logging.getLogger(__name__)
 
@@ -117,6 +117,7 @@ class Chain:
     ) -> "Chain":
         """The chain of a study whose space and images are read; raises `InputError` where its target is not here."""
         check_sizes(folder.file.steps, space)
+        check_listed(folder.file.steps, space)
         for remark in space.remarks:
             _LOG.warning("%s", remark)
         target, readings = folder.file.latency, Readings(folder.path / "latency.jsonl")

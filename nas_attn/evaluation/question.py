@@ -11,7 +11,7 @@ from nas_attn.training import deciding
 
 from .timing import host
 
-_OF_NO_ROW = {"name", "networks", "seeds", "extra_trainings", "score"}
+_OF_NO_ROW = {"name", "networks", "architectures", "seeds", "extra_trainings", "score"}
 """Settings of a step that do not change its rows."""
 _OF_RECIPE = {"epochs", "learning_rate", "batch_size"}
 """Settings of a step that are part of its recipe."""

@@ -14,7 +14,9 @@ from nas_attn.results.pages import page, specification
 from nas_attn.results.pictures import front_chart
 from nas_attn.settings import MEASURES, measure
 from nas_attn.space import write_whole
-from nas_attn.verdict import Conclusion, Standings
+from nas_attn.verdict import ClaimResult, Conclusion, Standings
+from nas_attn.verdict.claim_picture import claims_chart
+from nas_attn.verdict.claim_words import claim_sentences, readable_claims
 
 from .gallery import Gallery
 from .headline import headline
@@ -102,7 +104,18 @@ def _contents(report: Report, front: Front) -> dict[str, Any]:
 
 def _conclusion(said: Conclusion) -> dict[str, Any]:
     figure = {**specification(said.picture()), "columns": 1} if said.drawn else None  # as wide as the page
-    return {"sentences": said.sentences, "table": said.readable, "figure": figure}
+    claims = _claims(said.claims)
+    printed = claims["sentences"] if claims else ()
+    sentences = [sentence for sentence in said.sentences if sentence not in printed]
+    return {"sentences": sentences, "table": said.readable, "figure": figure, "claims": claims}
+
+
+def _claims(results: Sequence[ClaimResult]) -> dict[str, Any] | None:
+    if not results:
+        return None
+    drawn = any(not one.reason for one in results)
+    figure = specification(claims_chart(results)) if drawn else None
+    return {"sentences": [*claim_sentences(results)], "table": readable_claims(results), "figure": figure}
 
 
 def _audit(audit: Audit) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from .backbone import Backbone, Pixels
 from .budget import Budget
 from .chain import FINAL, Start, Step
 from .check import check, meaning
+from .claim import Claim
 from .data import (
     DataModule,
     DataSource,

@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from nas_attn.space import parse
+
 from .measures import Score
 from .recipe import Recipe, Settings
 
@@ -22,6 +24,7 @@ _ONLY_FOR: dict[str, tuple[str, ...]] = {
     "weights": ("inherit",),
     "resolution": ("scratch",),
     "width": ("scratch",),
+    "architectures": ("inherit", "scratch", "final"),
 }
 
 
@@ -40,6 +43,8 @@ class Step(Settings):
     networks: int | None = Field(None, ge=1, strict=True)
     """How many networks it evaluates. Of a first step that trains: the `trials` of the search; of a first `supernet`:
     2,000; of a later step: a quarter of those of the step before."""
+    architectures: tuple[str, ...] = ()
+    """Of a first step: what it trains, these and no others, spelt as rows spell them."""
     seeds: int = Field(1, ge=1, strict=True)
     """How many times each is trained, with one seed after the other; of a `supernet`, how many are trained."""
     extra_trainings: int = Field(0, ge=0, strict=True)
@@ -77,6 +82,16 @@ class Step(Settings):
         if proxy not in (None, *_ONLY_FOR[name]) and value != cls.model_fields[name].default:
             raise ValueError(f"found {value!r} for {proxy!r}; it is of use to {', '.join(_ONLY_FOR[name])} only")
         return value
+
+    @field_validator("architectures")
+    @classmethod
+    def _can_be_read(cls, spelt: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        keys = [parse(text).key for text in spelt]
+        if len({*keys}) < len(keys):
+            raise ValueError("found one network twice; each may stand there once")
+        if spelt and info.data.get("networks") is not None:
+            raise ValueError("found networks, a number, beside it; allowed: one of the two")
+        return spelt
 
     def recipe(self, full: Recipe) -> Recipe:
         """How a network of this step is trained, where `full` is how the winner will be."""
@@ -120,8 +135,8 @@ def _epochs(step: Step, final: Start, recipe: Recipe, base: Recipe) -> int | Non
 
 
 def _networks(step: Step, before: list[Step], trials: int) -> int:
-    if step.networks is not None:
-        return step.networks
+    if step.networks is not None or step.architectures:
+        return step.networks or len(step.architectures)
     if before:
         return max(1, (before[-1].networks or 1) // 4)
     return 2000 if step.proxy == "supernet" else trials

@@ -11,6 +11,7 @@ from nas_attn.space import InputError
 from .budget import Budget
 from .chain import Start, Step, resolve
 from .check import check
+from .claim import Claim, several
 from .data import DataModule, DataSource, Digits, OfTask, refuse_all_but_epochs, refuse_what_a_module_decides
 from .document import read_document
 from .fitting import refuse_what_does_not_fit
@@ -62,6 +63,8 @@ class StudyFile(Settings):
     latency: LatencyTarget = LatencyTarget()
     budget: Budget = Budget()
     search: Search = Search()
+    claim: tuple[Claim, ...] = ()
+    """What is printed somewhere, and the verdict compares with what is measured here."""
 
     @model_validator(mode="before")
     @classmethod
@@ -80,6 +83,11 @@ class StudyFile(Settings):
             return said
         usual = {"objectives": [usual_measures(kind)[0].name, "flops", "latency_ms"]}
         return {**usual, **said, "metrics": with_short_names(said, kind)}
+
+    @field_validator("claim", mode="before")
+    @classmethod
+    def _some_claims(cls, said: Any) -> Any:
+        return several(said)
 
     @field_validator("task")
     @classmethod
@@ -111,6 +119,8 @@ class StudyFile(Settings):
                 raise ValueError(f"found two steps that are called {names[number]!r}; give one of them another name")
             if step.proxy == "supernet" and number:
                 raise ValueError("found a 'supernet' after another step; it screens, so it stands first")
+            if step.architectures and number:
+                raise ValueError("found architectures after another step, which finds those that go on")
             if step.weights == "supernet" and chain[0].proxy != "supernet":
                 raise ValueError("found weights = 'supernet' without a step 'supernet' before it")
         return chain

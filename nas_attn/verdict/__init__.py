@@ -4,6 +4,7 @@
 """
 
 from .changed_images import ChangedImages, read_thumbnails
+from .claims import ClaimResult
 from .conclusion import Conclusion
 from .standings import Standings, standings
 from .stored import VERDICT, concluded

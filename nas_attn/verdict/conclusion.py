@@ -10,11 +10,13 @@ import numpy as np
 import pandas as pd
 
 from nas_attn.results import Evaluation, Kept, Slots
-from nas_attn.settings import leading, learnt
+from nas_attn.settings import Claim, leading, learnt
 from nas_attn.statistics import SURE, Lookahead, Membership, Posterior, costs_among, lookahead, membership
 
 from . import words
 from .changed_images import ChangedImages, changed_images
+from .claim_words import claim_sentences
+from .claims import ClaimResult, claim_results
 from .comparison import Comparison, beating, comparison
 from .other_images import images_said
 from .picture import conclusion_chart
@@ -39,6 +41,8 @@ class Conclusion:
     objectives: tuple[str, ...]
     kept: Kept | None = None
     """What each validation image got in these trainings; None where that is not to be said."""
+    claims: tuple[ClaimResult, ...] = ()
+    """What is printed somewhere, compared with what was measured."""
 
     @property
     def pays(self) -> bool:
@@ -131,7 +135,8 @@ class Conclusion:
         front = [words.fronts(self.membership, self.objectives)] if len(self.membership.networks) else []
         noise = [words.noise(self.comparison.measure, self.comparison.trainings)] if self.comparison.freedom > 0 else []
         images = [] if self.kept is None else images_said(self.comparison, self.kept)
-        return [*front, *noise, *images, *words.ahead(self.comparison, self.lookahead)]
+        ahead = words.ahead(self.comparison, self.lookahead)
+        return [*front, *noise, *images, *ahead, *claim_sentences(self.claims)]
 
 
 def conclude(
@@ -141,6 +146,7 @@ def conclude(
     *,
     minutes: float | None = None,
     slots: Slots | None = None,
+    claims: Sequence[Claim] = (),
     seed: int = 0,
     kept: Kept | None = None,
 ) -> Conclusion:
@@ -148,14 +154,15 @@ def conclude(
 
     The plain backbone, spelt `none`, has to be among the rows for anything to pay. Without `slots`, those of the space,
     a slot is what a site's name begins with: its stage. With `minutes` of training time it is said what they would
-    decide; without, what doubling the seeds would. With `kept` it is said what holds for other images too. Raises
-    `InputError` as `membership` and `comparison` do.
+    decide; without, what doubling the seeds would. With `kept` gains hold for other images too. `claims`, which are
+    printed somewhere, are compared with what was measured. Raises `InputError` as `membership` and `comparison` do.
     """
-    inside, judged, images = list(rows), leading(objectives), None if kept is None else kept.found
+    inside, outside, judged = list(rows), list(baselines), leading(objectives)
+    images = None if kept is None else kept.found
     member = membership(inside, objectives, seed)
     on_front = dict(zip(member.posterior.keys, member.probability.tolist(), strict=True))
     prices = costs_among(objectives) or ["flops"]
-    found = comparison(inside, baselines, judged.name, prices, slots, seed, on_front, images)
+    found = comparison(inside, outside, judged.name, prices, slots, seed, on_front, images)
     nothing = nothing_gained(found, member.posterior)
     complete = [row for row in inside if row.state == "complete"]
     others = tuple(
@@ -164,7 +171,9 @@ def conclude(
         if one.name != judged.name and complete and all(math.isfinite(row[one.name]) for row in complete)
     )
     ahead = lookahead(member, objectives, minutes, seed)
-    return Conclusion(finding(found, nothing), found, member, nothing, others, ahead, tuple(objectives), kept)
+    printed = claim_results(found, inside, outside, claims, slots, seed)
+    concluded = finding(found, nothing)
+    return Conclusion(concluded, found, member, nothing, others, ahead, tuple(objectives), kept, printed)
 
 
 def finding(found: Comparison, nothing: float) -> Finding:

@@ -14,6 +14,7 @@ from nas_attn.settings import FINAL
 from nas_attn.space import Architecture, InputError, SearchSpace, parse
 from nas_attn.study import WIDTH_MATCHED, OptunaStudy, StudyFolder
 
+from .claim_picture import claims_chart
 from .conclusion import Conclusion
 from .stored import VERDICT, concluded
 from .thumbnails import keep_thumbnails
@@ -119,12 +120,15 @@ def _found(folder: StudyFolder, minutes: float | None) -> _Found:
 
 
 def _written(folder: StudyFolder, found: Conclusion, unmatched: Sequence[str]) -> Verdict:
-    """The conclusion as a table and, where there is a difference to draw, as a picture."""
-    table, picture = folder.path / VERDICT, folder.path / "verdict.svg"
+    """The conclusion as a table and, where there is a difference to draw, as pictures."""
+    table, picture, claims = (folder.path / name for name in (VERDICT, "verdict.svg", "claims.svg"))
     write_frame(found.table.reset_index(), table)
     if found.drawn:
         write_picture(found.picture(), picture)
-    return Verdict(found, (*found.sentences, *unmatched), (table, picture) if found.drawn else (table,))
+    if compared := any(not one.reason for one in found.claims):
+        write_picture(claims_chart(found.claims), claims)
+    written = [table, *([picture] if found.drawn else []), *([claims] if compared else [])]
+    return Verdict(found, (*found.sentences, *unmatched), written)
 
 
 def _seeded(chain: Chain, found: _Found, requested: int | None) -> _Found:

@@ -121,3 +121,26 @@ def test_changing_one_step_leaves_the_rows_of_the_others(searched, make_study):
     nas_attn.open_study(folder).run()
     assert len(rows_of(folder, "longer")) == 5
     assert len(rows_of(folder, "supernet")) == 20
+
+
+LISTED = ["stage2.block0.branch=se(reduction=8)", "none"]
+
+
+def listing(folder, networks):
+    """A study whose chain lists its networks."""
+    step = f"chain = [{{proxy = 'final', architectures = {networks}}}]"
+    (folder / "study.toml").write_text(STUDY.replace('space = "space.toml"', f'space = "space.toml"\n{step}'))
+    (folder / "space.toml").write_text(SPACE)
+    return nas_attn.open_study(folder)
+
+
+def test_a_step_that_lists_its_networks_trains_these_and_no_others(tmp_path):
+    study = listing(tmp_path, LISTED)
+    assert study.run(1) == "1 of 1 networks are trained"
+    assert study.run() == "2 of 2 networks are trained"
+    assert study.table()["architecture"].tolist() == LISTED
+
+
+def test_a_listed_network_that_is_not_of_the_space_is_refused_before_training(tmp_path):
+    with pytest.raises(InputError, match=r"^step 'final': architectures: stage2.block0.branch: this space does not"):
+        listing(tmp_path, ["stage2.block0.branch=se(reduction=3)"]).run()

@@ -14,6 +14,7 @@ from nas_attn.report.headline import headline
 from nas_attn.report.page import Report, write_report
 from nas_attn.report.placements import ELSEWHERE, Standing, matrix
 from nas_attn.results import across_seeds, evaluations, front, knee, pareto_front, table
+from nas_attn.settings import Claim
 from nas_attn.space import InputError
 from nas_attn.verdict import Standings
 from nas_attn.verdict.conclusion import conclude
@@ -173,6 +174,24 @@ def test_a_verdict_without_noise_is_told_without_a_picture(tmp_path, rows, slots
     found = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
     assert said.sentences[0] in found.text
     assert "verdict" not in {given.get("id") for _, given in found.tags}
+
+
+def test_a_page_says_what_became_of_each_claim(tmp_path, rows, slots):
+    trainings = trained(2, effect=4.0)
+    claims = [
+        Claim(where=trainings[-1].architecture, gain=gain, error=0.5, source=f"<Somebody> {gain}") for gain in (0.1, 90)
+    ]
+    claims.append(Claim(where="stage9=se", gain=1, source="Nobody"))
+    said = conclude(trainings, [], ["accuracy", "flops"], claims=claims)
+    write_report(Report("t", rows, OBJECTIVES, slots, SETTINGS, {}, conclusion=said), tmp_path / "report.html")
+    written = (tmp_path / "report.html").read_text(encoding="utf-8")
+    found = Page(written)
+    assert {one.finding for one in said.claims} >= {"refuted", "not measured"}
+    assert all(sentence in found.text for sentence in said.sentences)
+    assert all(found.text.count(sentence) == 1 for sentence in said.sentences[-3:])
+    assert "<Somebody>" not in written
+    assert {"verdict", "claims"} <= {given.get("id") for _, given in found.tags}
+    assert "What is printed" not in Page(page(tmp_path / "other", rows, slots)).text
 
 
 def test_an_audit_of_nothing_can_be_written(tmp_path, rows, slots):

@@ -61,9 +61,31 @@ def test_a_step_changes_what_it_says_of_the_recipe_and_nothing_else():
     assert (recipe.epochs, recipe.learning_rate, recipe.momentum) == (2, 0.25, 0.5)
 
 
+def test_a_step_may_list_its_networks():
+    (only,) = steps({"proxy": "final", "architectures": ["none", "stage1.block0.branch=se"], "seeds": 5})
+    assert (only.name, only.networks, only.seeds) == ("final", 2, 5)
+
+
 @pytest.mark.parametrize(
     ("chain", "fault"),
     [
+        (
+            "chain = [{proxy = 'final', architectures = ['stage1 se']}]",
+            "chain.0.architectures: architecture 'stage1 se': found 'stage1'; a placement is spelt SITE=KIND",
+        ),
+        (
+            "chain = [{proxy = 'final', architectures = ['none', 'none']}]",
+            "chain.0.architectures: found one network twice; each may stand there once",
+        ),
+        (
+            "chain = [{proxy = 'final', networks = 3, architectures = ['none']}]",
+            "chain.0.architectures: found networks, a number, beside it",
+        ),
+        (
+            "chain = ['inherit', {proxy = 'final', architectures = ['none']}]",
+            "chain: found architectures after another step, which finds those that go on",
+        ),
+        ("chain = [{proxy = 'supernet', architectures = ['none']}]", "it is of use to inherit, scratch, final only"),
         ("chain = ['supernets']", "chain.0: found 'supernets'; did you mean 'supernet'?"),
         ("chain = ['inherit', 'inherit']", "chain: found two steps that are called 'inherit'"),
         ("chain = ['inherit', 'supernet']", "chain: found a 'supernet' after another step"),

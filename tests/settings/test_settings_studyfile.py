@@ -95,7 +95,7 @@ def test_all_faults_are_told_at_once_in_the_order_of_their_lines(faults_of):
     assert [line.split(": ")[0] for line in told] == ["1", "1", "2", "3", "5", "8", "10", "11"]
     assert sorted(told[:2]) == [
         "1: sed: unknown name; did you mean 'seed'? allowed: space, task, metrics, objectives, seed, data, final,"
-        " recipe, base, chain, trainer, latency, budget, search",
+        " recipe, base, chain, trainer, latency, budget, search, claim",
         "1: space: is missing",
     ]
     assert told[2:] == [
@@ -126,6 +126,24 @@ def test_all_faults_are_told_at_once_in_the_order_of_their_lines(faults_of):
         (
             "space = 's'\nobjectives = ['loss', 'loss']",
             "2: objectives: found loss, loss; each may stand there once",
+        ),
+        ("space = 's'\n[claim]\nwhere = 'stage1=se'\ngain = 1.0", "2: claim.source: is missing"),
+        (
+            "space = 's'\n[[claim]]\nwhere = 'stage1=se'\ngain = 1\nerror = -1\nsource = 'it'",
+            "5: claim.0.error: found -1; allowed: at least 0",
+        ),
+        (
+            "space = 's'\n[[claim]]\nwhere = 'stage1 se'\ngain = 1\nsource = 'it'",
+            "3: claim.0.where: architecture 'stage1 se': found 'stage1'; a placement is spelt SITE=KIND or"
+            " SITE=KIND(OPTION=VALUE,...)",
+        ),
+        (
+            "space = 's'\n[[claim]]\nwhere = 'stage1=se'\nthan = 'stage1=se'\ngain = 1\nsource = 'it'",
+            "4: claim.0.than: found 'stage1=se', the network of `where`; allowed: another one",
+        ),
+        (
+            "space = 's'\n[[claim]]\nwhere = 'se=x'\ngain = nan\nsource = 'it'",
+            "4: claim.0.gain: found nan; allowed: a finite number",
         ),
         ("space = 's'\nseed = true", "2: seed: found True; allowed: an integer"),
         ("space = 's'\nseed = 1.0", "2: seed: found 1.0; allowed: an integer"),

@@ -314,3 +314,29 @@ def test_where_no_network_is_promising_that_is_said_and_no_rival_is_trained(tmp_
     assert again.sentences == found.sentences
     report_study(folder)
     assert "No network is promising" in (folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_claim_that_is_added_afterwards_is_compared_on_the_screen_in_python_and_on_the_page(judged, tmp_path, capsys):
+    folder = tmp_path / "study"
+    shutil.copytree(judged[0], folder)
+    leader = nas_attn.open_study(folder).verdict(train=False).conclusion.leader
+    where = str(nas_attn.open_study(folder).architecture(leader))
+    claims = f"""
+[[claim]]
+where = "{where}"
+gain = 90
+error = 0.5
+source = "Somebody (2018)"
+"""
+    with (folder / "study.toml").open("a") as file:
+        file.write(claims)
+    (one,) = nas_attn.open_study(folder).verdict(train=False).conclusion.claims
+    gain = next(each.gain for each in judged[1].conclusion.comparison.networks if each.what == leader)
+    assert (one.finding, one.measured.value) == ("refuted", pytest.approx(gain.value))
+    assert (folder / "claims.svg").exists()
+    cli.app(["verdict", str(folder), "--no-train"], standalone_mode=False)
+    said = " ".join(capsys.readouterr().out.split())
+    assert "Of 1 printed claim 1 is refuted here" in said
+    assert "Refuted, as a smaller gain is measured:" in said
+    report_study(folder)
+    assert "Somebody (2018)" in (folder / "report.html").read_text()
