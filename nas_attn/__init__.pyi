@@ -4,6 +4,8 @@ from .cost import count as count
 from .cost import measure_latency as measure_latency
 from .evaluation import Ledger as Ledger
 from .evaluation import open_ledger as open_ledger
+from .inquiry import Reply as Reply
+from .launch import ask as ask
 from .launch import load_table as load_table
 from .launch import open_study as open_study
 from .results import front as front

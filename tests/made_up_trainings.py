@@ -5,6 +5,8 @@ from itertools import product
 import numpy as np
 from made_up import evaluation
 
+from nas_attn.statistics import AdjustedMeans
+
 KINDS = ("cbam", "se", "eca", "gate")
 PLANTED = "se at stage2"
 UNIT = 0.01
@@ -14,6 +16,14 @@ UNIT = 0.01
 def accuracy_and_loss(values):
     """Both measures of trainings, of values in standard deviations of the noise."""
     return 0.9 + UNIT * values, 0.4 - UNIT * values
+
+
+def balanced(means, seeds=4, variance=1.0, freedom=None):
+    """Networks with these means that all had the same seeds."""
+    networks = len(means)
+    told = (networks - 1) * (seeds - 1) if freedom is None else freedom
+    met, linked = np.ones((networks, seeds)), np.zeros(networks, dtype=int)
+    return AdjustedMeans(np.array(means), met, np.zeros((networks, 0)), linked, variance, told)
 
 
 def normal(rng, shape):

@@ -1,7 +1,6 @@
 """Noisy digits, classified by a module and a data module in the style of lightning-hydra-template."""
 
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytorch_lightning as pl
@@ -11,23 +10,18 @@ from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 from sklearn.datasets import load_digits
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.utils.data import DataLoader, TensorDataset, random_split
-from torchmetrics import Accuracy, MaxMetric, MeanMetric
+from torchmetrics import Accuracy, MaxMetric
 
 
 class DigitsDataModule(pl.LightningDataModule):
-    def __init__(self, data_dir, batch_size=64):
+    def __init__(self, batch_size=64):
         super().__init__()
         self.save_hyperparameters(logger=False)
-        self.file = Path(data_dir) / "digits.npz"
-
-    def prepare_data(self):
-        self.file.parent.mkdir(exist_ok=True)
-        np.savez(self.file, images=load_digits().images / 16, labels=load_digits().target)
 
     def setup(self, stage=None):
-        rng, arrays = np.random.default_rng(42), np.load(self.file)
-        large = np.kron(arrays["images"] + rng.normal(0, 0.3, arrays["images"].shape), np.ones((1, 4, 4)))
-        pairs = TensorDataset(torch.tensor(large[:, None]).float(), torch.tensor(arrays["labels"]))
+        rng, digits = np.random.default_rng(42), load_digits()
+        large = np.kron(digits.images / 16 + rng.normal(0, 0.3, digits.images.shape), np.ones((1, 4, 4)))
+        pairs = TensorDataset(torch.tensor(large[:, None]).float(), torch.tensor(digits.target))
         self.train, self.val = random_split(pairs, [1000, 797], torch.Generator().manual_seed(42))
 
     def train_dataloader(self):
@@ -41,7 +35,7 @@ class DigitsLitModule(pl.LightningModule):
     def __init__(self, net, optimizer, scheduler):
         super().__init__()
         self.save_hyperparameters(logger=False)
-        self.net, self.criterion, self.train_loss = net, torch.nn.CrossEntropyLoss(), MeanMetric()
+        self.net, self.criterion = net, torch.nn.CrossEntropyLoss()
         self.val_acc, self.val_acc_best = Accuracy(task="multiclass", num_classes=10), MaxMetric()
 
     def on_train_start(self):
@@ -49,8 +43,7 @@ class DigitsLitModule(pl.LightningModule):
 
     def training_step(self, batch, batch_idx):
         loss = self.criterion(self.net(batch[0]), batch[1])
-        self.train_loss(loss)
-        self.log("train/loss", self.train_loss, on_step=False, on_epoch=True, prog_bar=True)
+        self.log("train/loss", loss, on_step=False, on_epoch=True, prog_bar=True)
         return loss
 
     def validation_step(self, batch, batch_idx):
@@ -63,8 +56,8 @@ class DigitsLitModule(pl.LightningModule):
 
     def configure_optimizers(self):
         optimizer = self.hparams.optimizer(params=self.trainer.model.parameters())
-        scheduler = self.hparams.scheduler(optimizer=optimizer)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "monitor": "train/loss"}}
+        schedule = {"scheduler": self.hparams.scheduler(optimizer=optimizer), "monitor": "train/loss"}
+        return {"optimizer": optimizer, "lr_scheduler": schedule}
 
     def configure_callbacks(self):
         return [ModelCheckpoint(monitor="val/acc", mode="max"), EarlyStopping("val/acc", mode="max", patience=10)]

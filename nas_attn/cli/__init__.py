@@ -9,6 +9,7 @@ import typer
 import nas_attn
 from nas_attn.space import InputError
 
+from .ask import ask
 from .spaces import kinds, sites, space
 from .studies import audit, check, export, front, report, search, verdict
 
@@ -37,7 +38,7 @@ def door(
     """Which attention, at which place of a CNN, is worth its cost? Search, compare, export."""
 
 
-for command in (kinds, sites, space, check, search, front, report, audit, verdict, export):
+for command in (kinds, sites, space, check, search, front, report, audit, verdict, ask, export):
     app.command()(command)
 
 

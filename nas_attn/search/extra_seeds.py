@@ -1,6 +1,7 @@
 """Race of networks that may be on the front: trainings with further seeds, where one helps most."""
 
 import math
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -14,6 +15,8 @@ from nas_attn.statistics import membership
 from .progress import Known
 
 _PLAIN = Architecture().key
+_LEAST = 0.1
+"""A training is made where it is worth at least this share of what the best one is."""
 
 
 @dataclass(frozen=True)
@@ -28,15 +31,17 @@ class Race:
     def next(self, running: Collection[str]) -> tuple[str, int] | None:
         """The key and the seed of the next training, beside the networks in training; nothing where all is decided.
 
-        The network is the one where a seed takes most off the variance of being on the front: that is p (1 - p), and
-        one seed more than n takes 1 / n - 1 / (n + 1) of it. Seeds are paired: the plain backbone is trained with one
-        before any other network is.
+        The network is the one where a seed is expected to take most off the variance p (1 - p) of being on the front,
+        over all that are undecided: one of them, or one that they are compared with (in the spirit of Kone, Jourdan and
+        Kaufmann, Pareto Set Identification With Posterior Sampling, AISTATS 2025). Seeds are paired: the plain backbone
+        is trained with one before any other network is.
         """
         if self.spent + len(running) >= self.trainings or any(map(self.known.missing, running)):
             return None
         rows = self._rows
-        for key in self._undecided(rows):
-            waits = _PLAIN in {row.key for row in rows} and self._next_seed(key) not in self.known.rows[_PLAIN]
+        paired = any(row.key == _PLAIN for row in rows)
+        for key in self._helpful(rows):
+            waits = paired and self._next_seed(key) not in self.known.rows[_PLAIN]
             chosen = _PLAIN if waits and _PLAIN not in running else key
             if chosen not in running:
                 return chosen, self._next_seed(chosen)
@@ -53,21 +58,23 @@ class Race:
             return ""
         found = membership(self._rows, self.objectives)
         standings = [found.standing(number) for number in range(len(found.networks))]
-        undecided = standings.count("undecided")
-        rest = f"{undecided} undecided" if undecided else "no other is undecided"
+        best, undecided = standings.count("in"), standings.count("undecided")
         trained = f"{self.spent} of {self.trainings} more trainings were spent"
-        return f"; {trained}: {standings.count('in')} on the front, {rest}"
+        if undecided or not standings:
+            return f"; {trained}: {best} on the front, {undecided} undecided"
+        return f"; {trained}: the front is decided, with {best} on it and no network undecided"
 
-    def _undecided(self, rows: Sequence[Evaluation]) -> Iterator[str]:
-        """Keys, the one where a seed helps most first."""
+    def _helpful(self, rows: Sequence[Evaluation]) -> Iterator[str]:
+        """Keys of the networks where a seed helps, the one where it helps most first; none where all is decided."""
         found = membership(rows, self.objectives)
         if not np.isfinite(found.probability).all():
             yield from self._unseeded(rows)
             return
-        seeds = np.array([len(self.known.rows[row.key]) for row in found.networks])
-        value = found.probability * (1 - found.probability) / (seeds * (seeds + 1))
-        for number in np.argsort(value)[::-1]:
-            if found.standing(number) == "undecided":
+        trained = Counter(seed for seeds in self.known.rows.values() for seed in seeds)
+        beside = np.array([max(1, trained[self._next_seed(row.key)]) for row in found.networks])
+        value = found.value_of_training(found.posterior.noise**2 * (1 + 1 / beside))
+        for number in np.argsort(-value, kind="stable"):
+            if value[number] > _LEAST * value.max():
                 yield found.networks[number].key
 
     def _unseeded(self, rows: Sequence[Evaluation]) -> Iterator[str]:
@@ -86,11 +93,12 @@ class Race:
     @property
     def _rows(self) -> list[Evaluation]:
         """The rows of networks that have a result, seed by seed."""
-        complete = (key for key in self.known.trained if self.known.verdict(key).state == "complete")
-        return [row for key in complete for row in self.known.rows[key].values()]
+        trained = [list(self.known.rows[key].values()) for key in self.known.trained]
+        return [row for rows in trained if all(row.state == "complete" for row in rows) for row in rows]
 
 
 def untrained(row: Evaluation, seed: int) -> Evaluation:
     """What is known of a row's network before it is trained with another seed."""
     known = {name: value for name, value in row.measures.items() if measure(name).source == "counted"}
-    return replace(row, seed=seed, state="priced", measures=known, train_seconds=math.nan, weights_sha256="")
+    priced = replace(row, seed=seed, state="priced", measures=known, train_seconds=math.nan)
+    return replace(priced, weights_sha256="", outcomes_sha256="")

@@ -32,6 +32,8 @@ class Membership:
     """What is known of its value for each network; unknown with one seed each."""
     probability: Numbers
     """That each belongs to the front, shape (networks,); NaN with one seed each."""
+    fronts: NDArray[np.bool_]
+    """Whether each does in each draw of the posterior, shape (draws, networks); no draws with one seed each."""
     hypervolume: Estimate
     """The volume between the front and the worst value of each objective among the networks."""
 
@@ -45,6 +47,21 @@ class Membership:
         if self.probability[number] >= SURE:
             return "in"
         return "out" if self.probability[number] <= 1 - SURE else "undecided"
+
+    def value_of_training(self, noise: Numbers) -> Numbers:
+        """What one more training of each network is expected to take off the variance p (1 - p) of the undecided ones.
+
+        Shape (networks,), zeros where none is undecided; `noise` is the variance of each one's training. Membership is
+        predicted linearly from the training, so that a network counts that others are compared with.
+        """
+        undecided = [number for number in range(len(self.networks)) if self.standing(number) == "undecided"]
+        if not undecided or not len(self.fronts):
+            return np.zeros(len(self.networks))
+        values = self.posterior.draws - self.posterior.draws.mean(axis=1, keepdims=True)
+        values -= values.mean(axis=0)
+        on = self.fronts[:, undecided] - self.probability[undecided]
+        covariance = on.T @ values / len(values)
+        return np.asarray((covariance**2).sum(axis=0) / (values.var(axis=0) + noise))
 
 
 def membership(rows: Iterable[Evaluation], objectives: Sequence[str], seed: int = 0) -> Membership:
@@ -61,15 +78,16 @@ def membership(rows: Iterable[Evaluation], objectives: Sequence[str], seed: int 
     known = posterior((row for row in complete if (row.key, row.seed) in fit), judged.name, seed)
     points = losses(table(known.networks), named)
     if not np.isfinite(known.draws).all() or not len(points):
-        nothing = (UNKNOWN,) * len(points)
-        return Membership(judged, known, nothing, np.full(len(points), np.nan), UNKNOWN)
+        nothing, fronts = (UNKNOWN,) * len(points), np.zeros((0, len(points)), dtype=np.bool_)
+        return Membership(judged, known, nothing, np.full(len(points), np.nan), fronts, UNKNOWN)
     column = named.index(judged.name) if judged.name in named else None
     drawn = -judged.sign * known.draws if column is not None else np.zeros_like(known.draws[:1])
-    fronts = on_front(costs_of(known.networks, objectives), drawn)
-    volumes = _volumes(points, column, drawn)
+    fronts = Cheaper.of(costs_of(known.networks, objectives)).front(drawn)
+    volumes = _volumes(points, column, drawn, fronts)
     means = np.concatenate([known.draws.mean(axis=0, keepdims=True), known.draws])
     estimates = tuple(estimate(means[:, number]) for number in range(len(points)))
-    return Membership(judged, known, estimates, fronts.mean(axis=0), estimate(np.append(volumes.mean(), volumes)))
+    volume = estimate(np.append(volumes.mean(), volumes))
+    return Membership(judged, known, estimates, fronts.mean(axis=0), fronts, volume)
 
 
 def costs_among(objectives: Iterable[str]) -> list[str]:
@@ -84,41 +102,53 @@ def costs_of(networks: Iterable[Evaluation], objectives: Sequence[str]) -> Numbe
     return losses(found, named) if named else np.zeros((len(found), 0))
 
 
-def on_front(costs: Numbers, losses: Numbers) -> NDArray[np.bool_]:
-    """Whether no network is as good in all and better in one, shape (draws, networks).
+@dataclass(frozen=True, eq=False, slots=True)
+class Cheaper:
+    """Which networks cost less than which, found once for many draws of what they are worth."""
 
-    `costs` of shape (networks, costs) are the same in every draw, `losses` of shape (draws, networks) are not; less
-    of each is better.
-    """
-    if costs.shape[1] == 1:
-        return _on_flat_front(costs[:, 0], losses)
-    front = np.ones(losses.shape, dtype=np.bool_)
-    for number, cost in enumerate(costs):
-        as_cheap = (costs <= cost).all(axis=1)
-        cheaper = as_cheap & (costs < cost).any(axis=1)
-        front[:, number] = losses[:, as_cheap].min(axis=1) >= losses[:, number]
-        if cheaper.any():
-            front[:, number] &= losses[:, cheaper].min(axis=1) > losses[:, number]
-    return front
+    price: NDArray[np.intp]
+    """Which price each network has, shape (networks,)."""
+    below: tuple[NDArray[np.intp], ...]
+    """Of each price, in ascending order, the highest of those that are less in one cost and more in none."""
+
+    @classmethod
+    def of(cls, costs: Numbers) -> "Cheaper":
+        """From costs of shape (networks, costs), of which less is better."""
+        if not costs.size:
+            return cls(np.zeros(len(costs), dtype=np.intp), (np.zeros(0, dtype=np.intp),))
+        prices, price = np.unique(costs, axis=0, return_inverse=True)
+        below = []
+        for number, one in enumerate(prices):
+            less = np.flatnonzero((prices[:number] <= one).all(axis=1))
+            below.append(less[moocore.is_nondominated(prices[less], maximise=True)] if len(less) > 1 else less)
+        return cls(price.reshape(-1), tuple(below))
+
+    def front(self, losses: Numbers) -> NDArray[np.bool_]:
+        """Whether no network is as good in all and better in one, shape (draws, networks), of losses of this shape."""
+        order = np.argsort(self.price, kind="stable")
+        by_network = losses.T[order]
+        starts = np.searchsorted(self.price[order], np.arange(len(self.below)))
+        least = np.minimum.reduceat(by_network, starts, axis=0)
+        cheaper = np.full_like(least, np.inf)
+        best = least.copy()
+        for number, below in enumerate(self.below):
+            if len(below):
+                cheaper[number] = best[below].min(axis=0)
+                best[number] = np.minimum(best[number], cheaper[number])
+        prices = self.price[order]
+        front = np.empty(by_network.shape, dtype=np.bool_)
+        front[order] = (least[prices] >= by_network) & (cheaper[prices] > by_network)
+        return front.T
 
 
-def _on_flat_front(costs: Numbers, losses: Numbers) -> NDArray[np.bool_]:
-    """The same for one cost: by the least loss of all that cost as little, and of all that cost less."""
-    order = np.argsort(costs, kind="stable")
-    least = np.minimum.accumulate(np.insert(losses[:, order], 0, np.inf, axis=1), axis=1)
-    as_cheap, cheaper = (np.searchsorted(costs[order], costs, side=side) for side in ("right", "left"))
-    front: NDArray[np.bool_] = (least[:, as_cheap] >= losses) & (least[:, cheaper] > losses)
-    return front
-
-
-def _volumes(points: Numbers, column: int | None, drawn: Numbers) -> Numbers:
+def _volumes(points: Numbers, column: int | None, drawn: Numbers, fronts: NDArray[np.bool_]) -> Numbers:
     """The front's volume in each draw."""
     worst = points.max(axis=0)
     if column is not None:
         worst[column] = np.quantile(drawn, 0.975)
     volumes = np.zeros(len(drawn))
-    for number, losses_drawn in enumerate(drawn):
+    for number, (losses_drawn, front) in enumerate(zip(drawn, fronts, strict=True)):
         if column is not None:
             points[:, column] = losses_drawn
-        volumes[number] = moocore.hypervolume(points, ref=worst)
+        volumes[number] = moocore.hypervolume(points[front], ref=worst)
     return volumes

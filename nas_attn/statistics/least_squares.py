@@ -6,10 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import block_array
+from scipy.sparse.csgraph import connected_components
 
 from nas_attn.results import Evaluation
 from nas_attn.space import InputError
 
+from .contrasts import Contrasts
 from .rank_correlation import Numbers
 
 
@@ -71,23 +74,68 @@ def trainings(rows: Iterable[Evaluation], name: str) -> Trainings:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class AdjustedMeans:
-    """Adjusted means of networks: a network's own value, plus what a seed does to all, plus noise."""
+    """Adjusted means of networks: a network's own value, plus what a seed does to all, plus noise.
+
+    In units of the noise's variance the covariance of differences of the means is a diagonal and a few columns, so that
+    what is computed of it grows with the networks and not with their square.
+    """
 
     means: Numbers
-    """Each network's, averaged over the seeds, shape (networks,); only differences have the covariance below."""
-    covariance: Numbers
-    """Of differences of the means, in units of the noise's variance, shape (networks, networks)."""
-    information: Numbers
-    """Its pseudo-inverse: what the trainings tell of the networks, once seed effects are removed."""
+    """Each network's, averaged over the seeds, shape (networks,); only differences have the covariance."""
+    met: Numbers
+    """1 where a network was trained with a seed, shape (networks, seeds)."""
+    root: Numbers
+    """A root of what seed effects add to the covariance, shape (networks, columns)."""
+    linked: NDArray[np.intp]
+    """Networks of one number share seeds, at least by way of others, shape (networks,)."""
     variance: float
     """Of the noise; NaN where no training is left to tell it."""
     freedom: int
     """Degrees of freedom of the variance, from residuals within networks, pooled over all of them."""
 
-    def comparable(self, contrasts: Numbers) -> NDArray[np.bool_]:
-        """Which contrasts of networks, shape (contrasts, networks), the seeds that networks share can tell."""
-        left = np.abs(contrasts - contrasts @ self.covariance @ self.information).max(axis=1, initial=0.0)
-        return np.asarray(left < 1e-6, dtype=np.bool_)
+    @property
+    def counts(self) -> Numbers:
+        """How many seeds each network was trained with, shape (networks,)."""
+        counts: Numbers = self.met.sum(axis=1)
+        return counts
+
+    @property
+    def seeds(self) -> int:
+        """How many seeds the network has that has the most."""
+        return int(self.counts.max(initial=0))
+
+    @property
+    def rank(self) -> int:
+        """How many differences of networks are known."""
+        return len(self.means) - len(set(self.linked.tolist()))
+
+    def information(self, values: Numbers) -> Numbers:
+        """The inverse of the covariance times columns of shape (networks, columns)."""
+        shared = self.met.T / np.maximum(self.met.sum(axis=0), 1)[:, None]
+        product: Numbers = self.counts[:, None] * values - self.met @ (shared @ values)
+        return product
+
+    def comparable(self, contrasts: Contrasts) -> NDArray[np.bool_]:
+        """Which of them the seeds that networks share can tell."""
+        groups = (self.linked[:, None] == np.unique(self.linked)).astype(np.float64)
+        return np.asarray(np.abs(contrasts @ groups).max(axis=1, initial=0.0) < 1e-6, dtype=np.bool_)
+
+    def covariance(self, weights: Numbers) -> Numbers:
+        """Of contrasts of these weights, shape (contrasts, networks), in units of the noise's variance."""
+        by_seeds = weights @ self.root
+        covariance: Numbers = (weights / self.counts) @ weights.T + by_seeds @ by_seeds.T
+        return covariance
+
+    def variances(self, contrasts: Contrasts) -> Numbers:
+        """Of the contrasts, in units of the noise's variance, shape (contrasts,)."""
+        variances: Numbers = contrasts.squares(1 / self.counts) + ((contrasts @ self.root) ** 2).sum(axis=1)
+        return variances
+
+    def drawn(self, number: int, rng: np.random.Generator) -> Numbers:
+        """Means of noise of variance 1, shape (networks, number)."""
+        own = rng.standard_normal((len(self.means), number)) / np.sqrt(self.counts)[:, None]
+        drawn: Numbers = own + self.root @ rng.standard_normal((self.root.shape[1], number))
+        return drawn
 
 
 def adjusted_means(known: Trainings, sign: float = 1.0) -> AdjustedMeans:
@@ -97,14 +145,22 @@ def adjusted_means(known: Trainings, sign: float = 1.0) -> AdjustedMeans:
     """
     values = sign * known.values
     met, counts = known.met, known.counts.astype(np.float64)
-    shared = met / np.maximum(met.sum(axis=0), 1)
-    information = np.diag(counts) - shared @ met.T
-    covariance = np.linalg.pinv(information, rcond=1e-9, hermitian=True)
+    own = met / counts[:, None]
+    spectrum, directions = np.linalg.eigh(np.diag(met.sum(axis=0)) - met.T @ own)
+    root = directions[:, spectrum > 1e-9] / np.sqrt(spectrum[spectrum > 1e-9])
     sums = np.bincount(known.who, values, minlength=len(counts))
     by_seed = np.bincount(known.when, values, minlength=met.shape[1])
-    means = covariance @ (sums - shared @ by_seed)
-    effects = (by_seed - met.T @ means) / np.maximum(met.sum(axis=0), 1)
+    effects = root @ (root.T @ (by_seed - own.T @ sums))
+    means = (sums - met @ effects) / counts
     residuals = values - means[known.who] - effects[known.when]
-    freedom = len(values) - met.shape[1] - int(np.linalg.matrix_rank(information, tol=1e-8))
+    freedom = len(values) - len(counts) - root.shape[1]
     variance = float(residuals @ residuals / freedom) if freedom > 0 else np.nan
-    return AdjustedMeans(means + effects.mean() if len(effects) else means, covariance, information, variance, freedom)
+    return AdjustedMeans(means, met, own @ root, _linked(met), variance, freedom)
+
+
+def _linked(met: Numbers) -> NDArray[np.intp]:
+    """A number for each network that those have in common which seeds link."""
+    if not met.size:
+        return np.zeros(len(met), dtype=np.intp)
+    _, groups = connected_components(block_array([[None, met], [met.T, None]]))
+    return np.asarray(groups[: len(met)], dtype=np.intp)

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from .front_probability import SURE, Membership, costs_of, on_front
+from .front_probability import SURE, Cheaper, Membership, costs_of
 from .rank_correlation import Numbers
 
 _FUTURES = 40
@@ -50,11 +51,15 @@ def lookahead(member: Membership, objectives: Sequence[str], minutes: float | No
     whole = np.concatenate([np.flatnonzero(probability >= SURE), order])
     each = np.array([network.train_seconds for network in known.networks])[whole] / 60
     seeds, taken = _bought(each, minutes, float(np.median(known.trainings[whole])) if len(whole) else 0.0)
-    keys, trained = [known.keys[number] for number in order], whole[:taken].tolist()
+    networks, trained = known.keys, whole[:taken].tolist()
+    keys = [networks[number] for number in order]
     if not set(trained) & set(order.tolist()) or not seeds or taken < 2:
         return Lookahead(tuple(keys), 0, (), 0.0, (0.0,) * len(keys))
-    later = _decided(member, objectives, trained, seeds, np.random.default_rng(seed))[order]
-    spent_on = tuple(known.keys[number] for number in trained)
+    hopeful = np.flatnonzero(probability > 0)
+    places = [np.searchsorted(hopeful, some) for some in (order, trained)]
+    decided = _decided(member, objectives, hopeful, places[1].tolist(), seeds, np.random.default_rng(seed))
+    later = decided[places[0]]
+    spent_on = tuple(networks[number] for number in trained)
     return Lookahead(tuple(keys), seeds, spent_on, float(seeds * each[:taken].sum()), tuple(later.tolist()))
 
 
@@ -68,10 +73,18 @@ def _bought(each: Numbers, minutes: float | None, before: float) -> tuple[int, i
 
 
 def _decided(
-    member: Membership, objectives: Sequence[str], trained: Sequence[int], seeds: int, rng: np.random.Generator
+    member: Membership,
+    objectives: Sequence[str],
+    hopeful: NDArray[np.intp],
+    trained: Sequence[int],
+    seeds: int,
+    rng: np.random.Generator,
 ) -> Numbers:
-    """How often each network is in or out after these networks had so many more seeds."""
-    draws = member.posterior.draws
+    """How often each of some networks is in or out after some of these had so many more seeds.
+
+    Those that were on the front in no draw stay out, and keep none out that another does not.
+    """
+    draws, networks = member.posterior.draws[:, hopeful], [member.networks[number] for number in hopeful]
     mean, covariance = draws.mean(axis=0), np.cov(draws, rowvar=False)
     seen = np.eye(len(mean))[list(trained)]
     seen -= seen.mean(axis=0)
@@ -79,12 +92,12 @@ def _decided(
     gain = covariance @ seen.T @ np.linalg.pinv(seen @ covariance @ seen.T + noise, rcond=1e-9, hermitian=True)
     values, vectors = np.linalg.eigh(covariance - gain @ seen @ covariance)
     root = vectors * np.sqrt(np.maximum(values, 0.0))
-    costs, sign = costs_of(member.networks, objectives), -member.measure.sign
+    cheaper, sign = Cheaper.of(costs_of(networks, objectives)), -member.measure.sign
     decided = np.zeros(len(mean))
     for truth in draws[rng.integers(len(draws), size=_FUTURES)]:
         found = seen @ truth + member.posterior.noise / math.sqrt(seeds) * _centred(rng.standard_normal(len(seen)))
         later = mean + gain @ (found - seen @ mean) + rng.standard_normal((_DRAWS, len(mean))) @ root.T
-        probability = on_front(costs, sign * later).mean(axis=0)
+        probability = cheaper.front(sign * later).mean(axis=0)
         decided += (probability >= SURE) | (probability <= 1 - SURE)
     return decided / _FUTURES
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import combinations
 
 import numpy as np
@@ -27,9 +28,16 @@ def fillings(network: Evaluation, slots: Slots | None = None) -> Mapping[str, fr
 
     Raises `InputError` where the spelling cannot be read.
     """
+    return _filled(
+        network.architecture, None if slots is None else tuple((name, tuple(sites)) for name, sites in slots)
+    )
+
+
+@lru_cache(maxsize=2**16)
+def _filled(spelling: str, slots: tuple[tuple[str, tuple[str, ...]], ...] | None) -> Mapping[str, frozenset[Placement]]:
     slot_of = {site: name for name, sites in slots or () for site in sites}
     found: dict[str, frozenset[Placement]] = {}
-    for placement in parse(network.architecture).placements:
+    for placement in parse(spelling).placements:
         slot = slot_of.get(placement.site, placement.site.partition(".")[0])
         found[slot] = found.get(slot, frozenset()) | {placement}
     return found
@@ -45,6 +53,7 @@ def cells(filled: Mapping[str, frozenset[Placement]]) -> Cells:
 class Additive:
     """Networks as sums of what stands in their slots; a row of weights is a combination of networks' means."""
 
+    known: AdjustedMeans
     levels: tuple[Level, ...]
     """Every kind in a slot whose effect the networks can tell apart from the others."""
     design: Numbers
@@ -53,22 +62,31 @@ class Additive:
     """Weights that give what a level adds where nothing stood, shape (levels, networks)."""
     nuisance_sd: Numbers
     """Standard deviation of what the effect of each other level leaves in that of a level, shape (levels, levels)."""
-    left: Numbers
-    """The quadratic form of what the sums leave over, shape (networks, networks)."""
+    weighed: Numbers
+    """The information times all that sums are made of, shape (networks, columns)."""
+    inverse: Numbers
+    """The covariance of the columns, shape (columns, columns)."""
     freedom: int
     """How many degrees of freedom are left over."""
     remainder: float
     """The variance of networks about their sums, noise taken off."""
 
+    def left(self, values: Numbers) -> Numbers:
+        """What the sums leave over of columns of shape (networks, columns), in units of their covariance."""
+        left: Numbers = self.known.information(values) - self.weighed @ (self.inverse @ (self.weighed.T @ values))
+        return left
+
     def remainders(self, means: Numbers, variances: Numbers) -> Numbers:
         """That variance by the method of moments; 0 where noise explains all, or nothing is left over.
 
-        `means` of shape (draws, networks), `variances` of the noise of shape (draws,).
+        `means` of shape (networks, draws), `variances` of the noise of shape (draws,).
         """
         if not self.freedom:
-            return np.zeros(len(means))
-        squares = ((means @ self.left) * means).sum(axis=1)
-        found: Numbers = np.maximum(0.0, (squares - self.freedom * variances) / np.trace(self.left))
+            return np.zeros(len(variances))
+        squares = (means * self.left(means)).sum(axis=0)
+        trainings, seeds = self.known.met.sum(), self.known.met.any(axis=0).sum()
+        trace = trainings - seeds - ((self.weighed @ self.inverse) * self.weighed).sum()
+        found: Numbers = np.maximum(0.0, (squares - self.freedom * variances) / trace)
         return found
 
 
@@ -79,21 +97,24 @@ def additive(found: Sequence[Cells], alone: Sequence[bool], known: AdjustedMeans
     show: what does nothing elsewhere helps to know what nothing is (a mixed model with one fixed effect at a time).
     """
     levels = sorted({level for network in found for level in network.items()})
-    design = np.array([[float(network.get(slot) == kind) for slot, kind in levels] for network in found])
-    design = design.reshape(len(found), len(levels))
-    own = np.eye(len(found))[:, np.asarray(alone, dtype=np.bool_)]
-    whole = np.concatenate([design, own], axis=1)
-    normal = whole.T @ known.information @ whole
-    inverse = np.linalg.pinv(normal, rcond=1e-9, hermitian=True)
+    places, columns = {level: number for number, level in enumerate(levels)}, np.flatnonzero(alone)
+    whole = np.zeros((len(found), len(levels) + len(columns)))
+    for number, network in enumerate(found):
+        whole[number, [places[level] for level in network.items()]] = 1.0
+    whole[columns, len(levels) + np.arange(len(columns))] = 1.0
+    weighed = known.information(whole)
+    normal = whole.T @ weighed
+    inverse = np.asarray(np.linalg.pinv(normal, rcond=1e-9, hermitian=True), dtype=np.float64)
     clear = np.abs(normal @ inverse - np.eye(len(normal)))[:, : len(levels)].max(axis=0, initial=0.0) < 1e-6
-    left = known.information - known.information @ whole @ inverse @ whole.T @ known.information
-    freedom = _rank(known.information) - _rank(normal)
     kept = tuple(level for level, one in zip(levels, clear, strict=True) if one)
-    plain = (inverse @ whole.T @ known.information)[: len(levels)][clear]
-    fit = Additive(kept, design[:, clear], plain, np.zeros((len(kept), len(kept))), left, freedom, 0.0)
+    plain = (inverse @ weighed.T)[: len(levels)][clear]
+    freedom = known.rank - _rank(normal)
+    nothing = np.zeros((len(kept), len(kept)))
+    design = whole[:, : len(levels)][:, clear]
+    fit = Additive(known, kept, design, plain, nothing, weighed, inverse, freedom, 0.0)
     if np.isnan(known.variance):
         return fit
-    remainder = float(fit.remainders(known.means[None], np.array([known.variance]))[0])
+    remainder = float(fit.remainders(known.means[:, None], np.array([known.variance]))[0])
     effects, nuisance_sd = _judged(plain, whole, np.flatnonzero(clear).tolist(), known, remainder)
     return replace(fit, effects=effects, nuisance_sd=nuisance_sd, remainder=remainder)
 
@@ -103,8 +124,9 @@ def _judged(
 ) -> tuple[Numbers, Numbers]:
     """Weights of each effect, the others drawn about 0, and what those leave in it."""
     values = plain @ known.means
-    covariance = plain @ (known.variance * known.covariance + remainder * np.eye(len(known.means))) @ plain.T
-    normal, weighed = whole.T @ known.information @ whole, whole.T @ known.information
+    covariance = known.variance * known.covariance(plain) + remainder * plain @ plain.T
+    weighed = known.information(whole)
+    normal = whole.T @ weighed
     effects, nuisance_sd = np.empty_like(plain), np.zeros((len(plain), len(plain)))
     for number, place in enumerate(places):
         others = np.arange(len(plain)) != number
@@ -112,7 +134,7 @@ def _judged(
         precisions = np.zeros(len(normal))
         precisions[places] = np.where(others, known.variance / between, 0.0)
         inverse = np.linalg.pinv(normal + np.diag(precisions), rcond=1e-9, hermitian=True)
-        effects[number] = inverse[place] @ weighed
+        effects[number] = inverse[place] @ weighed.T
         taken = effects[number] @ whole[:, places]
         nuisance_sd[number] = np.where(others & np.isfinite(between), taken * np.sqrt(min(between, 1e300)), 0.0)
     return effects, nuisance_sd
@@ -135,13 +157,18 @@ def interactions(fit: Additive, fewest: int = 2) -> tuple[list[tuple[Level, Leve
 
     Shape (pairs, networks); only what other networks can tell apart from the sums.
     """
-    pairs, weights = [], []
-    for one, other in combinations(range(len(fit.levels)), 2):
-        both = fit.design[:, one] * fit.design[:, other]
-        if (both.sum() >= fewest) and (square := float(both @ fit.left @ both)) > 1e-6:
-            pairs.append((fit.levels[one], fit.levels[other]))
-            weights.append(both @ fit.left / square)
-    return pairs, np.array(weights).reshape(len(pairs), len(fit.left))
+    pairs = [
+        (one, other)
+        for one, other in combinations(range(len(fit.levels)), 2)
+        if fit.design[:, one] @ fit.design[:, other] >= fewest
+    ]
+    ones, others = (np.array([pair[end] for pair in pairs], dtype=np.intp) for end in (0, 1))
+    both = fit.design[:, ones] * fit.design[:, others]
+    left = fit.left(both)
+    squares = (both * left).sum(axis=0)
+    clear = np.flatnonzero(squares > 1e-6).tolist()
+    names = [(fit.levels[pairs[number][0]], fit.levels[pairs[number][1]]) for number in clear]
+    return names, (left[:, clear] / squares[clear]).T
 
 
 def removals(found: Sequence[Mapping[str, frozenset[Placement]]]) -> list[tuple[int, int, Level]]:

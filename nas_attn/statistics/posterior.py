@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 from scipy.special import softmax
 
 from nas_attn.results import Evaluation
@@ -71,8 +72,8 @@ def _posterior(
     freedom = len(values) - len(counts) - seeds.shape[1] + 1
     if not len(values) or freedom < 1:
         return np.full((DRAWS, len(counts)), np.nan), np.nan
-    networks: Numbers = np.eye(len(counts))[who]
-    sums, both = networks.T @ values, networks.T @ seeds
+    networks = csr_array((np.ones(len(who)), (who, np.arange(len(who)))), shape=(len(counts), len(who)))
+    sums, both = networks @ values, networks @ seeds
     fits = [_Fit.of(values, seeds, sums, both, counts, sd) for sd in _SDS.tolist()]
     weights = softmax([fit.evidence for fit in fits] + np.log(_WEIGHTS))
     draws = np.empty((DRAWS, len(counts)))

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nas_attn.results import Evaluation, Slots
+from nas_attn.results import Evaluation, Outcomes, Slots
 from nas_attn.settings import Measure, measure
 from nas_attn.space import InputError
-from nas_attn.statistics import Numbers, Trainings, trainings
+from nas_attn.statistics import ImageRecords, Numbers, Trainings, image_records, trainings
 
 from .difference import Difference, Matching
 from .networks import Networks
@@ -48,8 +48,8 @@ class Comparison:
     """The networks with attention, the most likely gain first, as `ranked` says."""
     leader: int | None
     """The most promising of them; None where none is likely to gain anything."""
-    surprise: float
-    """By how much the plain backbone did better than the sum that the additive fit makes of it."""
+    over_plain: tuple[Difference, ...]
+    """What each effect is worth to the plain backbone as it was trained, in the order of effects, each by itself."""
     beating: frozenset[int]
     """Those that surely beat the plain backbone, by themselves or by what an effect says of all that have it."""
     matched: tuple[Matching, ...]
@@ -68,6 +68,7 @@ def comparison(
     slots: Slots | None = None,
     seed: int = 0,
     on_front: Mapping[str, float] | None = None,
+    outcomes: Mapping[tuple[str, int], Outcomes] | None = None,
 ) -> Comparison:
     """Compare every network, and every kind in every slot, with the plain backbone, and the leader with other widths.
 
@@ -84,15 +85,23 @@ def comparison(
             f"width-matched baselines: {', '.join(sorted(twice))}: a network of the space has this key too"
         )
     known, judged = trainings([*inside, *outside], name), measure(name)
-    networks = Networks.of(known, {row.key for row in outside}, judged.sign, slots, seed)
+    networks = Networks.of(
+        known, {row.key for row in outside}, judged.sign, slots, seed, _records(known, outcomes, name)
+    )
     return _compared(judged, known, networks, prices, on_front or {})
+
+
+def _records(known: Trainings, outcomes: Mapping[tuple[str, int], Outcomes] | None, name: str) -> ImageRecords | None:
+    named = {place: one for place, one in (outcomes or {}).items() if name in one.values}
+    return image_records([row.key for row in known.networks], named, name)
 
 
 def _compared(
     judged: Measure, known: Trainings, networks: Networks, prices: Sequence[str], on_front: Mapping[str, float]
 ) -> Comparison:
     singles, effects = networks.against_plain()
-    better, matchings = networks.beating(singles, effects), networks.against_widths(prices)
+    over_plain = networks.over_plain()
+    better, matchings = networks.beating(singles, effects, over_plain), networks.against_widths(prices)
     likely = networks.likely()
     order = ranked(networks.others, known.networks, likely, networks.adjusted.means, on_front)
     alone = {single.what for single in singles if single.gain.positive}
@@ -112,7 +121,7 @@ def _compared(
         likely=likely,
         order=order,
         leader=leader,
-        surprise=networks.surprise,
+        over_plain=over_plain,
         beating=frozenset(better),
         matched=() if leader is None else matchings.get(leader, ()),
         pairs=networks.pairs(),
@@ -120,7 +129,14 @@ def _compared(
     )
 
 
-def beating(rows: Iterable[Evaluation], name: str, slots: Slots | None = None, seed: int = 0) -> frozenset[int]:
+def beating(
+    rows: Iterable[Evaluation],
+    name: str,
+    slots: Slots | None = None,
+    seed: int = 0,
+    outcomes: Mapping[tuple[str, int], Outcomes] | None = None,
+) -> frozenset[int]:
     """Those of the networks that surely beat the plain backbone by a measure, as `comparison` says."""
-    networks = Networks.of(trainings(rows, name), set(), measure(name).sign, slots, seed)
-    return frozenset(networks.beating(*networks.against_plain()))
+    known = trainings(rows, name)
+    networks = Networks.of(known, set(), measure(name).sign, slots, seed, _records(known, outcomes, name))
+    return frozenset(networks.beating(*networks.against_plain(), networks.over_plain()))

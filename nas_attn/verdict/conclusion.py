@@ -9,14 +9,16 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from nas_attn.results import Evaluation, Slots
+from nas_attn.results import Evaluation, Kept, Slots
 from nas_attn.settings import Claim, leading, learnt
 from nas_attn.statistics import SURE, Lookahead, Membership, Posterior, costs_among, lookahead, membership
 
 from . import words
+from .changed_images import ChangedImages, changed_images
 from .claim_words import claim_sentences
 from .claims import ClaimResult, claim_results
 from .comparison import Comparison, beating, comparison
+from .other_images import images_said
 from .picture import conclusion_chart
 from .table import conclusion_table, readable_conclusion
 
@@ -37,6 +39,8 @@ class Conclusion:
     """How many networks surely beat the plain backbone by each other learnt measure that rows have."""
     lookahead: Lookahead
     objectives: tuple[str, ...]
+    kept: Kept | None = None
+    """What each validation image got in these trainings; None where that is not to be said."""
     claims: tuple[ClaimResult, ...] = ()
     """What is printed somewhere, compared with what was measured."""
 
@@ -55,6 +59,15 @@ class Conclusion:
     def winner(self) -> str | None:
         """The leader's key, where it surely beats the plain backbone."""
         return self.leader if self.comparison.leader in self.comparison.beating else None
+
+    @property
+    def changed(self) -> ChangedImages | None:
+        """Which images gain and lose by the most promising network, or the one that loses least; None if unknown."""
+        found = self.comparison
+        if self.kept is None or not found.order or found.plain is None:
+            return None
+        networks, number = found.trainings.networks, found.order[0] if found.leader is None else found.leader
+        return changed_images(self.kept.found, networks[found.plain].key, networks[number].key)
 
     @property
     def sentences(self) -> tuple[str, ...]:
@@ -120,8 +133,10 @@ class Conclusion:
 
     def _tail(self) -> list[str]:
         front = [words.fronts(self.membership, self.objectives)] if len(self.membership.networks) else []
-        noise = [words.noise(self.comparison)] if self.comparison.freedom > 0 else []
-        return [*front, *noise, *words.ahead(self.comparison, self.lookahead), *claim_sentences(self.claims)]
+        noise = [words.noise(self.comparison.measure, self.comparison.trainings)] if self.comparison.freedom > 0 else []
+        images = [] if self.kept is None else images_said(self.comparison, self.kept)
+        ahead = words.ahead(self.comparison, self.lookahead)
+        return [*front, *noise, *images, *ahead, *claim_sentences(self.claims)]
 
 
 def conclude(
@@ -133,29 +148,32 @@ def conclude(
     slots: Slots | None = None,
     claims: Sequence[Claim] = (),
     seed: int = 0,
+    kept: Kept | None = None,
 ) -> Conclusion:
     """Conclusion from rows of full training, of networks of a space and of width-matched baselines.
 
     The plain backbone, spelt `none`, has to be among the rows for anything to pay. Without `slots`, those of the space,
     a slot is what a site's name begins with: its stage. With `minutes` of training time it is said what they would
-    decide; without, what doubling the seeds would. `claims`, what is printed somewhere, are compared with what was
-    measured. Raises `InputError` as `membership` and `comparison` do.
+    decide; without, what doubling the seeds would. With `kept` gains hold for other images too. `claims`, which are
+    printed somewhere, are compared with what was measured. Raises `InputError` as `membership` and `comparison` do.
     """
     inside, outside, judged = list(rows), list(baselines), leading(objectives)
+    images = None if kept is None else kept.found
     member = membership(inside, objectives, seed)
     on_front = dict(zip(member.posterior.keys, member.probability.tolist(), strict=True))
     prices = costs_among(objectives) or ["flops"]
-    found = comparison(inside, outside, judged.name, prices, slots, seed, on_front)
+    found = comparison(inside, outside, judged.name, prices, slots, seed, on_front, images)
     nothing = nothing_gained(found, member.posterior)
     complete = [row for row in inside if row.state == "complete"]
     others = tuple(
-        (one.word, len(beating(inside, one.name, slots, seed)))
+        (one.word, len(beating(inside, one.name, slots, seed, images)))
         for one in learnt()
         if one.name != judged.name and complete and all(math.isfinite(row[one.name]) for row in complete)
     )
     ahead = lookahead(member, objectives, minutes, seed)
     printed = claim_results(found, inside, outside, claims, slots, seed)
-    return Conclusion(finding(found, nothing), found, member, nothing, others, ahead, tuple(objectives), printed)
+    concluded = finding(found, nothing)
+    return Conclusion(concluded, found, member, nothing, others, ahead, tuple(objectives), kept, printed)
 
 
 def finding(found: Comparison, nothing: float) -> Finding:

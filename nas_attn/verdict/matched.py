@@ -1,12 +1,12 @@
 """Width-matched baselines: the plain backbone at another width, at the price of a network with attention."""
 
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from nas_attn.results import Evaluation
-from nas_attn.statistics import Numbers
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -15,14 +15,14 @@ class Matched:
 
     price: str
     """What is matched: `flops`."""
-    weights: Numbers
-    """The share of each network in it, shape (networks,); they sum to 1."""
+    shares: Mapping[int, float]
+    """The share of each network in it, by its place; they sum to 1."""
     cheaper: bool
     """Whether it costs less than what it is matched to, as no width that was trained costs as much."""
 
     def names(self, networks: Sequence[Evaluation]) -> list[str]:
         """The networks that it is interpolated between."""
-        return [networks[number].key for number in np.flatnonzero(self.weights).tolist()]
+        return [networks[number].key for number in sorted(self.shares)]
 
 
 def matched(networks: Sequence[Evaluation], plain: Sequence[int], price: str, number: int) -> Matched | None:
@@ -31,16 +31,13 @@ def matched(networks: Sequence[Evaluation], plain: Sequence[int], price: str, nu
     `plain` are the places of networks without attention. Between two of them what is learnt is taken to follow the
     price in a straight line; below the cheapest and above the most expensive one, it is that one itself.
     """
-    prices = np.array([float(network[price]) for network in networks])
-    order = sorted(plain, key=lambda place: float(prices[place]))
-    known, wanted = prices[order], float(prices[number])
+    order = sorted(plain, key=lambda place: float(networks[place][price]))
+    known, wanted = [float(networks[place][price]) for place in order], float(networks[number][price])
     if not np.isfinite([*known, wanted]).all():
         return None
-    weights = np.zeros(len(networks))
-    above = int(np.searchsorted(known, wanted))
+    above = bisect_left(known, wanted)
     if above in (0, len(order)):
-        weights[order[min(above, len(order) - 1)]] = 1.0
-        return Matched(price, weights, bool(above and wanted > known[-1]))
+        return Matched(price, {order[min(above, len(order) - 1)]: 1.0}, bool(above and wanted > known[-1]))
     share = (wanted - known[above - 1]) / (known[above] - known[above - 1])
-    weights[order[above - 1]], weights[order[above]] = 1 - share, share
-    return Matched(price, weights, False)
+    shares = {order[above - 1]: 1 - share, order[above]: share}
+    return Matched(price, {place: part for place, part in shares.items() if part}, False)

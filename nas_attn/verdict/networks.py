@@ -1,7 +1,7 @@
 """Families of differences between trained networks, each with simultaneous intervals."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,22 +10,31 @@ from nas_attn.space import NONE, Placement
 from nas_attn.statistics import (
     Additive,
     AdjustedMeans,
+    Compared,
+    Contrasts,
     Estimate,
     Family,
+    ImageRecords,
     Level,
     Numbers,
     Trainings,
     additive,
     adjusted_means,
+    alone,
     cells,
     compared,
     fillings,
+    image_variance,
     interactions,
     removals,
 )
 
 from .difference import Difference, Matching
 from .matched import matched
+from .widened import for_other_images
+
+_ALONE = 1.96
+"""Standard deviations that a difference by itself strays by the draw of images at most, with 95 %."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -39,17 +48,29 @@ class Networks:
     unattended: list[int]
     """Where networks without attention stand: width-matched baselines, and the plain backbone."""
     plain: int | None
+    excess: Numbers
+    """What each network counts in how much better the plain backbone did than its sum, shape (networks,)."""
     seed: int
+    records: ImageRecords | None = None
+    """What each image got, by which intervals hold for other images too; None where that is not known."""
 
     @classmethod
-    def of(cls, known: Trainings, baselines: set[str], sign: float, slots: Slots | None, seed: int) -> "Networks":
+    def of(
+        cls,
+        known: Trainings,
+        baselines: set[str],
+        sign: float,
+        slots: Slots | None,
+        seed: int,
+        records: ImageRecords | None = None,
+    ) -> "Networks":
         """Those of these trainings; `sign` makes more better, and baselines are given by their keys."""
         filled = tuple(fillings(network, slots) for network in known.networks)
         unattended = [number for number, network in enumerate(known.networks) if network.architecture == NONE]
-        plain = [number for number in unattended if known.networks[number].key not in baselines]
+        plain = next((number for number in unattended if known.networks[number].key not in baselines), None)
         adjusted = adjusted_means(known, sign)
         fit = additive([*map(cells, filled)], [network.key in baselines for network in known.networks], adjusted)
-        return cls(known.networks, adjusted, filled, fit, unattended, plain[0] if plain else None, seed)
+        return cls(known.networks, adjusted, filled, fit, unattended, plain, _excess(fit, plain), seed, records)
 
     @property
     def others(self) -> list[int]:
@@ -65,37 +86,41 @@ class Networks:
         """The width-matched baselines against the plain backbone."""
         if self.plain is None:
             return ()
-        one, others = np.eye(len(self.networks)), [number for number in self.unattended if number != self.plain]
-        return self._differences(self._keys(others), Family.single(one[others] - one[self.plain]))
+        others = [number for number in self.unattended if number != self.plain]
+        return self._differences(self._keys(others), Family.single(self._over_plain(others)))
 
     def against_plain(self) -> tuple[tuple[Difference, ...], tuple[Difference, ...]]:
         """Every other network, and every effect, in one family."""
-        one = np.eye(len(self.networks))
-        singles = one[self.others] - one[self.plain] if self.plain is not None else one[:0]
-        effects = Family(self.fit.effects, self.fit.nuisance_sd, np.ones(len(self.fit.effects), dtype=np.bool_))
-        names = self._keys(self.others) if self.plain is not None else []
-        found = self._differences([*names, *map(_named, self.fit.levels)], Family.single(singles) + effects)
+        others = [] if self.plain is None else self.others
+        names, each = self._keys(others), np.eye(len(self.fit.levels))
+        family = Family.single(self._over_plain(others)) + self._pooled(Contrasts.sums(each, self.fit.effects), each)
+        found = self._differences([*names, *map(_named, self.fit.levels)], family)
         return found[: len(names)], found[len(names) :]
 
-    @property
-    def surprise(self) -> float:
-        """By how much the plain backbone did better than its sum; 0 where only itself tells its sum."""
-        if self.plain is None or (square := float(self.fit.left[self.plain, self.plain])) < 1e-6:
-            return 0.0
-        return float(self.fit.left[self.plain] @ self.adjusted.means) / square
+    def over_plain(self) -> tuple[Difference, ...]:
+        """By how much each effect exceeds what the plain backbone did better than its sum, each by itself.
 
-    def beating(self, singles: Sequence[Difference], effects: Sequence[Difference]) -> set[int]:
+        That is what a kind in a slot is worth to the plain backbone as it was trained, if effects add up.
+        """
+        each = np.eye(len(self.fit.levels))
+        family = self._pooled(Contrasts.sums(each, self.fit.effects - self.excess), each)
+        found = _differences([*map(_named, self.fit.levels)], alone(self.adjusted, self.fit, family))
+        return self._over_images(found, family, _ALONE)
+
+    def beating(
+        self, singles: Sequence[Difference], effects: Sequence[Difference], over_plain: Sequence[Difference]
+    ) -> set[int]:
         """Which networks surely beat the plain backbone, by themselves or as they have what surely adds something.
 
-        What adds something on average is not taken for a gain over the plain backbone where that, as it was trained,
-        did so much better than its sum that the one would eat up the other.
+        What adds something on average is a gain over the plain backbone only where that, as it was trained, surely
+        gains by it.
         """
         if self.plain is None:
             return set()
         found = {number for number, single in zip(self.others, singles, strict=True) if single.gain.positive}
         own = {number: single.gain.value for number, single in zip(self.others, singles, strict=True)}
-        for column, effect in enumerate(effects):
-            if effect.gain.positive and effect.gain.value > self.surprise and self.fit.freedom:
+        for column, (effect, gain) in enumerate(zip(effects, over_plain, strict=True)):
+            if effect.gain.positive and gain.gain.positive and self.fit.freedom:
                 having = [number for number in self.others if self.fit.design[number, column]]
                 found |= {number for number in having if own[number] > 0}
         return found
@@ -104,14 +129,14 @@ class Networks:
         """The most likely gain of each network over the plain backbone."""
         if self.plain is None:
             return np.full(len(self.networks), np.nan)
-        sums = self.fit.design @ self.fit.effects @ self.adjusted.means
+        sums = self.fit.design @ (self.fit.effects @ self.adjusted.means)
         own = self.adjusted.means - self.adjusted.means[self.plain]
-        noise = self.adjusted.variance * np.diag(self.adjusted.covariance)
+        noise = self.adjusted.variance * (1 / self.adjusted.counts + (self.adjusted.root**2).sum(axis=1))
         with np.errstate(invalid="ignore", divide="ignore"):
             trusted = np.nan_to_num(self.fit.remainder / (self.fit.remainder + noise), nan=1.0)
         shrunk = sums + trusted * (own - sums)
-        one = np.eye(len(self.networks))
-        return np.where(self.adjusted.comparable(one - one[self.plain]), shrunk, np.nan)
+        comparable = self.adjusted.comparable(self._over_plain(range(len(self.networks))))
+        return np.where(comparable, shrunk, np.nan)
 
     def against_widths(self, prices: Sequence[str]) -> dict[int, tuple[Matching, ...]]:
         """Every network against other widths at its prices, by itself and by the sum of its parts, the surer one."""
@@ -123,15 +148,16 @@ class Networks:
             for price in prices
             if (found := matched(self.networks, self.unattended, price, number)) is not None
         ]
-        one, places = np.eye(len(self.networks)), [number for number, _ in pairs]
-        baselines = np.array([found.weights for _, found in pairs]).reshape(len(pairs), len(one))
-        parts = self.fit.design[places]
-        sums = one[self.plain] + parts @ self.fit.effects - baselines
-        by_parts = Family(sums, parts @ self.fit.nuisance_sd, np.ones(len(pairs), dtype=np.bool_))
-        gains = self._differences(self._keys([*places, *places]), Family.single(one[places] - baselines) + by_parts)
+        places, networks = [number for number, _ in pairs], len(self.networks)
+        baselines = [{place: -share for place, share in found.shares.items()} for _, found in pairs]
+        own = Contrasts.few([{place: 1.0, **less} for place, less in zip(places, baselines, strict=True)], networks)
+        plain = Contrasts.few([{**less, self.plain: 1.0 + less.get(self.plain, 0.0)} for less in baselines], networks)
+        parts, effects = self.fit.design[places], np.insert(self.fit.effects, 0, self.excess, axis=0)
+        summed = self._pooled(replace(plain, parts=np.insert(parts, 0, -1.0, axis=1), effects=effects), parts)
+        gains = self._differences(self._keys([*places, *places]), Family.single(own) + summed)
         matchings: dict[int, tuple[Matching, ...]] = {}
-        for (number, found), itself, summed in zip(pairs, gains, gains[len(pairs) :], strict=False):
-            surer = max(itself, summed, key=lambda difference: difference.gain.low)
+        for (number, found), *both in zip(pairs, gains, gains[len(pairs) :], strict=False):
+            surer = max(both, key=lambda difference: difference.gain.low)
             matching = Matching(found.price, tuple(found.names(self.networks)), found.cheaper, surer)
             matchings[number] = (*matchings.get(number, ()), matching)
         return matchings
@@ -140,26 +166,57 @@ class Networks:
         """Interactions, the strongest first."""
         found, weights = interactions(self.fit)
         names = [f"{_named(one)} with {_named(other)}" for one, other in found]
-        differences = self._differences(names, Family.single(weights, pooled=True))
+        differences = self._differences(names, Family.single(Contrasts.many(weights), pooled=True))
         return tuple(sorted(differences, key=lambda difference: difference.missing))
 
     def without(self, leader: int) -> tuple[Difference, ...]:
         """The leader against networks without one of its placements, in a family of all such pairs of networks."""
-        pairs, one = removals(self.filled), np.eye(len(self.networks))
-        weights = np.array([one[whole] - one[less] for whole, less, _ in pairs]).reshape(len(pairs), len(one))
-        found = self._differences([_named(level) for _, _, level in pairs], Family.single(weights))
+        pairs = removals(self.filled)
+        contrasts = Contrasts.few([{whole: 1.0, less: -1.0} for whole, less, _ in pairs], len(self.networks))
+        found = self._differences([_named(level) for _, _, level in pairs], Family.single(contrasts))
         return tuple(one for (whole, _, _), one in zip(pairs, found, strict=True) if whole == leader)
+
+    def _over_plain(self, numbers: Iterable[int]) -> Contrasts:
+        """These networks less the plain backbone; none where that was not trained."""
+        plain, rows = self.plain, list[dict[int, float]]()
+        if plain is not None:
+            rows = [{} if number == plain else {number: 1.0, plain: -1.0} for number in numbers]
+        return Contrasts.few(rows, len(self.networks))
+
+    def _pooled(self, contrasts: Contrasts, parts: Numbers) -> Family:
+        """Contrasts that rest on the fit, each with so much of every effect, shape (contrasts, effects)."""
+        return Family(contrasts, parts @ self.fit.nuisance_sd, np.ones(len(parts), dtype=np.bool_))
 
     def _keys(self, numbers: Iterable[int]) -> list[str]:
         return [self.networks[number].key for number in numbers]
 
     def _differences(self, names: Sequence[str], family: Family) -> tuple[Difference, ...]:
-        found = compared(self.adjusted, self.fit, family, self.seed)
-        numbers = zip(found.values, found.low, found.high, found.p, found.missing, strict=True)
-        return tuple(
-            Difference(name, Estimate(float(value), float(low), float(high)), float(p), float(missing))
-            for name, (value, low, high, p, missing) in zip(names, numbers, strict=True)
-        )
+        return self._over_images(_differences(names, compared(self.adjusted, self.fit, family, self.seed)), family)
+
+    def _over_images(
+        self, found: tuple[Difference, ...], family: Family, quantile: float | None = None
+    ) -> tuple[Difference, ...]:
+        if self.records is None or not found:
+            return found
+        images = image_variance(self.records, family.contrasts @ np.eye(len(self.networks)), seed=self.seed)
+        return for_other_images(found, images if quantile is None else replace(images, quantile=quantile))
+
+
+def _differences(names: Sequence[str], found: Compared) -> tuple[Difference, ...]:
+    numbers = zip(found.values, found.low, found.high, found.p, found.missing, strict=True)
+    return tuple(
+        Difference(name, Estimate(float(value), float(low), float(high)), float(p), float(missing))
+        for name, (value, low, high, p, missing) in zip(names, numbers, strict=True)
+    )
+
+
+def _excess(fit: Additive, plain: int | None) -> Numbers:
+    """0 where only the plain backbone itself tells its sum."""
+    nothing = np.zeros(len(fit.design))
+    if plain is None:
+        return nothing
+    left = fit.left(np.eye(len(nothing))[:, [plain]])[:, 0]
+    return np.asarray(left / left[plain], dtype=np.float64) if left[plain] > 1e-6 else nothing
 
 
 def _named(level: Level) -> str:

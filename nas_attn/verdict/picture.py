@@ -68,8 +68,9 @@ def _ringed(found: Comparison) -> str:
 def _networks(found: Comparison, member: Membership) -> list[dict[str, Any]]:
     """The networks that are likeliest to gain, the largest gain first, and among them the width-matched baselines."""
     places = {row.key: number for number, row in enumerate(found.trainings.networks)}
+    ranks = {number: rank for rank, number in enumerate(found.order)}
     standings = {key: _FRONTS[member.standing(number)] for number, key in enumerate(member.posterior.keys)}
-    chosen = sorted(found.networks, key=lambda one: found.order.index(places[one.what]))[:_SHOWN]
+    chosen = sorted(found.networks, key=lambda one: ranks[places[one.what]])[:_SHOWN]
     alike = Counter(found.parts)
     records = []
     for one in chosen:

@@ -1,28 +1,24 @@
 """Verdict of a study, after training what its most promising network has to be compared with."""
 
-import math
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass, replace
-from operator import methodcaller
+from dataclasses import dataclass
 from pathlib import Path
 
 from nas_attn.audit import write_frame
-from nas_attn.backbones import scaled, wider
 from nas_attn.chain import Chain
-from nas_attn.evaluation import Costs, Evaluator, Workers
 from nas_attn.results import Evaluation
 from nas_attn.results.pictures import write_picture
-from nas_attn.search import read_comparing, train_width_matched, write_comparing
-from nas_attn.settings import FINAL, Backbone, Step, StudyFile, measure
+from nas_attn.search import read_comparing, write_comparing
+from nas_attn.settings import FINAL
 from nas_attn.space import Architecture, InputError, SearchSpace, parse
-from nas_attn.study import WIDTH_MATCHED, OptunaStudy, StudyFolder, read_rows
+from nas_attn.study import WIDTH_MATCHED, OptunaStudy, StudyFolder
 
 from .claim_picture import claims_chart
 from .conclusion import Conclusion
 from .stored import VERDICT, concluded
+from .thumbnails import keep_thumbnails
+from .widths import matching, prices, widths_of
 
 _SEEDS = 3  # at least, for noise to be known a little
 _ROUNDS = 3  # in which another network may turn out to be the most promising one
@@ -64,6 +60,7 @@ def run_verdict(chain: Chain, seeds: int | None = None, minutes: float | None = 
         unmatched = _compare(chain, study, found, leader, seeds)
         write_comparing(study, "")
         found, leader = _found(chain.folder, minutes), None
+    keep_thumbnails(chain, found.conclusion)
     return _written(chain.folder, found.conclusion, unmatched)
 
 
@@ -184,80 +181,11 @@ def _without_one(space: SearchSpace, architecture: Architecture) -> Iterable[Arc
 
 def _compare_widths(chain: Chain, study: OptunaStudy, leader: Evaluation, seeds: int) -> list[str]:
     """Train width-matched baselines at a network's prices, and say why where there are none."""
-    name, widths = chain.backbone.name, wider(chain.backbone)
-    if not widths:
-        return [f"It is compared with no width-matched baseline, as {name} takes no `width`."]
-    if chain.backbone.weights is not None:
-        return [f"It is compared with no width-matched baseline, as the weights of {name} are of one width."]
-    matching = _matching([_Plain(chain, share) for share in widths], leader, _prices(chain.folder.file))
-    step = chain.folder.file.final_step(len(matching), seeds)
-    if matching:
+    widths, reason = widths_of(chain)
+    if reason:
+        return [reason]
+    near = matching(widths, leader, prices(chain.folder.file))
+    step = chain.folder.file.final_step(len(near), seeds)
+    if near:
         chain.watch.on_step(step.model_copy(update={"name": "width-matched baselines"}))
-    return [reason for done, plain in enumerate(matching) if (reason := plain.train(study, step, done))]
-
-
-def _prices(file: StudyFile) -> list[str]:
-    """FLOPs, and what else of a network's costs the study trades off or limits."""
-    named = dict.fromkeys(("flops", *file.objectives, *file.budget.limits))
-    return [name for name in named if measure(name).source != "learnt"]
-
-
-@dataclass(frozen=True)
-class _Plain:
-    """The backbone of a study without attention, at another width."""
-
-    chain: Chain
-    share: float
-    """Of the width that it has in the study."""
-
-    def row(self, timed: bool = True) -> Evaluation:
-        """What it costs; its latency is measured in turn with that of the study's own plain backbone."""
-        costs = self._costs
-        row = replace(costs.count(Architecture()), key=f"width={self.share:g}", role="width-matched", step=FINAL)
-        return costs.measure(row) if timed else row
-
-    def price(self, name: str) -> float:
-        """What it costs by one measure; NaN where it is not known."""
-        return float(self.row(timed=measure(name).source == "timed")[name])
-
-    def train(self, study: OptunaStudy, step: Step, done: int) -> str:
-        """Train it for the seeds that have no row yet, and say why it cannot be, where it cannot.
-
-        `done` is how many others are trained before.
-        """
-        row, seed, known = self.row(), self.chain.folder.file.seed, read_rows(study)
-        if row.state == "failed":
-            return f"{row.key} is trained as no baseline: {row.reason}."
-        missing = [each for each in range(seed, seed + step.seeds) if (row.key, each) not in known]
-        if missing:
-            watch, protocol = self.chain.watch, replace(self._chain.protocol(step), keeps=None)
-            with Workers(protocol, self.chain.jobs) if self.chain.jobs > 1 else nullcontext() as workers:
-                evaluator = Evaluator(self._chain.timing, None, protocol, workers, watch.on_epoch)
-                rows = [replace(row, seed=each) for each in missing]
-                train_width_matched(study, rows, evaluator, lambda row: watch.on_row(row, done), self.chain.check_hold)
-        return ""
-
-    @property
-    def _chain(self) -> Chain:
-        """The chain of a study that asks the same of the other width."""
-        timing = replace(self.chain.timing, backbone=self._backbone, beside=self.chain.timing)
-        return replace(self.chain, backbone=self._backbone, timing=timing)
-
-    @property
-    def _backbone(self) -> Backbone:
-        return scaled(self.chain.backbone, self.share)
-
-    @property
-    def _costs(self) -> Costs:
-        return Costs(self._chain.timing, None, failures=self.chain.failures)
-
-
-def _matching(plain: Sequence[_Plain], leader: Evaluation, prices: Iterable[str]) -> list[_Plain]:
-    """By each price the most expensive that costs less than the leader, and the cheapest that does not, by width."""
-    found: set[int] = set()
-    for price in prices:
-        wanted = float(leader[price])
-        if math.isfinite(wanted):
-            above = bisect_left(plain, wanted, key=methodcaller("price", price))
-            found |= {above - 1, above} & {*range(len(plain))}
-    return [plain[number] for number in sorted(found)]
+    return [reason for done, plain in enumerate(near) if (reason := plain.train(study, step, done))]

@@ -8,12 +8,19 @@ import pandas as pd
 
 from nas_attn.statistics import UNKNOWN, Estimate, Membership
 
+from . import words
 from .comparison import Comparison
+from .difference import Difference
 
 
 def conclusion_table(found: Comparison, member: Membership) -> pd.DataFrame:
     """A row a network, indexed by its key; an unknown number is NaN."""
-    lines = [_line(found, number, member) for number in range(len(found.trainings.networks))]
+    places = {key: place for place, key in enumerate(member.posterior.keys)}
+    gains = {one.what: one for one in (*found.networks, *found.widths)}
+    lines = [
+        _line(found, number, member, places.get(row.key), gains.get(row.key))
+        for number, row in enumerate(found.trainings.networks)
+    ]
     return pd.DataFrame(lines).set_index("key") if lines else pd.DataFrame(index=pd.Index([], name="key"))
 
 
@@ -44,14 +51,13 @@ def _spelt(row: pd.Series, name: str, spelt: Callable[[float], str]) -> str:
 def _place(row: pd.Series) -> str:
     if not row["standing"]:
         return "width-matched baseline"
-    probability = row["front_probability"]
-    return row["standing"] if math.isnan(probability) else f"{row['standing']} ({100 * probability:.0f} %)"
+    return words.place(row["standing"], row["front_probability"])
 
 
-def _line(found: Comparison, number: int, member: Membership) -> dict[str, Any]:
+def _line(
+    found: Comparison, number: int, member: Membership, place: int | None, difference: Difference | None
+) -> dict[str, Any]:
     row = found.trainings.networks[number]
-    place = member.posterior.keys.index(row.key) if row.key in member.posterior.keys else None
-    difference = next((one for one in (*found.networks, *found.widths) if one.what == row.key), None)
     known = UNKNOWN if place is None else member.estimates[place]
     value = float(found.means[number]) if math.isnan(known.value) else known.value
     return {

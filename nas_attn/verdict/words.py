@@ -6,10 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from nas_attn.settings import Measure, listed, measure
-from nas_attn.statistics import Estimate, Lookahead, Membership
+from nas_attn.statistics import Estimate, Lookahead, Membership, Standing, Trainings, adjusted_means
 
 from .comparison import Comparison
 from .difference import Difference, Matching
+
+_MOST = 50
+"""More than so many times the trainings are not worth foretelling."""
 
 _NAMED = 6
 """How many networks or effects a sentence names at most."""
@@ -67,16 +70,21 @@ def not_known(found: Comparison) -> str:
     """What is most promising where nothing is sure."""
     if sure := [one for one in found.effects if one.gain.positive]:
         effect = max(sure, key=lambda one: one.gain.low)
+        itself = next(one for one in found.over_plain if one.what == effect.what)
         return (
-            f"{effect.what} adds {interval(found.measure, effect.gain)} where nothing stood, but the plain backbone "
-            f"did better by {found.measure.difference(found.surprise, signed=False)} than the others make expect, so "
-            "that no network is shown to beat it. More seeds of the plain backbone would show more."
+            f"{effect.what} adds {interval(found.measure, effect.gain)} where nothing stood, over the networks that "
+            f"have it, but {interval(found.measure, itself.gain)} to the plain backbone as that was trained. More "
+            "seeds of the plain backbone, and of others beside it, would show whether anything beats it."
         )
     none = f"no difference that attention makes is sure in {len(found.networks) + len(found.effects)} comparisons."
     if found.leader is None:
         return f"{none} No network is promising: none is likely to beat the plain backbone."
     gain = interval(found.measure, _own(found, found.leader).gain)
-    return f"{none} The most promising network is {_title(found, found.leader)}: {gain} against the plain backbone."
+    likely = f"{found.measure.difference(float(found.likely[found.leader]))} {found.measure.gain}"
+    return (
+        f"{none} The most promising network is {_title(found, found.leader)}: most likely {likely} against the plain "
+        f"backbone, if effects add up; compared with it alone {gain}."
+    )
 
 
 def width_matched(judged: Measure, found: Matching) -> str:
@@ -148,18 +156,29 @@ def fronts(member: Membership, objectives: Sequence[str]) -> str:
     )
 
 
-def noise(found: Comparison) -> str:
+def place(standing: Standing, probability: float) -> str:
+    """Whether a network is on the front, with the probability that it is."""
+    return standing if math.isnan(probability) else f"{standing} ({100 * probability:.0f} %)"
+
+
+def noise(judged: Measure, known: Trainings) -> str:
     """How noisy trainings are, and how many there were."""
-    counts, judged = found.trainings.counts, found.measure
+    counts, fitted = known.counts, adjusted_means(known)
     fewest, most = (int(number) for number in (counts.min(initial=99), counts.max(initial=0)))
     seeds = f"{most}" if fewest == most else f"{fewest} to {most}"
     unit = f"points of {judged.word}" if judged.unit == "%" else judged.unit or judged.word
+    among = (
+        ", width-matched baselines among them," if any(row.role == "width-matched" for row in known.networks) else ""
+    )
+    own = math.sqrt(fitted.variance)
+    sd, paired, unpaired = (
+        judged.difference(one, signed=False) for one in (own, math.sqrt(2) * own, math.sqrt(2) * known.spread)
+    )
     return (
-        f"{len(counts)} networks were trained with {seeds} {'seed' if most == 1 else 'seeds'} each; what a seed does "
-        f"to one network and not to all has a standard deviation of {judged.difference(found.noise, signed=False)} "
-        f"{unit} ({found.freedom} degrees of freedom). Seeds are paired: the difference of two networks has one of "
-        f"{judged.difference(math.sqrt(2) * found.noise, signed=False)}, where with seeds of their own it would be "
-        f"{judged.difference(math.sqrt(2) * found.trainings.spread, signed=False)}."
+        f"{len(counts)} networks{among} were trained with {seeds} {'seed' if most == 1 else 'seeds'} each; what a seed "
+        f"does to one network and not to all has a standard deviation of {sd} {unit} ({fitted.freedom} degrees of "
+        f"freedom). Seeds are paired: the difference of two networks has one of {paired}, where with seeds of their "
+        f"own it would be {unpaired}."
     )
 
 
@@ -174,11 +193,14 @@ def ahead(found: Comparison, later: Lookahead) -> Iterator[str]:
             f"undecided networks, and of those on the front, would most likely decide {later.decided:.0f} of the "
             f"{len(later.undecided)}."
         )
-    hopes = [one for one in (*found.effects, *found.networks) if one.gain.value > 0 and one.missing > 1]
+    hopes = [one for one in (*found.effects, *found.networks) if one.gain.value > 0 and 1 < one.missing < math.inf]
     if hopes and not found.beating and not any(one.gain.positive for one in found.effects):
         first, networks = min(hopes, key=lambda one: one.missing), found.trainings
         seconds = float(np.nansum([row.train_seconds for row in networks.networks] * networks.counts))
         cost = (first.missing - 1) * seconds / 60
+        if first.missing > _MOST:
+            yield f"What {first.what} seems to gain would take over {_MOST} times as many trainings to show."
+            return
         yield (
             f"If {first.what} gained what it seems to, {first.missing:.1f} times as many trainings of all networks"
             f"{f' ({_time(cost)} more)' if cost > 0 else ''} would have even chances to show it."

@@ -1,9 +1,14 @@
 import random
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 from fakes import FakeEvaluator, begun, search, study_file
+from made_up import evaluation
 
+from nas_attn.search.extra_seeds import Race
+from nas_attn.search.progress import Known
+from nas_attn.settings import Budget
 from nas_attn.space import Architecture, former_key
 from nas_attn.statistics import membership
 from nas_attn.study import StudyFolder, read_rows
@@ -69,7 +74,9 @@ def test_the_plain_backbone_has_every_seed_that_another_has(tmp_path):
 def test_nothing_more_is_spent_on_a_front_that_is_decided(tmp_path):
     file, evaluator = raced(50), Noisy(5e-4)
     said = search(tmp_path, evaluator, file=file).run(8)
-    assert said.endswith("0 of 50 more trainings were spent: 2 on the front, no other is undecided")
+    assert said.endswith(
+        "0 of 50 more trainings were spent: the front is decided, with 2 on it and no network undecided"
+    )
     assert len(evaluator.pairs) == 16
 
 
@@ -96,3 +103,60 @@ def test_a_race_that_is_stopped_goes_on_and_trains_nothing_twice(tmp_path):
     again = Noisy(0.1)
     search(made(tmp_path / "parts"), again, file=file).run(6)
     assert again.pairs == []
+
+
+def trained(number, seed, mean):
+    """A training of a network that costs the more, the higher its number is; noise has a standard deviation of 0.01."""
+    spelling = f"stage{number}.b=se" if number else "none"
+    noise = np.random.default_rng([number, seed]).standard_normal() + np.random.default_rng(seed).standard_normal()
+    row = evaluation(spelling, flops=1000 + number, seed=seed, state="complete")
+    return row.but(accuracy=mean + 0.01 * noise)
+
+
+def known_of(means, seeds):
+    known = Known(Budget(), range(min(seeds)))
+    known.add(trained(n, seed, mean) for n, mean in enumerate(means) for seed in range(seeds[n]))
+    return known
+
+
+def key_of(number):
+    return trained(number, 0, 0.5).key
+
+
+def test_a_seed_goes_to_the_network_that_an_undecided_one_is_compared_with():
+    known = known_of([0.85, 0.93, 0.935, 0.88, 0.88], [30, 2, 30, 2, 2])
+    race = Race(known, ["accuracy", "flops"], 100)
+    found = membership(race._rows, race.objectives)
+    standings = {row.key: found.standing(number) for number, row in enumerate(found.networks)}
+    assert [standings[key_of(number)] for number in range(5)] == ["in", "in", "undecided", "out", "out"]
+    assert race.next([]) == race.next([]) == (key_of(1), 2)
+
+
+def test_networks_that_decide_nothing_get_no_seed_however_many_are_trained_at_once():
+    means, seeds = [0.85, 0.93, 0.935, *[0.88] * 9], [30, 2, 30, *[2] * 9]
+    race = Race(known_of(means, seeds), ["accuracy", "flops"], 100)
+    running = {}
+    while chosen := race.next(running):
+        running[chosen[0]] = chosen[1]
+    assert running[key_of(1)] == 2
+    assert not running.keys() & {key_of(number) for number in range(3, 12)}
+
+
+def test_a_race_decides_the_front_with_less_than_half_of_equal_seeds_and_says_so():
+    means = [0.84, 0.80, 0.92, 0.908, 0.80, 0.80, 0.80, 0.80]
+    seeds, undecided = 2, True
+    while undecided:
+        seeds += 2
+        rows = [row for of in known_of(means, [seeds] * 8).rows.values() for row in of.values()]
+        found = membership(rows, ["accuracy", "flops"])
+        undecided = any(found.standing(number) == "undecided" for number in range(8))
+    race = Race(known_of(means, [2] * 8), ["accuracy", "flops"], 500)
+    assert race.summary() == "; 0 of 500 more trainings were spent: 2 on the front, 1 undecided"
+    numbers = {key_of(number): number for number in range(8)}
+    while chosen := race.next([]):
+        race.known.add([trained(numbers[chosen[0]], chosen[1], means[numbers[chosen[0]]])])
+    assert 0 < race.spent < (8 * seeds - 16) / 2
+    found = membership(race._rows, race.objectives)
+    assert [found.standing(number) for number in range(8)] == ["in", "out", "in", *["out"] * 5]
+    more = f"{race.spent} of 500 more trainings were spent"
+    assert race.summary() == f"; {more}: the front is decided, with 2 on it and no network undecided"

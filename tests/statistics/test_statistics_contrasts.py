@@ -1,22 +1,26 @@
 import numpy as np
 import pytest
+from made_up_trainings import balanced
 from scipy.stats import multivariate_t, t
 
-from nas_attn.statistics import AdjustedMeans, Family, additive, compared
+from nas_attn.statistics import Contrasts, Family, additive, compared
 
 
 def against_first(means, seeds=4, variance=1.0, freedom=None):
     """Every network against the first, all of them with the same seeds."""
-    networks = len(means)
-    centred = np.eye(networks) - 1 / networks
-    known = AdjustedMeans(
-        np.array(means), centred / seeds, centred * seeds, variance, freedom or (networks - 1) * (seeds - 1)
-    )
-    fit = additive([{} for _ in means], [False] * networks, known)
-    one = np.eye(networks)
-    return compared(known, fit, Family.single(one[1:] - one[0]))
+    known = balanced(means, seeds, variance, freedom)
+    fit = additive([{} for _ in means], [False] * len(means), known)
+    one = np.eye(len(means))
+    return compared(known, fit, Family.single(Contrasts.many(one[1:] - one[0])))
 
 
+@pytest.fixture
+def one_look(monkeypatch):
+    """Intervals hold for the seeds at hand, and for no other number of them."""
+    monkeypatch.setattr("nas_attn.statistics.simultaneous.widening", lambda *_: 1.0)
+
+
+@pytest.mark.usefixtures("one_look")
 def test_one_difference_alone_has_the_interval_of_the_paired_t_test():
     told = against_first([0.0, 1.0], seeds=5, variance=2.0, freedom=4)
     reach = t.ppf(0.975, 4) * np.sqrt(2 * 2.0 / 5)
@@ -24,6 +28,7 @@ def test_one_difference_alone_has_the_interval_of_the_paired_t_test():
     assert told.p[0] == pytest.approx(2 * t.sf(1 / np.sqrt(4 / 5), 4), abs=0.015)
 
 
+@pytest.mark.usefixtures("one_look")
 @pytest.mark.parametrize("networks", [4, 9])
 def test_many_against_one_are_corrected_as_dunnett_does(networks):
     told = against_first([0.0, *np.linspace(0.2, 2.2, networks - 1)])
@@ -43,9 +48,9 @@ def test_what_would_just_be_shown_is_told_by_the_square_of_the_interval():
 
 
 def test_nothing_is_known_without_a_degree_of_freedom_and_all_without_noise():
-    known = AdjustedMeans(np.array([0.0, 1.0]), np.eye(2) - 0.5, np.eye(2) - 0.5, np.nan, 0)
+    known = balanced([0.0, 1.0], 1, np.nan, 0)
     fit = additive([{}, {}], [False, False], known)
-    told = compared(known, fit, Family.single(np.array([[-1.0, 1.0]])))
+    told = compared(known, fit, Family.single(Contrasts.many(np.array([[-1.0, 1.0]]))))
     assert told.values[0] == 1
     assert np.isnan([told.low[0], told.high[0], told.p[0]]).all()
     sure = against_first([0.0, 1.0, 0.0], variance=0.0)

@@ -3,17 +3,11 @@ from itertools import product
 import numpy as np
 import pytest
 from made_up import evaluation
+from made_up_trainings import balanced as known
 
-from nas_attn.statistics import AdjustedMeans, additive, cells, fillings, interactions, removals
+from nas_attn.statistics import additive, cells, fillings, interactions, removals
 
 KINDS = ("", "se", "cbam")
-
-
-def known(means, seeds=4, variance=1.0):
-    """Networks that all had the same seeds."""
-    networks = len(means)
-    centred = np.eye(networks) - 1 / networks
-    return AdjustedMeans(np.array(means), centred / seeds, centred * seeds, variance, (networks - 1) * (seeds - 1))
 
 
 def squares(slots):
@@ -37,7 +31,7 @@ def test_sums_of_effects_leave_nothing_over_and_effects_are_what_was_added():
     fit = additive(found, [False] * 9, known(means, variance=1e-8))
     assert dict(zip(fit.levels, fit.effects @ means, strict=True)) == pytest.approx(worth, abs=1e-6)
     assert fit.freedom == 9 - 1 - 4
-    assert np.array(means) @ fit.left @ means == pytest.approx(0, abs=1e-8)
+    assert np.array(means) @ fit.left(np.array(means)[:, None]) == pytest.approx(0, abs=1e-8)
 
 
 def test_what_is_left_over_is_what_a_regression_leaves_over():
@@ -46,7 +40,7 @@ def test_what_is_left_over_is_what_a_regression_leaves_over():
     design = np.array([[1.0, *(float(n.get(s) == k) for s in ("stage1", "stage2") for k in KINDS[1:])] for n in found])
     left = np.linalg.lstsq(design, means)[1][0]
     fit = additive(found, [False] * 9, known(means.tolist()))
-    assert means @ fit.left @ means == pytest.approx(4 * left)
+    assert means @ fit.left(means[:, None]) == pytest.approx(4 * left)
     assert fit.remainder == pytest.approx(max(0.0, (4 * left - 4 * 1.0) / (4 * 4)))
 
 

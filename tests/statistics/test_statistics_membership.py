@@ -4,7 +4,7 @@ import pytest
 from made_up import evaluation
 
 from nas_attn.statistics import lookahead, membership
-from nas_attn.statistics.front_probability import on_front
+from nas_attn.statistics.front_probability import Cheaper
 
 
 def study(seed, networks=12, seeds=3, spread=1.0, noise=1.0, minutes=0.5):
@@ -41,7 +41,7 @@ def test_fronts_of_many_draws_are_those_of_moocore_ties_included():
         expected = [
             moocore.is_nondominated(np.column_stack([drawn, prices]), keep_weakly=True).tolist() for drawn in losses
         ]
-        assert on_front(prices, losses).tolist() == expected
+        assert Cheaper.of(prices).front(losses).tolist() == expected
 
 
 def test_of_networks_with_some_probability_as_many_are_on_the_front():
@@ -128,3 +128,26 @@ def test_what_is_foretold_is_what_more_seeds_then_settle():
         foretold += ahead.decided
         undecided += len(keys)
     assert foretold / undecided == pytest.approx(settled / undecided, abs=0.12)
+
+
+def test_a_training_is_worth_what_a_regression_on_it_explains_of_who_is_on_the_front():
+    rows, _ = study(3, networks=6, spread=0.1)
+    found = membership([row for row in rows if row["flops"] != 1002 or row.seed < 1], ["accuracy", "flops"])
+    undecided = [number for number in range(6) if found.standing(number) == "undecided"]
+    assert len(undecided) > 1
+    noise = found.posterior.noise * np.sqrt([1.5, 2, 1, 1.25, 2, 1.1])
+    draws = np.tile(found.posterior.draws - found.posterior.draws.mean(axis=1, keepdims=True), (60, 1))
+    on = np.tile(found.fronts[:, undecided].astype(float), (60, 1))
+    seen = draws + noise * np.random.default_rng(0).standard_normal(draws.shape)
+    expected = []
+    for column in seen.T:
+        design = np.column_stack([np.ones(len(seen)), column])
+        expected.append(np.var(design @ np.linalg.lstsq(design, on, rcond=None)[0], axis=0).sum())
+    assert found.value_of_training(noise**2) == pytest.approx(np.array(expected), rel=0.1, abs=2e-4)
+
+
+def test_where_none_is_undecided_no_training_is_worth_anything():
+    for rows in (study(0, noise=0.001)[0], study(0, seeds=1)[0]):
+        found = membership(rows, ["accuracy", "flops"])
+        assert found.value_of_training(np.ones(12)).tolist() == [0] * 12
+    assert found.fronts.shape == (0, 12)

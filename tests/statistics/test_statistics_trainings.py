@@ -3,7 +3,7 @@ import pytest
 from made_up import evaluation
 
 from nas_attn.space import InputError
-from nas_attn.statistics import adjusted_means, trainings
+from nas_attn.statistics import Contrasts, adjusted_means, trainings
 
 
 def rows_of(values):
@@ -36,7 +36,13 @@ def test_networks_and_seeds_are_fitted_as_a_regression_on_dummies_fits_them(gaps
     assert found.means - found.means[0] == pytest.approx(solved[:8] - solved[0])
     inverse = np.linalg.inv(design.T @ design)[:8, :8]
     against = np.eye(8)[1:] - np.eye(8)[0]
-    assert against @ found.covariance @ against.T == pytest.approx(against @ inverse @ against.T)
+    assert found.covariance(against) == pytest.approx(against @ inverse @ against.T)
+    assert found.variances(Contrasts.many(against)) == pytest.approx(np.diag(against @ inverse @ against.T))
+    drawn = against @ found.drawn(200_000, np.random.default_rng(0))
+    assert np.cov(drawn) == pytest.approx(found.covariance(against), rel=0.05, abs=0.01)
+    assert against @ np.linalg.pinv(found.information(np.eye(8))) @ against.T == pytest.approx(
+        found.covariance(against)
+    )
 
 
 def test_less_loss_is_more_worth_and_a_shift_of_a_seed_changes_no_difference(gaps):
@@ -55,7 +61,7 @@ def test_networks_that_are_linked_by_no_seed_are_not_compared():
     values[:2, :2], values[2:, 2:] = [[1.0, 2.0], [3.0, 4.5]], [[1.0, 2.0], [3.0, 4.5]]
     found = adjusted_means(trainings(rows_of(values), "accuracy"))
     one = np.eye(4)
-    assert found.comparable(np.array([one[0] - one[1], one[2] - one[3], one[0] - one[2]])).tolist() == [
+    assert found.comparable(Contrasts.many(np.array([one[0] - one[1], one[2] - one[3], one[0] - one[2]]))).tolist() == [
         True,
         True,
         False,

@@ -185,7 +185,8 @@ def test_of_networks_that_are_as_likely_to_gain_the_one_that_did_better_is_the_m
     better = rows_of(STRONG, shifted(0.925, 2), 95_000_000)
     leader, sentence = leader_of(rows_of(WEAK, shifted(0.915, 1), 90_000_000), better)
     assert leader == better[0].key
-    assert f"The most promising network is {leader} (se at stage1): +2.50 points" in sentence
+    assert f"The most promising network is {leader} (se at stage1): most likely +2.00 points of accuracy" in sentence
+    assert "compared with it alone +2.50 points" in sentence
 
 
 def test_of_networks_that_did_alike_the_one_that_is_on_the_front_is_the_most_promising():
