@@ -36,7 +36,7 @@ from nas_attn.evaluation import (
     timing_device,
 )
 from nas_attn.pricing import COUNTED, filled
-from nas_attn.results import Evaluation, agreement
+from nas_attn.results import OUTCOMES, Evaluation, agreement
 from nas_attn.search import OnRow, Search, screen
 from nas_attn.settings import FINAL, Backbone, OwnModule, Step
 from nas_attn.space import Architecture, InputError, SearchSpace, reported
@@ -198,6 +198,7 @@ class Chain:
             start="scratch",
             trainer=file.trainer,
             keeps=self.folder.path / "weights" if step.name == FINAL else None,
+            outcomes=self.folder.path / OUTCOMES if step.name == FINAL else None,
             failures=self.failures,
             logs=self.folder.path / "logs",
         )

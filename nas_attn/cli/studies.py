@@ -8,10 +8,11 @@ import typer
 from nas_attn.space import InputError
 
 from .progress import watched
-from .showing import console, names, show, spelt
+from .showing import console, show, spelt
 
 if TYPE_CHECKING:
     from nas_attn.results import Evaluation
+    from nas_attn.verdict import Standings
 
 StudyPath = Annotated[Path, typer.Argument(help="A study's folder; it holds a study.toml.", metavar="STUDY")]
 
@@ -138,39 +139,53 @@ def front(
     study: StudyPath,
     csv: Annotated[Path | None, typer.Option(help="Also write the rows of the front to this CSV file.")] = None,
 ) -> None:
-    """Show the Pareto front of a study: the networks that no other beats.
+    """Show the Pareto front of a study: the networks that no other beats, and those that may be on it.
 
-    Another network beats one if it is at least as good in every objective and better in one. The best in the first
-    objective comes first; a star marks the knee, the most balanced of them.
+    Another network beats one if it is at least as good in every objective and better in one. By their means the best in
+    the first objective comes first; a star marks the knee, the most balanced of them. Where networks have several
+    seeds, each has the probability that it is on the front, and those that are undecided follow.
     """
-    from nas_attn.report import trust
+    from nas_attn.report import headline
     from nas_attn.results import evaluations, write_csv
-    from nas_attn.settings import learnt
     from nas_attn.study import StudyFolder
+    from nas_attn.verdict import standings
 
     folder = StudyFolder.open(study)
-    found = folder.front()
+    found, table = folder.front(), folder.table()
     if found.best.empty:
         raise InputError(f"{study}: no network is trained within the budget yet")
-    trained, objectives = (folder.table()["state"] == "complete").sum(), names(folder.file.objectives)
-    typer.echo(f"{study}: {len(found.best)} of {trained} trained networks are on the front of {objectives}\n")
-    rows = evaluations(found.best)
-    measures = [*dict.fromkeys((folder.file.leading.name, *(one.name for one in learnt()))), "params", "flops"]
-    lines = (
-        ("*" if row.key == found.knee else "", row.key, *spelt(row, [*measures, "latency_ms"]), row.architecture)
-        for row in rows
-    )
-    show(("", "key", *measures, "latency", "architecture"), lines)
+    sure = standings(folder)
+    counted, *_, noise = headline(table, found, sure)
+    typer.echo(f"{study}: {counted}\n")
+    rows = evaluations(found.best if sure is None else sure.rows(found).drop(columns="front"))
+    _show_front(rows, folder.file.leading.name, found.knee, sure)
     first = rows[0].latency
     threads = f"{first.threads} thread{'s' if first.threads > 1 else ''}"
     timed = f"{first.target}: {first.device}, {threads}, batch {first.batch}"
     typer.echo(f"\n* the knee, the most balanced of them. Latency with its 95 % interval, on {timed}.")
-    typer.echo(trust(found.rows, folder.file.leading))
+    typer.echo(noise)
     if prediction := folder.prediction():
         typer.echo(f"How well latencies were predicted: {prediction}.")
     if csv is not None:
         write_csv(found.best, csv)
         typer.echo(f"Written: {csv}")
+
+
+def _show_front(rows: "list[Evaluation]", leading: str, knee: str | None, sure: "Standings | None") -> None:
+    from nas_attn.settings import learnt
+
+    measures = [*dict.fromkeys((leading, *(one.name for one in learnt()))), "params", "flops"]
+    lines = (
+        (
+            "*" if row.key == knee else "",
+            row.key,
+            *(() if sure is None else (sure.place(row.key),)),
+            *spelt(row, [*measures, "latency_ms"]),
+            row.architecture,
+        )
+        for row in rows
+    )
+    show(("", "key", *(() if sure is None else ("on the front",)), *measures, "latency", "architecture"), lines)
 
 
 def report(

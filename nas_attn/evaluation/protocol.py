@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from nas_attn.assembly import identity_started
 from nas_attn.cost import device_name
 from nas_attn.export.standalone.weights import broken, packed
-from nas_attn.results import Evaluation
+from nas_attn.results import Evaluation, outcomes_file, write_outcomes
 from nas_attn.settings import Backbone, Recipe, Start
 from nas_attn.space import Architecture, InputError, first_line, former_key, make_folder, parse, write_whole
 from nas_attn.tasks import Task, Training
@@ -51,6 +51,8 @@ class TrainingProtocol:
     """All weights of an architecture with identity start, where more than the backbone's are inherited."""
     keeps: Path | None = None
     """The folder for trained weights; without one they are not kept."""
+    outcomes: Path | None = None
+    """The folder for what each validation image got; without one it is not kept."""
     failures: Path | None = None
     """The folder for tracebacks; without one they are not kept."""
     logs: Path | None = None
@@ -76,18 +78,21 @@ class TrainingProtocol:
         Raises `InputError` for what is no network's fault: of the machine, the images or the settings, or one that even
         the plain backbone has.
         """
-        digest = ""
+        digest = sealed = ""
         try:
             with faults_reported():
                 network = self.build(parse(row.architecture), row.seed)
                 score = self.task.train(network, self._how(row.seed, on_epoch, self._logging(row)))
                 if self.keeps is not None:
                     digest = write_weights(network, weights_file(self.keeps, row.key, row.seed))
+                if self.outcomes is not None and score.outcomes is not None:
+                    sealed = write_outcomes(score.outcomes, outcomes_file(self.outcomes, row.key, row.seed))
         except TrainingFailed as failure:
             self._check_plain(row, failure)
             return failed_row(row, failure, self.failures)
         device = device_name(training_device(self.trainer))
-        return row.but(state="complete", **score.columns, device=device, weights_sha256=digest)
+        sha256 = {"weights_sha256": digest, "outcomes_sha256": sealed}
+        return row.but(state="complete", **score.columns, device=device, **sha256)
 
     def _check_plain(self, row: Evaluation, failure: TrainingFailed) -> None:
         """Raise `InputError` where the fault is not this network's, because the plain backbone has it too."""

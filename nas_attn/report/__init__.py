@@ -1,3 +1,3 @@
 """The report of a study: one page that loads nothing, and a picture of the front."""
 
-from .headline import trust
+from .headline import headline

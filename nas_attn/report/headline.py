@@ -3,8 +3,9 @@
 import pandas as pd
 
 from nas_attn.results import Front
-from nas_attn.settings import Measure, leading, listed, measure
+from nas_attn.settings import listed, measure
 from nas_attn.space import NONE
+from nas_attn.verdict import Standings
 
 _NO_BREAK = "\N{NO-BREAK SPACE}"
 _STATES = {
@@ -15,11 +16,11 @@ _STATES = {
 }
 
 
-def headline(table: pd.DataFrame, front: Front) -> list[str]:
+def headline(table: pd.DataFrame, front: Front, standings: Standings | None = None) -> list[str]:
     """The finding first, then what it is worth.
 
-    How many networks were trained and how many are on the front; the knee, and the best in the first objective,
-    compared with the plain backbone where that was trained; and how far one seed can be trusted.
+    How many networks were trained and which are on the front, with confidence where seeds tell; the knee, and the best
+    in the first objective, compared with the plain backbone where that was trained; and how noisy trainings are.
     """
     rows = front.rows
     if rows.empty:
@@ -27,13 +28,19 @@ def headline(table: pd.DataFrame, front: Front) -> list[str]:
             "No network has been trained to the end, so there is no front to show.",
             *_others(table, 0, "Of the rows"),
         ]
-    best, words = len(front.best), listed([measure(name).word for name in front.objectives])
-    on_front = "it is" if len(rows) == 1 else f"{best} of them {_are(best)}"
-    counted = f"{_networks(len(rows))} trained; {on_front} on the front of {words}."
+    counted = f"{_networks(len(rows))} trained; {_on_front(front, standings)}"
     sentences = [" ".join([counted, *_others(table, len(rows), "Of the others")]), _balanced(front)]
     if str(front.best.index[0]) != front.knee:
         sentences.append(_leader(front))
-    return [*sentences, trust(rows, leading(front.objectives))]
+    return [*sentences, _trust(rows) if standings is None else standings.noise]
+
+
+def _on_front(front: Front, standings: Standings | None) -> str:
+    if standings is not None:
+        return f"{standings.sentence[0].lower()}{standings.sentence[1:]}"
+    best, words = len(front.best), listed([measure(name).word for name in front.objectives])
+    on_front = "it is" if len(front.rows) == 1 else f"{best} of them {_are(best)}"
+    return f"{on_front} on the front of {words}."
 
 
 def _balanced(front: Front) -> str:
@@ -70,33 +77,17 @@ def _against_plain(row: pd.Series, front: Front) -> str:
     return f"; against the plain backbone that is {listed(parts)}" if parts else ""
 
 
-def trust(rows: pd.DataFrame, judged: Measure) -> str:
-    """How far the leading objective of rows can be trusted, by the seeds that they rest on."""
+def _trust(rows: pd.DataFrame) -> str:
+    """How far rows can be trusted whose noise is not known, by the seeds that they rest on."""
     advice = "train those you would choose from with more seeds before you choose."
-    several = rows[rows["seeds"] > 1] if "seeds" in rows.columns else rows.iloc[:0]
-    if len(several):
-        return f"{_several(rows, several, judged)}; differences that are not much larger may be noise."
+    if "seeds" in rows.columns and (rows["seeds"] > 1).any():
+        return f"No two networks share two seeds, so that noise is not known: {advice}"
     seeds = sorted(rows["seed"].unique().tolist()) if "seed" in rows.columns else []
     if len(seeds) > 1:
         names = ", ".join(map(str, seeds))
         return f"The rows were trained with different seeds ({names}), so part of a difference may be noise: {advice}"
     seed = f" seed, {seeds[0]}" if seeds else " seed"
     return f"Every network was trained with one{seed}: a difference between two of them may be noise; {advice}"
-
-
-def _several(rows: pd.DataFrame, several: pd.DataFrame, judged: Measure) -> str:
-    """How many seeds the means are of, and by how much these differ."""
-    who = "Every network" if len(several) == len(rows) else f"{len(several)} of the {len(rows)} networks"
-    fewest, most = int(several["seeds"].min()), int(several["seeds"].max())
-    were = "were" if len(several) < len(rows) and len(several) > 1 else "was"
-    seeds = f"{most}" if fewest == most else f"{fewest} to {most}"
-    name = f"{judged.name}_std"
-    differs = float(several[name].median()) if name in several.columns else float("nan")
-    return (
-        f"{who} {were} trained with {seeds} seeds, and their mean is shown; the {judged.word} of one network "
-        f"differs between seeds by {judged.difference(differs, signed=False)} {judged.points}".rstrip()
-        + " (standard deviation, the median over networks)"
-    )
 
 
 def _others(table: pd.DataFrame, compared: int, opening: str) -> list[str]:

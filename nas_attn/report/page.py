@@ -14,13 +14,14 @@ from nas_attn.results.pages import page, specification
 from nas_attn.results.pictures import front_chart
 from nas_attn.settings import MEASURES, measure
 from nas_attn.space import write_whole
-from nas_attn.verdict import Conclusion
+from nas_attn.verdict import Conclusion, Standings
 
+from .gallery import Gallery
 from .headline import headline
 from .placements import matrix
 from .steps import judged, steps
 
-_WORDS = {"role": "Role", "seed": "Seed", "step": "Step", "state": "State"}
+_WORDS = {"front": "On the front", "role": "Role", "seed": "Seed", "step": "Step", "state": "State"}
 _TIMED = (
     *("latency_source", "latency_batch", "latency_threads", "latency_dtype", "latency_layout", "latency_runtime"),
     "latency_device",
@@ -41,10 +42,14 @@ class Report:
     """The study file as it was written."""
     facts: Mapping[str, str]
     """What else is known: budget, data, devices, versions."""
+    standings: Standings | None = None
+    """Which networks are on the front and how sure that is, where seeds tell."""
     conclusion: Conclusion | None = None
     """Whether attention pays, where a verdict was requested."""
     audit: Audit | None = None
     """Whether the proxies of the study rank as full training does, where that was audited."""
+    gallery: Gallery | None = None
+    """Which images gain and lose by the attention of the most promising network, where that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +79,13 @@ def _contents(report: Report, front: Front) -> dict[str, Any]:
     shown = dict.fromkeys([*(one.name for one in MEASURES.values() if one.objective), *front.objectives])
     measures = [name for name in shown if name in report.table.columns]
     words = [name for name in _WORDS if name in report.table.columns and (name != "step" or not chain.empty)]
-    networks = [(key, architecture) for key, architecture, _, _ in _listing(front.best, [], []).lines]
+    best = front.best if report.standings is None else report.standings.rows(front)
+    networks = [(key, architecture) for key, architecture, _, _ in _listing(best, [], []).lines]
     return {
         "title": report.title,
-        "sentences": headline(compared, front),
+        "sentences": headline(compared, front, report.standings),
         "figure": None if front.rows.empty else specification(front_chart(front)),
-        "front": _listing(front.best, measures, []),
+        "front": _listing(best, measures, ["front"] if "front" in best.columns else []),
         "knee": front.knee,
         "knee_word": "best" if len(front.objectives) == 1 else "knee",
         "timed": _timed(front.best),
@@ -87,6 +93,7 @@ def _contents(report: Report, front: Front) -> dict[str, Any]:
         "chain": None if chain.empty else chain,
         "conclusion": None if report.conclusion is None else _conclusion(report.conclusion),
         "audit": None if report.audit is None else _audit(report.audit),
+        "gallery": report.gallery,
         "all": _listing(report.table, measures, words),
         "settings": report.settings,
         "facts": report.facts,

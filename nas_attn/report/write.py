@@ -12,8 +12,9 @@ from nas_attn.results.pictures import front_chart, write_png
 from nas_attn.settings import lasting
 from nas_attn.space import without_passwords
 from nas_attn.study import StudyFolder, read_facts, read_slots
-from nas_attn.verdict import VERDICT, concluded
+from nas_attn.verdict import VERDICT, Conclusion, concluded, read_thumbnails, standings
 
+from .gallery import Gallery, gallery
 from .page import Report, write_report
 
 
@@ -22,6 +23,7 @@ def report_study(path: Path) -> list[Path]:
     folder = StudyFolder.open(path)
     rows, rankings = folder.all_rows(), path / "audit.json"
     last, page, picture = folder.table(), path / "report.html", path / "front.png"
+    conclusion = concluded(folder) if (path / VERDICT).is_file() and folder.full_rows() else None
     front = write_report(
         Report(
             title=path.absolute().name,
@@ -30,8 +32,10 @@ def report_study(path: Path) -> list[Path]:
             slots=tuple(read_slots(folder.study()).items()),
             settings=_settings(folder),
             facts=_facts(folder, last),
+            standings=standings(folder) if rows else None,
             audit=audited(rows, read_rankings(rankings), folder.file.leading) if rankings.is_file() else None,
-            conclusion=concluded(folder) if (path / VERDICT).is_file() and folder.full_rows() else None,
+            conclusion=conclusion,
+            gallery=None if conclusion is None else _gallery(folder, conclusion),
         ),
         page,
     )
@@ -39,6 +43,14 @@ def report_study(path: Path) -> list[Path]:
         return [page]
     write_png(front_chart(front), picture)
     return [page, picture]
+
+
+def _gallery(folder: StudyFolder, conclusion: Conclusion) -> Gallery | None:
+    changed = conclusion.changed
+    if changed is None:
+        return None
+    pngs = read_thumbnails(folder.path, changed.images, [one.number for one in changed.most])
+    return gallery(changed, read_facts(folder.study()).class_names, pngs)
 
 
 def _settings(folder: StudyFolder) -> str:

@@ -87,6 +87,9 @@ class Evaluation:
     """What computed the row: `nas_attn 0.1.0, torch 2.13.0, ...`."""
     weights_sha256: str = ""
     """The SHA-256 of the file of its trained weights, of several seeds the first's; empty where none were kept."""
+    outcomes_sha256: str = ""
+    """The SHA-256 of the file of what each validation image got, of several seeds the first's; empty where there is
+    none."""
 
     def __getitem__(self, column: str) -> Any:
         """The value of a column; of a measure that is not known it is NaN."""

@@ -100,4 +100,5 @@ class Race:
 def untrained(row: Evaluation, seed: int) -> Evaluation:
     """What is known of a row's network before it is trained with another seed."""
     known = {name: value for name, value in row.measures.items() if measure(name).source == "counted"}
-    return replace(row, seed=seed, state="priced", measures=known, train_seconds=math.nan, weights_sha256="")
+    priced = replace(row, seed=seed, state="priced", measures=known, train_seconds=math.nan)
+    return replace(priced, weights_sha256="", outcomes_sha256="")

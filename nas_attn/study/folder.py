@@ -47,12 +47,17 @@ class StudyFolder:
 
     def study(self, step: str | None = None) -> optuna.Study:
         """The Optuna study behind a step; raises `InputError` where none was begun."""
-        names = [step.name for step in reversed(self.file.steps)] if step is None else [step]
-        for name in names:
-            if (study := self._begun(name)) is not None:
-                return study
-        what = "nothing was searched there yet" if step is None else f"the step {step!r} was not begun yet"
-        raise InputError(f"{self.path}: {what}; `nas-attn search {self.path}` begins")
+        if (study := self._begun(step or self.step)) is None:
+            raise InputError(f"{self.path}: the step {step!r} was not begun yet; `nas-attn search {self.path}` begins")
+        return study
+
+    @property
+    def step(self) -> str:
+        """The last of the chain that was begun; raises `InputError` where none was."""
+        for step in reversed(self.file.steps):
+            if self._begun(step.name) is not None:
+                return step.name
+        raise InputError(f"{self.path}: nothing was searched there yet; `nas-attn search {self.path}` begins")
 
     def rows(self, step: str | None = None) -> dict[str, Evaluation]:
         """The row of each architecture by key, over its seeds, in the order of first trial.

@@ -49,7 +49,7 @@ class Classifier(pl.LightningModule):
         self.auxiliary_weight = auxiliary_weight
         self.normalise = Normalise(data)
         self.criterion = TrainingLoss(recipe, data)
-        self.train_mean, self.metrics = RunningMean(), Judges(data)
+        self.train_mean, self.metrics = RunningMean(), Judges(data, gathering=True)
         self.validation: dict[str, float] = {}
         self.train_loss = math.nan
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from nas_attn.data import ImageData, LoaderPart, Part, batches_in_order, quiet, training_batches
+from nas_attn.results import Outcomes
 from nas_attn.settings import Recipe
 from nas_attn.space import reported
 
@@ -64,7 +65,7 @@ def train(
         _retire(network, double)
     if checkpoint is not None:
         checkpoint.unlink(missing_ok=True)
-    return Score(classifier.validation, classifier.train_loss, end.seconds)
+    return Score(classifier.validation, classifier.train_loss, end.seconds, _outcomes(classifier, data.validation))
 
 
 def try_iteration(
@@ -141,6 +142,12 @@ def _fit(trainer: pl.Trainer, classifier: Classifier, checkpoint: Path | None) -
         trainer.fit(classifier, ckpt_path=checkpoint, weights_only=True)
     if trainer.received_sigterm:
         raise KeyboardInterrupt("training was broken off")
+
+
+def _outcomes(classifier: Classifier, part: Part | LoaderPart) -> Outcomes | None:
+    gathered = classifier.metrics.gathered
+    digest = part.digest if isinstance(part, Part) else ""  # a user's loader is known by its labels alone
+    return None if gathered is None else gathered.read(classifier.validation, digest)
 
 
 def _retire(network: nn.Module, double: Collection[str]) -> None:

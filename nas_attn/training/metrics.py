@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -11,9 +11,11 @@ from torch import Tensor, nn
 from torchmetrics import MeanMetric, Metric
 
 from nas_attn.data import Batch, ImageData
+from nas_attn.results import Outcomes
 from nas_attn.settings import Measure, make_metric, usual_measures
 from nas_attn.space import InputError
 
+from .outcomes import Gathered
 from .reading import IGNORED, judged, read_scores, score_tensors
 
 
@@ -28,6 +30,8 @@ class Score:
     those that renewed the statistics, with neither."""
     train_seconds: float = math.nan
     """Wall-clock time of training and validation, that before an interruption included."""
+    outcomes: Outcomes | None = field(default=None, compare=False, repr=False)
+    """What each validation image got; None where no measure is a mean over images."""
 
     @property
     def columns(self) -> dict[str, float]:
@@ -107,9 +111,9 @@ class BinaryCrossEntropy(MeanMetric):
 
 
 class Judges(nn.Module):
-    """The metrics of the learnt measures that judge networks on these images."""
+    """The metrics of the learnt measures that judge networks on these images, and what each image got if wanted."""
 
-    def __init__(self, data: ImageData) -> None:
+    def __init__(self, data: ImageData, gathering: bool = False) -> None:
         super().__init__()
         self.data = data
         void = IGNORED if data.task == "segmentation" else None
@@ -118,12 +122,15 @@ class Judges(nn.Module):
         made = [make_metric(one, data.task, data.classes, **usual) for one in measures]
         self.metrics = nn.ModuleList(made)
         self._judging: list[tuple[Measure, Any]] = list(zip(measures, made, strict=True))
+        self.gathered = Gathered(measures, data) if gathering else None
 
     def update(self, output: Any, labels: Tensor) -> None:
         """Add a batch: what the network gives, of which the first tensor counts, and the labels."""
         scores, truth = read_scores(score_tensors(output)[0], labels, self.data)
         for one, metric in self._judging:
             metric.update(*judged(one, scores, truth, self.data))
+        if self.gathered is not None:
+            self.gathered.add(scores, truth)
 
     def compute(self) -> dict[str, float]:
         """The measures by name; the host waits for the device."""
@@ -133,6 +140,8 @@ class Judges(nn.Module):
         """Forget all batches."""
         for _, metric in self._judging:
             metric.reset()
+        if self.gathered is not None:
+            self.gathered.reset()
 
 
 def _number(one: Measure, value: Any) -> float:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nas_attn.results import Evaluation, Slots
+from nas_attn.results import Evaluation, Outcomes, Slots
 from nas_attn.settings import Measure, measure
 from nas_attn.space import InputError
-from nas_attn.statistics import Numbers, Trainings, trainings
+from nas_attn.statistics import ImageRecords, Numbers, Trainings, image_records, trainings
 
 from .difference import Difference, Matching
 from .networks import Networks
@@ -68,6 +68,7 @@ def comparison(
     slots: Slots | None = None,
     seed: int = 0,
     on_front: Mapping[str, float] | None = None,
+    outcomes: Mapping[tuple[str, int], Outcomes] | None = None,
 ) -> Comparison:
     """Compare every network, and every kind in every slot, with the plain backbone, and the leader with other widths.
 
@@ -84,8 +85,15 @@ def comparison(
             f"width-matched baselines: {', '.join(sorted(twice))}: a network of the space has this key too"
         )
     known, judged = trainings([*inside, *outside], name), measure(name)
-    networks = Networks.of(known, {row.key for row in outside}, judged.sign, slots, seed)
+    networks = Networks.of(
+        known, {row.key for row in outside}, judged.sign, slots, seed, _records(known, outcomes, name)
+    )
     return _compared(judged, known, networks, prices, on_front or {})
+
+
+def _records(known: Trainings, outcomes: Mapping[tuple[str, int], Outcomes] | None, name: str) -> ImageRecords | None:
+    named = {place: one for place, one in (outcomes or {}).items() if name in one.values}
+    return image_records([row.key for row in known.networks], named, name)
 
 
 def _compared(
@@ -121,7 +129,14 @@ def _compared(
     )
 
 
-def beating(rows: Iterable[Evaluation], name: str, slots: Slots | None = None, seed: int = 0) -> frozenset[int]:
+def beating(
+    rows: Iterable[Evaluation],
+    name: str,
+    slots: Slots | None = None,
+    seed: int = 0,
+    outcomes: Mapping[tuple[str, int], Outcomes] | None = None,
+) -> frozenset[int]:
     """Those of the networks that surely beat the plain backbone by a measure, as `comparison` says."""
-    networks = Networks.of(trainings(rows, name), set(), measure(name).sign, slots, seed)
+    known = trainings(rows, name)
+    networks = Networks.of(known, set(), measure(name).sign, slots, seed, _records(known, outcomes, name))
     return frozenset(networks.beating(*networks.against_plain(), networks.over_plain()))

@@ -9,12 +9,14 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from nas_attn.results import Evaluation, Slots
+from nas_attn.results import Evaluation, Kept, Slots
 from nas_attn.settings import leading, learnt
 from nas_attn.statistics import SURE, Lookahead, Membership, Posterior, costs_among, lookahead, membership
 
 from . import words
+from .changed_images import ChangedImages, changed_images
 from .comparison import Comparison, beating, comparison
+from .other_images import images_said
 from .picture import conclusion_chart
 from .table import conclusion_table, readable_conclusion
 
@@ -35,6 +37,8 @@ class Conclusion:
     """How many networks surely beat the plain backbone by each other learnt measure that rows have."""
     lookahead: Lookahead
     objectives: tuple[str, ...]
+    kept: Kept | None = None
+    """What each validation image got in these trainings; None where that is not to be said."""
 
     @property
     def pays(self) -> bool:
@@ -51,6 +55,15 @@ class Conclusion:
     def winner(self) -> str | None:
         """The leader's key, where it surely beats the plain backbone."""
         return self.leader if self.comparison.leader in self.comparison.beating else None
+
+    @property
+    def changed(self) -> ChangedImages | None:
+        """Which images gain and lose by the most promising network, or the one that loses least; None if unknown."""
+        found = self.comparison
+        if self.kept is None or not found.order or found.plain is None:
+            return None
+        networks, number = found.trainings.networks, found.order[0] if found.leader is None else found.leader
+        return changed_images(self.kept.found, networks[found.plain].key, networks[number].key)
 
     @property
     def sentences(self) -> tuple[str, ...]:
@@ -116,8 +129,9 @@ class Conclusion:
 
     def _tail(self) -> list[str]:
         front = [words.fronts(self.membership, self.objectives)] if len(self.membership.networks) else []
-        noise = [words.noise(self.comparison)] if self.comparison.freedom > 0 else []
-        return [*front, *noise, *words.ahead(self.comparison, self.lookahead)]
+        noise = [words.noise(self.comparison.measure, self.comparison.trainings)] if self.comparison.freedom > 0 else []
+        images = [] if self.kept is None else images_said(self.comparison, self.kept)
+        return [*front, *noise, *images, *words.ahead(self.comparison, self.lookahead)]
 
 
 def conclude(
@@ -128,27 +142,29 @@ def conclude(
     minutes: float | None = None,
     slots: Slots | None = None,
     seed: int = 0,
+    kept: Kept | None = None,
 ) -> Conclusion:
     """Conclusion from rows of full training, of networks of a space and of width-matched baselines.
 
     The plain backbone, spelt `none`, has to be among the rows for anything to pay. Without `slots`, those of the space,
     a slot is what a site's name begins with: its stage. With `minutes` of training time it is said what they would
-    decide; without, what doubling the seeds would. Raises `InputError` as `membership` and `comparison` do.
+    decide; without, what doubling the seeds would. With `kept` it is said what holds for other images too. Raises
+    `InputError` as `membership` and `comparison` do.
     """
-    inside, judged = list(rows), leading(objectives)
+    inside, judged, images = list(rows), leading(objectives), None if kept is None else kept.found
     member = membership(inside, objectives, seed)
     on_front = dict(zip(member.posterior.keys, member.probability.tolist(), strict=True))
     prices = costs_among(objectives) or ["flops"]
-    found = comparison(inside, baselines, judged.name, prices, slots, seed, on_front)
+    found = comparison(inside, baselines, judged.name, prices, slots, seed, on_front, images)
     nothing = nothing_gained(found, member.posterior)
     complete = [row for row in inside if row.state == "complete"]
     others = tuple(
-        (one.word, len(beating(inside, one.name, slots, seed)))
+        (one.word, len(beating(inside, one.name, slots, seed, images)))
         for one in learnt()
         if one.name != judged.name and complete and all(math.isfinite(row[one.name]) for row in complete)
     )
     ahead = lookahead(member, objectives, minutes, seed)
-    return Conclusion(finding(found, nothing), found, member, nothing, others, ahead, tuple(objectives))
+    return Conclusion(finding(found, nothing), found, member, nothing, others, ahead, tuple(objectives), kept)
 
 
 def finding(found: Comparison, nothing: float) -> Finding:

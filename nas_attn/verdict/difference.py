@@ -17,6 +17,8 @@ class Difference:
     """The probability that the largest of all these strays as far by noise alone."""
     missing: float
     """How many times as many trainings would just show it, were it as large as it looks."""
+    images: float = 0.0
+    """How far the interval reaches because of the images; 0 where it holds for the validation images only."""
 
 
 @dataclass(frozen=True, slots=True)

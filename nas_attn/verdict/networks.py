@@ -14,6 +14,7 @@ from nas_attn.statistics import (
     Contrasts,
     Estimate,
     Family,
+    ImageRecords,
     Level,
     Numbers,
     Trainings,
@@ -23,12 +24,17 @@ from nas_attn.statistics import (
     cells,
     compared,
     fillings,
+    image_variance,
     interactions,
     removals,
 )
 
 from .difference import Difference, Matching
 from .matched import matched
+from .widened import for_other_images
+
+_ALONE = 1.96
+"""Standard deviations that a difference by itself strays by the draw of images at most, with 95 %."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -45,16 +51,26 @@ class Networks:
     excess: Numbers
     """What each network counts in how much better the plain backbone did than its sum, shape (networks,)."""
     seed: int
+    records: ImageRecords | None = None
+    """What each image got, by which intervals hold for other images too; None where that is not known."""
 
     @classmethod
-    def of(cls, known: Trainings, baselines: set[str], sign: float, slots: Slots | None, seed: int) -> "Networks":
+    def of(
+        cls,
+        known: Trainings,
+        baselines: set[str],
+        sign: float,
+        slots: Slots | None,
+        seed: int,
+        records: ImageRecords | None = None,
+    ) -> "Networks":
         """Those of these trainings; `sign` makes more better, and baselines are given by their keys."""
         filled = tuple(fillings(network, slots) for network in known.networks)
         unattended = [number for number, network in enumerate(known.networks) if network.architecture == NONE]
         plain = next((number for number in unattended if known.networks[number].key not in baselines), None)
         adjusted = adjusted_means(known, sign)
         fit = additive([*map(cells, filled)], [network.key in baselines for network in known.networks], adjusted)
-        return cls(known.networks, adjusted, filled, fit, unattended, plain, _excess(fit, plain), seed)
+        return cls(known.networks, adjusted, filled, fit, unattended, plain, _excess(fit, plain), seed, records)
 
     @property
     def others(self) -> list[int]:
@@ -88,7 +104,8 @@ class Networks:
         """
         each = np.eye(len(self.fit.levels))
         family = self._pooled(Contrasts.sums(each, self.fit.effects - self.excess), each)
-        return _differences([*map(_named, self.fit.levels)], alone(self.adjusted, self.fit, family))
+        found = _differences([*map(_named, self.fit.levels)], alone(self.adjusted, self.fit, family))
+        return self._over_images(found, family, _ALONE)
 
     def beating(
         self, singles: Sequence[Difference], effects: Sequence[Difference], over_plain: Sequence[Difference]
@@ -174,7 +191,15 @@ class Networks:
         return [self.networks[number].key for number in numbers]
 
     def _differences(self, names: Sequence[str], family: Family) -> tuple[Difference, ...]:
-        return _differences(names, compared(self.adjusted, self.fit, family, self.seed))
+        return self._over_images(_differences(names, compared(self.adjusted, self.fit, family, self.seed)), family)
+
+    def _over_images(
+        self, found: tuple[Difference, ...], family: Family, quantile: float | None = None
+    ) -> tuple[Difference, ...]:
+        if self.records is None or not found:
+            return found
+        images = image_variance(self.records, family.contrasts @ np.eye(len(self.networks)), seed=self.seed)
+        return for_other_images(found, images if quantile is None else replace(images, quantile=quantile))
 
 
 def _differences(names: Sequence[str], found: Compared) -> tuple[Difference, ...]:

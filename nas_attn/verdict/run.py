@@ -22,6 +22,7 @@ from nas_attn.study import WIDTH_MATCHED, OptunaStudy, StudyFolder, read_rows
 
 from .conclusion import Conclusion
 from .stored import VERDICT, concluded
+from .thumbnails import keep_thumbnails
 
 _SEEDS = 3  # at least, for noise to be known a little
 _ROUNDS = 3  # in which another network may turn out to be the most promising one
@@ -63,6 +64,7 @@ def run_verdict(chain: Chain, seeds: int | None = None, minutes: float | None = 
         unmatched = _compare(chain, study, found, leader, seeds)
         write_comparing(study, "")
         found, leader = _found(chain.folder, minutes), None
+    keep_thumbnails(chain, found.conclusion)
     return _written(chain.folder, found.conclusion, unmatched)
 
 

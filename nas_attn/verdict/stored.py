@@ -1,5 +1,6 @@
 """What a study concludes from the rows in its folder."""
 
+from nas_attn.results import OUTCOMES, read_outcomes
 from nas_attn.settings import FINAL
 from nas_attn.study import StudyFolder, read_slots
 
@@ -12,4 +13,6 @@ VERDICT = "verdict.csv"
 def concluded(folder: StudyFolder, minutes: float | None = None) -> Conclusion:
     """What the rows of full training and the width-matched baselines say, as `conclude` says."""
     slots = tuple(read_slots(folder.study(FINAL)).items())
-    return conclude(folder.full_rows(), folder.width_matched(), folder.file.objectives, minutes=minutes, slots=slots)
+    rows, baselines = folder.full_rows(), folder.width_matched()
+    kept = read_outcomes(folder.path / OUTCOMES, [*rows, *baselines])
+    return conclude(rows, baselines, folder.file.objectives, minutes=minutes, slots=slots, kept=kept)

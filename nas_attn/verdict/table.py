@@ -8,6 +8,7 @@ import pandas as pd
 
 from nas_attn.statistics import UNKNOWN, Estimate, Membership
 
+from . import words
 from .comparison import Comparison
 from .difference import Difference
 
@@ -50,8 +51,7 @@ def _spelt(row: pd.Series, name: str, spelt: Callable[[float], str]) -> str:
 def _place(row: pd.Series) -> str:
     if not row["standing"]:
         return "width-matched baseline"
-    probability = row["front_probability"]
-    return row["standing"] if math.isnan(probability) else f"{row['standing']} ({100 * probability:.0f} %)"
+    return words.place(row["standing"], row["front_probability"])
 
 
 def _line(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from nas_attn.settings import Measure, listed, measure
-from nas_attn.statistics import Estimate, Lookahead, Membership
+from nas_attn.statistics import Estimate, Lookahead, Membership, Standing, Trainings, adjusted_means
 
 from .comparison import Comparison
 from .difference import Difference, Matching
@@ -156,18 +156,29 @@ def fronts(member: Membership, objectives: Sequence[str]) -> str:
     )
 
 
-def noise(found: Comparison) -> str:
+def place(standing: Standing, probability: float) -> str:
+    """Whether a network is on the front, with the probability that it is."""
+    return standing if math.isnan(probability) else f"{standing} ({100 * probability:.0f} %)"
+
+
+def noise(judged: Measure, known: Trainings) -> str:
     """How noisy trainings are, and how many there were."""
-    counts, judged = found.trainings.counts, found.measure
+    counts, fitted = known.counts, adjusted_means(known)
     fewest, most = (int(number) for number in (counts.min(initial=99), counts.max(initial=0)))
     seeds = f"{most}" if fewest == most else f"{fewest} to {most}"
     unit = f"points of {judged.word}" if judged.unit == "%" else judged.unit or judged.word
+    among = (
+        ", width-matched baselines among them," if any(row.role == "width-matched" for row in known.networks) else ""
+    )
+    own = math.sqrt(fitted.variance)
+    sd, paired, unpaired = (
+        judged.difference(one, signed=False) for one in (own, math.sqrt(2) * own, math.sqrt(2) * known.spread)
+    )
     return (
-        f"{len(counts)} networks were trained with {seeds} {'seed' if most == 1 else 'seeds'} each; what a seed does "
-        f"to one network and not to all has a standard deviation of {judged.difference(found.noise, signed=False)} "
-        f"{unit} ({found.freedom} degrees of freedom). Seeds are paired: the difference of two networks has one of "
-        f"{judged.difference(math.sqrt(2) * found.noise, signed=False)}, where with seeds of their own it would be "
-        f"{judged.difference(math.sqrt(2) * found.trainings.spread, signed=False)}."
+        f"{len(counts)} networks{among} were trained with {seeds} {'seed' if most == 1 else 'seeds'} each; what a seed "
+        f"does to one network and not to all has a standard deviation of {sd} {unit} ({fitted.freedom} degrees of "
+        f"freedom). Seeds are paired: the difference of two networks has one of {paired}, where with seeds of their "
+        f"own it would be {unpaired}."
     )
 
 
@@ -182,7 +193,7 @@ def ahead(found: Comparison, later: Lookahead) -> Iterator[str]:
             f"undecided networks, and of those on the front, would most likely decide {later.decided:.0f} of the "
             f"{len(later.undecided)}."
         )
-    hopes = [one for one in (*found.effects, *found.networks) if one.gain.value > 0 and one.missing > 1]
+    hopes = [one for one in (*found.effects, *found.networks) if one.gain.value > 0 and 1 < one.missing < math.inf]
     if hopes and not found.beating and not any(one.gain.positive for one in found.effects):
         first, networks = min(hopes, key=lambda one: one.missing), found.trainings
         seconds = float(np.nansum([row.train_seconds for row in networks.networks] * networks.counts))

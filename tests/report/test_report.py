@@ -15,6 +15,7 @@ from nas_attn.report.page import Report, write_report
 from nas_attn.report.placements import ELSEWHERE, Standing, matrix
 from nas_attn.results import across_seeds, evaluations, front, knee, pareto_front, table
 from nas_attn.space import InputError
+from nas_attn.verdict import Standings
 from nas_attn.verdict.conclusion import conclude
 
 OBJECTIVES = ["accuracy", "flops", "latency_ms"]
@@ -235,14 +236,32 @@ def test_the_headline_says_so_where_seeds_differ_or_an_objective_is_lacking(rows
     assert "1 is trained but lacking an objective" in headed(lacking, ["loss", "flops"])[0]
 
 
-def test_the_headline_says_how_much_several_seeds_differ(rows):
-    several = rows.assign(seeds=3, accuracy_std=[0.001, 0.004, 0.002, 0.003, 0.005, 0.0, 0.0])
-    trust = headed(several)[-1]
-    assert "Every network was trained with 3 seeds" in trust
-    assert "by 0.30 points" in trust
-    some = headed(several.assign(seeds=[3, 5, 1, 1, 1, 1, 1]))[-1]
-    assert "2 of the 5 networks were trained with 3 to 5 seeds" in some
-    assert "by 0.25 points" in some
+def test_front_page_and_verdict_say_the_same_of_the_front_and_of_the_noise(tmp_path, slots):
+    seeds = trained(2, effect=1.0)
+    sure, said = Standings.of(seeds, [], ["accuracy", "flops"]), conclude(seeds, [], ["accuracy", "flops"])
+    shown = table(across_seeds(seeds))
+    counted, *_, noise = headline(shown, pareto_front(shown, ["accuracy", "flops"]), sure)
+    assert counted.startswith(
+        "24 networks were trained; on the front of accuracy and FLOPs with probability at least 0.95: "
+    )
+    assert {sure.sentence, noise} <= set(said.sentences)
+    report = Report("t", shown, ["accuracy", "flops"], slots, SETTINGS, {}, standings=sure, conclusion=said)
+    front = write_report(report, tmp_path / "report.html")
+    text = Page((tmp_path / "report.html").read_text(encoding="utf-8")).text
+    listed = sure.rows(front)
+    places = {key: number for number, key in enumerate(sure.membership.posterior.keys)}
+    assert [*front.best.index] == [*listed.index][: len(front.best)]
+    expected = {key for key, number in places.items() if sure.membership.standing(number) != "out"}
+    assert set(listed.index) == expected | set(front.best.index)
+    for key, place in listed["front"].items():
+        assert f"{100 * sure.membership.probability[places[key]]:.0f} %" in place
+        assert f"{place} {shown.loc[key, 'architecture']}".replace("=", " = ").split()[0] in text
+
+
+def test_where_noise_is_not_known_it_is_said(rows):
+    assert Standings.of(evaluations(rows), [], OBJECTIVES) is None
+    several = rows.assign(seeds=3)
+    assert "No two networks share two seeds" in headed(several)[-1]
 
 
 def test_the_matrix_says_what_stands_in_each_slot(rows, slots):

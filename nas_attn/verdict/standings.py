@@ -1,0 +1,78 @@
+"""Which networks are on the front, and how sure that is: one answer for the front, the page and the verdict."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from nas_attn.results import Evaluation, Front
+from nas_attn.settings import FINAL
+from nas_attn.statistics import Membership, Trainings, membership, trainings
+from nas_attn.study import StudyFolder
+
+from . import words
+
+_LISTED = 20
+"""How many networks are listed at most that are not on the front of the means."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Standings:
+    """Networks that are on the front, and those of which it is undecided, by the trainings of one step."""
+
+    membership: Membership
+    trainings: Trainings
+    """Those of the networks and of width-matched baselines, from all of which noise is known."""
+    objectives: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls, rows: Iterable[Evaluation], baselines: Iterable[Evaluation], objectives: Sequence[str]
+    ) -> "Standings | None":
+        """From rows seed by seed; None where no two networks share two seeds, so that noise is not known.
+
+        Raises `InputError` as `membership` does.
+        """
+        inside = list(rows)
+        found = membership(inside, objectives)
+        known = trainings([*inside, *baselines], found.measure.name)
+        decidable = len(found.probability) and np.isfinite(found.probability).all()
+        return cls(found, known, tuple(objectives)) if decidable else None
+
+    def place(self, key: str) -> str:
+        """Whether a network is on the front, with the probability that it is; empty where it is not compared."""
+        keys = self.membership.posterior.keys
+        if key not in keys:
+            return ""
+        number = keys.index(key)
+        return words.place(self.membership.standing(number), float(self.membership.probability[number]))
+
+    def rows(self, front: Front) -> pd.DataFrame:
+        """The front of the means, then the other networks that may be on it, the likeliest first."""
+        found, listed = self.membership, set(map(str, front.best.index))
+        others = [
+            key
+            for number in np.argsort(-found.probability, kind="stable").tolist()
+            if found.standing(number) != "out" and (key := found.posterior.keys[number]) not in listed
+        ]
+        order = [*map(str, front.best.index), *others[:_LISTED]]
+        rows = front.rows.loc[[key for key in order if key in front.rows.index]]
+        return rows.assign(front=[self.place(str(key)) for key in rows.index])
+
+    @property
+    def sentence(self) -> str:
+        """Which are on the front."""
+        return words.fronts(self.membership, self.objectives)
+
+    @property
+    def noise(self) -> str:
+        """How noisy trainings are, as the verdict says it."""
+        return words.noise(self.membership.measure, self.trainings)
+
+
+def standings(folder: StudyFolder) -> Standings | None:
+    """Those of the networks whose front a study shows."""
+    step = folder.step
+    rows = folder.full_rows() if step == FINAL else folder.seed_rows(step)
+    return Standings.of(rows, folder.width_matched() if step == FINAL else [], folder.file.objectives)
