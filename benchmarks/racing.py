@@ -279,7 +279,7 @@ def main(
     first: Annotated[int, typer.Option(help="Seeds that each network has before.")] = 2,
     jobs: Annotated[int, typer.Option(help="Trainings at once.")] = 8,
     most: Annotated[int, typer.Option(help="Seeds of one network, after which a run is ended.")] = 60,
-    rule: Annotated[str, typer.Option(help="Rules with this in their names.")] = "",
+    rule: Annotated[str, typer.Option(help="This rule alone.")] = "",
 ) -> None:
     """Print the table."""
     print(f"{runs} runs, {first} seeds first, {jobs} trainings at once, at most {most} seeds of one network")
@@ -289,7 +289,7 @@ def main(
     for name, space in SPACES.items():
         if only in name:
             start, equal = time.process_time(), {}
-            for title, race in ((title, RULES[title]) for title in RULES if rule in title):
+            for title, race in ((title, RULES[title]) for title in RULES if rule in ("", title)):
                 found = [Study(space(run), run, first, jobs, most).outcomes(race) for run in range(runs)]
                 for wanted in ("each network", "the whole front"):
                     text, median = line(name, title, wanted, found, equal.get(wanted, math.nan))
