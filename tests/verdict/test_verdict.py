@@ -173,7 +173,7 @@ def test_what_is_concluded_is_written_beside_the_study(judged):
     assert list(table.index) == list(found.conclusion.table.index)
     assert set(table.index[table["role"] == "width-matched"]) == set(by_key(StudyFolder.open(folder).width_matched()))
     assert (folder / "verdict.svg").read_text().startswith("<svg")
-    assert found.files == (folder / "verdict.csv", folder / "verdict.svg")
+    assert [*found.files] == [folder / "verdict.csv", folder / "verdict.svg"]
 
 
 def test_a_second_verdict_trains_nothing_and_says_the_same(judged):
