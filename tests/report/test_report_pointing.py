@@ -51,7 +51,9 @@ def report(request, browser, tmp_path_factory, said, audited):
     rows[4] = rows[4].but(latency_source="predicted")
     path = tmp_path_factory.mktemp("page") / "report.html"
     known = table(rows)
-    write_report(Report("digits", known, ["accuracy", "flops", "params"], (), "", {}, conclusion=said, audit=audited), path)
+    write_report(
+        Report("digits", known, ["accuracy", "flops", "params"], (), "", {}, conclusion=said, audit=audited), path
+    )
     opened = Opened(browser, path, request.param, ("figure", "verdict", "audit"))
     yield opened, {row.key: row for row in rows if row.state == "complete"}
     opened.page.close()
