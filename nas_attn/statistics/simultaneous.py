@@ -147,7 +147,8 @@ def _largest(
         with np.errstate(invalid="ignore", divide="ignore"):
             strayed = _farthest(ratios @ noise) / np.sqrt(variances)
             if len(pooled.contrasts):
-                noise += np.sqrt(fit.remainder) * rng.standard_normal(noise.shape)
+                if fit.remainder:
+                    noise += np.sqrt(fit.remainder) * rng.standard_normal(noise.shape)
                 left = pooled.nuisance_sd @ rng.standard_normal((pooled.nuisance_sd.shape[1], draws))
                 errors = _errors(known, pooled, variances, fit.remainders(noise, variances)).T
                 strayed = np.fmax(
