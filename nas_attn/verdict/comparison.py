@@ -49,7 +49,7 @@ class Comparison:
     leader: int | None
     """The most promising of them; None where none is likely to gain anything."""
     over_plain: tuple[Difference, ...]
-    """What each effect is worth to the plain backbone as it was trained, in the order of effects, each by itself."""
+    """What the networks that have each effect gain over the plain backbone, on average, each by itself."""
     beating: frozenset[int]
     """Those that surely beat the plain backbone, by themselves or by what an effect says of all that have it."""
     matched: tuple[Matching, ...]
@@ -100,7 +100,7 @@ def _compared(
     judged: Measure, known: Trainings, networks: Networks, prices: Sequence[str], on_front: Mapping[str, float]
 ) -> Comparison:
     singles, effects = networks.against_plain()
-    over_plain = networks.over_plain()
+    over_plain = networks.over_plain(effects)
     better, matchings = networks.beating(singles, effects, over_plain), networks.against_widths(prices)
     likely = networks.likely()
     order = ranked(networks.others, known.networks, likely, networks.adjusted.means, on_front)
@@ -139,4 +139,5 @@ def beating(
     """Those of the networks that surely beat the plain backbone by a measure, as `comparison` says."""
     known = trainings(rows, name)
     networks = Networks.of(known, set(), measure(name).sign, slots, seed, _records(known, outcomes, name))
-    return frozenset(networks.beating(*networks.against_plain(), networks.over_plain()))
+    singles, effects = networks.against_plain()
+    return frozenset(networks.beating(singles, effects, networks.over_plain(effects)))

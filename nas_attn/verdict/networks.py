@@ -97,14 +97,21 @@ class Networks:
         found = self._differences([*names, *map(_named, self.fit.levels)], family)
         return found[: len(names)], found[len(names) :]
 
-    def over_plain(self) -> tuple[Difference, ...]:
-        """By how much each effect exceeds what the plain backbone did better than its sum, each by itself.
+    def over_plain(self, effects: Sequence[Difference]) -> tuple[Difference, ...]:
+        """What the networks that have each effect gain over the plain backbone, on average, each by itself.
 
-        That is what a kind in a slot is worth to the plain backbone as it was trained, if effects add up.
+        Those that also have what surely costs something do not count, where others are left.
         """
-        each = np.eye(len(self.fit.levels))
-        family = self._pooled(Contrasts.sums(each, self.fit.effects - self.excess), each)
-        found = _differences([*map(_named, self.fit.levels)], alone(self.adjusted, self.fit, family))
+        harmful = [effect.gain.negative for effect in effects]
+        rows: list[dict[int, float]] = []
+        for column in range(len(effects)):
+            having = [number for number in self.others if self.fit.design[number, column]]
+            chosen = [number for number in having if not self.fit.design[number][harmful].any()] or having
+            rows.append(
+                {number: 1 / len(chosen) for number in chosen} | ({} if self.plain is None else {self.plain: -1.0})
+            )
+        family = Family.single(Contrasts.few(rows, len(self.networks)))
+        found = _differences([effect.what for effect in effects], alone(self.adjusted, self.fit, family))
         return self._over_images(found, family, _ALONE)
 
     def beating(
@@ -112,8 +119,8 @@ class Networks:
     ) -> set[int]:
         """Which networks surely beat the plain backbone, by themselves or as they have what surely adds something.
 
-        What adds something on average is a gain over the plain backbone only where that, as it was trained, surely
-        gains by it.
+        What adds something where nothing stood is a gain over the plain backbone only where the networks that have it
+        surely gain something over that as it was trained, on average.
         """
         if self.plain is None:
             return set()
