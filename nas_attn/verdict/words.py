@@ -72,9 +72,9 @@ def not_known(found: Comparison) -> str:
         effect = max(sure, key=lambda one: one.gain.low)
         itself = next(one for one in found.over_plain if one.what == effect.what)
         return (
-            f"{effect.what} adds {interval(found.measure, effect.gain)} where nothing stood, but those that have it gain "
-            f"{interval(found.measure, itself.gain)} over the plain backbone itself, on average. More seeds of the "
-            "plain backbone, and of others beside it, would show whether anything beats it."
+            f"{effect.what} adds {interval(found.measure, effect.gain)} where nothing stood, but those that have it "
+            f"gain {interval(found.measure, itself.gain)} over the plain backbone itself, on average. More seeds of "
+            "the plain backbone, and of others beside it, would show whether anything beats it."
         )
     none = f"no difference that attention makes is sure in {len(found.networks) + len(found.effects)} comparisons."
     if found.leader is None:
