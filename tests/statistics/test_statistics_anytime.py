@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal, norm, t
 
+from nas_attn.statistics import anytime
 from nas_attn.statistics.anytime import boundary, widening
 
 LEVELS = (0.05, 0.004, 1e-4)
@@ -43,6 +44,14 @@ def test_the_boundary_is_below_the_one_that_holds_at_every_moment(level):
     for seeds in (2, 5, 20, 200):
         always = np.sqrt((seeds + 0.3) * (2 * np.log(1 / level) + np.log((seeds + 0.3) / 0.3)))
         assert norm.isf(level / 2) < boundary(level, seeds) < always / np.sqrt(seeds)
+
+
+def test_the_boundary_that_holds_at_every_moment_is_that_of_the_package_confseq(monkeypatch):
+    """Which tests its `normal_mixture_bound` of two sides by this value, for the rho that is best at 100."""
+    monkeypatch.setattr(anytime, "_SEEDS", 100 / (2 * np.log(20) + np.log(1 + 2 * np.log(20))))
+    monkeypatch.setattr(anytime, "_WHOLE", 0.0)
+    assert anytime._SEEDS == pytest.approx(12.60056, abs=1e-5)
+    assert 10 * boundary(0.05, 100) == pytest.approx(30.35209, abs=1e-5)
 
 
 @pytest.mark.parametrize("networks", [2, 5])
