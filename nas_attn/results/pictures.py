@@ -204,6 +204,7 @@ def _count(front: Front) -> str:
     rows, best = len(front.rows), len(front.best)
     return (
         f"{best} of {rows} trained {'network' if rows == 1 else 'networks'} {'is' if best == 1 else 'are'} on the front"
+        + (" of the means" if "seeds" in front.rows.columns and (front.rows["seeds"] > 1).any() else "")
     )
 
 

@@ -54,7 +54,9 @@ def test_a_chart_has_a_panel_for_each_objective_after_the_first(rows, count):
 
 
 def test_a_chart_tells_how_many_networks_are_on_the_front(rows):
-    assert front_chart(rows, OBJECTIVES).to_dict()["title"]["text"] == "3 of 5 trained networks are on the front"
+    title = "3 of 5 trained networks are on the front"
+    assert front_chart(rows, OBJECTIVES).to_dict()["title"]["text"] == title
+    assert front_chart(rows.assign(seeds=3), OBJECTIVES).to_dict()["title"]["text"] == f"{title} of the means"
     assert front_chart(rows, ["accuracy"]).to_dict()["title"]["text"] == "1 of 5 trained networks is on the front"
     assert front_chart(rows, OBJECTIVES, "Mine").to_dict()["title"]["text"] == "Mine"
 
