@@ -10,6 +10,7 @@ import nas_attn
 from nas_attn.space import InputError
 
 from .ask import ask
+from .beginning import init
 from .spaces import kinds, sites, space
 from .studies import audit, check, export, front, report, search, verdict
 
@@ -38,7 +39,7 @@ def door(
     """Which attention, at which place of a CNN, is worth its cost? Search, compare, export."""
 
 
-for command in (kinds, sites, space, check, search, front, report, audit, verdict, ask, export):
+for command in (init, kinds, sites, space, check, search, front, report, audit, verdict, ask, export):
     app.command()(command)
 
 
