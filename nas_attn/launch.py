@@ -1,6 +1,5 @@
 """A study's folder, opened to search, to audit, to judge and to hand out networks."""
 
-import logging
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,11 +14,12 @@ from nas_attn.assembly import build, load_space, read_space
 from nas_attn.audit.run import Audited, run_audit
 from nas_attn.chain import Chain, Watch, run_chain
 from nas_attn.evaluation import data_question, read_weights, weights_file
-from nas_attn.export import Winner, export, leaving
+from nas_attn.export import Winner, export
 from nas_attn.export.standalone.folder import claimed
 from nas_attn.inquiry import Reply, founding
 from nas_attn.inquiry.run import OnRound, run_inquiry
-from nas_attn.preflight import Checked, Finding, OnFinding, preflight
+from nas_attn.planning import SearchPlan, plan_said, plan_search
+from nas_attn.preflight import Checked, Finding, OnFinding, preflight, warn_of_what_stays
 from nas_attn.results import Evaluation, evaluations, read_csv
 from nas_attn.search import Table
 from nas_attn.settings import FINAL, Backbone, ImageFacts
@@ -28,7 +28,6 @@ from nas_attn.study import StudyFolder, check_images, hold, read_facts, storage_
 from nas_attn.tasks import Task, open_own_task, open_task, own_backbone
 from nas_attn.verdict.run import Verdict, read_verdict, run_verdict
 
-_LOG = logging.getLogger(__name__)
 _ROWS, _SPACE = "rows.csv", "space.toml"
 _PACKAGE = Path(__file__).parent
 _PUBLISHED = (_PACKAGE / "published", _PACKAGE.parent / "studies")
@@ -62,8 +61,16 @@ class Study:
         """
         with self._locked(jobs, watch, check) as chain:
             if not check:
-                _warn_of_what_stays(chain)
+                warn_of_what_stays(chain)
+            if chain.watch.on_planned is not None:
+                for line in plan_said(plan_search(chain, trials)):
+                    chain.watch.on_planned(line)
             return run_chain(chain, trials)
+
+    def plan(self, trials: int | None = None, *, jobs: int = 1) -> SearchPlan:
+        """What `run` will take from where the study stands, as `plan_search` says; raises as `run` does."""
+        with terminable():
+            return plan_search(Chain.open(self.folder, jobs), trials)
 
     def audit(self, networks: int = 24, seeds: int = 3, *, jobs: int = 1, watch: Watch | None = None) -> Audited:
         """Hold the steps of the chain against training as the winner will be trained, as `nas_attn.audit` says.
@@ -217,15 +224,6 @@ class Study:
             raise InputError("\n".join([*map(str, checked.faults), again]))
         watch.on_checked(checked.summary)
         return chain
-
-
-def _warn_of_what_stays(chain: Chain) -> None:
-    """Say in the log where the source of the networks cannot leave whole, as a check says too."""
-    how = leaving(
-        chain.backbone, chain.space.kinds, in_channels=chain.task.facts.in_channels, classes=chain.task.classes
-    )
-    for line in (*([str(how)] if how.reason else []), *how.remarks):
-        _LOG.warning("%s: %s", chain.backbone.name, line)
 
 
 def open_study(path: Path | str) -> Study:

@@ -79,6 +79,8 @@ class Watch:
     on_pretrained: OnPretrained = lambda _what, _done, _epochs: None
     on_waiting: OnWaiting = lambda _message: None
     on_checked: OnChecked = lambda _line: None
+    on_planned: OnChecked | None = None
+    """Called with each line of what a search will take; without it that is not found out."""
 
 
 @dataclass(frozen=True)

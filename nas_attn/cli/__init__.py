@@ -10,7 +10,7 @@ import nas_attn
 from nas_attn.space import InputError
 
 from .ask import ask
-from .beginning import init
+from .beginning import init, plan
 from .spaces import kinds, sites, space
 from .studies import audit, check, export, front, report, search, verdict
 
@@ -39,7 +39,7 @@ def door(
     """Which attention, at which place of a CNN, is worth its cost? Search, compare, export."""
 
 
-for command in (init, kinds, sites, space, check, search, front, report, audit, verdict, ask, export):
+for command in (init, kinds, sites, space, check, plan, search, front, report, audit, verdict, ask, export):
     app.command()(command)
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .studies import Jobs, StudyPath
+
 if TYPE_CHECKING:
     from nas_attn.draft import Question
 
@@ -34,7 +36,7 @@ def init(
     if images is None:
         if not sys.stdin.isatty():
             raise InputError(f"init: --images is missing; {_IMAGES[0].lower()}{_IMAGES[1:]}")
-        images = typer.prompt("Where are the images?")
+        images = str(typer.prompt("Where are the images?"))
 
     from nas_attn.draft import draft
 
@@ -46,12 +48,33 @@ def init(
     typer.echo(f"How long it takes: nas-attn plan {where}. To begin: nas-attn search {where}")
 
 
+def plan(
+    study: StudyPath,
+    trials: Annotated[
+        int | None,
+        typer.Option(min=1, help="Networks of the first step in all, as of search.", show_default="study.toml"),
+    ] = None,
+    jobs: Jobs = 1,
+) -> None:
+    """Say what the search of a study will take, before anything is trained for it.
+
+    How many networks, trainings and images of each step, what is done already, and about how many minutes that takes
+    here: the plain backbone and each kind everywhere are trained for a few batches, and timed. And what the images that
+    judge can tell apart. Nothing but the plain backbone's latency is written.
+    """
+    from nas_attn.launch import open_study
+    from nas_attn.planning import plan_said
+
+    for line in plan_said(open_study(study).plan(trials, jobs=jobs)):
+        typer.echo(line)
+
+
 def _answer(question: "Question") -> str:
     """The user's answer on a terminal; elsewhere the one that is assumed, which is said."""
     if not sys.stdin.isatty():
         typer.echo(f"Assumed: {question.assumed}, for: {question.text}")
         return question.assumed
-    import click
+    from rich.markup import escape
+    from rich.prompt import Prompt
 
-    kind = click.Choice(question.choices) if question.choices else None
-    return str(typer.prompt(question.text, default=question.assumed, type=kind))
+    return Prompt.ask(escape(question.text), choices=[*question.choices] or None, default=question.assumed)

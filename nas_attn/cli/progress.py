@@ -32,6 +32,7 @@ def watched(screen: Any, study: Path, command: str, steps: bool = True) -> Itera
                 on_pretrained=lambda what, done, total: progress.on_part(f"epochs of the {what}", done, total),
                 on_waiting=partial(screen.print, soft_wrap=True),
                 on_checked=lambda line: screen.print(f"{study}: {line}", soft_wrap=True),
+                on_planned=partial(screen.print, soft_wrap=True),
             )
         except KeyboardInterrupt:
             screen.print(
