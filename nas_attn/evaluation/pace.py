@@ -45,7 +45,9 @@ def batches_of(protocol: TrainingProtocol) -> int | None:
         return None
 
 
-def pace(protocol: TrainingProtocol, architectures: Sequence[Architecture], seed: int, limit_s: float) -> Pace | None:
+def training_pace(
+    protocol: TrainingProtocol, architectures: Sequence[Architecture], seed: int, limit_s: float
+) -> Pace | None:
     """The pace of a protocol, in the mean over as many of these networks as can be timed within a limit.
 
     A training of 3 epochs of 4 batches tells start, iteration and validation apart. Where an iteration takes more than

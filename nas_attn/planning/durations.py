@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from nas_attn.chain import Chain
-from nas_attn.evaluation import Pace, batches_of, pace
+from nas_attn.evaluation import Pace, batches_of, training_pace
 from nas_attn.settings import Step
 from nas_attn.space import Architecture
 
@@ -26,7 +26,8 @@ class Durations:
         """Of networks as a step trains them; None where a user's own code does."""
         form = (step.width, step.resolution, step.batch_size)
         if form not in self.known:
-            self.known[form] = pace(self.chain.untrained_protocol(step), self._baselines(step), self._seed, _LIMIT_S)
+            protocol, seed = self.chain.untrained_protocol(step), self.chain.folder.file.seed
+            self.known[form] = training_pace(protocol, self._baselines(step), seed, _LIMIT_S)
         return self.known[form]
 
     def training_s(self, step: Step) -> float:
@@ -56,10 +57,6 @@ class Durations:
         plain_s = timing.measure(Architecture()).median_ms / 1000
         timed = min(networks, _PREDICTED_FROM) if target.source == "predicted" else networks
         return timed * _TURNS * (_WARM_UP_S + target.calls * plain_s)
-
-    @property
-    def _seed(self) -> int:
-        return self.chain.folder.file.seed
 
     def _baselines(self, step: Step) -> Sequence[Architecture]:
         """Plain, and each kind everywhere: their mean is that of networks whose kinds are drawn, if times add up."""

@@ -1,6 +1,7 @@
 """What `nas-attn space` and `nas-attn sites` show."""
 
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from nas_attn import cli
 from nas_attn.assembly import load_space
 from nas_attn.evaluation import open_ledger
 from nas_attn.settings import measure
+
+ROOT = Path(__file__).parent.parent.parent
 
 
 @pytest.fixture
@@ -170,3 +173,19 @@ def test_a_study_prices_its_own_images_and_contradictions_are_refused(shown, tmp
         cli.main()
     assert stopped.value.code
     assert "--classes: found 7; the study" in capsys.readouterr().err
+
+
+def test_what_trains_nothing_does_not_wait_for_what_trains():
+    """Lightning, and what torch loads to fill or compute on `meta`, take longer to load than torch itself."""
+    code = (
+        "import sys\n"
+        "from nas_attn.cli import main\n"
+        "for arguments in (['sites', 'resnet20'], ['space', 'search_spaces/digits.toml']):\n"
+        "    sys.argv = ['nas-attn', *arguments]\n"
+        "    try:\n        main()\n    except SystemExit as stop:\n        assert stop.code == 0\n"
+        "slow = {'pytorch_lightning', 'torch._dynamo', 'torchvision', 'torchmetrics', 'optuna'} & set(sys.modules)\n"
+        "sys.exit(f'loaded: {slow}' if slow else 0)"
+    )
+    process = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stderr
+    assert "729 networks" in process.stdout
