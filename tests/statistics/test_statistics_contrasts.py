@@ -10,8 +10,8 @@ def against_first(means, seeds=4, variance=1.0, freedom=None):
     """Every network against the first, all of them with the same seeds."""
     known = balanced(means, seeds, variance, freedom)
     fit = additive([{} for _ in means], [False] * len(means), known)
-    one = np.eye(len(means))
-    return compared(known, fit, Family.single(Contrasts.many(one[1:] - one[0])))
+    differences = [{network: 1.0, 0: -1.0} for network in range(1, len(means))]
+    return compared(known, fit, Family.single(Contrasts.few(differences, len(means))))
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_what_would_just_be_shown_is_told_by_the_square_of_the_interval():
 def test_nothing_is_known_without_a_degree_of_freedom_and_all_without_noise():
     known = balanced([0.0, 1.0], 1, np.nan, 0)
     fit = additive([{}, {}], [False, False], known)
-    told = compared(known, fit, Family.single(Contrasts.many(np.array([[-1.0, 1.0]]))))
+    told = compared(known, fit, Family.single(Contrasts.few([{0: -1.0, 1: 1.0}], 2)))
     assert told.values[0] == 1
     assert np.isnan([told.low[0], told.high[0], told.p[0]]).all()
     sure = against_first([0.0, 1.0, 0.0], variance=0.0)
