@@ -135,14 +135,15 @@ class AdjustedMeans:
         return variances
 
     def drawn(self, number: int, rng: np.random.Generator) -> tuple[Numbers, Numbers, Numbers]:
-        """Noise in the means, and what trainings make of its variances: each network's, and the pooled one.
+        """Noise in the means, and what trainings make of its variances: the pooled one, and each network's share of it.
 
-        Of shape (networks, number), the same, and (number,).
+        Of shape (networks, number), (number,), and (networks, number) or, where all draws are alike, (networks, 1).
         """
-        true, own, pooled = self.noise.drawn(number, self.freedom, rng)
-        drawn = np.sqrt(true / self.counts[:, None]) * rng.standard_normal(true.shape)
+        true, pooled, shares = self.noise.drawn(number, self.freedom, rng)
+        drawn = rng.standard_normal((len(self.means), number))
+        drawn *= np.sqrt(true / self.counts[:, None])
         drawn += math.sqrt(self.variance) * self.root @ rng.standard_normal((self.root.shape[1], number))
-        return drawn, own, pooled
+        return drawn, pooled, shares
 
 
 def adjusted_means(known: Trainings, sign: float = 1.0) -> AdjustedMeans:

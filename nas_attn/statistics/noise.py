@@ -39,19 +39,21 @@ class Noise:
         return self.alike + self.own
 
     def drawn(self, number: int, freedom: int, rng: np.random.Generator) -> tuple[Numbers, Numbers, Numbers]:
-        """Variances of as many networks as these, and what trainings make of them: each one's, and the pooled one.
+        """Variances of as many networks as these, and what trainings make of them: the pooled one, and each one's share.
 
-        Of shape (networks, number), the same, and (number,); the last has so many degrees of freedom.
+        Of shape (networks, number), (number,), which has so many degrees of freedom, and (networks, number); one column
+        stands for all draws where they are equal.
         """
-        shape = (len(self.own), number)
         if math.isinf(self.alike):
-            pooled = self.common * rng.chisquare(freedom, number) / freedom
-            return np.full(shape, self.common), np.broadcast_to(pooled, shape), pooled
+            equal = np.ones((len(self.own), 1))
+            return self.common * equal, self.common * rng.chisquare(freedom, number) / freedom, equal
+        shape = (len(self.own), number)
         true = self.common * self.alike / rng.chisquare(self.alike, shape)
         squares = np.zeros(shape)
         known = self.own > 0
         squares[known] = true[known] * rng.chisquare(self.own[known, None], (known.sum(), number))
-        return true, (self.alike * self.common + squares) / self.freedom[:, None], squares.sum(axis=0) / freedom
+        pooled = squares.sum(axis=0) / freedom
+        return true, pooled, (self.alike * self.common + squares) / self.freedom[:, None] / pooled
 
 
 def noise(squares: Numbers, own: Numbers, pooled: float) -> Noise:

@@ -48,9 +48,9 @@ def test_what_is_drawn_has_the_moments_of_what_was_fitted():
     rng = np.random.default_rng(2)
     values = np.exp(0.4 * rng.standard_normal((400, 1))) * rng.standard_normal((400, 6))
     found = told(values)
-    true, own, pooled = found.drawn(300, 2000, rng)
+    true, pooled, shares = found.drawn(300, 2000, rng)
     assert np.log(true).mean() == pytest.approx(np.log(np.exp(0.4 * rng.standard_normal(10_000)) ** 2).mean(), abs=0.1)
-    assert np.log(own).std() == pytest.approx(np.log(found.variances).std(), rel=0.1)
+    assert np.log(shares * pooled).std() == pytest.approx(np.log(found.variances).std(), rel=0.1)
     assert np.median(pooled) == pytest.approx(values.var(axis=1, ddof=1).mean(), rel=0.15)
 
 
