@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
+from made_up import evaluation
 from made_up_trainings import balanced
 from scipy.stats import multivariate_t, t
 
-from nas_attn.statistics import Contrasts, Family, additive, compared
+from nas_attn.statistics import Contrasts, Family, additive, adjusted_means, compared, trainings
 
 
 def against_first(means, seeds=4, variance=1.0, freedom=None):
@@ -55,3 +56,23 @@ def test_nothing_is_known_without_a_degree_of_freedom_and_all_without_noise():
     assert np.isnan([told.low[0], told.high[0], told.p[0]]).all()
     sure = against_first([0.0, 1.0, 0.0], variance=0.0)
     assert (sure.low > 0).tolist() == [True, False]
+
+
+@pytest.mark.usefixtures("one_look")
+def test_networks_that_differ_in_how_noisy_they_are_stray_from_the_first_as_often_as_others(monkeypatch):
+    def strayed(study):
+        rng = np.random.default_rng(study)
+        values = np.exp(0.6 * rng.standard_normal((60, 1))) * rng.standard_normal((60, 5))
+        rows = [
+            evaluation("none", key=f"{network:02}", seed=seed, state="complete", accuracy=values[network, seed])
+            for network, seed in np.ndindex(60, 5)
+        ]
+        known = adjusted_means(trainings(rows, "accuracy"))
+        fit = additive([{} for _ in values], [False] * len(values), known)
+        against = Contrasts.few([{network: 1.0, 0: -1.0} for network in range(1, 60)], 60)
+        told = compared(known, fit, Family.single(against))
+        return bool(((told.low > 0) | (told.high < 0)).any())
+
+    assert sum(map(strayed, range(40))) <= 5
+    monkeypatch.setattr("nas_attn.statistics.noise._bartlett", lambda *_: 1.0)
+    assert sum(map(strayed, range(40))) > 10
