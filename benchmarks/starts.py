@@ -1,9 +1,9 @@
-"""How long one waits for a command that trains nothing, as ratios of CPU time to that of an import which it cannot do without.
+"""How long one waits for a command that trains nothing, beside an import which it cannot do without.
 
     OMP_NUM_THREADS=1 python benchmarks/starts.py [--rounds 5]
 
-Each command runs in a fresh process, in turn with the imports, and the least CPU time of each counts: other work on the machine
-only adds to it. `front` is that of a small study, which is searched first.
+Each command runs in a fresh process, in turn with the imports, and the least CPU time of each counts: other work on the
+machine only adds to it. `front` is that of a small study, which is searched first. Ratios are of one run.
 """
 
 import os
@@ -40,7 +40,8 @@ def main(rounds: int = 5) -> None:
     for name, seconds in least.items():
         needed = _NEEDS.get(name.split()[0])
         other = least[needed] if needed else _HALF_S
-        typer.echo(f"{name:<16}{seconds:6.2f} s{'' if name in (_TORCH, _TABLES) else f'{seconds / other:7.2f} x'}  {needed or ''}")
+        ratio = "" if name in (_TORCH, _TABLES) else f"{seconds / other:.2f} x {needed or 'half a second'}"
+        typer.echo(f"{name:<22}{seconds:6.2f} s  {ratio}")
 
 
 def _commands(study: Path) -> dict[str, list[str]]:

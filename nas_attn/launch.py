@@ -18,7 +18,7 @@ from nas_attn.export import Winner, export
 from nas_attn.export.standalone.folder import claimed
 from nas_attn.inquiry import Reply, founding
 from nas_attn.inquiry.run import OnRound, run_inquiry
-from nas_attn.planning import SearchPlan, plan_said, plan_search
+from nas_attn.planning import SearchPlan, plan_search
 from nas_attn.preflight import Checked, Finding, OnFinding, preflight, warn_of_what_stays
 from nas_attn.results import Evaluation, evaluations, read_csv
 from nas_attn.search import Table
@@ -63,8 +63,7 @@ class Study:
             if not check:
                 warn_of_what_stays(chain)
             if chain.watch.on_planned is not None:
-                for line in plan_said(plan_search(chain, trials)):
-                    chain.watch.on_planned(line)
+                chain.watch.on_planned(plan_search(chain, trials))
             return run_chain(chain, trials)
 
     def plan(self, trials: int | None = None, *, jobs: int = 1) -> SearchPlan:

@@ -2,11 +2,12 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -63,6 +64,12 @@ OnStep = Callable[[Step], None]
 """Called with a step before it begins."""
 OnChecked = Callable[[str], None]
 """Called with what a check before the search found: what is unusual, and at last a summary."""
+OnPlanned = Callable[[Any], None]
+"""Called with the plan of a search, which is of a higher floor, before its first step."""
+OnBase = Callable[[Mapping[str, float]], None]
+"""Called with the learnt measures of the trained plain backbone from which networks inherit."""
+OnPromoted = Callable[[Step, Step, Sequence[Architecture], int], None]
+"""Called with a step, the next one, which networks go on, and how many that rank as the last of them stay behind."""
 OnScreened = Callable[[int, int], None]
 """Called with the networks that are screened, and those that will be."""
 
@@ -79,8 +86,10 @@ class Watch:
     on_pretrained: OnPretrained = lambda _what, _done, _epochs: None
     on_waiting: OnWaiting = lambda _message: None
     on_checked: OnChecked = lambda _line: None
-    on_planned: OnChecked | None = None
-    """Called with each line of what a search will take; without it that is not found out."""
+    on_planned: OnPlanned | None = None
+    """Without it a search is not planned."""
+    on_base: OnBase = lambda _validation: None
+    on_promoted: OnPromoted = lambda _step, _next, _chosen, _ties: None
 
 
 @dataclass(frozen=True)
@@ -219,7 +228,9 @@ class Chain:
     def _base(self) -> Checkpoint:
         """Trained plain backbone."""
         with reported("the plain backbone cannot be trained", TrainingFailed):
-            return self._pretrained.base(self.folder.file.base_recipe)
+            base = self._pretrained.base(self.folder.file.base_recipe)
+        self.watch.on_base(base.validation)
+        return base
 
     def _supernet(self, seed: int) -> tuple[Supernet, Checkpoint]:
         """Trained supernet of this seed."""

@@ -12,7 +12,8 @@ from nas_attn.space import InputError
 from .ask import ask
 from .beginning import init, plan
 from .spaces import kinds, sites, space
-from .studies import audit, check, export, front, report, search, verdict
+from .studies import export, front, report
+from .working import audit, check, search, verdict
 
 app = typer.Typer(
     name="nas-attn",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .studies import Jobs, StudyPath
+from .working import Jobs, StudyPath
 
 if TYPE_CHECKING:
     from nas_attn.draft import Question

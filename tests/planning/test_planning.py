@@ -28,7 +28,7 @@ def planned(tmp_path_factory):
     before = study.plan()
     files = {file.name for file in folder.iterdir()}
     began = time.perf_counter()
-    study.run(watch=Watch(on_planned=said.append, on_row=lambda *_: said.append("row")))
+    study.run(watch=Watch(on_planned=lambda plan: said.extend(plan_said(plan)), on_row=lambda *_: said.append("row")))
     return before, files, said, time.perf_counter() - began, study.plan()
 
 
