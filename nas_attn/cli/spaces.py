@@ -1,6 +1,7 @@
 """The commands that say what there is to choose from, and what it costs."""
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,6 +10,8 @@ import typer
 from nas_attn.space import InputError
 
 from .priced import is_file_or_study, priced
+from .records import sites_record, space_record
+from .reporting import AsJson, print_json
 from .showing import show, spelt
 
 if TYPE_CHECKING:
@@ -30,6 +33,7 @@ def kinds(
     kind: Annotated[
         str | None, typer.Argument(help="One of them, or your own: my_package.blocks:MyAttention.", metavar="KIND")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """List the kinds of attention: allowed positions, options with the paper's defaults, parameters, and the paper.
 
@@ -38,16 +42,25 @@ def kinds(
     place first, `start` (paper, identity) and `slots`. With KIND, see that it can be used, and show it alone.
     """
     if kind is None:
-        from nas_attn.attention.catalogue import listing  # what is said of the kinds is read without torch
+        from nas_attn.attention.catalogue import (
+            descriptions,
+            listing,
+        )  # what is said of the kinds is read without torch
 
+        if as_json:
+            print_json({"kinds": [{"kind": name, **asdict(known)} for name, known in descriptions().items()]}, indent=1)
+            return
         for number, (head, rows) in enumerate(listing()):
             typer.echo("\n" if number else "", nl=False)
             show(head, rows)
         return
     from nas_attn.attention import attention_class, check_attention, details
 
-    remarks = check_attention(kind)
-    show(("kind", kind), [*details(attention_class(kind)), *_cost(kind)])
+    remarks, rows = check_attention(kind), (*details(attention_class(kind)), *_cost(kind))
+    if as_json:
+        print_json({"kind": kind, **dict(rows), "remarks": remarks}, indent=1)
+        return
+    show(("kind", kind), rows)
     for remark in remarks:
         typer.echo(remark)
 
@@ -76,6 +89,7 @@ def sites(
     ],
     image: _Image = None,
     classes: _Classes = None,
+    as_json: AsJson = False,
 ) -> None:
     """List the places of a network where attention may stand, by the names that space files and architectures use.
 
@@ -95,13 +109,15 @@ def sites(
         missing = [name for name, value in (("--image", image), ("--classes", classes)) if value is None]
         remarks = (f"Assumed without {' and '.join(missing)}; a study's folder has its own",) if missing else ()
     ledger = open_ledger(backbone, size, number)
+    if as_json:
+        print_json(sites_record(backbone, ledger, (*remarks, *_found(backbone, size, number))), indent=1)
+        return
     blocks, stages = ({getattr(site, of) for site in ledger.sites.values()} for of in ("block", "stage"))
     params, macs, _ = spelt(ledger.plain, _MEASURES)
     typer.echo(f"{backbone.name}: {len(ledger.sites)} places in {len(blocks)} blocks of {len(stages)} stages")
     typer.echo(f"{params} parameters and {macs} MACs for an image of {_by(size)} and {number} classes")
-    for remark in remarks:
-        typer.echo(remark)
-    _tell_what_was_found(backbone, size, number)
+    for line in (*remarks, *_found(backbone, size, number)):
+        typer.echo(line)
     _tell_how_it_leaves(backbone, own, size, number)
     typer.echo()
     _show_sites(ledger)
@@ -121,6 +137,7 @@ def space(
         Path | None,
         typer.Option(help="Write networks with their prices: all, or 100,000 drawn at random.", metavar="FILE"),
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Show what may be chosen in a search space, how many networks that is, and what they cost.
 
@@ -132,29 +149,35 @@ def space(
     found = priced(file, None if image is None else _image(image), classes)
     said, space, size, number = found.said, found.space, found.image, found.classes
     ledger = open_ledger(said.backbone, size, number)
-    prices = ledger.space_prices(space)
-    _tell_choices(file, said, space)
-    for remark in found.remarks:
-        typer.echo(remark)
-    _tell_what_was_found(said.backbone, size, number)
-    _tell_how_it_leaves(said.backbone, space.kinds, size, number)
-    what = f"for one image of {_by(size)} and {number} classes"
-    _tell_prices(space, prices, what)
-    limits = {"params": max_params, "macs": max_macs, "flops": max_flops}
-    _tell_share(prices, {measure: limit for measure, limit in limits.items() if limit is not None})
-    _tell_baselines(ledger, space)
+    prices, what = ledger.space_prices(space), f"for one image of {_by(size)} and {number} classes"
+    most = {"params": max_params, "macs": max_macs, "flops": max_flops}
+    limits = {measure: limit for measure, limit in most.items() if limit is not None}
+    if as_json:
+        remarks = (*space.remarks, *found.remarks, *_found(said.backbone, size, number))
+        print_json(space_record(said, space, ledger, prices, limits, remarks), indent=1)
+    else:
+        _tell_choices(file, said, space)
+        for line in (*found.remarks, *_found(said.backbone, size, number)):
+            typer.echo(line)
+        _tell_how_it_leaves(said.backbone, space.kinds, size, number)
+        _tell_prices(space, prices, what)
+        _tell_share(prices, limits)
+        _tell_baselines(ledger, space)
     if picture is not None:
         _draw(prices, f"What the {space.size:,} networks of {file.name} cost", f"{said.backbone.name}, {what}", picture)
+        if not as_json:
+            typer.echo(f"Written: {picture}")
     if csv is not None:
-        _write_table(ledger, space, csv)
+        _write_table(ledger, space, csv, as_json)
 
 
-def _write_table(ledger: "Ledger", space: "SearchSpace", csv: Path) -> None:
+def _write_table(ledger: "Ledger", space: "SearchSpace", csv: Path, quiet: bool) -> None:
     from nas_attn.space import write_whole
 
     table = ledger.table(space)
     write_whole(csv, table.to_csv().encode())
-    typer.echo(f"Written: {csv}  ({len(table):,} of {space.size:,} networks)")
+    if not quiet:
+        typer.echo(f"Written: {csv}  ({len(table):,} of {space.size:,} networks)")
 
 
 def _draw(prices: "SpacePrices", title: str, subtitle: str, picture: Path) -> None:
@@ -163,7 +186,6 @@ def _draw(prices: "SpacePrices", title: str, subtitle: str, picture: Path) -> No
 
     known = {name: prices.distribution(name) for name in _MEASURES}
     write_picture(space_chart(prices, known, title, subtitle), picture)
-    typer.echo(f"Written: {picture}")
 
 
 def _show_sites(ledger: "Ledger") -> None:
@@ -202,18 +224,18 @@ def _tell_choices(file: Path, said: "SpaceFile", space: "SearchSpace") -> None:
         typer.echo(remark)
 
 
-def _tell_what_was_found(backbone: "Backbone", image: tuple[int, int, int], classes: int) -> None:
+def _found(backbone: "Backbone", image: tuple[int, int, int], classes: int) -> Iterator[str]:
+    """What there is to know of a network from outside."""
     from nas_attn.backbones import is_foreign, plan
 
     if not is_foreign(backbone.name):
         return
     planned = plan(backbone, in_channels=image[0], classes=classes)
-    for remark in planned.remarks:
-        typer.echo(remark)
+    yield from planned.remarks
     if own := planned.own_attention:
         shown = ", ".join([*own[:3], *(["..."] if len(own) > 3 else [])])
         done = 'kept; attention = "strip" in the space file removes it' if backbone.attention == "keep" else "stripped"
-        typer.echo(f"It has attention of its own, {len(own)} modules ({shown}): {done}")
+        yield f"It has attention of its own, {len(own)} modules ({shown}): {done}"
 
 
 def _tell_how_it_leaves(

@@ -63,7 +63,12 @@ def test_events_count_trainings_epochs_and_who_goes_on(events):
     epochs = [(one["step"], one["done"], one["epochs"]) for one in events if one["event"] == "epoch"]
     assert epochs.count(("final", 2, 2)) == 4
     (screened, promoted) = [one for one in events if one["event"] == "promoted"]
-    assert (screened["step"], screened["to"], promoted["step"], promoted["to"]) == ("supernet", "inherit", "inherit", "final")
+    assert (screened["step"], screened["to"], promoted["step"], promoted["to"]) == (
+        "supernet",
+        "inherit",
+        "inherit",
+        "final",
+    )
     assert len(promoted["keys"]) == 2
     trained = [one["key"] for one in rows if one["step"] == "final"]
     assert {*promoted["keys"]} == {*trained}

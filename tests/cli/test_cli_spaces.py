@@ -1,5 +1,6 @@
 """What `nas-attn space` and `nas-attn sites` show."""
 
+import json
 import re
 import subprocess
 import sys
@@ -189,3 +190,24 @@ def test_what_trains_nothing_does_not_wait_for_what_trains():
     process = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert process.returncode == 0, process.stderr
     assert "729 networks" in process.stdout
+
+
+def test_kinds_places_and_spaces_are_objects_where_json_is_wanted(shown, tmp_path):
+    kinds = json.loads(shown("kinds", "--json"))["kinds"]
+    assert {"se", "cbam"} < {one["kind"] for one in kinds}
+    assert next(one for one in kinds if one["kind"] == "se")["options"][0][:2] == ["reduction", 16]
+    (tmp_path / "space.toml").write_text(SPACE)
+    found = json.loads(shown("sites", tmp_path / "space.toml", "--json"))
+    ledger = open_ledger(*_subject(tmp_path / "space.toml"))
+    assert [one["site"] for one in found["sites"]] == [*ledger.sites]
+    assert found["plain"] == {"params": ledger.plain.params, "macs": ledger.plain.macs, "flops": ledger.plain.flops}
+    space = json.loads(shown("space", tmp_path / "space.toml", "--json", "--max-flops", ledger.plain.flops))
+    assert space["networks"] == load_space(tmp_path / "space.toml")[1].size
+    assert space["within"] == {"limits": {"flops": ledger.plain.flops}, "share": 1 / space["networks"]}
+    assert space["baselines"][0] == {"architecture": "none", **found["plain"]}
+    assert space["slots"][0]["kinds"][0]["options"]["reduction"] == [4, 8]
+
+
+def _subject(path):
+    said, _ = load_space(path)
+    return said.backbone, said.image, said.classes
