@@ -19,7 +19,7 @@ app = typer.Typer(
     name="nas-attn",
     help="Which attention, at which place of a CNN, is worth its cost? Search, compare, export.",
     epilog="A study is a folder with a study.toml; what it finds stands beside it. To begin: "
-    "`nas-attn search studies/digits`.",
+    "`nas-attn init STUDY --images photos/`, or `nas-attn search studies/tiny`.",
     rich_markup_mode="markdown",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

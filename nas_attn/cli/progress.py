@@ -50,6 +50,7 @@ class _Progress:
 
     def __init__(self, reporter: Reporter, folder: Any) -> None:
         self.reporter, self.leading = reporter, folder.file.leading.name
+        self.ranking = {step.name: step.score for step in folder.file.steps[:-1]}  # what decides who goes on
         self.bars = Bars(reporter.screen, reporter.live)
         self.known: dict[str, Any] = {}  # the steps that have begun, by name
         self.last: Any = None  # of them
@@ -74,15 +75,16 @@ class _Progress:
         self.known[step.name] = self.last = step
         self.bars.begin(step)
         seeds = f" with {step.seeds} seeds each" if step.seeds > 1 else ""
-        ranked = f", ranked by {step.score}" if step.score != self.leading else ""
+        score = self.ranking.get(step.name)
+        ranked = "" if score in (None, self.leading) else f", ranked by {score}"
         noun = "network" if step.networks == 1 else "networks"
-        facts = {"step": step.name, "networks": step.networks, "seeds": step.seeds, "ranked_by": step.score}
+        facts = {"step": step.name, "networks": step.networks, "seeds": step.seeds, "ranked_by": score}
         self.reporter.say("step", f"step {step.name}: up to {step.networks} {noun}{seeds}{ranked}", **facts)
 
     def on_row(self, row: Any, trained: int) -> None:
         step = self.last if row.role == "width-matched" else self.known.get(row.step, self.last)
         self.bars.trained(step, row)
-        measures = [*dict.fromkeys((self.leading, step.score, "flops", "latency_ms"))]
+        measures = [*dict.fromkeys((self.leading, self.ranking.get(step.name, self.leading), "flops", "latency_ms"))]
         several = step.seeds > 1 and row.state == "complete"
         seed = f"seed {row.seed}  " if several else ""
         line = _row_line(row, measures, seed, trained, step.networks)

@@ -56,11 +56,12 @@ def kinds(
         return
     from nas_attn.attention import attention_class, check_attention, details
 
-    remarks, rows = check_attention(kind), (*details(attention_class(kind)), *_cost(kind))
+    remarks = check_attention(kind)
+    facts = dict((*details(attention_class(kind)), *_cost(kind)))
     if as_json:
-        print_json({"kind": kind, **dict(rows), "remarks": remarks}, indent=1)
+        print_json({"kind": kind, **facts, "remarks": remarks}, indent=1)
         return
-    show(("kind", kind), rows)
+    show(("kind", kind), facts.items())
     for remark in remarks:
         typer.echo(remark)
 

@@ -82,7 +82,8 @@ def test_the_accuracy_of_the_base_is_said(events):
 
 def test_what_ranks_is_said_and_shown(events):
     steps = {one["step"]: one for one in events if one["event"] == "step"}
-    assert {one["ranked_by"] for one in steps.values()} == {"loss"}
+    ranked = {name: one["ranked_by"] for name, one in steps.items()}
+    assert ranked == {"supernet": "loss", "inherit": "loss", "final": None}
     assert steps["inherit"]["message"].endswith(", ranked by loss")
     row = next(one for one in events if one["event"] == "row")
     assert f"{row['accuracy']:.2%}".replace("%", " %") in row["message"]
