@@ -99,7 +99,7 @@ class _Progress:
         seen = self.rows.setdefault(row.key, [])
         seen.append(row)
         if trained <= self.trained and row.role != "width-matched":
-            self.more[row.key] += len(seen) > step.seeds
+            self.more.update([row.key] * (len(seen) > step.seeds))
         elif trained > self.trained or len(seen) == step.seeds:
             from nas_attn.results import across_seeds
 
