@@ -50,13 +50,14 @@ class _Progress:
 
     def __init__(self, reporter: Reporter, folder: Any) -> None:
         self.reporter, self.leading = reporter, folder.file.leading.name
+        self.first_seed = folder.file.seed
         self.ranking = {step.name: step.score for step in folder.file.steps[:-1]}  # what decides who goes on
         self.bars = Bars(reporter.screen, reporter.live)
         self.known: dict[str, Any] = {}  # the steps that have begun, by name
         self.last: Any = None  # of them
         self.rows: dict[str, list[Any]] = {}  # by key, of networks with seeds to come
-        self.trained = 0
-        self.more: Counter[str] = Counter()  # trainings of networks that had all seeds of the step
+        self.trained: int | None = None  # networks with all their seeds, once a row has said it
+        self.more: Counter[str] = Counter()  # trainings beyond the seeds of the step
 
     def on_planned(self, plan: Any) -> None:
         from dataclasses import asdict
@@ -98,14 +99,15 @@ class _Progress:
         """Say what a network has got over its seeds, once it has all of them."""
         seen = self.rows.setdefault(row.key, [])
         seen.append(row)
-        if trained <= self.trained and row.role != "width-matched":
-            self.more.update([row.key] * (len(seen) > step.seeds))
-        elif trained > self.trained or len(seen) == step.seeds:
+        last = trained > 0 and row.seed - self.first_seed == step.seeds - 1  # where a step goes on after a stop
+        whole = len(seen) == step.seeds or (last if self.trained is None else trained > self.trained)
+        self.more.update([row.key] * (row.seed - self.first_seed >= step.seeds))
+        if whole:
             from nas_attn.results import across_seeds
 
             mean = across_seeds(seen)[0]
             self.reporter.say("network", _row_line(mean, measures, "", trained, step.networks), key=row.key)
-        self.trained = max(trained, self.trained)
+        self.trained = trained
 
     def on_epoch(self, row: Any, done: int, total: int) -> None:
         seed = f" seed {row.seed}"
@@ -139,7 +141,7 @@ class _Progress:
             self.reporter.say(
                 "more", f"{self.more.total()} more trainings, of {shown}{rest}", trainings=dict(self.more)
             )
-        self.rows, self.trained, self.more = {}, 0, Counter()
+        self.rows, self.trained, self.more = {}, None, Counter()
 
 
 def _row_line(row: Any, measures: Sequence[str], seed: str, trained: int, total: int) -> str:

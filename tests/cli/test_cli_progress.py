@@ -13,7 +13,9 @@ from typer.testing import CliRunner
 
 from nas_attn import cli
 from nas_attn.cli.bars import Bars
+from nas_attn.cli.progress import _Progress
 from nas_attn.cli.reporting import Loudness, Reporter
+from nas_attn.results import evaluation
 
 STAMP = r"\d\d:\d\d:\d\d "
 
@@ -155,3 +157,47 @@ def test_how_much_is_said(loudness, shown):
     reporter.say("one", "usual")
     reporter.say("two", "detail", detail=True)
     assert reporter.screen.file.getvalue() == shown
+
+
+class _Said:
+    """A reporter that keeps what is said."""
+
+    def __init__(self):
+        self.loudness, self.live, self.lines = Loudness(), False, []
+        self.screen = Console(file=io.StringIO())
+
+    def say(self, event, line="", **_):
+        self.lines.append((event, line if event == "more" else " ".join(line.split()[:2])))
+
+
+def said_of(rows, seeds=2):
+    """What is said of trainings, given as (key, seed, networks that are trained then)."""
+    file = SimpleNamespace(
+        leading=SimpleNamespace(name="accuracy"), steps=(SimpleNamespace(name="final", score="loss"),)
+    )
+    file.seed = 1
+    said = _Said()
+    progress = _Progress(said, SimpleNamespace(file=file))
+    progress.on_step(SimpleNamespace(name="final", score="loss", networks=3, seeds=seeds, extra_trainings=2))
+    for key, seed, trained in rows:
+        costs = {"params": 1, "macs": 1, "flops": 1, "latency_ms": 1.0, "accuracy": 0.5, "loss": 1.0}
+        row = evaluation(key=key, architecture=key, seed=seed, state="complete", **costs)
+        progress.on_row(row, trained)
+    progress.on_end()
+    return [line for event, line in said.lines if event == "network"], [
+        line for event, line in said.lines if event == "more"
+    ]
+
+
+def test_a_network_is_said_once_it_has_all_its_seeds():
+    rows = [("a", 1, 0), ("a", 2, 1), ("b", 1, 1), ("b", 2, 2), ("a", 3, 2), ("a", 4, 2)]
+    assert said_of(rows) == (["1/3 a", "2/3 b"], ["2 more trainings, of a 2"])
+
+
+def test_a_search_that_goes_on_says_no_network_before_its_time():
+    assert said_of([("c", 1, 5), ("c", 2, 6)])[0] == ["6/6 c"]
+    assert said_of([("c", 2, 6), ("d", 1, 6), ("d", 2, 7)])[0] == ["6/6 c", "7/7 d"]
+
+
+def test_a_network_that_gets_further_seeds_in_jobs_is_said_once():
+    assert said_of([("a", 2, 0), ("b", 1, 0), ("a", 1, 1), ("b", 2, 2)]) == (["1/3 a", "2/3 b"], [])
