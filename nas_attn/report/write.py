@@ -20,7 +20,7 @@ from .page import Report, write_report
 
 def report_study(path: Path) -> list[Path]:
     """Write `report.html` and, where a network is trained, `front.png` into a study's folder; return their paths."""
-    folder = StudyFolder.open(path)
+    folder = StudyFolder.open(path).once()
     rows, rankings = folder.all_rows(), path / "audit.json"
     last, page, picture = folder.table(), path / "report.html", path / "front.png"
     conclusion = concluded(folder) if (path / VERDICT).is_file() and folder.full_rows() else None

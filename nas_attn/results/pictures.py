@@ -17,6 +17,8 @@ from .pages import page, specification
 from .points import PLACE, STANDINGS, Record, records, staircase
 
 _ENDINGS = (".png", ".svg", ".html")
+_NETWORKS = "networks"
+"""The data that all panels share."""
 
 FRONT, DOMINATED, KNEE, INK, PALE = "#0072B2", "#8A8F98", "#D55E00", "#22262B", "#555B64"
 """Blue, grey and vermilion, which colour-blind readers tell apart (Okabe and Ito), and two colours of words."""
@@ -51,7 +53,9 @@ def front_chart(table: pd.DataFrame | Front, objectives: Objectives = (), title:
     panels = [_Panel(front, found, names, number).draw(hover) for number in range(1, len(names))]
     chart = alt.concat(*panels, columns=_columns(names), spacing=30).resolve_scale(color="shared", shape="shared")
     _share(chart, hover)
-    return dressed(chart, title or _count(front), _subtitle(first, others))
+    drawn = dressed(chart, title or _count(front), _subtitle(first, others))
+    drawn.datasets = {_NETWORKS: found}  # at last, as whatever is done to a chart copies all that it holds
+    return drawn
 
 
 def write_png(chart: alt.TopLevelMixin, path: Path) -> None:
@@ -96,7 +100,7 @@ class _Panel:
 
     def draw(self, hover: alt.Parameter) -> alt.LayerChart:
         """The line below, then the networks, then words on them; the first panel holds the shared selection."""
-        dots = alt.Chart(alt.InlineData(values=self.records)).encode(x=self._x(), y=self._y())
+        dots = alt.Chart(alt.NamedData(name=_NETWORKS)).encode(x=self._x(), y=self._y())
         zoom = alt.selection_interval(name=f"zoom{self.number}", bind="scales", zoom="wheel![event.ctrlKey]")
         marks = self._networks(dots, hover).add_params(zoom, *((hover,) if self.number == 1 else ()))
         layers = [*self._line(), marks, *self._words(dots)]
