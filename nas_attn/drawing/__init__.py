@@ -1,5 +1,5 @@
 """A network drawn: its blocks from input to output with their sizes, and what stands where, as SVG and as text."""
 
-from .outline import Costs, Outline, Place, of_names
-from .svg import drawing_svg
+from .outline import Costs, Outline, Place, more, of_names
+from .svg import chip, drawing_svg, labels
 from .text import drawing_lines

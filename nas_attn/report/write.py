@@ -11,7 +11,7 @@ from nas_attn.results import across_seeds, hypervolume, table
 from nas_attn.results.pictures import front_chart, write_png
 from nas_attn.settings import lasting
 from nas_attn.space import without_passwords
-from nas_attn.study import StudyFolder, read_facts, read_slots
+from nas_attn.study import StudyFolder, read_facts, read_outline, read_slots
 from nas_attn.verdict import VERDICT, Conclusion, concluded, read_thumbnails, standings
 
 from .gallery import Gallery, gallery
@@ -36,6 +36,10 @@ def report_study(path: Path) -> list[Path]:
             audit=audited(rows, read_rankings(rankings), folder.file.leading) if rankings.is_file() else None,
             conclusion=conclusion,
             gallery=None if conclusion is None else _gallery(folder, conclusion),
+            outline=read_outline(folder.study()),
+            limits={**folder.file.budget.limits, **folder.file.budget.floors},
+            width_matched=across_seeds(folder.width_matched()),
+            path=str(path),
         ),
         page,
     )

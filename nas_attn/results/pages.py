@@ -18,11 +18,12 @@ _SNIPPET = "window.vegaEmbed = vegaEmbed;"
 
 
 def page(template: str, room: str = __package__, **contents: Any) -> bytes:
-    """The page that a template of a room makes of these contents, each of which is escaped."""
+    """The page that a template of a room makes of these contents, each of which is escaped; `source` is a file of it."""
     folders = ChoiceLoader([PackageLoader(name, ".") for name in dict.fromkeys((room, __package__))])
     pages = Environment(loader=folders, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     pages.policies["json.dumps_kwargs"] = {}  # what a tooltip tells keeps its order
     pages.globals["program"] = _program
+    pages.globals["source"] = lambda name: Markup(folders.get_source(pages, name)[0])
     return pages.get_template(template).render(contents).encode()
 
 

@@ -1,0 +1,117 @@
+"""Charts of a page whose data the page hands them: the front with axes to choose, and how the search went."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+
+from nas_attn.results.pages import specification
+from nas_attn.results.pictures import DOMINATED, FRONT, INK, KNEE, PALE, TOOLTIP, styled
+
+from .data import STANDINGS, WIDTH_MATCHED
+
+UNDECIDED, MATCHED = "#56B4E9", "#009E73"
+COLOURS = dict(zip((*STANDINGS.values(), WIDTH_MATCHED), (FRONT, UNDECIDED, DOMINATED, MATCHED), strict=True))
+SHAPES = {"found by the search": "circle", "baseline": "diamond", WIDTH_MATCHED: "triangle-up"}
+
+
+def explorer() -> dict[str, Any]:
+    """Networks by two measures, with intervals, the front of the two, and limits of the budget.
+
+    What stands in the place of an axis, such as `@x`, the page replaces by what is chosen. Its data are `networks`
+    (`key`, `x`, `y`, the ends `x0` to `y1` of intervals, `standing`, `role`, `label`, `tooltip`), `steps` and `limits`;
+    its signals are the key that is `chosen` and the keys that are `placed`, empty for all.
+    """
+    chosen = alt.param(name="chosen", value="")
+    placed = alt.param(name="placed", value=[])
+    hover = alt.selection_point(name="hover", fields=["key"], on="pointerover", nearest=True)
+    zoom = alt.selection_interval(name="zoom", bind="scales", zoom="wheel![event.ctrlKey]")
+    dots = alt.Chart(alt.NamedData(name="networks")).encode(x=_axis("x", "x"), y=_axis("y", "y"))
+    fades = {"opacity": alt.when(_SHOWN).then(alt.value(0.5)).otherwise(alt.value(0.08))}
+    colour = alt.Color("standing:N", scale=alt.Scale(domain=[*COLOURS], range=[*COLOURS.values()]), legend=None)
+    marks = _marks(dots, colour, hover).add_params(hover, zoom, chosen, placed)
+    layers = [
+        *_limits(),
+        alt.Chart(alt.NamedData(name="steps"))
+        .mark_line(color=FRONT, strokeWidth=1.6, opacity=0.55)
+        .encode(x=_axis("x", "x"), y=_axis("y", "y"), order="number:Q"),
+        dots.transform_filter("isValid(datum.x0)").mark_rule().encode(x=_axis("x0", "x"), x2="x1:Q", color=colour, **fades),
+        dots.transform_filter("isValid(datum.y0)").mark_rule().encode(y=_axis("y0", "y"), y2="y1:Q", color=colour, **fades),
+        marks,
+        dots.transform_filter("datum.key === chosen").mark_point(size=420, color=KNEE, strokeWidth=2.4, opacity=1),
+        dots.transform_filter("datum.label !== ''")
+        .mark_text(dy=-14, fontSize=12, fontWeight=600, color=PALE)
+        .encode(text="label:N"),
+    ]
+    return _filled(alt.LayerChart(layer=layers), 420)
+
+
+_SHOWN = "!length(placed) || indexof(placed, datum.key) >= 0"
+
+
+def _marks(dots: alt.Chart, colour: alt.Color, hover: alt.Parameter) -> alt.Chart:
+    shape = alt.Shape("role:N", scale=alt.Scale(domain=[*SHAPES], range=[*SHAPES.values()]), legend=None)
+    out = f"datum.standing === '{STANDINGS['out']}'"
+    marks: alt.Chart = dots.mark_point(filled=True, strokeWidth=1).encode(
+        color=colour,
+        shape=shape,
+        stroke=alt.when(hover, empty=False).then(alt.value(INK)).otherwise(alt.value("white")),
+        size=alt.when(hover, empty=False).then(alt.value(260)).when(out).then(alt.value(60)).otherwise(alt.value(130)),
+        opacity=alt.when(f"!({_SHOWN})").then(alt.value(0.1)).when(out).then(alt.value(0.65)).otherwise(alt.value(1)),
+        tooltip=TOOLTIP,
+    )
+    return marks
+
+
+def _axis(field: str, axis: str) -> Any:
+    channel = alt.X if axis == "x" else alt.Y
+    return channel(
+        f"{field}:Q",
+        title=f"@{axis}",
+        scale=alt.Scale(zero=False, padding=26),
+        axis=alt.Axis(format=f"@{axis}format", tickCount=6),
+    )
+
+
+def _limits() -> list[alt.Chart]:
+    """The limits of the budget, across and upwards, each with its words."""
+    limits = alt.Chart(alt.NamedData(name="limits"))
+    across, up = limits.transform_filter("isValid(datum.x)"), limits.transform_filter("isValid(datum.y)")
+    rule = {"strokeDash": [6, 4], "color": KNEE, "strokeWidth": 1.4}
+    words = {"fontSize": 11, "color": KNEE, "align": "right"}
+    x, y = _axis("x", "x"), _axis("y", "y")
+    return [
+        across.mark_rule(**rule).encode(x=x),
+        across.mark_text(**words, angle=270, dy=-5, y=4).encode(x=x, text="words:N"),
+        up.mark_rule(**rule).encode(y=y),
+        up.mark_text(**words, dy=-5, dx=-4).encode(y=y, x=alt.value("width"), text="words:N"),
+    ]
+
+
+def progress() -> dict[str, Any]:
+    """What each training found, in the order in which they came, and the best so far.
+
+    Its data are `trained` (`key`, `number`, `y`, `standing`, `tooltip`) and `best` (`number`, `y`).
+    """
+    x = alt.X("number:Q", title="Networks, in the order in which they were trained", axis=alt.Axis(tickMinStep=1))
+    colour = alt.Color("standing:N", scale=alt.Scale(domain=[*COLOURS], range=[*COLOURS.values()]), legend=None)
+    dots = alt.Chart(alt.NamedData(name="trained")).mark_point(filled=True, size=55, opacity=0.8)
+    best = alt.Chart(alt.NamedData(name="best")).mark_line(interpolate="step-after", color=INK, strokeWidth=1.4)
+    y = _axis("y", "y")
+    return _filled(
+        alt.LayerChart(layer=[dots.encode(x=x, y=y, color=colour, tooltip=TOOLTIP), best.encode(x=x, y=y)]), 240
+    )
+
+
+def volumes(values: Sequence[tuple[int, float]]) -> dict[str, Any]:
+    """The hypervolume of the front after so many networks."""
+    data = alt.InlineData(values=[{"number": number, "share": share} for number, share in values])
+    x = alt.X("number:Q", title="Networks, in the order in which they were trained", axis=alt.Axis(tickMinStep=1))
+    y = alt.Y("share:Q", title="Hypervolume, of that at the end", axis=alt.Axis(format="~%"), scale=alt.Scale(zero=True))
+    line = alt.Chart(data).mark_line(interpolate="step-after", color=FRONT).encode(x=x, y=y)
+    return _filled(alt.LayerChart(layer=[line]), 200)
+
+
+def _filled(chart: alt.LayerChart, height: int) -> dict[str, Any]:
+    """A chart as wide as the page lets it be."""
+    return specification(styled(chart.properties(width="container", height=height)))
