@@ -47,18 +47,17 @@ def _finding(said: Conclusion, front: Front) -> str:
             return said.sentences[0]
         case _:
             opening = "Whether attention pays is not known yet"
-    return f"{opening}: {leader} ({parts}) gains {_gain(said, gain)} over the plain backbone{at}."
+    return f"{opening}: {leader} ({parts}) gains {interval(found.measure, gain)} over the plain backbone{_sure(said, gain)}{at}."
 
 
-def _gain(said: Conclusion, gain: Estimate) -> str:
-    """The gain with its interval; of a network that is known by what it has, what that adds."""
+def _sure(said: Conclusion, gain: Estimate) -> str:
+    """Of a network that is known by what it has rather than by itself, what that adds."""
     found = said.comparison
-    own = interval(found.measure, gain)
     if said.winner is None or gain.positive or found.leader is None:
-        return own
+        return ""
     sure = [one for one in found.effects if one.gain.positive and one.what in found.parts[found.leader]]
     effect = max(sure, key=lambda one: one.gain.low)
-    return f"{own}, and of that {effect.what} surely adds {interval(found.measure, effect.gain)}"
+    return f", as {effect.what} surely adds {interval(found.measure, effect.gain)} to all that have it"
 
 
 def _ahead(said: Conclusion, study: str) -> str:

@@ -32,14 +32,14 @@ def explorer() -> dict[str, Any]:
     marks = _marks(dots, colour, hover).add_params(hover, zoom, chosen, placed)
     layers = [
         *_limits(),
-        alt.Chart(alt.NamedData(name="steps"))
+        alt.Chart(alt.NamedData(name="steps"), name="needs.steps.x")
         .mark_line(color=FRONT, strokeWidth=1.6, opacity=0.55)
         .encode(x=_axis("x", "x"), y=_axis("y", "y"), order="number:Q"),
-        dots.transform_filter("isValid(datum.x0)").mark_rule().encode(x=_axis("x0", "x"), x2="x1:Q", color=colour, **fades),
-        dots.transform_filter("isValid(datum.y0)").mark_rule().encode(y=_axis("y0", "y"), y2="y1:Q", color=colour, **fades),
+        _named("x0", dots).mark_rule().encode(x=_axis("x0", "x"), x2="x1:Q", color=colour, **fades),
+        _named("y0", dots).mark_rule().encode(y=_axis("y0", "y"), y2="y1:Q", color=colour, **fades),
         marks,
-        dots.transform_filter("datum.key === chosen").mark_point(size=420, color=KNEE, strokeWidth=2.4, opacity=1),
         dots.transform_filter("datum.label !== ''")
+        .properties(name="needs.label")
         .mark_text(dy=-14, fontSize=12, fontWeight=600, color=PALE)
         .encode(text="label:N"),
     ]
@@ -52,11 +52,23 @@ _SHOWN = "!length(placed) || indexof(placed, datum.key) >= 0"
 def _marks(dots: alt.Chart, colour: alt.Color, hover: alt.Parameter) -> alt.Chart:
     shape = alt.Shape("role:N", scale=alt.Scale(domain=[*SHAPES], range=[*SHAPES.values()]), legend=None)
     out = f"datum.standing === '{STANDINGS['out']}'"
-    marks: alt.Chart = dots.mark_point(filled=True, strokeWidth=1).encode(
+    own = "datum.key === chosen"
+    marks: alt.Chart = dots.mark_point(filled=True).encode(
         color=colour,
         shape=shape,
-        stroke=alt.when(hover, empty=False).then(alt.value(INK)).otherwise(alt.value("white")),
-        size=alt.when(hover, empty=False).then(alt.value(260)).when(out).then(alt.value(60)).otherwise(alt.value(130)),
+        stroke=alt.when(hover, empty=False)
+        .then(alt.value(INK))
+        .when(own)
+        .then(alt.value(KNEE))
+        .otherwise(alt.value("white")),
+        strokeWidth=alt.when(own).then(alt.value(4)).otherwise(alt.value(1)),
+        size=alt.when(hover, empty=False)
+        .then(alt.value(260))
+        .when(own)
+        .then(alt.value(300))
+        .when(out)
+        .then(alt.value(60))
+        .otherwise(alt.value(130)),
         opacity=alt.when(f"!({_SHOWN})").then(alt.value(0.1)).when(out).then(alt.value(0.65)).otherwise(alt.value(1)),
         tooltip=TOOLTIP,
     )
@@ -76,16 +88,20 @@ def _axis(field: str, axis: str) -> Any:
 def _limits() -> list[alt.Chart]:
     """The limits of the budget, across and upwards, each with its words."""
     limits = alt.Chart(alt.NamedData(name="limits"))
-    across, up = limits.transform_filter("isValid(datum.x)"), limits.transform_filter("isValid(datum.y)")
     rule = {"strokeDash": [6, 4], "color": KNEE, "strokeWidth": 1.4}
     words = {"fontSize": 11, "color": KNEE, "align": "right"}
     x, y = _axis("x", "x"), _axis("y", "y")
     return [
-        across.mark_rule(**rule).encode(x=x),
-        across.mark_text(**words, angle=270, dy=-5, y=4).encode(x=x, text="words:N"),
-        up.mark_rule(**rule).encode(y=y),
-        up.mark_text(**words, dy=-5, dx=-4).encode(y=y, x=alt.value("width"), text="words:N"),
+        _named("limits.x", limits).mark_rule(**rule).encode(x=x),
+        _named("limits.x", limits).mark_text(**words, angle=270, dy=-5, y=4).encode(x=x, text="words:N"),
+        _named("limits.y", limits).mark_rule(**rule).encode(y=y),
+        _named("limits.y", limits).mark_text(**words, dy=-5, dx=-4).encode(y=y, x=alt.value("width"), text="words:N"),
     ]
+
+
+def _named(needed: str, chart: alt.Chart) -> alt.Chart:
+    """A layer of the records that have a field; by its name a page leaves it out where none has."""
+    return chart.transform_filter(f"isValid(datum.{needed.rpartition('.')[2]})").properties(name=f"needs.{needed}")
 
 
 def progress() -> dict[str, Any]:

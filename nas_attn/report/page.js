@@ -44,11 +44,17 @@ function themed(specification, tokens, still) {
 async function draw(place, datasets = {}, tokens = {}) {
   const still = Object.values(datasets).some((values) => values.length > MANY);
   const specification = themed(JSON.parse(byId(`${place}-specification`).textContent), tokens, still);
+  const has = (name) => {
+    const [field, from = "networks"] = name.split(".").slice(1).reverse();
+    return (datasets[from] ?? []).some((record) => (record[field] ?? "") !== "");
+  };
+  if (specification.layer) specification.layer = specification.layer.filter((one) => !one.name?.startsWith("needs.") || has(one.name)).map(({ name, ...one }) => (name?.startsWith("needs.") ? one : { ...one, name }));
   const options = { mode: "vega-lite", renderer: still ? "canvas" : "svg", actions: false };
   const { view } = await window.vegaEmbed(`#${place}`, { ...specification, datasets: { ...specification.datasets, ...datasets } }, options);
   view.addEventListener("click", (_, item) => {
     const datum = item?.datum?.datum ?? item?.datum;
-    if (datum?.key && rowOf.has(datum.key)) choose(datum.key);
+    const key = datum?.key ?? datum?.tooltip?.Key;
+    if (rowOf.has(key)) choose(key);
   });
   views[place] = view;
   return view;

@@ -155,7 +155,7 @@ def _drawing(outline: Outline, known: Mapping[str, Any], chosen: str | None) -> 
 
 
 def _conclusion(said: Conclusion) -> dict[str, Any]:
-    figure = {**specification(said.picture()), "columns": 1} if said.drawn else None  # as wide as the page
+    figure = {**specification(said.picture()), "columns": 1, "title": ""} if said.drawn else None  # the page has its own
     claims = _claims(said.claims)
     printed = claims["sentences"] if claims else ()
     sentences = [sentence for sentence in said.sentences if sentence not in printed]

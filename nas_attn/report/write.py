@@ -8,7 +8,7 @@ import pandas as pd
 
 from nas_attn.audit import audited, read_rankings
 from nas_attn.results import across_seeds, hypervolume, table
-from nas_attn.results.pictures import front_chart, write_png
+from nas_attn.results.pictures import front_chart, write_picture
 from nas_attn.settings import lasting
 from nas_attn.space import without_passwords
 from nas_attn.study import StudyFolder, read_facts, read_outline, read_slots
@@ -18,11 +18,14 @@ from .gallery import Gallery, gallery
 from .page import Report, write_report
 
 
-def report_study(path: Path) -> list[Path]:
-    """Write `report.html` and, where a network is trained, `front.png` into a study's folder; return their paths."""
+def report_study(path: Path, picture: Path | None = None) -> list[Path]:
+    """Write `report.html` into a study's folder, and a picture of its front where one is wanted; return their paths.
+
+    Raises `InputError` as `write_report` and `write_picture` do, and for a picture where no network is trained.
+    """
     folder = StudyFolder.open(path).once()
     rows, rankings = folder.all_rows(), path / "audit.json"
-    last, page, picture = folder.table(), path / "report.html", path / "front.png"
+    last, page = folder.table(), path / "report.html"
     conclusion = concluded(folder) if (path / VERDICT).is_file() and folder.full_rows() else None
     front = write_report(
         Report(
@@ -43,9 +46,9 @@ def report_study(path: Path) -> list[Path]:
         ),
         page,
     )
-    if front.best.empty:
+    if picture is None:
         return [page]
-    write_png(front_chart(front), picture)
+    write_picture(front_chart(front), picture)
     return [page, picture]
 
 
