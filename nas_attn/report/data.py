@@ -54,7 +54,7 @@ def document(
         "values": {name: [_number(row[name]) for row in rows] for name in names},
         "texts": {name: [spell_cell(name, row) for row in rows] for name in names},
         "ends": _ends(table, drawn, standings),
-        "words": {word: [_word(name, row) for row in rows] for name, word in _WORDS.items() if name in table.columns},
+        "words": {word: [_word(name, row) for row in rows] for name, word in _words(table).items()},
         "roles": [_ROLES.get(str(row.get("role")), _ROLES["search"]) for row in rows],
         "standings": _standings(table, drawn, front, standings),
         "lines": {f"{x} {y}": staircase(front, x, y) for x in names for y in names if x != y},
@@ -92,6 +92,12 @@ def _part(part: str, outline: Outline, slots: Slots) -> dict[str, Any]:
         "prices": [more(outline.share(site, attention)) for site in sites],
         "cells": [f"{attention.kind} at {slot_of.get(site, ELSEWHERE)}" for site in sites],
     }
+
+
+def _words(table: pd.DataFrame) -> dict[str, str]:
+    """The columns of words, with their titles; the step where there are several."""
+    alone = table["step"].nunique() < 2 if "step" in table.columns else True
+    return {name: word for name, word in _WORDS.items() if name in table.columns and not (name == "step" and alone)}
 
 
 def _number(value: float) -> float | None:

@@ -1,7 +1,7 @@
 """Charts of a page whose data the page hands them: the front with axes to choose, and how the search went."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import altair as alt
 
@@ -19,7 +19,7 @@ def explorer() -> dict[str, Any]:
     """Networks by two measures, with intervals, the front of the two, and limits of the budget.
 
     What stands in the place of an axis, such as `@x`, the page replaces by what is chosen. Its data are `networks`
-    (`key`, `x`, `y`, the ends `x0` to `y1` of intervals, `standing`, `role`, `label`, `tooltip`), `steps` and `limits`;
+    (`key`, `x`, `y`, the ends `x0` to `y1` of intervals, `standing`, `role`, `tooltip`, and words on its `left` or `right`), `steps` and `limits`;
     its signals are the key that is `chosen` and the keys that are `placed`, empty for all.
     """
     chosen = alt.param(name="chosen", value="")
@@ -38,12 +38,9 @@ def explorer() -> dict[str, Any]:
         _named("x0", dots).mark_rule().encode(x=_axis("x0", "x"), x2="x1:Q", color=colour, **fades),
         _named("y0", dots).mark_rule().encode(y=_axis("y0", "y"), y2="y1:Q", color=colour, **fades),
         marks,
-        dots.transform_filter("datum.label !== ''")
-        .properties(name="needs.label")
-        .mark_text(dy=-14, fontSize=12, fontWeight=600, color=PALE)
-        .encode(text="label:N"),
+        *(_words(dots, align) for align in ("left", "right")),
     ]
-    return _filled(alt.LayerChart(layer=layers), 420)
+    return _filled(alt.LayerChart(layer=layers), 480)
 
 
 _SHOWN = "!length(placed) || indexof(placed, datum.key) >= 0"
@@ -73,6 +70,15 @@ def _marks(dots: alt.Chart, colour: alt.Color, hover: alt.Parameter) -> alt.Char
         tooltip=TOOLTIP,
     )
     return marks
+
+
+def _words(dots: alt.Chart, align: Literal["left", "right"]) -> alt.Chart:
+    """The words of a field on the side of their network where there is room."""
+    text = _named(align, dots).mark_text(
+        align=align, dx=11 if align == "left" else -11, dy=13, fontSize=12, fontWeight=600, color=PALE
+    )
+    words: alt.Chart = text.encode(text=f"{align}:N")
+    return words
 
 
 def _axis(field: str, axis: str) -> Any:

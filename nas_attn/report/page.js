@@ -76,12 +76,13 @@ function shownNow() {
 }
 
 function networks() {
+  const across = shownNow().map((row) => data.values[axis.across][row]), middle = (Math.min(...across) + Math.max(...across)) / 2;
   return shownNow().map((row) => {
     const [x, y] = [axis.across, axis.up].map((name) => data.values[name][row]);
     const [xs, ys] = [axis.across, axis.up].map((name) => data.ends[name]?.[row] ?? [null, null]);
     const plain = spelling(row) === "none" && data.roles[row] !== "width-matched baseline";
     return { key: data.keys[row], x, y, x0: xs[0], x1: xs[1], y0: ys[0], y1: ys[1], standing: data.standings[row],
-      role: data.roles[row], label: plain ? "plain backbone" : "", tooltip: told(row) };
+      role: data.roles[row], tooltip: told(row), ...(plain ? { [x > middle ? "right" : "left"]: "plain backbone" } : {}) };
   }).sort((one, other) => (one.standing === "on the front") - (other.standing === "on the front"));
 }
 
@@ -151,7 +152,8 @@ function show() {
   byId("chosen").textContent = state.key;
   byId("chosen").dataset.key = state.key;
   const said = Object.entries(told(row)).filter(([name]) => name !== "Key");
-  byId("chosen-values").replaceChildren(...said.flatMap(([name, value]) => [made("dt", {}, name), made("dd", {}, value)]));
+  const value = (name, words) => (name === "Architecture" ? coded(row) : words);
+  byId("chosen-values").replaceChildren(...said.flatMap(([name, words]) => [made("dt", {}, name), made("dd", {}, value(name, words))]));
   byId("said").textContent = said.map(([name, value]) => `${name}: ${value}`).join("; ");
   redraw(row);
   mark();
@@ -230,15 +232,18 @@ function heads() {
   })));
 }
 
-function line(row) {
-  const button = made("button", { type: "button", "data-key": data.keys[row] }, data.keys[row]);
+function coded(row) {
   const parts = data.architectures[row].map((number) => {
     const [site, ...kind] = data.parts[number].text.split("=");
     return made("i", {}, ...(kind.length ? [`${site}=`, made("wbr"), kind.join("=")] : [site]));
   });
-  const code = made("code", {}, ...parts.flatMap((part) => [part, " "]));
+  return made("code", {}, ...parts.flatMap((part) => [part, " "]));
+}
+
+function line(row) {
+  const button = made("button", { type: "button", "data-key": data.keys[row] }, data.keys[row]);
   return made("tr", { "data-key": data.keys[row] }, made("th", { scope: "row", class: "key" }, rowOf.has(data.keys[row]) ? button : data.keys[row]),
-    ...columns.map((one) => made("td", { class: one.number ? "number" : "word" }, one.text(row))), made("td", { class: "spelling" }, code));
+    ...columns.map((one) => made("td", { class: one.number ? "number" : "word" }, one.text(row))), made("td", { class: "spelling" }, coded(row)));
 }
 
 function list() {

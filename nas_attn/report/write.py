@@ -1,15 +1,16 @@
 """The report of a study: a page and a picture, in the study's folder."""
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from nas_attn.audit import audited, read_rankings
-from nas_attn.results import across_seeds, hypervolume, table
+from nas_attn.results import Evaluation, across_seeds, hypervolume, table
 from nas_attn.results.pictures import front_chart, write_picture
-from nas_attn.settings import lasting
+from nas_attn.settings import lasting, measure
 from nas_attn.space import without_passwords
 from nas_attn.study import StudyFolder, read_facts, read_outline, read_slots
 from nas_attn.verdict import VERDICT, Conclusion, concluded, read_thumbnails, standings
@@ -34,7 +35,7 @@ def report_study(path: Path, picture: Path | None = None) -> list[Path]:
             objectives=folder.file.objectives,
             slots=tuple(read_slots(folder.study()).items()),
             settings=_settings(folder),
-            facts=_facts(folder, last),
+            facts={**_history(folder, rows), **_facts(folder, last)},
             standings=standings(folder) if rows else None,
             audit=audited(rows, read_rankings(rankings), folder.file.leading) if rankings.is_file() else None,
             conclusion=conclusion,
@@ -68,7 +69,7 @@ def _settings(folder: StudyFolder) -> str:
 def _facts(folder: StudyFolder, table: pd.DataFrame) -> Mapping[str, str]:
     images, budget = read_facts(folder.study()), folder.file.budget.limits
     return {
-        "Budget": ", ".join(f"{measure} at most {limit:,g}" for measure, limit in budget.items()) or "none",
+        "Budget": ", ".join(f"{name} at most {limit:,g}" for name, limit in budget.items()) or "none",
         "Data": f"{folder.file.data.kind}: {images.in_channels} x {images.height} x {images.width}"
         + (f", {len(images.class_names)} classes" if images.class_names else ""),
         "Recipe": json.dumps(lasting(folder.file.recipe)),
@@ -81,6 +82,21 @@ def _facts(folder: StudyFolder, table: pd.DataFrame) -> Mapping[str, str]:
         **({"Predicted latencies": prediction} if (prediction := folder.prediction()) else {}),
         "Hypervolume": f"{hypervolume(table, folder.file.objectives):.4g}",
         "Versions": _values(table, "versions"),
+    }
+
+
+def _history(folder: StudyFolder, rows: Sequence[Evaluation]) -> Mapping[str, str]:
+    """When and for how long the study was run, and by which commands."""
+    trials = [trial for study in folder.studies() for trial in study.get_trials(deepcopy=False)]
+    moments = [moment for trial in trials for moment in (trial.datetime_start, trial.datetime_complete) if moment]
+    took = math.fsum(row.train_seconds for row in rows if math.isfinite(row.train_seconds))
+    ends = [f"{moment:%Y-%m-%d %H:%M}" for moment in (min(moments), max(moments))] if moments else []
+    commands = ("search", *(["audit"] if (folder.path / "audit.json").is_file() else []))
+    commands += ("verdict",) if (folder.path / VERDICT).is_file() else ()
+    return {
+        "Commands": "; ".join(f"nas-attn {command} {folder.path}" for command in (*commands, "report")),
+        **({"Searched": " to ".join(dict.fromkeys(ends))} if ends else {}),
+        "Training time": measure("train_seconds").spell(took) + f" in all, for {len(rows):,} trainings",
     }
 
 

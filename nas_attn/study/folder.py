@@ -83,9 +83,12 @@ class StudyFolder:
 
     def all_rows(self) -> list[Evaluation]:
         """Every row of every step and seed, those of `final` last where the chain does not name it."""
+        return [row for study in self.studies() for row in self._rows_of(study)]
+
+    def studies(self) -> list[optuna.Study]:
+        """The Optuna studies behind the steps that were begun, that of `final` last where the chain does not name it."""
         names = dict.fromkeys([*(step.name for step in self.file.steps), FINAL])
-        begun = (study for name in names if (study := self._begun(name)) is not None)
-        return [row for study in begun for row in self._rows_of(study)]
+        return [study for name in names if (study := self._begun(name)) is not None]
 
     def full_rows(self) -> list[Evaluation]:
         """Every row of networks that were trained as the winner will be, seed by seed.
