@@ -53,10 +53,10 @@ def _marks(dots: alt.Chart, colour: alt.Color, hover: alt.Parameter) -> alt.Char
     marks: alt.Chart = dots.mark_point(filled=True).encode(
         color=colour,
         shape=shape,
-        stroke=alt.when(hover, empty=False)
-        .then(alt.value(INK))
-        .when(own)
+        stroke=alt.when(own)
         .then(alt.value(KNEE))
+        .when(hover, empty=False)
+        .then(alt.value(INK))
         .otherwise(alt.value("white")),
         strokeWidth=alt.when(own).then(alt.value(4)).otherwise(alt.value(1)),
         size=alt.when(hover, empty=False)

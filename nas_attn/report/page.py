@@ -1,5 +1,6 @@
 """The page that a study ends with: one file that needs nothing else and nobody's network."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -97,7 +98,7 @@ def write_report(report: Report, path: Path) -> Front:
 def _contents(report: Report, front: Front) -> dict[str, Any]:
     chain, outline = steps(report.table), report.outline or of_names(site for _, sites in report.slots for site in sites)
     chosen = (report.conclusion and report.conclusion.leader) or front.knee
-    path, known = report.path or report.title, _document(report, front, outline)
+    path, known = shlex.quote(report.path or report.title), _document(report, front, outline)
     best = front.best if report.standings is None else report.standings.rows(front)
     listing = _listing(best, [one["name"] for one in known["measures"]], report.standings)
     answered, ahead = answer(report.conclusion, front, path)
@@ -131,7 +132,8 @@ def _document(report: Report, front: Front, outline: Outline) -> dict[str, Any]:
 
 
 def _charts(front: Front) -> dict[str, Any]:
-    return {"explorer": explorer(), "progress": progress(), "volumes": volumes(_volumes(front))}
+    found = _volumes(front)
+    return {"explorer": explorer(), "progress": progress(), "volumes": volumes(found) if found else None}
 
 
 def _volumes(front: Front) -> list[tuple[int, float]]:
