@@ -5,6 +5,8 @@ from typing import Any
 
 import typer
 
+_COLOURS = ("cyan", "yellow", "green", "magenta", "blue", "red")
+
 
 def console() -> Any:
     """Rich's console, which leaves texts as they are."""
@@ -29,6 +31,18 @@ def show(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     for line in lines:
         typer.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def coloured(rows: Iterable[Sequence[str]], column: int) -> list[list[Any]]:
+    """Rows for a terminal, in which the words of a column have colours by what they begin with."""
+    from rich.text import Text
+
+    found = [list(row) for row in rows]
+    kinds = [kind for kind in dict.fromkeys(row[column].partition("(")[0] for row in found) if kind]
+    for row in found:
+        if kind := row[column].partition("(")[0]:
+            row[column] = Text(row[column], style=f"bold {_COLOURS[kinds.index(kind) % len(_COLOURS)]}")
+    return found
 
 
 def spelt(row: Any, measures: Iterable[str]) -> list[str]:

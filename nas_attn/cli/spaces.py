@@ -9,7 +9,7 @@ import typer
 from nas_attn.space import InputError
 
 from .priced import is_file_or_study, priced
-from .showing import show, spelt
+from .showing import coloured, console, show, spelt
 
 if TYPE_CHECKING:
     from nas_attn.assembly import SpaceFile
@@ -76,6 +76,13 @@ def sites(
     ],
     image: _Image = None,
     classes: _Classes = None,
+    draw: Annotated[
+        bool, typer.Option("--draw", help="Draw it instead, from input to output, with the size of every map.")
+    ] = False,
+    architecture: Annotated[
+        str, typer.Option(help="What stands where in the drawing, as rows spell it.", metavar="SPELLING")
+    ] = "none",
+    picture: Annotated[Path | None, typer.Option(help="Write the drawing to this SVG file.", metavar="FILE")] = None,
 ) -> None:
     """List the places of a network where attention may stand, by the names that space files and architectures use.
 
@@ -95,6 +102,9 @@ def sites(
         missing = [name for name, value in (("--image", image), ("--classes", classes)) if value is None]
         remarks = (f"Assumed without {' and '.join(missing)}; a study's folder has its own",) if missing else ()
     ledger = open_ledger(backbone, size, number)
+    if draw or picture is not None:
+        _draw_network(ledger, architecture, picture)
+        return
     blocks, stages = ({getattr(site, of) for site in ledger.sites.values()} for of in ("block", "stage"))
     params, macs, _ = spelt(ledger.plain, _MEASURES)
     typer.echo(f"{backbone.name}: {len(ledger.sites)} places in {len(blocks)} blocks of {len(stages)} stages")
@@ -163,6 +173,23 @@ def _draw(prices: "SpacePrices", title: str, subtitle: str, picture: Path) -> No
 
     known = {name: prices.distribution(name) for name in _MEASURES}
     write_picture(space_chart(prices, known, title, subtitle), picture)
+    typer.echo(f"Written: {picture}")
+
+
+def _draw_network(ledger: "Ledger", spelling: str, picture: Path | None) -> None:
+    """The drawing on the screen, or as a file."""
+    from nas_attn.drawing import drawing_lines, drawing_svg
+    from nas_attn.space import parse, write_whole
+
+    architecture = parse(spelling)
+    outline = ledger.outline(architecture.placements).offering(one.site for one in architecture.placements)
+    if picture is None:
+        lines = drawing_lines(outline, architecture)
+        show(("place", "size", "attention", "adds"), coloured(lines, 2) if console().is_terminal else lines)
+        return
+    if picture.suffix != ".svg":
+        raise InputError(f"{picture}: found the ending {picture.suffix!r}; allowed: .svg")
+    write_whole(picture, drawing_svg(outline, architecture).encode())
     typer.echo(f"Written: {picture}")
 
 

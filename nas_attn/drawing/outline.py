@@ -44,11 +44,13 @@ class Outline:
         return None if added is None or not self.plain[2] else added[2] / self.plain[2]
 
     def offering(self, sites: Iterable[str]) -> "Outline":
-        """The same with those places alone that are among these sites, and one of each block that has none."""
+        """The same with those places alone that are among these sites, and each block that has none as one place."""
         wanted, kept = set(sites), list[Place]()
         for _, places in groupby(self.places, key=lambda place: place.block):
             block = list(places)
-            kept += [place for place in block if place.site in wanted] or block[-1:]
+            last = block[-1]
+            whole = [Place(last.block, last.stage, last.block, "", last.shape)]
+            kept += [place for place in block if place.site in wanted] or whole
         known = {place.site for place in self.places}
         return Outline(
             *(self.backbone, self.image, self.outputs),

@@ -12,9 +12,8 @@ _NO_BREAK = "\N{NO-BREAK SPACE}"
 def answer(said: Conclusion | None, front: Front, study: str) -> tuple[str, str]:
     """One sentence with gain, interval and price, and one on what would decide what is open."""
     if said is None:
-        return _without_verdict(front), (
-            f"Whether that is more than seed noise is not known: `nas-attn verdict {study}` trains what it takes."
-        )
+        open_yet = f"Whether that is more than seed noise is not known: `nas-attn verdict {study}` trains what it takes."
+        return _without_verdict(front), open_yet if len(front.rows) > 1 else f"`nas-attn search {study}` trains others."
     return _finding(said, front), _ahead(said, study)
 
 
@@ -79,6 +78,8 @@ def _without_verdict(front: Front) -> str:
     if front.plain is None:
         return f"{key} has the best {leading.word}, {value}; the plain backbone, with which it would be compared, was not trained."
     gain = leading.sign * (float(best[leading.name]) - float(front.plain[leading.name]))
+    if len(front.rows) == 1:
+        return f"Only the plain backbone is trained yet, to {value} {leading.word}."
     if key == str(front.plain.name):
         return f"No network does better than the plain backbone, which has {value} {leading.word}."
     costs = price(front, key)

@@ -97,7 +97,8 @@ def write_report(report: Report, path: Path) -> Front:
 
 def _contents(report: Report, front: Front) -> dict[str, Any]:
     chain, outline = steps(report.table), report.outline or of_names(site for _, sites in report.slots for site in sites)
-    chosen = (report.conclusion and report.conclusion.leader) or front.knee
+    first = None if front.best.empty else str(front.best.index[0])
+    chosen = (report.conclusion and report.conclusion.leader) or first
     path, known = shlex.quote(report.path or report.title), _document(report, front, outline)
     best = front.best if report.standings is None else report.standings.rows(front)
     listing = _listing(best, [one["name"] for one in known["measures"]], report.standings)
