@@ -47,8 +47,8 @@ from nas_attn.study import (
     StudyFolder,
     begin_study,
     find_study,
-    write_prediction,
     write_outline,
+    write_prediction,
     write_question,
 )
 from nas_attn.tasks import ImageTask, Task, Training, open_task

@@ -37,7 +37,7 @@ def coloured(rows: Iterable[Sequence[str]], column: int) -> list[list[Any]]:
     """Rows for a terminal, in which the words of a column have colours by what they begin with."""
     from rich.text import Text
 
-    found = [list(row) for row in rows]
+    found: list[list[Any]] = [list(row) for row in rows]
     kinds = [kind for kind in dict.fromkeys(row[column].partition("(")[0] for row in found) if kind]
     for row in found:
         if kind := row[column].partition("(")[0]:

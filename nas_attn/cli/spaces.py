@@ -90,17 +90,8 @@ def sites(
     branches, before their last convolution, before the branch, after blocks and after stages.
     """
     from nas_attn.evaluation import open_ledger
-    from nas_attn.settings import Backbone
 
-    given = None if image is None else _image(image)
-    if is_file_or_study(network):
-        found = priced(Path(network), given, classes)
-        backbone, size, number, own = found.said.backbone, found.image, found.classes, found.space.kinds
-        remarks = found.remarks
-    else:
-        backbone, size, number, own = Backbone(name=network), given or (3, 224, 224), classes or 1000, ()
-        missing = [name for name, value in (("--image", image), ("--classes", classes)) if value is None]
-        remarks = (f"Assumed without {' and '.join(missing)}; a study's folder has its own",) if missing else ()
+    backbone, size, number, own, remarks = _network(network, image, classes)
     ledger = open_ledger(backbone, size, number)
     if draw or picture is not None:
         _draw_network(ledger, architecture, picture)
@@ -115,6 +106,21 @@ def sites(
     _tell_how_it_leaves(backbone, own, size, number)
     typer.echo()
     _show_sites(ledger)
+
+
+def _network(
+    network: str, image: str | None, classes: int | None
+) -> tuple["Backbone", tuple[int, int, int], int, tuple[str, ...], tuple[str, ...]]:
+    """The backbone that is named, for which image and classes, with which kinds, and where that comes from."""
+    from nas_attn.settings import Backbone
+
+    given = None if image is None else _image(image)
+    if is_file_or_study(network):
+        found = priced(Path(network), given, classes)
+        return found.said.backbone, found.image, found.classes, found.space.kinds, found.remarks
+    missing = [name for name, value in (("--image", image), ("--classes", classes)) if value is None]
+    remarks = (f"Assumed without {' and '.join(missing)}; a study's folder has its own",) if missing else ()
+    return Backbone(name=network), given or (3, 224, 224), classes or 1000, (), remarks
 
 
 def space(
@@ -178,18 +184,16 @@ def _draw(prices: "SpacePrices", title: str, subtitle: str, picture: Path) -> No
 
 def _draw_network(ledger: "Ledger", spelling: str, picture: Path | None) -> None:
     """The drawing on the screen, or as a file."""
-    from nas_attn.drawing import drawing_lines, drawing_svg
-    from nas_attn.space import parse, write_whole
+    from nas_attn.drawing import Drawing
+    from nas_attn.space import parse
 
     architecture = parse(spelling)
-    outline = ledger.outline(architecture.placements).offering(one.site for one in architecture.placements)
+    drawing = Drawing(ledger.outline(architecture.placements), architecture)
     if picture is None:
-        lines = drawing_lines(outline, architecture)
+        lines = drawing.lines
         show(("place", "size", "attention", "adds"), coloured(lines, 2) if console().is_terminal else lines)
         return
-    if picture.suffix != ".svg":
-        raise InputError(f"{picture}: found the ending {picture.suffix!r}; allowed: .svg")
-    write_whole(picture, drawing_svg(outline, architecture).encode())
+    drawing.save(picture)
     typer.echo(f"Written: {picture}")
 
 

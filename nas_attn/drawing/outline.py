@@ -95,4 +95,5 @@ def more(share: float | None) -> str:
     """
     if share is None:
         return ""
-    return f"+{100 * share:.2f} % FLOPs" if share else "+0 FLOPs"
+    percent = 100 * share
+    return f"+{percent:.2f} % FLOPs" if percent >= 0.01 else f"+{percent:.1g} % FLOPs" if percent else "+0 FLOPs"

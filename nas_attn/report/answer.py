@@ -12,21 +12,24 @@ _NO_BREAK = "\N{NO-BREAK SPACE}"
 def answer(said: Conclusion | None, front: Front, study: str) -> tuple[str, str]:
     """One sentence with gain, interval and price, and one on what would decide what is open."""
     if said is None:
-        open_yet = f"Whether that is more than seed noise is not known: `nas-attn verdict {study}` trains what it takes."
+        open_yet = (
+            f"Whether that is more than seed noise is not known: `nas-attn verdict {study}` trains what it takes."
+        )
         return _without_verdict(front), open_yet if len(front.rows) > 1 else f"`nas-attn search {study}` trains others."
     return _finding(said, front), _ahead(said, study)
 
 
 def price(front: Front, key: str | None) -> str:
     """What a network costs, in multiples of the plain backbone; empty where that is not known."""
-    rows = front.rows
-    if front.plain is None or key is None or key not in rows.index:
+    keys = [*map(str, front.rows.index)]
+    if front.plain is None or key not in keys:
         return ""
-    here, there, parts = rows.loc[key], front.plain, []
-    for one in map(measure, front.objectives):
-        if one.source != "learnt" and float(there[one.name]) > 0:
-            parts.append(f"{float(here[one.name]) / float(there[one.name]):.3g}{_NO_BREAK}\N{MULTIPLICATION SIGN} its {one.word}")
-    return listed(parts)
+    counted = [one for one in map(measure, front.objectives) if one.source != "learnt"]
+    here, there = (
+        {one: float(row[one.name]) for one in counted} for row in (front.rows.iloc[keys.index(key)], front.plain)
+    )
+    times = f"{_NO_BREAK}\N{MULTIPLICATION SIGN} its "
+    return listed([f"{here[one] / there[one]:.3g}{times}{one.word}" for one in counted if there[one] > 0])
 
 
 def _finding(said: Conclusion, front: Front) -> str:
@@ -46,7 +49,8 @@ def _finding(said: Conclusion, front: Front) -> str:
             return said.sentences[0]
         case _:
             opening = "Whether attention pays is not known yet"
-    return f"{opening}: {leader} ({parts}) gains {interval(found.measure, gain)} over the plain backbone{_sure(said, gain)}{at}."
+    own = f"{leader} ({parts}) gains {interval(found.measure, gain)} over the plain backbone"
+    return f"{opening}: {own}{_sure(said, gain)}{at}."
 
 
 def _sure(said: Conclusion, gain: Estimate) -> str:
@@ -76,7 +80,7 @@ def _without_verdict(front: Front) -> str:
     key = str(front.best.index[0])
     value = leading.spell(float(best[leading.name]))
     if front.plain is None:
-        return f"{key} has the best {leading.word}, {value}; the plain backbone, with which it would be compared, was not trained."
+        return f"{key} has the best {leading.word}, {value}; the plain backbone was not trained, so it is not compared."
     gain = leading.sign * (float(best[leading.name]) - float(front.plain[leading.name]))
     if len(front.rows) == 1:
         return f"Only the plain backbone is trained yet, to {value} {leading.word}."

@@ -19,8 +19,9 @@ def explorer() -> dict[str, Any]:
     """Networks by two measures, with intervals, the front of the two, and limits of the budget.
 
     What stands in the place of an axis, such as `@x`, the page replaces by what is chosen. Its data are `networks`
-    (`key`, `x`, `y`, the ends `x0` to `y1` of intervals, `standing`, `role`, `tooltip`, and words on its `left` or `right`), `steps` and `limits`;
-    its signals are the key that is `chosen` and the keys that are `placed`, empty for all.
+    (`key`, `x`, `y`, the ends `x0` to `y1` of intervals, `standing`, `role`, `tooltip`, and words that begin to the
+    right of a mark, `left`, or end there, `right`), `steps` and `limits`; its signals are the key that is `chosen` and
+    the keys that are `placed`, empty for all.
     """
     chosen = alt.param(name="chosen", value="")
     placed = alt.param(name="placed", value=[])
@@ -94,14 +95,16 @@ def _axis(field: str, axis: str) -> Any:
 def _limits() -> list[alt.Chart]:
     """The limits of the budget, across and upwards, each with its words."""
     limits = alt.Chart(alt.NamedData(name="limits"))
-    rule = {"strokeDash": [6, 4], "color": KNEE, "strokeWidth": 1.4}
-    words = {"fontSize": 11, "color": KNEE, "align": "right"}
     x, y = _axis("x", "x"), _axis("y", "y")
+    across, up = _named("limits.x", limits), _named("limits.y", limits)
+    lines = [each.mark_rule(strokeDash=[6, 4], color=KNEE, strokeWidth=1.4) for each in (across, up)]
+    words = [
+        each.mark_text(fontSize=11, color=KNEE, align="right", angle=angle, dx=-4, dy=-6, text="budget")
+        for each, angle in ((across, 270), (up, 0))
+    ]
     return [
-        _named("limits.x", limits).mark_rule(**rule).encode(x=x),
-        _named("limits.x", limits).mark_text(**words, angle=270, dy=-5, y=4).encode(x=x, text="words:N"),
-        _named("limits.y", limits).mark_rule(**rule).encode(y=y),
-        _named("limits.y", limits).mark_text(**words, dy=-5, dx=-4).encode(y=y, x=alt.value("width"), text="words:N"),
+        *(lines[0].encode(x=x), words[0].encode(x=x, y=alt.value(0))),
+        *(lines[1].encode(y=y), words[1].encode(y=y, x=alt.value("width"))),
     ]
 
 
@@ -129,7 +132,9 @@ def volumes(values: Sequence[tuple[int, float]]) -> dict[str, Any]:
     """The hypervolume of the front after so many networks."""
     data = alt.InlineData(values=[{"number": number, "share": share} for number, share in values])
     x = alt.X("number:Q", title="Networks, in the order in which they were trained", axis=alt.Axis(tickMinStep=1))
-    y = alt.Y("share:Q", title="Hypervolume, of that at the end", axis=alt.Axis(format="~%"), scale=alt.Scale(zero=True))
+    y = alt.Y(
+        "share:Q", title="Hypervolume, of that at the end", axis=alt.Axis(format="~%"), scale=alt.Scale(zero=True)
+    )
     line = alt.Chart(data).mark_line(interpolate="step-after", color=FRONT).encode(x=x, y=y)
     return _filled(alt.LayerChart(layer=[line]), 200)
 

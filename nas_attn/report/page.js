@@ -95,10 +95,7 @@ function steps() {
   return corners.map(([x, y], number) => ({ number, x, y }));
 }
 
-const limits = () => Object.entries(data.limits).flatMap(([name, limit]) => {
-  const words = "budget";
-  return name === axis.across ? [{ x: limit, words }] : name === axis.up ? [{ y: limit, words }] : [];
-});
+const limits = () => Object.entries(data.limits).flatMap(([name, limit]) => (name === axis.across ? [{ x: limit }] : name === axis.up ? [{ y: limit }] : []));
 
 async function explore() {
   const view = await draw("explorer", { networks: networks(), steps: steps(), limits: limits() }, tokens());

@@ -96,7 +96,10 @@ def write_report(report: Report, path: Path) -> Front:
 
 
 def _contents(report: Report, front: Front) -> dict[str, Any]:
-    chain, outline = steps(report.table), report.outline or of_names(site for _, sites in report.slots for site in sites)
+    chain, outline = (
+        steps(report.table),
+        report.outline or of_names(site for _, sites in report.slots for site in sites),
+    )
     first = None if front.best.empty else str(front.best.index[0])
     chosen = (report.conclusion and report.conclusion.leader) or first
     path, known = shlex.quote(report.path or report.title), _document(report, front, outline)
@@ -104,13 +107,20 @@ def _contents(report: Report, front: Front) -> dict[str, Any]:
     listing = _listing(best, [one["name"] for one in known["measures"]], report.standings)
     answered, ahead = answer(report.conclusion, front, path)
     return {
-        **{"title": report.title, "path": path, "settings": report.settings, "facts": report.facts},
-        **{"answer": answered, "ahead": ahead, "chosen": chosen},
+        "title": report.title,
+        "path": path,
+        "settings": report.settings,
+        "facts": report.facts,
+        "answer": answered,
+        "ahead": ahead,
+        "chosen": chosen,
         "sentences": headline(judged(report.table), front, report.standings),
         "charts": {} if front.rows.empty else _charts(front),
         "document": packed(known),
         "rows": len(known["keys"]),
-        **{"drawing": _drawing(outline, known, chosen), "kinds": known["kinds"], "chip": _CHIP},
+        "drawing": _drawing(outline, known, chosen),
+        "kinds": known["kinds"],
+        "chip": _CHIP,
         "front": listing,
         "knee": front.knee,
         "knee_word": "best" if len(front.objectives) == 1 else "knee",
@@ -142,7 +152,10 @@ def _volumes(front: Front) -> list[tuple[int, float]]:
     rows, count = front.rows, len(front.rows)
     if not (whole := hypervolume(rows, front.objectives)):
         return []
-    worst = {name: float(rows[name].min() if better == "max" else rows[name].max()) for name, better in front.objectives.items()}
+    worst = {
+        name: float(rows[name].min() if better == "max" else rows[name].max())
+        for name, better in front.objectives.items()
+    }
     places = np.unique(np.linspace(1, count, min(count, _VOLUMES)).astype(int)).tolist()
     return [(place, hypervolume(rows.iloc[:place], front.objectives, worst) / whole) for place in places]
 
@@ -158,7 +171,9 @@ def _drawing(outline: Outline, known: Mapping[str, Any], chosen: str | None) -> 
 
 
 def _conclusion(said: Conclusion) -> dict[str, Any]:
-    figure = {**specification(said.picture()), "columns": 1, "title": ""} if said.drawn else None  # the page has its own
+    figure = (
+        {**specification(said.picture()), "columns": 1, "title": ""} if said.drawn else None
+    )  # the page has its own
     claims = _claims(said.claims)
     printed = claims["sentences"] if claims else ()
     sentences = [sentence for sentence in said.sentences if sentence not in printed]

@@ -95,7 +95,9 @@ def _history(folder: StudyFolder, rows: Sequence[Evaluation]) -> Mapping[str, st
     commands = ("search", *(["audit"] if (folder.path / "audit.json").is_file() else []))
     commands += ("verdict",) if (folder.path / VERDICT).is_file() else ()
     return {
-        "Commands": "; ".join(f"nas-attn {command} {shlex.quote(str(folder.path))}" for command in (*commands, "report")),
+        "Commands": "; ".join(
+            f"nas-attn {command} {shlex.quote(str(folder.path))}" for command in (*commands, "report")
+        ),
         **({"Searched": " to ".join(dict.fromkeys(ends))} if ends else {}),
         "Training time": measure("train_seconds").spell(took) + f" in all, for {len(rows):,} trainings",
     }

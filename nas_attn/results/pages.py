@@ -4,6 +4,7 @@ import hashlib
 import os
 from contextlib import suppress
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ _SNIPPET = "window.vegaEmbed = vegaEmbed;"
 
 
 def page(template: str, room: str = __package__, **contents: Any) -> bytes:
-    """The page that a template of a room makes of these contents, each of which is escaped; `source` is a file of it."""
+    """The page that a template of a room makes of these contents, each of which is escaped."""
     folders = ChoiceLoader([PackageLoader(name, ".") for name in dict.fromkeys((room, __package__))])
     pages = Environment(loader=folders, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     pages.policies["json.dumps_kwargs"] = {}  # what a tooltip tells keeps its order
@@ -37,7 +38,7 @@ def specification(chart: alt.TopLevelMixin) -> dict[str, Any]:
 @cache
 def _program() -> Markup:
     """The program that draws charts, which takes seconds to put together and so is kept for later pages."""
-    known = f"{vl_convert.__version__} {_SNIPPET}".encode()
+    known = f"{version('vl-convert-python')} {_SNIPPET}".encode()
     kept = _cache() / f"charts-{hashlib.sha256(known).hexdigest()[:16]}.js"
     with suppress(OSError, ValueError):
         digest, _, text = kept.read_text(encoding="utf-8").partition("\n")

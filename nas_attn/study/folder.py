@@ -86,7 +86,7 @@ class StudyFolder:
         return [row for study in self.studies() for row in self._rows_of(study)]
 
     def studies(self) -> list[optuna.Study]:
-        """The Optuna studies behind the steps that were begun, that of `final` last where the chain does not name it."""
+        """The Optuna studies behind the steps that were begun, that of `final` last where no chain names it."""
         names = dict.fromkeys([*(step.name for step in self.file.steps), FINAL])
         return [study for name in names if (study := self._begun(name)) is not None]
 

@@ -1,4 +1,4 @@
-"""Somebody reads the pages of four studies in a browser: with a mouse, a keyboard, at night, on a telephone, on paper."""
+"""Somebody reads pages of four studies in a browser: with mouse or keyboard, at night, on a telephone, on paper."""
 
 import re
 from collections import namedtuple
@@ -37,7 +37,9 @@ Study = namedtuple("Study", "path networks rows limits")
 def judged():
     """Networks with five seeds, what they conclude, a width-matched baseline and a budget."""
     rows = trained(2, effect=4.0)
-    wider = [one.but(key="width=1.25", role="width-matched", flops=95_000_000) for one in rows if one.architecture == "none"]
+    wider = [
+        one.but(key="width=1.25", role="width-matched", flops=95_000_000) for one in rows if one.architecture == "none"
+    ]
     objectives = ["accuracy", "flops"]
     return Report(
         "a demonstration",
@@ -72,11 +74,16 @@ def many():
 
 def hostile():
     """What others wrote, wherever a page shows it."""
-    first, second, *_ = [row("none", 0.9, 100, 1.0), row("stage1.block0.branch=my_package.blocks:Attention_of_a_very_long_name(a=1)", 0.93, 120, 1.4)]
+    first, second, *_ = [
+        row("none", 0.9, 100, 1.0),
+        row("stage1.block0.branch=my_package.blocks:Attention_of_a_very_long_name(a=1)", 0.93, 120, 1.4),
+    ]
     bad = replace(row("stage2.block0.branch=se", 0.92, 110, 1.2), architecture=HOSTILE, key=f"{HOSTILE}key")
     failed = row("stage3.block0.branch=se", NAN, 110, 1.2, state="failed", reason=HOSTILE)
     slots = [(HOSTILE, ["stage1.block0.branch"]), *SLOTS[1:]]
-    return Report(HOSTILE, table([first, second, bad, failed]), ["accuracy", "flops"], slots, HOSTILE, {HOSTILE: HOSTILE})
+    return Report(
+        HOSTILE, table([first, second, bad, failed]), ["accuracy", "flops"], slots, HOSTILE, {HOSTILE: HOSTILE}
+    )
 
 
 STUDIES = {
@@ -260,7 +267,9 @@ def test_a_page_is_quiet_and_whole_at_night_on_a_telephone(browser, study):
     opened = Opened(browser, study.path, 390, ("explorer", "progress"), "dark")
     opened.page.wait_for_selector("html[data-drawn]")
     quiet(opened)
-    colours = opened.page.evaluate("[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color]")
+    colours = opened.page.evaluate(
+        "[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color]"
+    )
     dark, light = (sum(map(int, re.findall(r"\d+", colour)[:3])) for colour in colours)
     assert dark < 150 < 600 < light
     axis = opened.page.locator("#explorer svg .role-axis-label text").first
