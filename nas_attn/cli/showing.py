@@ -1,9 +1,13 @@
 """How the commands show things."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from nas_attn.evaluation import Ledger
 
 _COLOURS = ("cyan", "yellow", "green", "magenta", "blue", "red")
 
@@ -33,7 +37,22 @@ def show(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         typer.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
-def coloured(rows: Iterable[Sequence[str]], column: int) -> list[list[Any]]:
+def show_network(ledger: "Ledger", spelling: str, picture: Path | None) -> None:
+    """The drawing of an architecture on the screen, or as a file."""
+    from nas_attn.drawing import Drawing
+    from nas_attn.space import parse
+
+    architecture = parse(spelling)
+    drawing = Drawing(ledger.outline(architecture.placements), architecture)
+    if picture is None:
+        lines = drawing.lines
+        show(("place", "size", "attention", "adds"), _coloured(lines, 2) if console().is_terminal else lines)
+        return
+    drawing.save(picture)
+    typer.echo(f"Written: {picture}")
+
+
+def _coloured(rows: Iterable[Sequence[str]], column: int) -> list[list[Any]]:
     """Rows for a terminal, in which the words of a column have colours by what they begin with."""
     from rich.text import Text
 

@@ -9,7 +9,7 @@ import typer
 from nas_attn.space import InputError
 
 from .priced import is_file_or_study, priced
-from .showing import coloured, console, show, spelt
+from .showing import show, show_network, spelt
 
 if TYPE_CHECKING:
     from nas_attn.assembly import SpaceFile
@@ -94,7 +94,7 @@ def sites(
     backbone, size, number, own, remarks = _network(network, image, classes)
     ledger = open_ledger(backbone, size, number)
     if draw or picture is not None:
-        _draw_network(ledger, architecture, picture)
+        show_network(ledger, architecture, picture)
         return
     blocks, stages = ({getattr(site, of) for site in ledger.sites.values()} for of in ("block", "stage"))
     params, macs, _ = spelt(ledger.plain, _MEASURES)
@@ -179,21 +179,6 @@ def _draw(prices: "SpacePrices", title: str, subtitle: str, picture: Path) -> No
 
     known = {name: prices.distribution(name) for name in _MEASURES}
     write_picture(space_chart(prices, known, title, subtitle), picture)
-    typer.echo(f"Written: {picture}")
-
-
-def _draw_network(ledger: "Ledger", spelling: str, picture: Path | None) -> None:
-    """The drawing on the screen, or as a file."""
-    from nas_attn.drawing import Drawing
-    from nas_attn.space import parse
-
-    architecture = parse(spelling)
-    drawing = Drawing(ledger.outline(architecture.placements), architecture)
-    if picture is None:
-        lines = drawing.lines
-        show(("place", "size", "attention", "adds"), coloured(lines, 2) if console().is_terminal else lines)
-        return
-    drawing.save(picture)
     typer.echo(f"Written: {picture}")
 
 
