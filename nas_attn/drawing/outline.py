@@ -9,6 +9,9 @@ from nas_attn.space import POSITIONS, Architecture, Attention, natural
 Costs = tuple[int, int, int]
 """Parameters, MACs and FLOPs."""
 
+_WAY = ("pre", "inner", "branch", "identity", "block", "stage")
+"""Positions in a block in the order in which an image comes by."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -61,16 +64,23 @@ class Outline:
 
 
 def of_names(sites: Iterable[str]) -> Outline:
-    """What the names of sites say: blocks without sizes, in natural order.
+    """What the names of sites say: blocks without sizes, in natural order, and their positions as an image comes by.
 
     >>> of_names(["stage1.block0.branch"]).places
     (Place(site='stage1.block0.branch', stage='stage1', block='stage1.block0', position='branch', shape=()),)
     """
-    places = []
-    for site in sorted(sites, key=natural):
-        block, _, position = site.rpartition(".") if site.rpartition(".")[2] in POSITIONS else (site, "", "")
-        places.append(Place(site, site.partition(".")[0], block, position))
-    return Outline("", (), 0, tuple(places))
+    places = [_named(site) for site in sites]
+    return Outline("", (), 0, tuple(sorted(places, key=lambda one: (natural(one.block), _order(one), one.site))))
+
+
+def _named(site: str) -> Place:
+    block, _, position = site.rpartition(".")
+    whole = position not in POSITIONS
+    return Place(site, site.partition(".")[0], site if whole else block, "" if whole else position)
+
+
+def _order(place: Place) -> int:
+    return _WAY.index(place.position) if place.position in _WAY else -1
 
 
 def attentions(architecture: Architecture) -> dict[str, Attention]:

@@ -3,10 +3,13 @@ import gzip
 import html
 import json
 import re
+import time
 from dataclasses import replace
 from html.parser import HTMLParser
 
 import moocore
+import numpy as np
+import pandas as pd
 import pytest
 from made_up_audit import ranking, simulated
 from made_up_trainings import trained
@@ -226,6 +229,18 @@ def test_a_page_tells_the_chain_and_compares_rows_of_the_deciding_step_alone(tmp
     assert "5 networks were trained; 3 of them are on the front" in text
     assert "93.00 % accuracy" in text.replace("\N{NO-BREAK SPACE}", " ")
     assert "How networks were judged" not in Page(page(tmp_path, rows, slots)).text
+
+
+def test_a_page_of_5000_rows_is_small_and_soon_written(tmp_path, rows, slots):
+    many = pd.concat([rows] * 715).iloc[:5000].copy()
+    many.index = pd.Index([f"key{number}" for number in range(len(many))], name="key")
+    many["accuracy"] += np.random.default_rng(0).uniform(-0.05, 0.05, len(many))
+    page(tmp_path / "first", rows, slots)
+    before = time.process_time()
+    text = page(tmp_path / "page", many, slots)
+    assert time.process_time() - before < 5
+    assert len(text.encode()) < 2_000_000
+    assert len(document_of(text)["keys"]) == 5000
 
 
 def headed(rows, objectives=OBJECTIVES):
