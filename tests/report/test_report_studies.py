@@ -240,6 +240,17 @@ def test_a_cell_of_the_map_shows_the_networks_that_have_it(browser, opened, stud
     assert f"{having} network" in button.inner_text()
     button.click()
     assert opened.page.locator("#rows tbody tr").count() == study.rows
+    opened.page.locator(
+        "#rows tbody button", has_text=opened.page.locator("#front-table button").first.inner_text()
+    ).click()
+    chip = opened.page.locator("#drawing .chip").last
+    chip.focus()
+    opened.page.keyboard.press("Enter")
+    assert f"{opened.page.locator('[aria-pressed=true]').get_attribute('data-cell')}: show" in chip.get_attribute(
+        "aria-label"
+    )
+    chip.click()
+    assert opened.page.locator("[aria-pressed=true]").count() == 0
 
 
 def test_the_budget_stands_in_the_chart(opened, study):
