@@ -1,41 +1,39 @@
 """A study's folder, opened to search, to audit, to judge and to hand out networks."""
 
+import html
 import logging
-import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import altair as alt
 import pandas as pd
 from torch import nn
 
-from nas_attn.assembly import build, load_space, read_space
+from nas_attn.assembly import build, read_space
 from nas_attn.audit.run import Audited, run_audit
 from nas_attn.chain import Chain, Watch, run_chain
+from nas_attn.drawing import Drawing
 from nas_attn.evaluation import data_question, read_weights, weights_file
 from nas_attn.export import Winner, export, leaving
 from nas_attn.export.standalone.folder import claimed
 from nas_attn.inquiry import Reply, founding
 from nas_attn.inquiry.run import OnRound, run_inquiry
 from nas_attn.preflight import Checked, Finding, OnFinding, preflight
-from nas_attn.results import Evaluation, evaluations, read_csv
-from nas_attn.search import Table
+from nas_attn.results import Evaluation
+from nas_attn.results.pictures import front_chart
 from nas_attn.settings import FINAL, Backbone, ImageFacts
-from nas_attn.space import Architecture, InputError, allowed, parse, without_secrets
-from nas_attn.study import StudyFolder, check_images, hold, read_facts, storage_faults, terminable
+from nas_attn.space import Architecture, InputError, parse, without_secrets
+from nas_attn.study import StudyFolder, check_images, hold, read_facts, read_outline, storage_faults, terminable
 from nas_attn.tasks import Task, open_own_task, open_task, own_backbone
 from nas_attn.verdict.run import Verdict, read_verdict, run_verdict
 
 _LOG = logging.getLogger(__name__)
-_ROWS, _SPACE = "rows.csv", "space.toml"
-_PACKAGE = Path(__file__).parent
-_PUBLISHED = (_PACKAGE / "published", _PACKAGE.parent / "studies")
-"""Where tables lie: in an installed package, and in a checkout."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Study:
     """A study: searched with `run`, read with `table`, and a source of trained networks."""
 
@@ -115,6 +113,20 @@ class Study:
     def front(self) -> pd.DataFrame:
         """The rows that no other beats in the study's objectives, within its budget."""
         return self.folder.front().best
+
+    def plot(self) -> alt.ConcatChart:
+        """The front as a chart, the leading objective against each other one; raises `InputError` without any row."""
+        return front_chart(self.folder.front())
+
+    def drawing(self, key: str = "knee") -> Drawing:
+        """The network with this key, or the `knee` or `best`, drawn from input to output: to show, print and save."""
+        return Drawing(read_outline(self.folder.study()), self.architecture(key))
+
+    def __repr__(self) -> str:
+        return f"Study({str(self.folder.path)!r})"
+
+    def _repr_html_(self) -> str:
+        return f"{html.escape(repr(self))}, its front:{self.front().to_html()}"
 
     def architecture(self, key: str) -> Architecture:
         """What stands where in the trained network with this key, or in the `knee` or `best` of the study."""
@@ -263,33 +275,3 @@ def ask(
     new = founding.write_founded(made, path)
     with founding.refused_whole(path, new), open_study(path)._locked(jobs, watch) as chain:
         return run_inquiry(chain, spellings, minutes, on_round, made.wishes)
-
-
-def load_table(name: Path | str, objectives: Sequence[str] = ("accuracy", "flops")) -> Table:
-    """A published table by its name, such as `digits-table`, or one of your own by its folder.
-
-    The folder holds `rows.csv`, as a study's report writes it, and `space.toml`, the space of its networks. Rows of
-    other steps than `final` are passed over. Raises `InputError` where one of them is missing or has faults, and as
-    `Table` does.
-    """
-    found = (path.parent for place in _PUBLISHED for path in sorted(place.glob(f"*/{_ROWS}")))
-    folders = {folder.name: folder for folder in found if _whole(folder)}
-    folder = folders.get(str(name), Path(name))
-    rows, space = folder / _ROWS, folder / _SPACE
-    if not rows.is_file():
-        raise InputError(f"table: found {str(name)!r}; {allowed(name, folders)}, or a folder that holds a {_ROWS}")
-    known = tuple(row for row in evaluations(read_csv(rows)) if row.step == FINAL)
-    if not space.is_file():
-        raise InputError(f"{space}: there is no such file; put the search-space file of {rows} there")
-    try:
-        return Table(folder.absolute().name, load_space(space)[1], known, tuple(objectives))
-    except InputError as error:
-        where = "" if str(error).startswith(str(folder)) else f"{rows}: "
-        raise InputError(f"{where}{error}") from None
-
-
-def _whole(folder: Path) -> bool:
-    """Whether published rows are of a whole space, and not of networks that a study lists."""
-    file = folder / "study.toml"
-    chain = tomllib.loads(file.read_text(encoding="utf-8")).get("chain", []) if file.is_file() else []
-    return not any(isinstance(step, Mapping) and "architectures" in step for step in chain)
