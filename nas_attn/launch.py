@@ -22,13 +22,14 @@ from nas_attn.inquiry.run import OnRound, run_inquiry
 from nas_attn.preflight import Checked, Finding, OnFinding, preflight
 from nas_attn.results import Evaluation, evaluations, read_csv
 from nas_attn.search import Table
-from nas_attn.settings import FINAL, Backbone, ImageFacts
+from nas_attn.settings import FINAL, Backbone, ImageFacts, LatencyTarget
 from nas_attn.space import Architecture, InputError, allowed, parse, without_secrets
 from nas_attn.study import StudyFolder, check_images, hold, read_facts, storage_faults, terminable
 from nas_attn.tasks import Task, open_own_task, open_task, own_backbone
 from nas_attn.verdict.run import Verdict, read_verdict, run_verdict
 
 _LOG = logging.getLogger(__name__)
+_CALLS = 50  # passes by which each form of an exported network is timed
 _ROWS, _SPACE = "rows.csv", "space.toml"
 _PACKAGE = Path(__file__).parent
 _PUBLISHED = (_PACKAGE / "published", _PACKAGE.parent / "studies")
@@ -144,7 +145,7 @@ class Study:
         with terminable():
             with claimed(out):
                 pass  # what is refused is refused before the work
-            notes = export(self._winner(row), out, by_name=by_name)
+            notes = export(self._winner(row), out, by_name=by_name, onnx=True, target=self._forms_target)
         unchecked = [] if row.weights_sha256 else [f"{row.key}: its weights cannot be checked; its row has no digest"]
         return row, [*notes, *unchecked]
 
@@ -171,7 +172,13 @@ class Study:
             tested=tested,
             test_images=images,
             own=own,
+            source=file.data,
         )
+
+    @property
+    def _forms_target(self) -> LatencyTarget:
+        """Where the files of an export are timed."""
+        return LatencyTarget(device="cpu", threads=self.folder.file.latency.threads, calls=_CALLS)
 
     def _backbone(self, task: Task | None, facts: ImageFacts) -> Backbone:
         own = None if task is None else own_backbone(task)

@@ -1,4 +1,5 @@
 """Export of a trained network into a folder that needs torch alone."""
 
-from .folder import Winner, export
+from .folder import export
 from .leaving import Leaving, leaving
+from .winner import Winner
