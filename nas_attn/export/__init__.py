@@ -2,4 +2,5 @@
 
 from .folder import export
 from .leaving import Leaving, leaving
+from .loading import load_export
 from .winner import Winner

@@ -131,7 +131,7 @@ def _source(file: Path) -> Scores:
     spec = spec_from_file_location("model", file)
     if spec is None or spec.loader is None:
         raise ValueError("it is no Python file")
-    model = module_from_spec(spec)
+    sys.modules["model"] = model = module_from_spec(spec)
     spec.loader.exec_module(model)
     return _in_torch(model.load())
 
