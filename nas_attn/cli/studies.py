@@ -215,45 +215,61 @@ def export(
         Path, typer.Argument(help="The folder to write; an unchanged earlier export is replaced.", metavar="OUT")
     ],
     pick: Annotated[
-        str,
+        str | None,
         typer.Option(
             help="knee: the most balanced of the front; best: in the leading objective; or a KEY.",
             metavar="WHICH",
+            show_default="what was trained last by `train`, else knee",
         ),
-    ] = "knee",
+    ] = None,
+    trained: Annotated[
+        bool | None,
+        typer.Option(
+            "--trained/--searched",
+            help="The weights of `train`, or those of the search.",
+            show_default="those of `train` where they are there",
+        ),
+    ] = None,
     by_name: Annotated[
         bool, typer.Option("--import", help="Import your own modules by name, instead of taking their files along.")
     ] = False,
 ) -> None:
     """Write a trained network into a folder that needs torch alone, and prove that it works there.
 
-    The folder holds model.py (source to read), model.safetensors, model.pt2, config.json and a README.md that says how
-    to use them; of a network or an attention of your own, the files of its modules and of what they import go along.
-    Before they are kept, a fresh process without nas_attn loads them and compares their outputs. The accuracy on the
-    test part, which no search has seen, is measured here. Only an earlier export with all its files unchanged is
-    replaced. Ctrl-C and SIGTERM leave what is there.
+    The folder holds model.py (source to read), model.safetensors, model.pt2 and, with the extra `onnx`, model.onnx;
+    predict.py, which says what is in image files; config.json and a README.md that says how to use them; of a network
+    or an attention of your own, the files of its modules and of what they import go along. Before they are kept, a
+    fresh process without nas_attn loads them and compares their outputs. Of what `train` has trained the best seed
+    leaves, with its figures; else the test part, which no search has seen, judges the weights here. Only an earlier
+    export with all its files unchanged is replaced. Ctrl-C and SIGTERM leave what is there.
     """
     from nas_attn.launch import open_study
 
     try:
-        row, notes = open_study(study).export(out, pick, by_name=by_name)
+        row, notes = open_study(study).export(out, pick, by_name=by_name, trained=trained)
     except KeyboardInterrupt:
-        again = f"nas-attn export {study} {out} --pick {pick}{' --import' if by_name else ''}"
+        which = "" if pick is None else f" --pick {pick}"
+        how = "" if trained is None else " --trained" if trained else " --searched"
+        again = f"nas-attn export {study} {out}{which}{how}{' --import' if by_name else ''}"
         typer.echo(f"Interrupted; nothing is left half-written. Again: {again}")
         raise typer.Exit(130) from None
     _tell_export(study, out, row, notes)
 
 
 def _tell_export(study: Path, out: Path, row: "Evaluation", notes: list[str]) -> None:
+    from nas_attn.settings import FINAL, listed
     from nas_attn.study import StudyFolder
 
     for note in notes:
         typer.echo(f"note: {note}")
     judged = StudyFolder.open(study).file.leading
-    found = f"{judged.word} {judged.spell(row[judged.name])}"
+    part = " on the hold-out part" if row.step != FINAL else ""
+    found = f"{judged.word}{part} {judged.spell(row[judged.name])}"
     found += f", the mean of {row.seeds} seeds" if row.seeds > 1 else ""
     typer.echo(f"Written: {out}  ({row.key}, {found}: {row.architecture})")
-    proved = [name for name in ("model.py", "model.pt2") if (out / name).is_file()]
+    proved = [name for name in ("model.py", "model.pt2", "model.onnx") if (out / name).is_file()]
     if proved:
-        typer.echo(f"Loaded in a fresh process, {' and '.join(proved)}, with the same outputs.")
+        typer.echo(f"Loaded in a fresh process, {listed(proved)}, with the same outputs.")
+    if (out / "predict.py").is_file():
+        typer.echo(f"What is in an image: python {out / 'predict.py'} IMAGE...")
     typer.echo(f"How to use it: {out / 'README.md'}")

@@ -3,4 +3,4 @@
 from .folder import export
 from .leaving import Leaving, leaving
 from .loading import load_export
-from .winner import Winner
+from .winner import Final, Winner

@@ -15,7 +15,7 @@ from .forms import Forms
 from .model_source import TEMPLATES, model_source
 from .program import ONNX, TORCH
 from .standalone.weights import packed
-from .winner import Winner
+from .winner import Final, Winner
 
 _USES: Mapping[BuiltIn, tuple[str, str, str, str]] = {
     "classification": ("that classifies", "classes", "", "image-classification"),
@@ -62,9 +62,31 @@ def _card(winner: Winner, network: nn.Module, forms: Forms, config: Mapping[str,
         "pipeline": pipeline if winner.facts.class_names else "",
         "after": f"{_part(network, winner.facts)}{after}",
     }
-    facts = {"validation": _validation(winner), "needs": needs, "leaves": forms.leaves, "reading": forms.reading}
+    facts = {
+        "validation": _validation(winner),
+        "beside": _beside(winner.final),
+        "needs": needs,
+        "leaves": forms.leaves,
+        "reading": forms.reading,
+    }
     programs = {"program": forms.programs[TORCH], "onnx": forms.programs.get(ONNX)}
     return TEMPLATES.get_template("card.md.jinja").render({**config, **words, **facts, **programs}).encode()
+
+
+def _beside(final: Final | None) -> list[dict[str, str]]:
+    """What the card says of networks that were trained for good, the exported one first."""
+    known = [one for one in learnt() if final and one.name in _learnt(final.networks[0][1])]
+    return [
+        {
+            "is": word,
+            "key": row.key,
+            "seeds": str(row.seeds),
+            "found": "; ".join(f"{one.word} {_mean(row, one)}" for one in known),
+            "params": MEASURES["params"].spell(row["params"]),
+            "flops": MEASURES["flops"].spell(row["flops"]),
+        }
+        for word, row in (final.networks if final else ())
+    ]
 
 
 def _latencies(forms: Forms) -> dict[str, dict[str, Any]]:
@@ -115,7 +137,24 @@ def _config(winner: Winner) -> dict[str, Any]:
         "weights": {**{name: own[name] for name in ("seed", *_learnt(winner.row))}, **tested},
         "metrics": {**row, **tested},
         "study": dict(winner.study),
+        **_of_final(winner.final),
     }
+
+
+def _of_final(final: Final | None) -> dict[str, Any]:
+    """What is known of the networks that were trained for good, beside each other."""
+    if final is None:
+        return {"final": None}
+    names = ("key", "architecture", "seeds", "params", "macs", "flops", "latency_ms")
+    networks = [
+        {"is": word, **{name: row[name] for name in names}, **_test_measures(row)} for word, row in final.networks
+    ]
+    return {"final": {"chosen_by": final.chosen_by, "networks": networks, "gains": list(final.gains)}}
+
+
+def _test_measures(row: Evaluation) -> dict[str, Any]:
+    """Means and standard deviations of the learnt measures."""
+    return dict(with_null({f"{name}{end}": row[f"{name}{end}"] for name in _learnt(row) for end in ("", "_std")}))
 
 
 def note_on_seeds(winner: Winner) -> str:
@@ -126,14 +165,20 @@ def note_on_seeds(winner: Winner) -> str:
     judging = [one for one in learnt() if one.name in _learnt(row)]
     these = listed([f"{one.word} {one.spell(own[one.name])}" for one in judging])
     means = [f"{one.word} {one.spell(row[one.name])} (standard deviation {_deviation(row, one)})" for one in judging]
+    which = "first" if winner.final is None else "best"
+    how = "not the best" if winner.final is None else f"by {winner.final.chosen_by} on the hold-out part"
     return (
-        f"the weights are those of seed {own.seed}, the first of the {row.seeds} that were trained to the end, not the "
-        f"best: {these}; the mean of the {row.seeds} is {listed(means)}"
+        f"the weights are those of seed {own.seed}, the {which} of the {row.seeds} that were trained to the end, "
+        f"{how}: {these}; the mean of the {row.seeds} is {listed(means)}"
     )
 
 
 def _deviation(row: Evaluation, one: Measure) -> str:
     return f"{one.difference(row[f'{one.name}_std'], signed=False)} {one.points}".strip()
+
+
+def _mean(row: Evaluation, one: Measure) -> str:
+    return f"{one.spell(row[one.name])} ± {_deviation(row, one)}"
 
 
 def _learnt(row: Evaluation) -> list[str]:
@@ -144,6 +189,7 @@ def _learnt(row: Evaluation) -> list[str]:
 def _validation(winner: Winner) -> list[dict[str, str]]:
     """What the card says of each measure of the validation part."""
     row, own = winner.row, winner.own or winner.row
+    mean = winner.final.networks[0][1] if winner.final else None
     return [
         {
             "word": one.word,
@@ -151,6 +197,8 @@ def _validation(winner: Winner) -> list[dict[str, str]]:
             "mean": one.spell(row[one.name]),
             "deviation": _deviation(row, one),
             "tested": one.spell(winner.tested.get(one.name, math.nan)),
+            "tested_mean": one.spell(mean[one.name]) if mean and winner.tested else "-",
+            "tested_deviation": _deviation(mean, one) if mean else "",
         }
         for one in learnt()
         if one.name in _learnt(row)

@@ -1,6 +1,6 @@
 """A trained network with the facts for its files."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,18 @@ from torch import nn
 from nas_attn.results import Evaluation
 from nas_attn.settings import Backbone, DataSource, ImageFacts
 from nas_attn.space import Architecture, parse
+
+
+@dataclass(frozen=True, slots=True)
+class Final:
+    """What is known of a network that was trained for good with several seeds, the best of which is handed out."""
+
+    networks: Sequence[tuple[str, Evaluation]]
+    """What each is, and its row: the means of the test part over its seeds, the network itself first."""
+    gains: Sequence[str]
+    """What it gains over each other, in sentences."""
+    chosen_by: str
+    """What of the hold-out part has chosen the seed, in a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +43,8 @@ class Winner:
     """The row of the one training that gave these weights; without it, `row`, which then is of one seed."""
     whole: nn.Module | None = None
     """What was trained, where the network is but a part of it, as of a user's own `LightningModule`."""
+    final: Final | None = None
+    """Where it was trained for good; its rows are then of the hold-out part."""
     source: DataSource | None = None
     """Where its images came from; without it nothing is said of how image files are read."""
 

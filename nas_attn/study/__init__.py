@@ -17,4 +17,5 @@ from .record import (
     write_row,
     write_rows,
 )
+from .retrained import RETRAINED, read_picks, read_tested, write_pick, write_tested
 from .storage import OptunaStudy, begin_study, find_study, hold, storage_faults, storage_url
