@@ -7,4 +7,5 @@ from .outcomes import Outcomes, images_digest, packed_outcomes, unpacked_outcome
 from .points import Record
 from .rows import Evaluation, Latency, Slots, State, cell, evaluation, known_columns, spell_cell
 from .table import across_seeds, evaluations, read_csv, table, write_csv
+from .where import selected
 from .written import Faults, read_row, written_row

@@ -10,6 +10,7 @@ from .record import (
     read_facts,
     read_objectives,
     read_prediction,
+    read_question,
     read_rows,
     read_slots,
     write_prediction,

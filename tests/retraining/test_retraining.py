@@ -205,6 +205,37 @@ def test_a_plain_backbone_says_how_to_get_another(study):
     assert another(folder, folder.pick(nas_attn.parse(SE).key)) == ""
 
 
+def test_two_networks_and_two_studies_are_compared_on_the_command_line(study, tmp_path):
+    folder, se, plain = study.folder.path, nas_attn.parse(SE).key, nas_attn.parse("none").key
+    said = processes.command("compare", folder, plain, se, "--csv", tmp_path / "pair.csv").splitlines()
+    row, other = (study.folder.pick(key) for key in (plain, se))
+    assert said[0].split() == ["what", "stands", "where", plain, se]
+    assert said[1].split() == ["stage1.block0.branch", "-", "se(reduction=4)"]
+    (line,) = [line for line in said if line.startswith("accuracy")]
+    assert f"{100 * row['accuracy']:.2f} %" in line
+    assert f"{100 * (other['accuracy'] - row['accuracy']):+.2f} points, one seed" in line.replace("\N{MINUS SIGN}", "-")
+    assert (tmp_path / "pair.csv").read_text().startswith(f"measure,{plain},{se},difference,low,high,seeds\n")
+    both = processes.command("compare", folder, folder, "best").splitlines()
+    assert both[0] == "both ask the same"
+    assert "+0.00 points, one seed in common" in both[3]
+    process = processes.start("compare", folder, plain)
+    assert process.communicate()[1].startswith(
+        f"error: compare: found the study {folder}, '{plain}', no study; allowed: "
+    )
+
+
+def test_a_front_is_that_of_the_networks_that_meet_a_condition_in_the_objectives_that_are_named(study):
+    table = study.table()
+    attended = table[table["architecture"] != "none"]
+    said = processes.command(
+        "front", study.folder.path, "--where", "architecture != 'none'", "--objective", "loss", "--objective", "params"
+    )
+    expected = nas_attn.front(attended, ["loss", "params"])
+    assert [key for key in table.index if key in said] == [key for key in table.index if key in expected.index]
+    process = processes.start("front", study.folder.path, "--where", "latency <= 2")
+    assert process.communicate()[1].startswith("error: where: found the column 'latency'; did you mean 'latency_ms'?")
+
+
 def test_a_second_pick_is_told_of_the_first(study, found):
     plain = nas_attn.parse("none").key
     second, remarks = study.train(plain, 1)
