@@ -169,10 +169,7 @@ def front(
     typer.echo(f"{study}{f', where {where}' if where else ''}: {counted}\n")
     rows = evaluations(found.best if sure is None else sure.rows(found).drop(columns="front"))
     _show_front(rows, [*found.objectives], found.knee, sure)
-    first = rows[0].latency
-    threads = f"{first.threads} thread{'s' if first.threads > 1 else ''}"
-    timed = f"{first.target}: {first.device}, {threads}, batch {first.batch}"
-    typer.echo(f"\n* the knee, the most balanced of them. Latency with its 95 % interval, on {timed}.")
+    typer.echo(f"\n* the knee, the most balanced of them. Latency with its 95 % interval, on {_timed_on(rows[0])}.")
     typer.echo(noise)
     if prediction := folder.prediction():
         typer.echo(f"How well latencies were predicted: {prediction}.")
