@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 StudyPath = Annotated[Path, typer.Argument(help="A study's folder; it holds a study.toml.", metavar="STUDY")]
 
+_WHERE = "Only networks like these: 'latency_ms <= 2 and params < 300_000'."
+_OBJECTIVE = "Trade this off instead, and what else is so named."
 _JOBS = "Networks to train at a time, each in a process and, with several GPUs, on one of its own."
 Jobs = Annotated[int, typer.Option(min=1, help=_JOBS)]
 
@@ -138,13 +140,8 @@ def verdict(
 def front(
     study: StudyPath,
     csv: Annotated[Path | None, typer.Option(help="Also write the rows of the front to this CSV file.")] = None,
-    where: Annotated[
-        str | None, typer.Option(help="Only networks like these: 'latency_ms <= 2 and params < 300_000'.")
-    ] = None,
-    objective: Annotated[
-        list[str] | None,
-        typer.Option(help="Trade this off instead, and what else is so named.", show_default="the study's"),
-    ] = None,
+    where: Annotated[str | None, typer.Option(help=_WHERE)] = None,
+    objective: Annotated[list[str] | None, typer.Option(help=_OBJECTIVE, show_default="the study's")] = None,
 ) -> None:
     """Show the Pareto front of a study: the networks that no other beats, and those that may be on it.
 
@@ -176,6 +173,12 @@ def front(
     if csv is not None:
         write_csv(found.best, csv)
         typer.echo(f"Written: {csv}")
+
+
+def _timed_on(row: "Evaluation") -> str:
+    first = row.latency
+    threads = f"{first.threads} thread{'s' if first.threads > 1 else ''}"
+    return f"{first.target}: {first.device}, {threads}, batch {first.batch}"
 
 
 def _show_front(rows: "list[Evaluation]", objectives: list[str], knee: str | None, sure: "Standings | None") -> None:
