@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -280,6 +281,15 @@ def test_the_card_says_how_fast_each_form_is_and_which_is_not_there(exported):
         assert len(lacks) == 1
         assert lacks[0].removeprefix("model.onnx is not there") in card
         assert "pip install 'nas-attn[onnx]'" in card
+
+
+def test_the_python_of_the_page_runs_as_written(exported, monkeypatch):
+    page = Path(__file__).parents[2] / "docs" / "export.md"
+    (code,) = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    monkeypatch.chdir(exported[0].parent)
+    names = {}
+    exec(code.replace('"OUT"', '"out"'), names)
+    assert names["network"](torch.zeros(1, 3, SIZE, SIZE)).shape == (1, 3)
 
 
 def test_an_export_comes_back_as_a_network_only_if_it_is_whole(study, exported, tmp_path, caplog):
