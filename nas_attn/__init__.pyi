@@ -4,8 +4,10 @@ from .cost import count as count
 from .cost import measure_latency as measure_latency
 from .evaluation import Ledger as Ledger
 from .evaluation import open_ledger as open_ledger
+from .export import load_export as load_export
 from .inquiry import Reply as Reply
 from .launch import ask as ask
+from .launch import load_table as load_table
 from .launch import open_study as open_study
 from .results import front as front
 from .results import hypervolume as hypervolume
@@ -19,6 +21,5 @@ from .settings import Backbone as Backbone
 from .space import Architecture as Architecture
 from .space import InputError as InputError
 from .space import parse as parse
-from .tables import load_table as load_table
 
 __version__: str
