@@ -53,9 +53,9 @@ def answered(
     """
     known, judged = trainings([*rows, *baselines], name), measure(name)
     places = {row.key: number for number, row in enumerate(known.networks)}
-    outside = {row.key for row in baselines}
     unattended = [number for number, row in enumerate(known.networks) if row.architecture == NONE]
-    plain = next((number for number in unattended if known.networks[number].key not in outside), None)
+    inside = {row.key for row in rows}
+    plain = next((number for number in unattended if known.networks[number].key in inside), None)
     if plain is None:
         return Answers(judged, tuple(_untrained(one, rows) for one in wanted), None, math.nan, 0)
     adjusted = adjusted_means(known, judged.sign)
@@ -66,14 +66,13 @@ def answered(
         for price in (prices if len(unattended) > 1 else ())
         if one.key in places and (found := matched(known.networks, unattended, price, places[one.key])) is not None
     ]
-    records = image_records([row.key for row in known.networks], outcomes or {}, name)
+    records = image_records([*places], outcomes or {}, name)
     compare = _Comparisons(known, adjusted, plain, others, pairs, records, seed)
     noise = float(np.sqrt(adjusted.variance))
     answers = tuple(
         compare.answer(one, places[one.key], noise) if one.key in places else _untrained(one, rows) for one in wanted
     )
-    mean = judged.sign * float(adjusted.means[plain])
-    images = 0 if records is None else records.images
+    mean, images = judged.sign * float(adjusted.means[plain]), 0 if records is None else records.images
     return Answers(judged, answers, known.networks[plain], noise, len(others) + len(pairs), images, mean)
 
 
