@@ -11,8 +11,10 @@ from nas_attn.space import InputError
 
 from .ask import ask
 from .beginning import init, plan
+from .compared import compare
 from .spaces import kinds, sites, space
-from .studies import export, front, report
+from .studies import front, report
+from .trained import export, train
 from .working import audit, check, search, verdict
 
 app = typer.Typer(
@@ -40,7 +42,10 @@ def door(
     """Which attention, at which place of a CNN, is worth its cost? Search, compare, export."""
 
 
-for command in (init, kinds, sites, space, check, plan, search, front, report, audit, verdict, ask, export):
+for command in (
+    *(init, kinds, sites, space, check, plan, search, front, report),
+    *(audit, verdict, compare, ask, train, export),
+):
     app.command()(command)
 
 

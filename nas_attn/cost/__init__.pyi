@@ -7,6 +7,7 @@ from .latency import Reference as Reference
 from .latency import alone_on_this_host as alone_on_this_host
 from .latency import device_name as device_name
 from .latency import measure_latency as measure_latency
+from .latency import measure_pass as measure_pass
 from .operators import Rule as Rule
 from .prediction import Forecast as Forecast
 from .prediction import Part as Part
@@ -14,4 +15,5 @@ from .prediction import Prediction as Prediction
 from .prediction import fit_latency as fit_latency
 from .readings import Readings as Readings
 from .targets import Unrunnable as Unrunnable
+from .targets import onnx_pass as onnx_pass
 from .targets import prepare as prepare

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from nas_attn.data.decoding import orientation
 from nas_attn.data.folder import images_in
 from nas_attn.data.gallery import Gallery
-from nas_attn.data.pixels import opened, orientation
+from nas_attn.data.pixels import opened
 from nas_attn.data.sources import open_galleries
 from nas_attn.settings import BuiltIn, Digits, ImageFolder, Parquet, Planted, toml_value
 from nas_attn.space import InputError
