@@ -20,7 +20,7 @@ demo: .venv/user ## install, then search, front, verdict, report and export of s
 	$(BIN)/nas-attn verdict --quiet $(STUDY)
 	$(BIN)/nas-attn front $(STUDY)
 	$(BIN)/nas-attn report $(STUDY)
-	$(BIN)/nas-attn export --pick best $(STUDY) $(STUDY)/exported
+	$(BIN)/nas-attn export $(STUDY) $(STUDY)/exported
 
 examples: .venv/developer ## minutes each: images where a study makes its own, search, front, verdict, report and export of every study in examples/
 	set -e; nas=../../$(BIN)/nas-attn; for folder in examples/*/; do (cd $$folder; \

@@ -41,26 +41,24 @@ def front(
     folder = StudyFolder.open(study)
     table = folder.table() if where is None else selected(folder.table(), where)
     found = pareto_front(table, objective or folder.file.objectives)
+    meeting = f" where {where}" if where else ""
     if found.best.empty:
-        meets = f" where {where}" if where else ""
-        raise InputError(f"{study}: no network is trained within the budget{meets} yet")
+        raise InputError(f"{study}: no network is trained within the budget{meeting} yet")
     sure = standings(folder) if where is None and not objective else None
+    best = found.best if sure is None else sure.rows(found)
     if csv is not None:
         write_csv(found.best, csv)
     if as_json:
-        best = found.best if sure is None else sure.rows(found)
         print_json({"study": str(study), "knee": found.knee, "rows": records(best)}, indent=1)
         return
     counted, *_, noise = headline(table, found, sure)
-    typer.echo(f"{study}{f', where {where}' if where else ''}: {counted}\n")
-    rows = evaluations(found.best if sure is None else sure.rows(found).drop(columns="front"))
-    _show_front(rows, [*found.objectives], found.knee, sure)
+    typer.echo(f"{study}{',' if where else ''}{meeting}: {counted}\n")
+    _show_front(rows := evaluations(best.drop(columns="front", errors="ignore")), [*found.objectives], found.knee, sure)
     typer.echo(f"\n* the knee, the most balanced of them. Latency with its 95 % interval, on {_timed_on(rows[0])}.")
     typer.echo(noise)
-    if prediction := folder.prediction():
-        typer.echo(f"How well latencies were predicted: {prediction}.")
-    if csv is not None:
-        typer.echo(f"Written: {csv}")
+    predicted, written = folder.prediction(), None if csv is None else f"Written: {csv}"
+    for line in filter(None, (predicted and f"How well latencies were predicted: {predicted}.", written)):
+        typer.echo(line)
 
 
 def _timed_on(row: "Evaluation") -> str:
