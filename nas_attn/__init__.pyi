@@ -6,6 +6,7 @@ from .evaluation import Ledger as Ledger
 from .evaluation import open_ledger as open_ledger
 from .inquiry import Reply as Reply
 from .launch import ask as ask
+from .launch import load_table as load_table
 from .launch import open_study as open_study
 from .results import front as front
 from .results import hypervolume as hypervolume
@@ -19,6 +20,5 @@ from .settings import Backbone as Backbone
 from .space import Architecture as Architecture
 from .space import InputError as InputError
 from .space import parse as parse
-from .tables import load_table as load_table
 
 __version__: str

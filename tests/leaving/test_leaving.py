@@ -321,6 +321,6 @@ def test_sites_and_space_say_how_a_network_leaves(home, monkeypatch, capsys):
 def test_a_search_begins_with_what_cannot_leave(home, make_study, monkeypatch, caplog):
     compiled(home)
     space = 'backbone = "nets:make_net"\n[kinds.se]\n'
-    monkeypatch.setattr("nas_attn.launch.run_chain", lambda *_: "not run")
+    monkeypatch.setattr("nas_attn.launch.study.run_chain", lambda *_: "not run")
     nas_attn.open_study(make_study(space=space)).run()
     assert "nets:make_net: leaves as: weights and model.pt2 only: blocks: found blocks.pyc" in caplog.text

@@ -1,4 +1,4 @@
-"""Published tables of whole spaces, and those of a user's own."""
+"""Published tables of whole spaces."""
 
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from nas_attn.settings import FINAL
 from nas_attn.space import InputError, allowed
 
 _ROWS, _SPACE = "rows.csv", "space.toml"
-_PACKAGE = Path(__file__).parent
+_PACKAGE = Path(__file__).parents[1]
 _PUBLISHED = (_PACKAGE / "published", _PACKAGE.parent / "studies")
 """Where tables lie: in an installed package, and in a checkout."""
 
