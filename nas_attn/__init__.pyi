@@ -4,6 +4,7 @@ from .cost import count as count
 from .cost import measure_latency as measure_latency
 from .evaluation import Ledger as Ledger
 from .evaluation import open_ledger as open_ledger
+from .export import load_export as load_export
 from .inquiry import Reply as Reply
 from .launch import ask as ask
 from .launch import load_table as load_table

@@ -11,25 +11,27 @@ import altair as alt
 import pandas as pd
 from torch import nn
 
-from nas_attn.assembly import build, read_space
 from nas_attn.audit.run import Audited, run_audit
 from nas_attn.chain import Chain, Watch, run_chain
 from nas_attn.drawing import Drawing
-from nas_attn.evaluation import data_question, read_weights, weights_file
-from nas_attn.export import Winner, export, leaving
+from nas_attn.export import export, leaving
 from nas_attn.export.standalone.folder import claimed
 from nas_attn.inquiry import Reply
 from nas_attn.inquiry.run import OnRound, run_inquiry
 from nas_attn.preflight import Checked, Finding, OnFinding, preflight
 from nas_attn.results import Evaluation, across_seeds, table
 from nas_attn.results.pictures import front_chart
-from nas_attn.settings import FINAL, Backbone, ImageFacts
-from nas_attn.space import Architecture, InputError, parse, without_secrets
-from nas_attn.study import StudyFolder, check_images, hold, read_facts, read_outline, storage_faults, terminable
-from nas_attn.tasks import Task, open_own_task, open_task, own_backbone
+from nas_attn.retraining import Retrained
+from nas_attn.retraining.run import run_retraining
+from nas_attn.settings import LatencyTarget
+from nas_attn.space import Architecture, InputError, parse
+from nas_attn.study import StudyFolder, hold, read_facts, read_outline, storage_faults, terminable
 from nas_attn.verdict.run import Verdict, read_verdict, run_verdict
 
+from .winner import another, picked, trained_network, winner_of
+
 _LOG = logging.getLogger(__name__)
+_CALLS = 50  # passes by which each form of an exported network is timed, at least
 
 
 @dataclass(frozen=True, repr=False)
@@ -136,73 +138,45 @@ class Study:
 
         Raises `InputError` where it was not trained, or its weights are missing or are not those that were trained.
         """
-        row = self.folder.pick(key)
-        task, whole = self._trained(row, read_facts(self.folder.study()))
+        task, whole = trained_network(self.folder, self.folder.pick(key), read_facts(self.folder.study()))
         return whole if task is None else task.network(whole)
 
-    def export(self, out: Path | str, pick: str = "knee", *, by_name: bool = False) -> tuple[Evaluation, list[str]]:
+    def train(
+        self, pick: str = "knee", seeds: int = 5, *, jobs: int = 1, watch: Watch | None = None
+    ) -> tuple[Retrained, list[str]]:
+        """Train a network for good, beside the plain backbone and a width-matched baseline, as `run_retraining` says.
+
+        Trainings that are there are reused, and what was interrupted goes on with the next call. Returns what was
+        found, and what the user should know. Raises as `run` does, and as `run_retraining`.
+        """
+        row = self.folder.pick(pick)
+        with self._locked(jobs, watch) as chain:
+            return run_retraining(chain, row, seeds)
+
+    def export(
+        self, out: Path | str, pick: str | None = None, *, by_name: bool = False, trained: bool | None = None
+    ) -> tuple[Evaluation, list[str]]:
         """Write a network into a folder that needs torch alone, as `nas_attn.export.export` says.
 
-        A user's own files go along; with `by_name` their modules are imported from where they are installed.
+        Without a `pick` it is the last that was trained for good, else the knee. Where the network was trained for
+        good, the weights of its best seed are written, with what the test part said of it; with `trained` False those
+        of the search, of several seeds the first, which the test part judges now. A user's own files go along; with
+        `by_name` their modules are imported from where they are installed. Returns its row over its seeds, and what
+        the user should know about the files.
 
-        Its accuracy on the test part is measured here, for the first time. Of several seeds the weights of the first
-        are written. Returns its row over its seeds, and what the user should know about the files.
-
-        Raises `InputError` where it was not trained by the final recipe, and where the folder is refused, before any
-        work; `KeyboardInterrupt` on Ctrl-C and SIGTERM, with the folder as it was.
+        Raises `InputError` where it was not trained by the final recipe, or with `trained` not for good, and where the
+        folder is refused, before any work; `KeyboardInterrupt` on Ctrl-C and SIGTERM, with the folder as it was.
         """
-        row, out = self.folder.pick(pick), Path(out)
+        out, (row, found) = Path(out), picked(self.folder, pick, trained)
+        target = LatencyTarget(device="cpu", threads=self.folder.file.latency.threads, calls=_CALLS)
         with terminable():
             with claimed(out):
                 pass  # what is refused is refused before the work
-            notes = export(self._winner(row), out, by_name=by_name)
-        unchecked = [] if row.weights_sha256 else [f"{row.key}: its weights cannot be checked; its row has no digest"]
-        return row, [*notes, *unchecked]
-
-    def _winner(self, row: Evaluation) -> Winner:
-        study = self.folder.study()
-        file = self.folder.file
-        task = open_task(file, self.folder.path)
-        facts = task.facts
-        check_images(study, {"data": data_question(file)}, facts, task.fingerprint())
-        _, whole = self._trained(row, facts)
-        tested, images = task.test(whole, file.recipe.batch_size, file.trainer)
-        network = task.network(whole)
-        own = next(one for one in self.folder.seed_rows(row.step) if (one.key, one.seed) == (row.key, row.seed))
-        return Winner(
-            network=network,
-            whole=None if network is whole else whole,
-            backbone=self._backbone(task, facts),
-            row=row,
-            facts=facts,
-            study={
-                **without_secrets(self.folder.file.model_dump(mode="json", exclude={"search": {"storage"}})),
-                "latency_prediction": self.folder.prediction(),
-            },
-            tested=tested,
-            test_images=images,
-            own=own,
-        )
-
-    def _backbone(self, task: Task | None, facts: ImageFacts) -> Backbone:
-        own = None if task is None else own_backbone(task)
-        return read_space(self.folder.path / self.folder.file.space, own, facts.image).backbone
-
-    def _trained(self, row: Evaluation, facts: ImageFacts) -> tuple[Task | None, nn.Module]:
-        """The task, if it is of the user's own, and what it has trained."""
-        if row.step != FINAL:
-            raise InputError(
-                f"{row.key}: was judged by the step {row.step!r} only, whose networks are not kept; end the chain of "
-                f"the study with {FINAL!r}"
-            )
-        architecture, task = parse(row.architecture), open_own_task(self.folder.file, self.folder.path, facts.image)
-        if task is None:
-            plain, classes = self._backbone(None, facts).untrained, len(facts.class_names)
-            network = build(architecture, plain, in_channels=facts.in_channels, classes=classes, seed=row.seed)
-        else:
-            network = task.build(architecture, self._backbone(task, facts).untrained, row.seed)
-        file = weights_file(self.folder.path / "weights", row.key, row.seed)
-        return task, read_weights(network, file, row.weights_sha256)
+            winner = winner_of(self.folder, row, found)
+            notes = export(winner, out, by_name=by_name, onnx=True, target=target)
+        unchecked = [] if winner.row.weights_sha256 else ["its weights cannot be checked; its row has no digest"]
+        more = [f"{row.key}: {line}" for line in unchecked] + [another(self.folder, row)]
+        return winner.row, [note for note in (*notes, *more) if note]
 
     @contextmanager
     def _locked(self, jobs: int, watch: Watch | None, check: bool = False) -> Iterator[Chain]:

@@ -8,4 +8,5 @@ from .placed import placements
 from .points import Record, staircase
 from .rows import Evaluation, Latency, Slots, State, cell, evaluation, known_columns, spell_cell
 from .table import across_seeds, evaluations, read_csv, table, write_csv
+from .where import selected
 from .written import Faults, read_row, written_row

@@ -11,6 +11,7 @@ from .record import (
     read_objectives,
     read_outline,
     read_prediction,
+    read_question,
     read_rows,
     read_slots,
     write_outline,
@@ -19,4 +20,5 @@ from .record import (
     write_row,
     write_rows,
 )
+from .retrained import RETRAINED, read_picks, read_tested, write_pick, write_tested
 from .storage import OptunaStudy, begin_study, find_study, hold, storage_faults, storage_url

@@ -14,6 +14,7 @@ from nas_attn.settings import FINAL, Budget, StudyFile, learnt, measure, read_st
 from nas_attn.space import NONE, InputError, allowed, present_key
 
 from .record import WIDTH_MATCHED, is_begun, read_prediction, read_rows
+from .retrained import RETRAINED
 from .storage import find_study
 
 T = TypeVar("T")
@@ -108,6 +109,10 @@ class StudyFolder:
         """Every row of width-matched baselines, whatever they cost, for none of them is chosen."""
         study = self._begun(WIDTH_MATCHED)
         return [] if study is None else self._once(WIDTH_MATCHED, lambda: [*read_rows(study).values()])
+
+    def retrained(self) -> optuna.Study | None:
+        """The Optuna study of what was trained for good; None where nothing was."""
+        return self._begun(RETRAINED)
 
     def table(self, step: str | None = None) -> pd.DataFrame:
         """One row an architecture, over its seeds, in the order of first trial."""

@@ -88,7 +88,7 @@ def check_images(
 
     Raises `InputError` that names what has changed.
     """
-    others = {name: value for name, value in _question(study).items() if not name.startswith(("data.", "images."))}
+    others = {name: value for name, value in read_question(study).items() if not name.startswith(("data.", "images."))}
     _refuse_changes(study, {**others, "data": question["data"], "images": asdict(facts)}, facts, fingerprint)
 
 
@@ -99,7 +99,7 @@ def _refuse_changes(
     fingerprint: Fingerprint | None,
     consequence: str = "",
 ) -> None:
-    found, stored = changes(_question(study), question), attributes(study).get(_FINGERPRINT)
+    found, stored = changes(read_question(study), question), attributes(study).get(_FINGERPRINT)
     if fingerprint is not None and stored is not None:
         before = _checked(study, Fingerprint, _FINGERPRINT, stored)
         found += image_changes(before, fingerprint, read_facts(study).class_names, facts.class_names)
@@ -120,7 +120,7 @@ def is_begun(study: optuna.Study) -> bool:
 
 def read_objectives(study: optuna.Study) -> list[str]:
     """The objectives of the study, in the order of its directions."""
-    return [*_checked(study, list[Objective], f"{_QUESTION}.objectives", _question(study).get("objectives"))]
+    return [*_checked(study, list[Objective], f"{_QUESTION}.objectives", read_question(study).get("objectives"))]
 
 
 def read_facts(study: optuna.Study) -> ImageFacts:
@@ -255,7 +255,8 @@ def _broken(study: optuna.Study) -> Iterator[str]:
                 yield f"study {study.study_name}: trial {number}: cannot be read: {error}"
 
 
-def _question(study: optuna.Study) -> dict[str, Any]:
+def read_question(study: optuna.Study) -> dict[str, Any]:
+    """The question of the study, as plain settings by their names, such as `recipe.epochs`."""
     return _checked(study, dict[str, Any], _QUESTION, attributes(study).get(_QUESTION, {}))
 
 
