@@ -6,6 +6,7 @@ import numpy as np
 from made_up import evaluation
 
 from nas_attn.statistics import AdjustedMeans
+from nas_attn.statistics.noise import noise
 
 KINDS = ("cbam", "se", "eca", "gate")
 PLANTED = "se at stage2"
@@ -23,7 +24,9 @@ def balanced(means, seeds=4, variance=1.0, freedom=None):
     networks = len(means)
     told = (networks - 1) * (seeds - 1) if freedom is None else freedom
     met, linked = np.ones((networks, seeds)), np.zeros(networks, dtype=int)
-    return AdjustedMeans(np.array(means), met, np.zeros((networks, 0)), linked, variance, told)
+    own = np.full(networks, told / networks)
+    alike = noise(variance * own, own, variance)
+    return AdjustedMeans(np.array(means), met, np.zeros((networks, 0)), linked, variance, told, alike)
 
 
 def normal(rng, shape):

@@ -202,17 +202,20 @@ def _show_front(rows: "list[Evaluation]", objectives: list[str], knee: str | Non
 def report(
     study: StudyPath,
     csv: Annotated[Path | None, typer.Option(help="Also write every row of every step and seed to this file.")] = None,
+    picture: Annotated[
+        Path | None, typer.Option(help="Also draw the front: .png, .svg or .html.", metavar="FILE")
+    ] = None,
 ) -> None:
-    """Write report.html and front.png into a study's folder.
+    """Write report.html into a study's folder.
 
-    The page needs no network: the front as an interactive picture and as a table, what stands where in each of its
-    networks, every row with its reason, settings, versions and devices.
+    The page needs no network: the answer, the front with axes to choose, every network drawn block by block, what each
+    kind adds where, how the search went, every row with its reason, settings, versions and devices.
     """
     from nas_attn.report.write import report_study
     from nas_attn.results import table, write_csv
     from nas_attn.study import StudyFolder
 
-    written = list(report_study(study))
+    written = list(report_study(study, picture))
     if csv is not None:
         write_csv(table(StudyFolder.open(study).all_rows()), csv)
         written.append(csv)

@@ -40,7 +40,7 @@ def train(
 
     from nas_attn.launch import open_study  # takes seconds, so something is said before
 
-    with watched(screen, study, "train", steps=False, again=f"--pick {row.key} --seeds {seeds}") as watch:
+    with watched(screen, study, f"train --pick {row.key} --seeds {seeds}", steps=False) as watch:
         found, remarks = open_study(study).train(row.key, seeds, jobs=jobs, watch=watch)
     for remark in remarks:
         screen.print(f"note: {remark}", soft_wrap=True)

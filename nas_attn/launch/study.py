@@ -1,27 +1,31 @@
 """A study's folder, opened to search, to audit, to judge and to hand out networks."""
 
+import html
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import altair as alt
 import pandas as pd
 from torch import nn
 
 from nas_attn.audit.run import Audited, run_audit
 from nas_attn.chain import Chain, Watch, run_chain
+from nas_attn.drawing import Drawing
 from nas_attn.export import export, leaving
 from nas_attn.export.standalone.folder import claimed
 from nas_attn.inquiry import Reply
 from nas_attn.inquiry.run import OnRound, run_inquiry
 from nas_attn.preflight import Checked, Finding, OnFinding, preflight
 from nas_attn.results import Evaluation
+from nas_attn.results.pictures import front_chart
 from nas_attn.retraining import Retrained
 from nas_attn.retraining.run import run_retraining
 from nas_attn.settings import LatencyTarget
 from nas_attn.space import Architecture, InputError, parse
-from nas_attn.study import StudyFolder, hold, read_facts, storage_faults, terminable
+from nas_attn.study import StudyFolder, hold, read_facts, read_outline, storage_faults, terminable
 from nas_attn.verdict.run import Verdict, read_verdict, run_verdict
 
 from .winner import another, picked, trained_network, winner_of
@@ -30,7 +34,7 @@ _LOG = logging.getLogger(__name__)
 _CALLS = 50  # passes by which each form of an exported network is timed, at least
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Study:
     """A study: searched with `run`, read with `table`, and a source of trained networks."""
 
@@ -110,6 +114,20 @@ class Study:
     def front(self) -> pd.DataFrame:
         """The rows that no other beats in the study's objectives, within its budget."""
         return self.folder.front().best
+
+    def plot(self) -> alt.ConcatChart:
+        """The front as a chart, the leading objective against each other one; raises `InputError` without any row."""
+        return front_chart(self.folder.front())
+
+    def drawing(self, key: str = "knee") -> Drawing:
+        """The network with this key, or the `knee` or `best`, drawn from input to output: to show, print and save."""
+        return Drawing(read_outline(self.folder.study()), self.architecture(key))
+
+    def __repr__(self) -> str:
+        return f"Study({str(self.folder.path)!r})"
+
+    def _repr_html_(self) -> str:
+        return f"{html.escape(repr(self))}, its front:{self.front().to_html()}"
 
     def architecture(self, key: str) -> Architecture:
         """What stands where in the trained network with this key, or in the `knee` or `best` of the study."""

@@ -13,6 +13,7 @@ from nas_attn.results import Evaluation
 from nas_attn.space import InputError
 
 from .contrasts import Contrasts
+from .noise import Noise, noise
 from .rank_correlation import Numbers
 
 
@@ -89,9 +90,11 @@ class AdjustedMeans:
     linked: NDArray[np.intp]
     """Networks of one number share seeds, at least by way of others, shape (networks,)."""
     variance: float
-    """Of the noise; NaN where no training is left to tell it."""
+    """Of the noise, pooled over all networks; NaN where no training is left to tell it."""
     freedom: int
-    """Degrees of freedom of the variance, from residuals within networks, pooled over all of them."""
+    """Degrees of freedom of the variance, from residuals within networks."""
+    noise: Noise
+    """That of each network."""
 
     @property
     def counts(self) -> Numbers:
@@ -131,11 +134,16 @@ class AdjustedMeans:
         variances: Numbers = contrasts.squares(1 / self.counts) + ((contrasts @ self.root) ** 2).sum(axis=1)
         return variances
 
-    def drawn(self, number: int, rng: np.random.Generator) -> Numbers:
-        """Means of noise of variance 1, shape (networks, number)."""
-        own = rng.standard_normal((len(self.means), number)) / np.sqrt(self.counts)[:, None]
-        drawn: Numbers = own + self.root @ rng.standard_normal((self.root.shape[1], number))
-        return drawn
+    def drawn(self, number: int, rng: np.random.Generator) -> tuple[Numbers, Numbers, Numbers]:
+        """Noise in the means, and what trainings make of its variances: the pooled one, and each network's share of it.
+
+        Of shape (networks, number), (number,), and (networks, number) or, where all draws are alike, (networks, 1).
+        """
+        true, pooled, shares = self.noise.drawn(number, self.freedom, rng)
+        drawn = rng.standard_normal((len(self.means), number))
+        drawn *= np.sqrt(true / self.counts[:, None])
+        drawn += math.sqrt(self.variance) * self.root @ rng.standard_normal((self.root.shape[1], number))
+        return drawn, pooled, shares
 
 
 def adjusted_means(known: Trainings, sign: float = 1.0) -> AdjustedMeans:
@@ -153,9 +161,13 @@ def adjusted_means(known: Trainings, sign: float = 1.0) -> AdjustedMeans:
     effects = root @ (root.T @ (by_seed - own.T @ sums))
     means = (sums - met @ effects) / counts
     residuals = values - means[known.who] - effects[known.when]
+    squares = np.bincount(known.who, residuals**2, len(counts)).astype(np.float64)
+    leverage = ((root[known.when] - (own @ root)[known.who]) ** 2).sum(axis=1)
+    left = counts - 1 - np.bincount(known.who, leverage, len(counts))
     freedom = len(values) - len(counts) - root.shape[1]
-    variance = float(residuals @ residuals / freedom) if freedom > 0 else np.nan
-    return AdjustedMeans(means, met, own @ root, _linked(met), variance, freedom)
+    variance = float(squares.sum() / freedom) if freedom > 0 else np.nan
+    spread = noise(squares, left, variance)
+    return AdjustedMeans(means, met, own @ root, _linked(met), variance, freedom, spread)
 
 
 def _linked(met: Numbers) -> NDArray[np.intp]:

@@ -91,12 +91,12 @@ def _decided(
     noise = member.posterior.noise**2 / seeds * (np.eye(len(seen)) - 1 / len(seen))
     gain = covariance @ seen.T @ np.linalg.pinv(seen @ covariance @ seen.T + noise, rcond=1e-9, hermitian=True)
     values, vectors = np.linalg.eigh(covariance - gain @ seen @ covariance)
-    root = vectors * np.sqrt(np.maximum(values, 0.0))
     cheaper, sign = Cheaper.of(costs_of(networks, objectives)), -member.measure.sign
+    spread = rng.standard_normal((_DRAWS, len(mean))) @ (vectors * np.sqrt(np.maximum(values, 0.0))).T
     decided = np.zeros(len(mean))
     for truth in draws[rng.integers(len(draws), size=_FUTURES)]:
         found = seen @ truth + member.posterior.noise / math.sqrt(seeds) * _centred(rng.standard_normal(len(seen)))
-        later = mean + gain @ (found - seen @ mean) + rng.standard_normal((_DRAWS, len(mean))) @ root.T
+        later = mean + gain @ (found - seen @ mean) + spread
         probability = cheaper.front(sign * later).mean(axis=0)
         decided += (probability >= SURE) | (probability <= 1 - SURE)
     return decided / _FUTURES

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t
+from scipy.stats import norm, t
 
-from .anytime import widening
+from .anytime import boundary, widening
 from .contrasts import Contrasts
 from .least_squares import AdjustedMeans
 from .main_effects import Additive
@@ -18,6 +18,9 @@ CONFIDENCE = 0.95
 
 _DRAWS = 8000
 """How many times noise is drawn to find how far the largest of many differences strays."""
+
+_MANY = 1500
+"""Networks from which on noise is drawn less often, at last half as often: the largest of more differs less."""
 
 _AT_ONCE = 2_000_000
 """How many numbers are drawn together."""
@@ -37,7 +40,10 @@ class Family:
     nuisance_sd: Numbers
     """What effects that are taken to be drawn leave in each, as standard deviations, shape (contrasts, effects)."""
     pooled: NDArray[np.bool_]
-    """Which rest on the additive fit, so that what it leaves over is noise to them; shape (contrasts,)."""
+    """Which rest on the additive fit, so that what it leaves over is noise to them; shape (contrasts,).
+
+    The others count networks and no effects.
+    """
 
     @classmethod
     def single(cls, contrasts: Contrasts, pooled: bool = False) -> "Family":
@@ -85,8 +91,8 @@ def compared(known: AdjustedMeans, fit: Additive, family: Family, seed: int = 0)
     values = np.where(clear, (family.contrasts @ known.means).round(_DECIMALS) + 0.0, np.nan)
     if known.freedom < 1 or not clear.any():
         return _unknown(values)
-    stretch = np.where(family.pooled, 1.0, _STRETCH)
-    errors = stretch * _errors(known, family, np.array([known.variance]), np.array([fit.remainder]))[0]
+    stretch = np.where(family.pooled, 1.0, _STRETCH * _heavier(known, family, (1 - CONFIDENCE) / len(values)))
+    errors = stretch * _errors(known, fit, family)
     largest = _largest(known, fit, family, clear, stretch, np.random.default_rng(seed))
     once = float(np.quantile(largest, CONFIDENCE))
     wider = widening(once, known.seeds, known.freedom)
@@ -104,8 +110,9 @@ def alone(known: AdjustedMeans, fit: Additive, family: Family) -> Compared:
     values = np.where(clear, (family.contrasts @ known.means).round(_DECIMALS) + 0.0, np.nan)
     if known.freedom < 1:
         return _unknown(values)
-    errors = _errors(known, family, np.array([known.variance]), np.array([fit.remainder]))[0]
-    once = float(t.isf((1 - CONFIDENCE) / 2, known.freedom))
+    level = 1 - CONFIDENCE
+    errors = _errors(known, fit, family) * _heavier(known, family, level)
+    once = float(t.isf(level / 2, known.freedom))
     wider = widening(once, known.seeds, known.freedom)
     reach = wider * once * errors
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -118,13 +125,36 @@ def _unknown(values: Numbers) -> Compared:
     return Compared(values, nothing, nothing, nothing, nothing)
 
 
-def _errors(known: AdjustedMeans, family: Family, variances: Numbers, remainder: Numbers) -> Numbers:
-    """Standard errors, shape (draws, contrasts), where noise and the remainder have these variances, shape (draws,)."""
-    noise = known.variances(family.contrasts)
-    between = np.where(family.pooled, family.contrasts.squares(np.ones(len(known.means))), 0.0)
-    left = (family.nuisance_sd**2).sum(axis=1)
-    errors: Numbers = np.sqrt(np.multiply.outer(variances, noise) + np.multiply.outer(remainder, between) + left)
+def _errors(known: AdjustedMeans, fit: Additive, family: Family) -> Numbers:
+    """Standard errors, shape (contrasts,): those of single networks from their own noise."""
+    pooled = _pooled_variances(known, family, np.array([known.variance]), np.array([fit.remainder]))[0]
+    single = family.contrasts.squares(known.noise.variances / known.counts)
+    single += known.variance * ((family.contrasts @ known.root) ** 2).sum(axis=1)
+    errors: Numbers = np.sqrt(np.where(family.pooled, pooled, single))
     return errors
+
+
+def _pooled_variances(known: AdjustedMeans, family: Family, variances: Numbers, remainder: Numbers) -> Numbers:
+    """Variances where noise and the remainder have these, shape (draws,); shape (draws, contrasts)."""
+    noise = np.multiply.outer(variances, known.variances(family.contrasts))
+    between = np.multiply.outer(remainder, family.contrasts.squares(np.ones(len(known.means))))
+    found: Numbers = noise + between + (family.nuisance_sd**2).sum(axis=1)
+    return found
+
+
+def _heavier(known: AdjustedMeans, family: Family, level: float) -> Numbers:
+    """By how much farther t statistics stray from 0 that rest on the noise of few networks, not of all; (contrasts,).
+
+    That of a contrast has the degrees of freedom of its networks' noise, each by its share.
+    """
+    if math.isinf(known.noise.alike):
+        return np.ones(len(family.contrasts))
+    shares = known.noise.variances / known.counts
+    with np.errstate(invalid="ignore", divide="ignore"):
+        freedom = family.contrasts.squares(shares * known.noise.freedom) / family.contrasts.squares(shares)
+    beyond = norm.sf(boundary(level, known.seeds))
+    heavier: Numbers = np.nan_to_num(t.isf(beyond, freedom) / t.isf(beyond, known.freedom), nan=1.0)
+    return heavier
 
 
 def _largest(
@@ -137,28 +167,26 @@ def _largest(
 ) -> Numbers:
     """The largest absolute t statistic of the family in each draw, where nothing differs."""
     single, pooled = family[clear & ~family.pooled], family[clear & family.pooled]
-    units = stretch[clear & ~family.pooled] * np.sqrt(known.variances(single.contrasts))
-    ratios = single.contrasts.over(units)
+    stretched = single.contrasts.over(stretch[clear & ~family.pooled])
+    counted, by_seeds = single.contrasts.direct.power(2), ((single.contrasts @ known.root) ** 2).sum(axis=1)
     largest = []
-    for part in np.array_split(np.arange(_DRAWS), math.ceil(_DRAWS * len(known.means) / _AT_ONCE)):
-        draws = len(part)
-        noise = np.sqrt(known.variance) * known.drawn(draws, rng)
-        variances = known.variance * rng.chisquare(known.freedom, draws) / known.freedom
+    draws = int(_DRAWS * np.clip(_MANY / len(known.means), 0.5, 1.0))
+    for part in np.array_split(np.arange(draws), math.ceil(draws * len(known.means) / _AT_ONCE)):
+        noise, variances, shares = known.drawn(len(part), rng)
         with np.errstate(invalid="ignore", divide="ignore"):
-            strayed = _farthest(ratios @ noise) / np.sqrt(variances)
+            squares = counted @ (shares / known.counts[:, None]) + by_seeds[:, None]
+            strayed = _farthest(stretched @ noise / np.sqrt(squares)) / np.sqrt(variances)
             if len(pooled.contrasts):
                 if fit.remainder:
                     noise += np.sqrt(fit.remainder) * rng.standard_normal(noise.shape)
-                left = pooled.nuisance_sd @ rng.standard_normal((pooled.nuisance_sd.shape[1], draws))
-                errors = _errors(known, pooled, variances, fit.remainders(noise, variances)).T
-                strayed = np.fmax(
-                    strayed, _farthest(np.nan_to_num((pooled.contrasts @ noise + left) / errors, nan=0.0))
-                )
+                left = pooled.nuisance_sd @ rng.standard_normal((pooled.nuisance_sd.shape[1], len(part)))
+                errors = np.sqrt(_pooled_variances(known, pooled, variances, fit.remainders(noise, variances))).T
+                strayed = np.fmax(strayed, _farthest((pooled.contrasts @ noise + left) / errors))
         largest.append(np.nan_to_num(strayed, nan=0.0))
     return np.concatenate(largest)
 
 
-def _farthest(values: Numbers) -> Numbers:
-    """The largest absolute value of each column; 0 where there is no row."""
-    farthest: Numbers = np.maximum(values.max(axis=0, initial=0.0), -values.min(axis=0, initial=0.0))
+def _farthest(ratios: Numbers) -> Numbers:
+    """The largest absolute value of each column that is known; 0 where there is none."""
+    farthest: Numbers = np.fmax.reduce(np.abs(ratios), axis=0, initial=0.0)
     return farthest

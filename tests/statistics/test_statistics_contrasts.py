@@ -1,17 +1,18 @@
 import numpy as np
 import pytest
+from made_up import evaluation
 from made_up_trainings import balanced
 from scipy.stats import multivariate_t, t
 
-from nas_attn.statistics import Contrasts, Family, additive, compared
+from nas_attn.statistics import Contrasts, Family, additive, adjusted_means, compared, trainings
 
 
 def against_first(means, seeds=4, variance=1.0, freedom=None):
     """Every network against the first, all of them with the same seeds."""
     known = balanced(means, seeds, variance, freedom)
     fit = additive([{} for _ in means], [False] * len(means), known)
-    one = np.eye(len(means))
-    return compared(known, fit, Family.single(Contrasts.many(one[1:] - one[0])))
+    differences = [{network: 1.0, 0: -1.0} for network in range(1, len(means))]
+    return compared(known, fit, Family.single(Contrasts.few(differences, len(means))))
 
 
 @pytest.fixture
@@ -50,8 +51,28 @@ def test_what_would_just_be_shown_is_told_by_the_square_of_the_interval():
 def test_nothing_is_known_without_a_degree_of_freedom_and_all_without_noise():
     known = balanced([0.0, 1.0], 1, np.nan, 0)
     fit = additive([{}, {}], [False, False], known)
-    told = compared(known, fit, Family.single(Contrasts.many(np.array([[-1.0, 1.0]]))))
+    told = compared(known, fit, Family.single(Contrasts.few([{0: -1.0, 1: 1.0}], 2)))
     assert told.values[0] == 1
     assert np.isnan([told.low[0], told.high[0], told.p[0]]).all()
     sure = against_first([0.0, 1.0, 0.0], variance=0.0)
     assert (sure.low > 0).tolist() == [True, False]
+
+
+@pytest.mark.usefixtures("one_look")
+def test_networks_that_differ_in_how_noisy_they_are_stray_from_the_first_as_often_as_others(monkeypatch):
+    def strayed(study):
+        rng = np.random.default_rng(study)
+        values = np.exp(0.6 * rng.standard_normal((60, 1))) * rng.standard_normal((60, 5))
+        rows = [
+            evaluation("none", key=f"{network:02}", seed=seed, state="complete", accuracy=values[network, seed])
+            for network, seed in np.ndindex(60, 5)
+        ]
+        known = adjusted_means(trainings(rows, "accuracy"))
+        fit = additive([{} for _ in values], [False] * len(values), known)
+        against = Contrasts.few([{network: 1.0, 0: -1.0} for network in range(1, 60)], 60)
+        told = compared(known, fit, Family.single(against))
+        return bool(((told.low > 0) | (told.high < 0)).any())
+
+    assert sum(map(strayed, range(40))) <= 5
+    monkeypatch.setattr("nas_attn.statistics.noise._bartlett", lambda *_: 1.0)
+    assert sum(map(strayed, range(40))) > 10

@@ -67,7 +67,7 @@ def test_a_network_against_the_bare_one_is_the_mean_of_paired_differences():
 
 
 def test_taking_a_placement_out_is_a_difference_of_two_networks():
-    rows = trained(1, networks=64, effect=3.0)
+    rows = trained(1, networks=64, effect=4.0)
     told = comparison(rows, [], "accuracy")
     means = {key: np.mean([row["accuracy"] for row in rows if row.key == key]) for key in {row.key for row in rows}}
     leader = told.trainings.networks[told.leader]
