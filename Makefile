@@ -6,7 +6,7 @@ NEW_ENOUGH = import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python; do \
 	$$p -c '$(NEW_ENOUGH)' >/dev/null 2>&1 && echo $$p && break; done)
 BIN := .venv/bin
-STUDY := studies/digits
+STUDY := studies/tiny
 GPU_PYTHON ?= 3.12
 GPU_OPTIONS ?=
 BROWSERS := chromium chromium-browser google-chrome google-chrome-stable chrome
@@ -15,10 +15,10 @@ APT = env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Acquire::Retries=0 -o Ac
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1@\2/p' $(MAKEFILE_LIST) | column -t -s @
 
-demo: .venv/user ## install, then search, front, verdict, report and export of studies/digits
+demo: .venv/user ## install, then search, front, verdict, report and export of studies/tiny, one screen of output
 	$(BIN)/nas-attn search $(STUDY)
+	$(BIN)/nas-attn verdict --quiet $(STUDY)
 	$(BIN)/nas-attn front $(STUDY)
-	$(BIN)/nas-attn verdict $(STUDY)
 	$(BIN)/nas-attn report $(STUDY)
 	$(BIN)/nas-attn export $(STUDY) $(STUDY)/exported
 
@@ -55,7 +55,7 @@ format: .venv/developer ## put the code into its one form
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-clean: ## remove the environment, the caches and what studies/digits and examples have produced
+clean: ## remove the environment, the caches and what studies/tiny and examples have produced
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	git clean -qfdX $(STUDY) examples
 
