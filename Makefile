@@ -1,6 +1,6 @@
 # Everything from nothing but Python 3.11 or newer and the package registry. `make help` lists the commands.
 .DEFAULT_GOAL := help
-.PHONY: help demo examples check thorough families gpu gpu-wheels format clean
+.PHONY: help demo examples check thorough families docs gpu gpu-wheels format clean
 
 NEW_ENOUGH = import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python; do \
@@ -41,6 +41,11 @@ thorough: .venv/developer ## an hour: every built-in network, kind, position and
 families: .venv/developer ## many minutes: attention on a member of every family of timm and torchvision; docs/families.md
 	NAS_ATTN_FAMILIES=1 $(BIN)/pytest tests/families
 
+docs: .venv/docs ## the site in build/site: every page, and the public names from their docstrings; a warning is an error
+	rm -rf build/site
+	$(BIN)/sphinx-build -q -W --keep-going -c docs -d build/doctrees . build/site
+	@echo "build/site/index.html"
+
 gpu: ## everything that one GPU can tell, in under 9 minutes, with the Python at hand; GPU_OPTIONS=--help lists options
 	PYTHONPATH=.:benchmarks $(firstword $(wildcard $(BIN)/python) $(PYTHON)) -m gpu $(GPU_OPTIONS)
 
@@ -65,6 +70,10 @@ clean: ## remove the environment, the caches and what studies/digits and example
 
 .venv/developer: .venv/bin/python pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@ .venv/user
+
+.venv/docs: .venv/bin/python pyproject.toml constraints.txt
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[docs]'
 	@touch $@ .venv/user
 
 # Pages are opened in a Chromium. It is fetched once, where Debian's tools can; where not, what needs it is skipped.
