@@ -44,6 +44,7 @@ families: .venv/developer ## many minutes: attention on a member of every family
 docs: .venv/docs ## the site in build/site: every page, and the public names from their docstrings; a warning is an error
 	rm -rf build/site
 	$(BIN)/sphinx-build -q -W --keep-going -c docs -d build/doctrees . build/site
+	! grep -rE --include='*.html' '(src|srcset|data)="(https?:)?//|<link [^>]*href="(https?:)?//' build/site  # nothing is loaded from elsewhere
 	@echo "build/site/index.html"
 
 gpu: ## everything that one GPU can tell, in under 9 minutes, with the Python at hand; GPU_OPTIONS=--help lists options

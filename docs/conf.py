@@ -22,3 +22,4 @@ html_title = f"nas_attn {release}"
 html_additional_pages = {"index": "forward.html"}
 templates_path = ["templates"]
 html_show_copyright = html_show_sourcelink = html_copy_source = False
+html_show_search_summary = False  # it would read other pages, which a browser refuses to a page from a file

@@ -62,5 +62,5 @@ def _forms(value):
     if hasattr(value, "_repr_mimebundle_"):
         return {"image/svg+xml": value._repr_mimebundle_()["image/svg+xml"], "text/plain": type(value).__name__}
     if hasattr(value, "to_html"):
-        return {"text/html": value.to_html(), "text/plain": value.to_string()}
+        return {"text/html": value.to_html(border=0), "text/plain": value.to_string()}
     return {"text/plain": "" if value is None else value if isinstance(value, str) else repr(value)}
