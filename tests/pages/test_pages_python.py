@@ -5,20 +5,24 @@ With NAS_ATTN_PAGES=1 what comes out is written into them instead.
 
 import json
 import os
+import re
 import sys
+from functools import cache
 
 import pytest
 from processes import fork_workers
 from proofs import fork_proofs
 from reading import NOTEBOOKS, PAGES, ROOT, blocks
 from running import filled_notebook, filled_page, texts
+from typer.testing import CliRunner
 
+from nas_attn.cli import app
 from nas_attn.settings import Measure
 
 REWRITE = os.environ.get("NAS_ATTN_PAGES") == "1"
-EXPORT = ROOT / "docs" / "notebooks" / "export.ipynb"
-ELSEWHERE = ("README.md", "docs/ask.md", "docs/deploy.md")
-"""Pages whose Python needs a study that is trained: those below, and the README's of tests/test_launch.py."""
+DOCS = ROOT / "docs"
+ELSEWHERE = (ROOT / "README.md", DOCS / "ask.md", DOCS / "deploy.md")
+"""Pages whose Python needs a trained study: that of a notebook, below, or the README's, of tests/test_launch.py."""
 
 
 def named(path):
@@ -35,52 +39,65 @@ def compare(path, page, filled, shown=lambda page: page):
 
 @pytest.mark.parametrize("path", [path for path in PAGES if blocks(path, "python")], ids=named)
 def test_a_page_says_what_its_python_gives(path, monkeypatch):
-    if named(path) not in ELSEWHERE:
+    if path not in ELSEWHERE:
         monkeypatch.chdir(ROOT)
         compare(path, path.read_text(), filled_page(path.read_text(), {"Measure": Measure}))
 
 
-@pytest.mark.parametrize("path", [path for path in NOTEBOOKS if path != EXPORT], ids=named)
-def test_a_notebook_holds_what_its_cells_give(path, monkeypatch):
-    monkeypatch.chdir(path.parent)
-    notebook = json.loads(path.read_text())
-    compare(path, notebook, filled_notebook(notebook, {}), texts)
-
-
 @pytest.fixture(scope="module")
-def exported():
-    """The notebook of an export, as it is and as it is filled, and the names that it leaves: a study and its folder."""
-    names, notebook = {}, json.loads(EXPORT.read_text())
+def run():
+    """Runs a notebook once, where it lies: as it is, as it is filled, and the names that it leaves."""
     with pytest.MonkeyPatch.context() as patch:
         fork_workers(patch)
         fork_proofs(patch)
         patch.setattr(sys, "path", [*sys.path])
-        yield notebook, filled_notebook(notebook, names), names
-    del sys.modules["model"]
+
+        @cache
+        def run(path):
+            patch.chdir(path.parent)
+            names, notebook = {}, json.loads(path.read_text())
+            return notebook, filled_notebook(notebook, names), names
+
+        yield run
+    sys.modules.pop("model", None)
 
 
-def test_the_notebook_of_an_export_holds_what_its_cells_give(exported):
-    notebook, filled, _ = exported
-    compare(EXPORT, notebook, filled, texts)
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=named)
+def test_a_notebook_holds_what_its_cells_give(path, run):
+    notebook, filled, _ = run(path)
+    compare(path, notebook, filled, texts)
 
 
-def test_the_page_of_an_export_runs_in_its_folder(exported, monkeypatch):
-    monkeypatch.chdir(exported[2]["folder"] / "exported")
+def test_the_verdict_that_a_page_explains_is_that_of_the_rows(run):
+    found = run(DOCS / "notebooks" / "front.ipynb")[2]["found"]
+    quoted = [
+        line.removeprefix("> ") for line in (DOCS / "verdict.md").read_text().splitlines() if line.startswith("> ")
+    ]
+    assert found.sentences[0] in " ".join(quoted)
+
+
+def test_the_page_of_an_export_runs_in_its_folder(run, monkeypatch):
+    monkeypatch.chdir(run(DOCS / "notebooks" / "export.ipynb")[2]["folder"] / "exported")
     names = {}
-    filled_page((ROOT / "docs" / "deploy.md").read_text(), names)
+    filled_page((DOCS / "deploy.md").read_text(), names)
     assert names["scores"].shape == (4, 10)
 
 
-def test_the_page_of_a_question_runs_as_far_as_no_time_allows(exported, tmp_path, monkeypatch):
+def test_the_page_of_a_question_runs_as_far_as_no_time_allows(run, tmp_path, monkeypatch):
+    folder = run(DOCS / "notebooks" / "export.ipynb")[2]["folder"]
     monkeypatch.chdir(tmp_path)
-    page = (ROOT / "docs" / "ask.md").read_text()
-    for said, meant in {
-        "minutes=2": "minutes=0.001",
-        "minutes=10": "minutes=0.001",
-        "studies/NAME": str(exported[2]["folder"]),
-    }.items():
+    page = (DOCS / "ask.md").read_text()
+    for said, meant in (("minutes=2", "minutes=0.001"), ("minutes=10", "minutes=0.001"), ("studies/NAME", str(folder))):
         assert said in page
         page = page.replace(said, meant)
     names = {}
     filled_page(page, names)
     assert [one.finding for one in names["reply"].answers] == ["not known yet"] * 2
+
+
+def test_the_page_of_a_network_shows_its_places_as_they_are_printed():
+    pytest.importorskip("timm")
+    (shown,) = [block.text for block in blocks(DOCS / "network.md", "") if "68 places" in block.text]
+    begun, _, _ = re.sub(r"timm [\d.]+", "timm", shown).partition("...")
+    printed = re.sub(r"timm [\d.]+", "timm", CliRunner().invoke(app, ["sites", "timm:resnet50"]).output)
+    assert [line.rstrip() for line in printed.splitlines()][: begun.count("\n")] == begun.splitlines()
