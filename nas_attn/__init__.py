@@ -7,6 +7,7 @@ In the order of a day's work:
 - `build`: an architecture as an `nn.Module`
 - `count`, `measure_latency`: what a network costs
 - `open_study`: a study's folder, to search, to read and to export from
+- `load_export`: the network of an exported folder, checked against its checksums
 - `ask`: whether an attention at a place helps a network, trained until that is known
 - `front`, `knee`, `hypervolume`, `read_csv`, `write_csv`: the trade-off between accuracy and cost, in pandas
 - `load_table`: a published table of a whole space, to compare samplers without training

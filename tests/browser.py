@@ -35,8 +35,8 @@ def chromium():
 class Opened:
     """A page of a file, and what a browser complains of in it or asks the network for."""
 
-    def __init__(self, browser, path, width=1280, places=("figure",)):
-        self.page = browser.new_page(viewport={"width": width, "height": 900})
+    def __init__(self, browser, path, width=1280, places=("figure",), scheme="light"):
+        self.page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
         self.complaints, self.asked = [], []
         self.page.on("console", lambda message: self.complaints.append(message.text))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))

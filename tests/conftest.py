@@ -18,7 +18,7 @@ from processes import fork_workers, make_haste
 from proofs import fork_proofs
 from small_study import SPACE, STUDY
 
-from nas_attn.export.folder import _Program
+from nas_attn.export.program import Program
 from nas_attn.settings import read_study_file, use_measures
 from nas_attn.space import InputError
 
@@ -55,7 +55,7 @@ def forked_proofs(monkeypatch):
 @pytest.fixture
 def no_program(monkeypatch):
     """Exports are without `model.pt2`, which takes most of their time."""
-    monkeypatch.setattr("nas_attn.export.folder._program", lambda *_: _Program([]))
+    monkeypatch.setattr("nas_attn.export.folder.torch_program", lambda *_: Program("model.pt2"))
 
 
 @pytest.fixture

@@ -170,10 +170,16 @@ def test_every_step_works_from_the_command_line(make_study, tmp_path):
     shown = command("front", folder, "--csv", tmp_path / "front.csv")
     assert set(read_csv(tmp_path / "front.csv").index) == set(nas_attn.open_study(folder).front().index)
     assert all(key in shown for key in nas_attn.open_study(folder).front().index)
-    written = command("report", folder, "--csv", tmp_path / "rows.csv")
+    written = command("report", folder, "--csv", tmp_path / "rows.csv", "--picture", tmp_path / "front.png")
     assert str(folder / "report.html") in written
     assert len(read_csv(tmp_path / "rows.csv")) == 3
-    assert (folder / "front.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "front.png").read_bytes().startswith(b"\x89PNG")
+    study = nas_attn.open_study(folder)
+    assert repr(study) == f"Study({str(folder)!r})"
+    assert {*study.front().index} <= {*re.findall(r"<th>(\w{10})</th>", study._repr_html_())}
+    assert study.plot().to_dict()["datasets"]["networks"][0]["key"] in study.table().index
+    assert study.drawing("best").lines[1][1] == "8 x 8 x 8", "as the study has kept it"
+    assert study.drawing("best").outline.plain[2] == study.table().loc["h40bedbf9c", "flops"]
     assert "accuracy" in command("export", folder, tmp_path / "out", "--pick", "best")
     config = json.loads((tmp_path / "out" / "config.json").read_text())
     assert config["key"] == nas_attn.open_study(folder).folder.pick("best").key

@@ -14,6 +14,7 @@ from nas_attn.assembly import read_space
 from nas_attn.backbones import scaled
 from nas_attn.cost import Readings
 from nas_attn.data import ImageData
+from nas_attn.drawing import Outline
 from nas_attn.evaluation import (
     Checkpoint,
     Costs,
@@ -46,6 +47,7 @@ from nas_attn.study import (
     StudyFolder,
     begin_study,
     find_study,
+    write_outline,
     write_prediction,
     write_question,
 )
@@ -271,7 +273,12 @@ class Chain:
         study = study or begin_study(path, file.search.storage, file.objectives, step.name)
         question = question_of(file, step, self.backbone, self.timing.device)
         write_question(study, question, self.space, self.task.facts, self.task.fingerprint())
+        write_outline(study, self._outline)
         return study
+
+    def _outline(self) -> Outline:
+        fillings = (filling for slot in self.space.slots for filling in slot.fillings())
+        return self.ledger.outline(dict.fromkeys(placement for filling in fillings for placement in filling))
 
     @property
     def _limits(self) -> dict[str, float]:

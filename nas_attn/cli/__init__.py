@@ -10,8 +10,10 @@ import nas_attn
 from nas_attn.space import InputError
 
 from .ask import ask
+from .compared import compare
 from .spaces import kinds, sites, space
-from .studies import audit, check, export, front, report, search, verdict
+from .studies import audit, check, front, report, search, verdict
+from .trained import export, train
 
 app = typer.Typer(
     name="nas-attn",
@@ -38,7 +40,7 @@ def door(
     """Which attention, at which place of a CNN, is worth its cost? Search, compare, export."""
 
 
-for command in (kinds, sites, space, check, search, front, report, audit, verdict, ask, export):
+for command in (kinds, sites, space, check, search, front, report, audit, verdict, compare, ask, train, export):
     app.command()(command)
 
 

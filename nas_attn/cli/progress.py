@@ -12,10 +12,11 @@ from .showing import spelt
 
 
 @contextmanager
-def watched(screen: Any, study: Path, command: str, steps: bool = True) -> Iterator[Any]:
+def watched(screen: Any, study: Path, command: str, steps: bool = True, again: str = "") -> Iterator[Any]:
     """A line for each network, and on a terminal a bar for what is going on; an interrupt says how to go on.
 
-    A line shows the leading objective. With `steps` each step of a chain is announced.
+    A line shows the leading objective. With `steps` each step of a chain is announced; `again` are the options with
+    which the same command goes on.
     """
     from nas_attn.chain import Watch
     from nas_attn.study import StudyFolder
@@ -34,9 +35,8 @@ def watched(screen: Any, study: Path, command: str, steps: bool = True) -> Itera
                 on_checked=lambda line: screen.print(f"{study}: {line}", soft_wrap=True),
             )
         except KeyboardInterrupt:
-            screen.print(
-                f"Interrupted; what is finished is kept. Go on with: nas-attn {command} {study}", soft_wrap=True
-            )
+            said = f"nas-attn {command} {study} {again}".rstrip()
+            screen.print(f"Interrupted; what is finished is kept. Go on with: {said}", soft_wrap=True)
             raise typer.Exit(130) from None
 
 

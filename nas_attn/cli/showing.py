@@ -1,9 +1,15 @@
 """How the commands show things."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from nas_attn.evaluation import Ledger
+
+_COLOURS = ("cyan", "yellow", "green", "magenta", "blue", "red")
 
 
 def console() -> Any:
@@ -29,6 +35,33 @@ def show(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     for line in lines:
         typer.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def show_network(ledger: "Ledger", spelling: str, picture: Path | None) -> None:
+    """The drawing of an architecture on the screen, or as a file."""
+    from nas_attn.drawing import Drawing
+    from nas_attn.space import parse
+
+    architecture = parse(spelling)
+    drawing = Drawing(ledger.outline(architecture.placements), architecture)
+    if picture is None:
+        lines = drawing.lines
+        show(("place", "size", "attention", "adds"), _coloured(lines, 2) if console().is_terminal else lines)
+        return
+    drawing.save(picture)
+    typer.echo(f"Written: {picture}")
+
+
+def _coloured(rows: Iterable[Sequence[str]], column: int) -> list[list[Any]]:
+    """Rows for a terminal, in which the words of a column have colours by what they begin with."""
+    from rich.text import Text
+
+    found: list[list[Any]] = [list(row) for row in rows]
+    kinds = [kind for kind in dict.fromkeys(row[column].partition("(")[0] for row in found) if kind]
+    for row in found:
+        if kind := row[column].partition("(")[0]:
+            row[column] = Text(row[column], style=f"bold {_COLOURS[kinds.index(kind) % len(_COLOURS)]}")
+    return found
 
 
 def spelt(row: Any, measures: Iterable[str]) -> list[str]:

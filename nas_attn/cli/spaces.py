@@ -9,7 +9,7 @@ import typer
 from nas_attn.space import InputError
 
 from .priced import is_file_or_study, priced
-from .showing import show, spelt
+from .showing import show, show_network, spelt
 
 if TYPE_CHECKING:
     from nas_attn.assembly import SpaceFile
@@ -76,6 +76,13 @@ def sites(
     ],
     image: _Image = None,
     classes: _Classes = None,
+    draw: Annotated[
+        bool, typer.Option("--draw", help="Draw it instead, from input to output, with the size of every map.")
+    ] = False,
+    architecture: Annotated[
+        str, typer.Option(help="What stands where in the drawing, as rows spell it.", metavar="SPELLING")
+    ] = "none",
+    picture: Annotated[Path | None, typer.Option(help="Write the drawing to this SVG file.", metavar="FILE")] = None,
 ) -> None:
     """List the places of a network where attention may stand, by the names that space files and architectures use.
 
@@ -83,18 +90,12 @@ def sites(
     branches, before their last convolution, before the branch, after blocks and after stages.
     """
     from nas_attn.evaluation import open_ledger
-    from nas_attn.settings import Backbone
 
-    given = None if image is None else _image(image)
-    if is_file_or_study(network):
-        found = priced(Path(network), given, classes)
-        backbone, size, number, own = found.said.backbone, found.image, found.classes, found.space.kinds
-        remarks = found.remarks
-    else:
-        backbone, size, number, own = Backbone(name=network), given or (3, 224, 224), classes or 1000, ()
-        missing = [name for name, value in (("--image", image), ("--classes", classes)) if value is None]
-        remarks = (f"Assumed without {' and '.join(missing)}; a study's folder has its own",) if missing else ()
+    backbone, size, number, own, remarks = _network(network, image, classes)
     ledger = open_ledger(backbone, size, number)
+    if draw or picture is not None:
+        show_network(ledger, architecture, picture)
+        return
     blocks, stages = ({getattr(site, of) for site in ledger.sites.values()} for of in ("block", "stage"))
     params, macs, _ = spelt(ledger.plain, _MEASURES)
     typer.echo(f"{backbone.name}: {len(ledger.sites)} places in {len(blocks)} blocks of {len(stages)} stages")
@@ -105,6 +106,21 @@ def sites(
     _tell_how_it_leaves(backbone, own, size, number)
     typer.echo()
     _show_sites(ledger)
+
+
+def _network(
+    network: str, image: str | None, classes: int | None
+) -> tuple["Backbone", tuple[int, int, int], int, tuple[str, ...], tuple[str, ...]]:
+    """The backbone that is named, for which image and classes, with which kinds, and where that comes from."""
+    from nas_attn.settings import Backbone
+
+    given = None if image is None else _image(image)
+    if is_file_or_study(network):
+        found = priced(Path(network), given, classes)
+        return found.said.backbone, found.image, found.classes, found.space.kinds, found.remarks
+    missing = [name for name, value in (("--image", image), ("--classes", classes)) if value is None]
+    remarks = (f"Assumed without {' and '.join(missing)}; a study's folder has its own",) if missing else ()
+    return Backbone(name=network), given or (3, 224, 224), classes or 1000, (), remarks
 
 
 def space(

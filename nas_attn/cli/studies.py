@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 StudyPath = Annotated[Path, typer.Argument(help="A study's folder; it holds a study.toml.", metavar="STUDY")]
 
+_WHERE = "Only networks like these: 'latency_ms <= 2 and params < 300_000'."
+_OBJECTIVE = "Trade this off instead, and what else is so named."
 _JOBS = "Networks to train at a time, each in a process and, with several GPUs, on one of its own."
 Jobs = Annotated[int, typer.Option(min=1, help=_JOBS)]
 
@@ -138,31 +140,33 @@ def verdict(
 def front(
     study: StudyPath,
     csv: Annotated[Path | None, typer.Option(help="Also write the rows of the front to this CSV file.")] = None,
+    where: Annotated[str | None, typer.Option(help=_WHERE)] = None,
+    objective: Annotated[list[str] | None, typer.Option(help=_OBJECTIVE, show_default="the study's")] = None,
 ) -> None:
     """Show the Pareto front of a study: the networks that no other beats, and those that may be on it.
 
     Another network beats one if it is at least as good in every objective and better in one. By their means the best in
     the first objective comes first; a star marks the knee, the most balanced of them. Where networks have several
-    seeds, each has the probability that it is on the front, and those that are undecided follow.
+    seeds, each has the probability that it is on the front, and those that are undecided follow; but not of a front
+    among those alone that meet a condition, or in other objectives than the study's.
     """
     from nas_attn.report import headline
-    from nas_attn.results import evaluations, write_csv
+    from nas_attn.results import evaluations, pareto_front, selected, write_csv
     from nas_attn.study import StudyFolder
     from nas_attn.verdict import standings
 
     folder = StudyFolder.open(study)
-    found, table = folder.front(), folder.table()
+    table = folder.table() if where is None else selected(folder.table(), where)
+    found = pareto_front(table, objective or folder.file.objectives)
     if found.best.empty:
-        raise InputError(f"{study}: no network is trained within the budget yet")
-    sure = standings(folder)
+        meets = f" where {where}" if where else ""
+        raise InputError(f"{study}: no network is trained within the budget{meets} yet")
+    sure = standings(folder) if where is None and not objective else None
     counted, *_, noise = headline(table, found, sure)
-    typer.echo(f"{study}: {counted}\n")
+    typer.echo(f"{study}{f', where {where}' if where else ''}: {counted}\n")
     rows = evaluations(found.best if sure is None else sure.rows(found).drop(columns="front"))
-    _show_front(rows, folder.file.leading.name, found.knee, sure)
-    first = rows[0].latency
-    threads = f"{first.threads} thread{'s' if first.threads > 1 else ''}"
-    timed = f"{first.target}: {first.device}, {threads}, batch {first.batch}"
-    typer.echo(f"\n* the knee, the most balanced of them. Latency with its 95 % interval, on {timed}.")
+    _show_front(rows, [*found.objectives], found.knee, sure)
+    typer.echo(f"\n* the knee, the most balanced of them. Latency with its 95 % interval, on {_timed_on(rows[0])}.")
     typer.echo(noise)
     if prediction := folder.prediction():
         typer.echo(f"How well latencies were predicted: {prediction}.")
@@ -171,10 +175,17 @@ def front(
         typer.echo(f"Written: {csv}")
 
 
-def _show_front(rows: "list[Evaluation]", leading: str, knee: str | None, sure: "Standings | None") -> None:
+def _timed_on(row: "Evaluation") -> str:
+    first = row.latency
+    threads = f"{first.threads} thread{'s' if first.threads > 1 else ''}"
+    return f"{first.target}: {first.device}, {threads}, batch {first.batch}"
+
+
+def _show_front(rows: "list[Evaluation]", objectives: list[str], knee: str | None, sure: "Standings | None") -> None:
     from nas_attn.settings import learnt
 
-    measures = [*dict.fromkeys((leading, *(one.name for one in learnt()))), "params", "flops"]
+    wanted = [*objectives[:1], *(one.name for one in learnt()), "params", "flops", *objectives]
+    measures = [name for name in dict.fromkeys(wanted) if name != "latency_ms"]
     lines = (
         (
             "*" if row.key == knee else "",
@@ -191,69 +202,22 @@ def _show_front(rows: "list[Evaluation]", leading: str, knee: str | None, sure: 
 def report(
     study: StudyPath,
     csv: Annotated[Path | None, typer.Option(help="Also write every row of every step and seed to this file.")] = None,
+    picture: Annotated[
+        Path | None, typer.Option(help="Also draw the front: .png, .svg or .html.", metavar="FILE")
+    ] = None,
 ) -> None:
-    """Write report.html and front.png into a study's folder.
+    """Write report.html into a study's folder.
 
-    The page needs no network: the front as an interactive picture and as a table, what stands where in each of its
-    networks, every row with its reason, settings, versions and devices.
+    The page needs no network: the answer, the front with axes to choose, every network drawn block by block, what each
+    kind adds where, how the search went, every row with its reason, settings, versions and devices.
     """
     from nas_attn.report.write import report_study
     from nas_attn.results import table, write_csv
     from nas_attn.study import StudyFolder
 
-    written = list(report_study(study))
+    written = list(report_study(study, picture))
     if csv is not None:
         write_csv(table(StudyFolder.open(study).all_rows()), csv)
         written.append(csv)
     for path in written:
         typer.echo(f"Written: {path}")
-
-
-def export(
-    study: StudyPath,
-    out: Annotated[
-        Path, typer.Argument(help="The folder to write; an unchanged earlier export is replaced.", metavar="OUT")
-    ],
-    pick: Annotated[
-        str,
-        typer.Option(
-            help="knee: the most balanced of the front; best: in the leading objective; or a KEY.",
-            metavar="WHICH",
-        ),
-    ] = "knee",
-    by_name: Annotated[
-        bool, typer.Option("--import", help="Import your own modules by name, instead of taking their files along.")
-    ] = False,
-) -> None:
-    """Write a trained network into a folder that needs torch alone, and prove that it works there.
-
-    The folder holds model.py (source to read), model.safetensors, model.pt2, config.json and a README.md that says how
-    to use them; of a network or an attention of your own, the files of its modules and of what they import go along.
-    Before they are kept, a fresh process without nas_attn loads them and compares their outputs. The accuracy on the
-    test part, which no search has seen, is measured here. Only an earlier export with all its files unchanged is
-    replaced. Ctrl-C and SIGTERM leave what is there.
-    """
-    from nas_attn.launch import open_study
-
-    try:
-        row, notes = open_study(study).export(out, pick, by_name=by_name)
-    except KeyboardInterrupt:
-        again = f"nas-attn export {study} {out} --pick {pick}{' --import' if by_name else ''}"
-        typer.echo(f"Interrupted; nothing is left half-written. Again: {again}")
-        raise typer.Exit(130) from None
-    _tell_export(study, out, row, notes)
-
-
-def _tell_export(study: Path, out: Path, row: "Evaluation", notes: list[str]) -> None:
-    from nas_attn.study import StudyFolder
-
-    for note in notes:
-        typer.echo(f"note: {note}")
-    judged = StudyFolder.open(study).file.leading
-    found = f"{judged.word} {judged.spell(row[judged.name])}"
-    found += f", the mean of {row.seeds} seeds" if row.seeds > 1 else ""
-    typer.echo(f"Written: {out}  ({row.key}, {found}: {row.architecture})")
-    proved = [name for name in ("model.py", "model.pt2") if (out / name).is_file()]
-    if proved:
-        typer.echo(f"Loaded in a fresh process, {' and '.join(proved)}, with the same outputs.")
-    typer.echo(f"How to use it: {out / 'README.md'}")

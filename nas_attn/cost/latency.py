@@ -94,10 +94,17 @@ def measure_latency(
 
     Raises `InputError` as `prepare` does.
     """
+    return measure_pass(lambda: prepare(network, image, target, device), target, device, reference)
+
+
+def measure_pass(
+    made: Callable[[], Pass], target: LatencyTarget, device: torch.device, reference: Reference | None = None
+) -> LatencyReading:
+    """Time of the pass that a function makes, as `measure_latency` times that of a network; raises what that does."""
     with alone_on_this_host(), ExitStack() as after, torch.inference_mode():
         after.callback(torch.set_num_threads, torch.get_num_threads())
         torch.set_num_threads(target.threads)
-        one_pass = prepare(network, image, target, device)
+        one_pass = made()
         sure, times = _timed(one_pass, reference, _stopwatch(device, target.threads), target.calls)
     lower, upper = np.quantile(times, [0.25, 0.75])
     return LatencyReading(sure.value, sure.low, sure.high, float(upper - lower), len(times), device_name(device))

@@ -62,7 +62,7 @@ def _compiled(network: nn.Module, images: torch.Tensor, target: LatencyTarget) -
 def _in_onnxruntime(network: nn.Module, images: torch.Tensor, target: LatencyTarget) -> Pass:
     try:
         import_module("onnxscript")
-        runtime = import_module("onnxruntime")
+        import_module("onnxruntime")
     except ImportError as error:
         raise InputError(
             f"latency.runtime: found 'onnxruntime', but {error.name} is not installed; "
@@ -71,10 +71,15 @@ def _in_onnxruntime(network: nn.Module, images: torch.Tensor, target: LatencyTar
     program = torch.onnx.export(network, (images,), dynamo=True, verbose=False)
     if program is None:
         raise Unrunnable("latency: the network cannot be exported to ONNX")
+    return onnx_pass(program.model_proto.SerializeToString(), images, target.threads)
+
+
+def onnx_pass(model: bytes, images: torch.Tensor, threads: int) -> Pass:
+    """A forward pass of an ONNX model by onnxruntime on the CPU, which must be installed."""
+    runtime = import_module("onnxruntime")
     options = runtime.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads = target.threads, 1
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.log_severity_level = 3
-    model = program.model_proto.SerializeToString()
     session = runtime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     return partial(session.run, None, {session.get_inputs()[0].name: images.numpy()})
 

@@ -5,5 +5,5 @@ from nas_attn.loaders import LoaderPart, RngState, mixed_seed, quiet, seed_gener
 from .batches import Batch, Batches, PartBatches, batches_in_order, training_batches
 from .fingerprint import fingerprint, spelt_labels
 from .images import ImageData, Part, share_devices
-from .reduction import reduced
+from .reduction import joined, reduced
 from .sources import load_data, undecodable

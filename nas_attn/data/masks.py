@@ -14,8 +14,9 @@ from PIL import Image
 from nas_attn.settings import VOID, ImageFolder, Parquet
 from nas_attn.space import InputError, reported
 
+from .decoding import orientation
 from .gallery import Gallery, Rows
-from .pixels import Encoded, decode, opened, orientation
+from .pixels import Encoded, decode, opened
 
 _LOG = logging.getLogger(__name__)
 _NEARLY = 16  # levels by which a JPEG may miss black and white

@@ -5,15 +5,16 @@ import math
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageOps
+from PIL import Image
 
 from nas_attn.space import InputError, reported
+
+from .decoding import pixels_of
 
 Encoded = tuple[str, Path | bytes | Image.Image]
 """Name of an image in messages, and its file, the file's content, or the opened image."""
@@ -117,15 +118,8 @@ def _decode(
     with reported(f"{name}: cannot be read as an image", Exception), opened(content) as image:
         if image.mode.startswith(_DEEP):
             raise InputError(f"{name}: has more than 8 bits a channel; save it with 8")
-        picture, done = _shown(image, background)
-        if channels == 3 or image.mode == "LAB":  # which has no way to grey of its own
-            picture = picture.convert("RGB")
-        if channels == 1:
-            picture = picture.convert("L")
-        if image_size is not None:
-            picture = picture.resize((image_size, image_size), resampling)
-    pixels = np.asarray(picture, dtype=np.uint8)
-    return np.ascontiguousarray(pixels.reshape(*pixels.shape[:2], channels).transpose(2, 0, 1)), done
+        side = None if image_size is None else (image_size, image_size)
+        return pixels_of(image, channels, side, background, resampling)
 
 
 def opened(content: Path | bytes | Image.Image) -> Image.Image:
@@ -133,29 +127,3 @@ def opened(content: Path | bytes | Image.Image) -> Image.Image:
     if isinstance(content, Image.Image):
         return content
     return Image.open(BytesIO(content) if isinstance(content, bytes) else content)
-
-
-def _shown(image: Image.Image, background: str) -> tuple[Image.Image, list[str]]:
-    """The first frame, upright and without transparent pixels, and the changes made for that."""
-    done = []
-    if image.format != "MPO" and getattr(image, "is_animated", False):
-        done.append("of several frames or pages the first counts")
-    turned = orientation(image) in range(2, 9)
-    image.load()
-    if turned:
-        done.append("turned as the EXIF orientation says")
-        with suppress(Exception):  # where the rest of the EXIF is damaged, the image is turned already
-            ImageOps.exif_transpose(image, in_place=True)
-    if image.has_transparency_data:
-        layer = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
-        if np.asarray(layer.getchannel("A")).min() < 255:
-            done.append(f'transparent pixels are laid on background = "{background}"')
-        image = Image.alpha_composite(Image.new("RGBA", layer.size, background), layer).convert("RGB")
-    return image, done
-
-
-def orientation(image: Image.Image) -> int:
-    """EXIF orientation; 1, which is upright, where there is none that can be read."""
-    with suppress(Exception):
-        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
-    return 1

@@ -1,9 +1,10 @@
-"""Fewer and smaller images, for cheaper training."""
+"""Fewer and smaller images, for cheaper training; and more, for the last one."""
 
 from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from nas_attn.space import InputError
 
@@ -33,16 +34,39 @@ def reduced(data: ImageData, share: float, resolution: float) -> ImageData:
     return replace(data, train=train, validation=validation, test=test, mean=mean, std=std)
 
 
+def joined(data: ImageData, hold_out: float) -> ImageData:
+    """The train part with all of the validation part but a share of each class, or of all, which stays to judge by.
+
+    Mean and std stay those of the train part. Raises `InputError` for the data of a user's module, which divides its
+    images itself.
+    """
+    if not (isinstance(data.train, Part) and isinstance(data.validation, Part)):
+        raise InputError("a data module divides its images itself: its validation part cannot be joined to what trains")
+    rows = _rows_of_share(data.validation, data.classes if data.task == "classification" else None, hold_out)
+    others = torch.ones(len(data.validation), dtype=torch.bool)
+    others[rows] = False
+    more = _taken(data.validation, others.nonzero().flatten())
+    images, labels = (torch.cat([getattr(one, name) for one in (data.train, more)]) for name in ("images", "labels"))
+    return replace(data, train=Part(images, labels), validation=_taken(data.validation, rows))
+
+
 def _share(part: Part, classes: int | None, share: float) -> Part:
     """A share of the images of each class; without classes, of all."""
+    return _taken(part, _rows_of_share(part, classes, share))
+
+
+def _taken(part: Part, rows: Tensor) -> Part:
+    return replace(part, images=part.images[rows], labels=part.labels[rows])
+
+
+def _rows_of_share(part: Part, classes: int | None, share: float) -> Tensor:
     labels = torch.zeros(len(part), dtype=torch.int64) if classes is None else part.labels.cpu()
     chosen = []
     for label in range(classes or 1):
         rows = torch.nonzero(labels == label).flatten()
         order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(label))
         chosen.append(rows[order[: max(1, round(share * len(rows)))]])
-    rows = torch.cat(chosen).sort().values.to(part.images.device)
-    return replace(part, images=part.images[rows], labels=part.labels[rows])
+    return torch.cat(chosen).sort().values.to(part.images.device)
 
 
 def _resized(part: Part, resolution: float) -> Part:

@@ -1,6 +1,6 @@
 """Exact costs of every attention at every site, and so of every architecture, without training."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from nas_attn.assembly import place
 from nas_attn.backbones import network
 from nas_attn.cost import Cost, count
+from nas_attn.drawing import Costs, Outline, Place
 from nas_attn.pricing import COUNTED, Integers, SpacePrices, filled
 from nas_attn.settings import Backbone
 from nas_attn.space import NONE, Architecture, Attention, InputError, Placement, SearchSpace, Site, allowed, reported
@@ -79,6 +80,23 @@ class Ledger:
         table = pd.DataFrame(columns, index=keys)
         table.attrs = {"networks": known.networks, "whole": whole}
         return table
+
+    def outline(self, placements: Iterable[Placement] = ()) -> Outline:
+        """The backbone from input to output with the sizes at its sites, and what these placements add.
+
+        Raises `InputError` as `price` does.
+        """
+        prices: dict[str, dict[str, Costs]] = {}
+        for placement in placements:
+            found = self._added(placement)
+            costs = found.params, found.macs, found.flops
+            prices.setdefault(placement.site, {})[str(placement.attention)] = costs
+        places = [
+            Place(site.name, site.stage, site.block, site.position, next(iter(self.passes[site.name]), ((), ()))[0])
+            for site in self.sites.values()
+        ]
+        plain = self.plain.params, self.plain.macs, self.plain.flops
+        return Outline(self.backbone.name, self.image, self.classes, tuple(places), plain, prices)
 
     def _added(self, placement: Placement) -> Cost:
         """Costs that an attention adds to the plain backbone."""

@@ -1,4 +1,6 @@
 """Export of a trained network into a folder that needs torch alone."""
 
-from .folder import Winner, export
+from .folder import export
 from .leaving import Leaving, leaving
+from .loading import load_export
+from .winner import Final, Winner

@@ -47,6 +47,13 @@ class Answer:
     """Seeds that would most likely tell, beside those that there are; infinite where no number would."""
     minutes: float = math.nan
     """The time that they take."""
+    images: float = 0.0
+    """How far the interval of the gain reaches because of the images; 0 where it holds for these images only."""
+
+    @property
+    def seeds_reach(self) -> float:
+        """How far it reaches because of the seeds; both together as the root of the sum of their squares."""
+        return math.sqrt(max((self.gain.high - self.gain.value) ** 2 - self.images**2, 0.0))
 
     @property
     def open(self) -> bool:
@@ -67,6 +74,8 @@ class Answers:
     """Standard deviation of what a seed does to one network and not to all; NaN where it is not known."""
     comparisons: int
     """How many differences share the correction."""
+    images: int = 0
+    """How many validation images are known one by one, so that intervals hold for others too; 0 where none is."""
     plain_mean: float = math.nan
     """What the plain backbone does, as if it had been trained with every seed."""
     matching: str = ""
@@ -95,6 +104,7 @@ class Answers:
             "finding": one.finding,
             "reason": one.reason,
             **_ends("gain", one.gain),
+            "gain_reach_by_images": one.images,
             **{name: end for each in one.widths for name, end in _ends(f"gain_over_{each.price}", each.gain).items()},
             "seeds": one.seeds,
             "more_seeds": one.more,

@@ -1,26 +1,30 @@
 """Answers from rows: every network of a question against the plain backbone and against other widths, in one family."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from nas_attn.results import Evaluation
+from nas_attn.results import Evaluation, Outcomes
 from nas_attn.settings import measure
 from nas_attn.space import NONE
 from nas_attn.statistics import (
     AdjustedMeans,
     Contrasts,
-    Estimate,
     Family,
+    ImageRecords,
     Trainings,
     additive,
     adjusted_means,
     compared,
+    image_records,
+    image_variance,
     trainings,
 )
+from nas_attn.verdict.difference import differences
 from nas_attn.verdict.matched import Matched, matched
+from nas_attn.verdict.widened import for_other_images
 
 from .answer import Answer, Answers, OverWidth
 from .candidate import Candidate
@@ -36,19 +40,22 @@ def answered(
     baselines: Sequence[Evaluation],
     name: str,
     prices: Sequence[str] = ("flops",),
+    outcomes: Mapping[tuple[str, int], Outcomes] | None = None,
     seed: int = 0,
 ) -> Answers:
     """What rows of full training say of these networks, judged by a measure.
 
     Every network with attention that was trained against the plain backbone, and these against width-matched baselines
     at their prices, share one family of simultaneous intervals: who was chosen for what it did before is not favoured.
+    With outcomes, by key and seed, intervals hold for other validation images too.
+
     Raises `InputError` where rows come from several steps.
     """
     known, judged = trainings([*rows, *baselines], name), measure(name)
     places = {row.key: number for number, row in enumerate(known.networks)}
-    outside = {row.key for row in baselines}
     unattended = [number for number, row in enumerate(known.networks) if row.architecture == NONE]
-    plain = next((number for number in unattended if known.networks[number].key not in outside), None)
+    inside = {row.key for row in rows}
+    plain = next((number for number in unattended if known.networks[number].key in inside), None)
     if plain is None:
         return Answers(judged, tuple(_untrained(one, rows) for one in wanted), None, math.nan, 0)
     adjusted = adjusted_means(known, judged.sign)
@@ -59,13 +66,14 @@ def answered(
         for price in (prices if len(unattended) > 1 else ())
         if one.key in places and (found := matched(known.networks, unattended, price, places[one.key])) is not None
     ]
-    compare = _Comparisons(known, adjusted, plain, others, pairs, seed)
+    records = image_records([*places], outcomes or {}, name)
+    compare = _Comparisons(known, adjusted, plain, others, pairs, records, seed)
     noise = float(np.sqrt(adjusted.variance))
     answers = tuple(
         compare.answer(one, places[one.key], noise) if one.key in places else _untrained(one, rows) for one in wanted
     )
-    mean = judged.sign * float(adjusted.means[plain])
-    return Answers(judged, answers, known.networks[plain], noise, len(others) + len(pairs), mean)
+    mean, images = judged.sign * float(adjusted.means[plain]), 0 if records is None else records.images
+    return Answers(judged, answers, known.networks[plain], noise, len(others) + len(pairs), images, mean)
 
 
 def _untrained(one: Candidate, rows: Sequence[Evaluation]) -> Answer:
@@ -87,6 +95,7 @@ class _Comparisons:
         plain: int,
         others: Sequence[int],
         pairs: Sequence[tuple[int, Matched]],
+        records: ImageRecords | None,
         seed: int,
     ) -> None:
         self.known, self.adjusted, self.others, self.pairs = known, adjusted, list(others), list(pairs)
@@ -94,32 +103,36 @@ class _Comparisons:
         self.rows += [{number: 1.0, **{place: -share for place, share in one.shares.items()}} for number, one in pairs]
         networks = len(known.networks)
         nothing = additive([{}] * networks, [False] * networks, adjusted)
-        self.compared = compared(adjusted, nothing, Family.single(Contrasts.few(self.rows, networks)), seed)
+        contrasts = Contrasts.few(self.rows, networks)
+        names = [known.networks[number].key for number in (*others, *(number for number, _ in pairs))]
+        self.seeds = differences(names, compared(adjusted, nothing, Family.single(contrasts), seed))
+        self.both = self.seeds
+        if records is not None and self.seeds:
+            self.both = for_other_images(self.seeds, image_variance(records, contrasts @ np.eye(networks), seed=seed))
 
     def answer(self, candidate: Candidate, number: int, noise: float) -> Answer:
         """What is known of a network that was trained."""
         chosen = [self.others.index(number)]
         chosen += [len(self.others) + place for place, (who, _) in enumerate(self.pairs) if who == number]
-        gain, *over = map(self._estimate, chosen)
+        gain, *over = (self.both[place] for place in chosen)
         widths = tuple(
-            OverWidth(found.price, tuple(found.names(self.known.networks)), found.cheaper, each)
+            OverWidth(found.price, tuple(found.names(self.known.networks)), found.cheaper, each.gain)
             for each, found in zip(over, (found for who, found in self.pairs if who == number), strict=True)
         )
         rule = Rule(noise, tuple(one.cheaper for one in widths))
         seeds = int(self.known.counts[number])
-        low, high = self.compared.low[chosen], self.compared.high[chosen]
-        finding = rule.finding(low, high) if np.isfinite(low).all() else "not known yet"
-        answer = Answer(candidate, finding, gain, widths, seeds, self.known.networks[number])
+        low, high = (np.array([getattr(self.both[place].gain, end) for place in chosen]) for end in ("low", "high"))
+        known = bool(np.isfinite(low).all())
+        finding = rule.finding(low, high) if known else "not known yet"
+        answer = Answer(candidate, finding, gain.gain, widths, seeds, self.known.networks[number], images=gain.images)
         if finding != "not known yet":
             return answer
-        if np.isfinite(low).all() and rule.stuck(low, high):
+        if known and rule.stuck(low, high):
             return replace(answer, reason=STUCK)
         weights = np.zeros((len(chosen), len(self.known.networks)))
         for line, place in enumerate(chosen):
             weights[line, [*self.rows[place]]] = [*self.rows[place].values()]
         covariance = self.adjusted.covariance(weights) * self.adjusted.variance
-        return replace(answer, more=more_seeds(rule, self.compared.values[chosen], high, covariance, seeds))
-
-    def _estimate(self, place: int) -> Estimate:
-        found = self.compared
-        return Estimate(float(found.values[place]), float(found.low[place]), float(found.high[place]))
+        values, reach = np.array([(one.gain.value, one.gain.high - one.gain.value) for one in self.seeds])[chosen].T
+        images = np.array([self.both[place].images for place in chosen])
+        return replace(answer, more=more_seeds(rule, values, reach, images, covariance, seeds))

@@ -48,13 +48,16 @@ class Rule:
         return better & over.all(axis=1), high[:, 0] < self.noise, no_more
 
 
-def more_seeds(rule: Rule, values: Numbers, high: Numbers, covariance: Numbers, seeds: int, seed: int = 0) -> float:
+def more_seeds(
+    rule: Rule, values: Numbers, reach: Numbers, images: Numbers, covariance: Numbers, seeds: int, seed: int = 0
+) -> float:
     """How many more seeds would, in at least half of the futures that the trainings leave open, give a finding.
 
-    `covariance` is that of the differences' errors, shape (1 + baselines, 1 + baselines). NaN where noise is not known,
-    infinite where not even 64 times as many seeds would do.
+    Values with how far their intervals reach because of seeds, which more seeds shorten, and of images, which they do
+    not, each of shape (1 + baselines,); the covariance of their errors over seeds is (1 + baselines, 1 + baselines).
+    NaN where noise is not known, infinite where not even 64 times as many seeds would do.
     """
-    if seeds < 1 or not np.isfinite([*values, *high]).all():
+    if seeds < 1 or not np.isfinite([*values, *reach]).all():
         return math.nan
     spread, directions = np.linalg.eigh(covariance)
     root = directions * np.sqrt(np.maximum(spread, 0.0))
@@ -62,8 +65,8 @@ def more_seeds(rule: Rule, values: Numbers, high: Numbers, covariance: Numbers, 
     for more in _numbers(seeds):
         share = seeds / (seeds + more)
         future = values + math.sqrt(1 - share) * drawn
-        reach = (high - values) * math.sqrt(share)
-        if rule.known(future - reach, future + reach).mean() >= 0.5:
+        then = np.hypot(reach * math.sqrt(share), images)
+        if rule.known(future - then, future + then).mean() >= 0.5:
             return float(more)
     return math.inf
 

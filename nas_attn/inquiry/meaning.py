@@ -17,6 +17,10 @@ WORDS: Mapping[str, str] = {
     "gain": """how much better than the plain backbone a network is, judged on the images for validation, in
         points (hundredths) of accuracy or in the unit of what judges; in brackets its interval. Below 0 it is
         worse.""",
+    "images": """how far the interval reaches because of the seeds, and because of the images that validate: by so
+        much other ones may change the gain. The squares of both add up. Where the images count for more, more
+        seeds will not tell, and more images for validation would. Where nothing is known of single images,
+        intervals hold for these alone.""",
     "over width": """the same over a width-matched baseline: the plain backbone, made wider until it has the
         same FLOPs or the same latency; that is one width=, or what lies between two of them, which are named.""",
     "price": """what it costs: FLOPs (operations for one image, k is a thousand, M a million, G a billion) more

@@ -43,6 +43,8 @@ def details(found: Answers, one: Answer) -> Iterator[tuple[str, str]]:
     if math.isfinite(one.gain.value):
         seeds = f"{one.seeds} paired {'seed' if one.seeds == 1 else 'seeds'}"
         yield "gain", f"{gained(found.measure, one.gain)} over the plain backbone, {seeds}"
+    if found.images and math.isfinite(one.seeds_reach):
+        yield "images", _images(found, one)
     for each in one.widths:
         yield "over width", f"{gained(found.measure, each.gain)}, {_matched(each)}"
     if price := priced(found, one):
@@ -57,6 +59,13 @@ def gained(judged: Measure, gain: Estimate) -> str:
     known = math.isfinite(gain.low)
     ends = f" ({judged.difference(gain.low)} to {judged.difference(gain.high)})" if known else ""
     return f"{judged.difference(gain.value)} {judged.gain}{ends}"
+
+
+def _images(found: Answers, one: Answer) -> str:
+    seeds, images = (found.measure.difference(reach, signed=False) for reach in (one.seeds_reach, one.images))
+    text = f"other seeds may change the gain by {seeds} {found.measure.points}".rstrip()
+    more = "images for validation" if one.images > one.seeds_reach else "seeds"
+    return f"{text}, other validation images by {images}" + f": more {more} would tell more" * one.open
 
 
 def _matched(each: OverWidth) -> str:
@@ -132,6 +141,8 @@ def shared(found: Answers) -> Iterator[str]:
     if not math.isnan(found.noise):
         noise = f"{judged.difference(found.noise, signed=False)} {judged.points}".rstrip()
         yield f"seed noise: {noise} of {judged.word}; 95 % intervals of {found.comparisons} comparisons at once"
+        images = f"{found.images:,} and for others like them" if found.images else "these alone"
+        yield f"images for validation: intervals hold for {images}"
 
 
 def _device(row: Any) -> str:

@@ -1,12 +1,19 @@
 """Pages that load nothing: the texts of templates, with the program that draws their charts inside."""
 
+import hashlib
+import os
+from contextlib import suppress
 from functools import cache
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import altair as alt
 import vl_convert
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
+
+from nas_attn.space import InputError, make_folder, write_whole
 
 _SNIPPET = "window.vegaEmbed = vegaEmbed;"
 
@@ -17,6 +24,7 @@ def page(template: str, room: str = __package__, **contents: Any) -> bytes:
     pages = Environment(loader=folders, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     pages.policies["json.dumps_kwargs"] = {}  # what a tooltip tells keeps its order
     pages.globals["program"] = _program
+    pages.globals["source"] = lambda name: Markup(folders.get_source(pages, name)[0])
     return pages.get_template(template).render(contents).encode()
 
 
@@ -29,4 +37,20 @@ def specification(chart: alt.TopLevelMixin) -> dict[str, Any]:
 
 @cache
 def _program() -> Markup:
-    return Markup(vl_convert.javascript_bundle(_SNIPPET))
+    """The program that draws charts, which takes seconds to put together and so is kept for later pages."""
+    known = f"{version('vl-convert-python')} {_SNIPPET}".encode()
+    kept = _cache() / f"charts-{hashlib.sha256(known).hexdigest()[:16]}.js"
+    with suppress(OSError, ValueError):
+        digest, _, text = kept.read_text(encoding="utf-8").partition("\n")
+        if hashlib.sha256(text.encode()).hexdigest() == digest:
+            return Markup(text)
+    text = vl_convert.javascript_bundle(_SNIPPET)
+    with suppress(InputError):  # where nothing can be kept, it is put together again
+        make_folder(kept.parent)
+        write_whole(kept, f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}".encode())
+    return Markup(text)
+
+
+def _cache() -> Path:
+    """Where a user's programs keep what can be made again."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nas-attn"

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import altair as alt
 import pandas as pd
@@ -16,7 +16,11 @@ from .front import Front, Objectives, losses, pareto_front
 from .pages import page, specification
 from .points import PLACE, STANDINGS, Record, records, staircase
 
+Chart = TypeVar("Chart", alt.ConcatChart, alt.LayerChart)
+
 _ENDINGS = (".png", ".svg", ".html")
+_NETWORKS = "networks"
+"""The data that all panels share."""
 
 FRONT, DOMINATED, KNEE, INK, PALE = "#0072B2", "#8A8F98", "#D55E00", "#22262B", "#555B64"
 """Blue, grey and vermilion, which colour-blind readers tell apart (Okabe and Ito), and two colours of words."""
@@ -51,7 +55,9 @@ def front_chart(table: pd.DataFrame | Front, objectives: Objectives = (), title:
     panels = [_Panel(front, found, names, number).draw(hover) for number in range(1, len(names))]
     chart = alt.concat(*panels, columns=_columns(names), spacing=30).resolve_scale(color="shared", shape="shared")
     _share(chart, hover)
-    return dressed(chart, title or _count(front), _subtitle(first, others))
+    drawn = dressed(chart, title or _count(front), _subtitle(first, others))
+    drawn.datasets = {_NETWORKS: found}  # at last, as whatever is done to a chart copies all that it holds
+    return drawn
 
 
 def write_png(chart: alt.TopLevelMixin, path: Path) -> None:
@@ -96,7 +102,7 @@ class _Panel:
 
     def draw(self, hover: alt.Parameter) -> alt.LayerChart:
         """The line below, then the networks, then words on them; the first panel holds the shared selection."""
-        dots = alt.Chart(alt.InlineData(values=self.records)).encode(x=self._x(), y=self._y())
+        dots = alt.Chart(alt.NamedData(name=_NETWORKS)).encode(x=self._x(), y=self._y())
         zoom = alt.selection_interval(name=f"zoom{self.number}", bind="scales", zoom="wheel![event.ctrlKey]")
         marks = self._networks(dots, hover).add_params(zoom, *((hover,) if self.number == 1 else ()))
         layers = [*self._line(), marks, *self._words(dots)]
@@ -122,7 +128,8 @@ class _Panel:
         """The front of the two objectives alone: what each cost buys at best."""
         if self.across == PLACE:
             return []
-        values = staircase(self.front, self.across)
+        steps = staircase(self.front, self.across, self.names[0])
+        values = [{"across": across, "up": up} for across, up in steps]
         after = self.front.objectives[self.across] == "min"
         line = alt.Chart(alt.InlineData(values=values)).mark_line(
             interpolate="step-after" if after else "step-before", color=FRONT, strokeWidth=1.6, opacity=0.55
@@ -217,16 +224,20 @@ def _subtitle(first: str, others: Sequence[str]) -> str:
 
 def dressed(chart: alt.ConcatChart, title: str, subtitle: str | list[str]) -> alt.ConcatChart:
     """A chart with its title, in the one style of every picture."""
+    return styled(chart.properties(title=alt.TitleParams(title, subtitle=subtitle, anchor="start", offset=16)))
+
+
+def styled(chart: Chart) -> Chart:
+    """A chart in the one style of every picture."""
     legend = {"orient": "bottom", "labelFontSize": 12, "labelColor": INK, "columnPadding": 18, "symbolSize": 110}
     axis = {"labelFontSize": 11, "labelColor": "#444A52", "labelOverlap": True, "gridColor": "#E9ECEF"}
     axis |= {"titleFontSize": 12, "titleFontWeight": "normal", "titleColor": INK, "titlePadding": 10}
-    styled: alt.ConcatChart = (
-        chart.properties(title=alt.TitleParams(title, subtitle=subtitle, anchor="start", offset=16))
-        .properties(background="white", padding=14)
+    made: Chart = (
+        chart.properties(background="white", padding=14)
         .configure(font="Helvetica Neue, Arial, Liberation Sans, DejaVu Sans, sans-serif")
         .configure_title(fontSize=17, subtitleFontSize=13, color=INK, subtitleColor=PALE, subtitlePadding=6)
         .configure_view(stroke=None)
         .configure_legend(direction="horizontal", symbolOpacity=1, symbolStrokeWidth=0, **legend)
         .configure_axis(domainColor="#9AA0A6", tickColor="#9AA0A6", **axis)
     )
-    return styled
+    return made

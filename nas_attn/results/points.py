@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from nas_attn.settings import Measure, measure
 from nas_attn.space import NONE
 
@@ -41,16 +43,16 @@ def records(front: Front, names: Sequence[str]) -> list[Record]:
     return sorted(found, key=lambda record: (record["standing"] == STANDINGS[0], bool(record["knee"])))
 
 
-def staircase(front: Front, across: str) -> list[Record]:
-    """The front of the first objective and this one alone, from left to right."""
-    up, ends, least = next(iter(front.objectives)), [], float("inf")
-    rows = front.rows.iloc[:0] if front.rows.empty else front.rows
-    points = losses(rows, {name: front.objectives[name] for name in (across, up)})
-    for x, y in sorted(map(tuple, points.tolist())):
-        if y < least:
-            ends.append((x, least := y))
-    signs = [-1.0 if front.objectives[name] == "max" else 1.0 for name in (across, up)]
-    return sorted(({"across": signs[0] * x, "up": signs[1] * y} for x, y in ends), key=lambda end: end["across"])
+def staircase(front: Front, across: str, up: str) -> list[tuple[float, float]]:
+    """The front of two measures alone, from left to right: what one is at best for each value of the other."""
+    rows = front.rows[np.isfinite(front.rows[[across, up]].to_numpy(dtype=np.float64)).all(axis=1)]
+    better = {name: front.objectives.get(name, measure(name).better) for name in (across, up)}
+    points = losses(rows, better)
+    points = points[np.lexsort(points.T[::-1])]
+    before = np.minimum.accumulate(np.append(np.inf, points[:, 1]))[:-1]
+    signs = np.array([-1.0 if direction == "max" else 1.0 for direction in better.values()])
+    ends: list[list[float]] = (points[points[:, 1] < before] * signs).tolist()
+    return sorted((x, y) for x, y in ends)
 
 
 def _tooltip(key: str, cells: Mapping[str, Any], names: Sequence[str]) -> Record:

@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, field, make_dataclass
+from dataclasses import field, make_dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -31,7 +31,7 @@ def read_row(columns: Mapping[str, Any], where: str, sites: Collection[str] | No
     are known; what was trained has the measures that judge. Raises `InputError` with a line for each fault: where, the
     column, what was found, what is allowed.
     """
-    row = evaluation(**asdict(read_written(_plain_row(tuple(row_columns().items())), _today(columns, where), where)))
+    row = evaluation(**vars(read_written(_plain_row(tuple(row_columns().items())), _today(columns, where), where)))
     try:
         key, places = _key_and_sites(row.architecture)
     except InputError as error:

@@ -40,7 +40,11 @@ def image_records(keys: Sequence[str], found: Mapping[tuple[str, int], Outcomes]
     None where no training says it, or there are fewer than two images.
     """
     numbers = {key: number for number, key in enumerate(keys)}
-    had = [(numbers[key], seed, one.values[name]) for (key, seed), one in found.items() if key in numbers]
+    had = [
+        (numbers[key], seed, one.values[name])
+        for (key, seed), one in found.items()
+        if key in numbers and name in one.values
+    ]
     if not had or min(len(values) for *_, values in had) < 2:
         return None
     who, when, values = zip(*had, strict=True)

@@ -39,7 +39,7 @@ class Noise:
         return self.alike + self.own
 
     def drawn(self, number: int, freedom: int, rng: np.random.Generator) -> tuple[Numbers, Numbers, Numbers]:
-        """Variances of as many networks as these, and what trainings make of them: the pooled one, and each one's share.
+        """Variances of as many networks, and what trainings make of them: the pooled one, and each one's share of it.
 
         Of shape (networks, number), (number,), which has so many degrees of freedom, and (networks, number); one column
         stands for all draws where they are equal.

@@ -9,12 +9,16 @@ from .record import (
     check_images,
     read_facts,
     read_objectives,
+    read_outline,
     read_prediction,
+    read_question,
     read_rows,
     read_slots,
+    write_outline,
     write_prediction,
     write_question,
     write_row,
     write_rows,
 )
+from .retrained import RETRAINED, read_picks, read_tested, write_pick, write_tested
 from .storage import OptunaStudy, begin_study, find_study, hold, storage_faults, storage_url

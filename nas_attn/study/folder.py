@@ -1,7 +1,9 @@
 """A study's folder as a reader sees it: rows and front, without what trains."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import optuna
@@ -12,7 +14,10 @@ from nas_attn.settings import FINAL, Budget, StudyFile, learnt, measure, read_st
 from nas_attn.space import NONE, InputError, allowed, present_key
 
 from .record import WIDTH_MATCHED, is_begun, read_prediction, read_rows
+from .retrained import RETRAINED
 from .storage import find_study
+
+T = TypeVar("T")
 
 
 def over_budget(row: Evaluation, budget: Budget) -> Evaluation | None:
@@ -39,11 +44,17 @@ class StudyFolder:
 
     path: Path
     file: StudyFile
+    _known: dict[str, Any] | None = field(default=None, repr=False, compare=False)
+    """What was read, where everything is read once: studies by their steps, and rows by the names of studies."""
 
     @classmethod
     def open(cls, path: Path | str) -> "StudyFolder":
         """Read the folder's `study.toml`; raises `InputError` where there is none, or it has faults."""
         return cls(Path(path), read_study_file(Path(path)))
+
+    def once(self) -> "StudyFolder":
+        """The same folder, of which each step is read once, as for a page: what is written later is not seen."""
+        return replace(self, _known={})
 
     def study(self, step: str | None = None) -> optuna.Study:
         """The Optuna study behind a step; raises `InputError` where none was begun."""
@@ -73,9 +84,12 @@ class StudyFolder:
 
     def all_rows(self) -> list[Evaluation]:
         """Every row of every step and seed, those of `final` last where the chain does not name it."""
+        return [row for study in self.studies() for row in self._rows_of(study)]
+
+    def studies(self) -> list[optuna.Study]:
+        """The Optuna studies behind the steps that were begun, that of `final` last where no chain names it."""
         names = dict.fromkeys([*(step.name for step in self.file.steps), FINAL])
-        begun = (study for name in names if (study := self._begun(name)) is not None)
-        return [row for study in begun for row in self._rows_of(study)]
+        return [study for name in names if (study := self._begun(name)) is not None]
 
     def full_rows(self) -> list[Evaluation]:
         """Every row of networks that were trained as the winner will be, seed by seed.
@@ -94,7 +108,11 @@ class StudyFolder:
     def width_matched(self) -> list[Evaluation]:
         """Every row of width-matched baselines, whatever they cost, for none of them is chosen."""
         study = self._begun(WIDTH_MATCHED)
-        return [] if study is None else [*read_rows(study).values()]
+        return [] if study is None else self._once(WIDTH_MATCHED, lambda: [*read_rows(study).values()])
+
+    def retrained(self) -> optuna.Study | None:
+        """The Optuna study of what was trained for good; None where nothing was."""
+        return self._begun(RETRAINED)
 
     def table(self, step: str | None = None) -> pd.DataFrame:
         """One row an architecture, over its seeds, in the order of first trial."""
@@ -146,8 +164,21 @@ class StudyFolder:
 
     def _begun(self, step: str) -> optuna.Study | None:
         use_measures(self.file.measures)
-        study = find_study(self.path, self.file.search.storage, step)
-        return study if study is not None and is_begun(study) else None
+
+        def find() -> optuna.Study | None:
+            study = find_study(self.path, self.file.search.storage, step)
+            return study if study is not None and is_begun(study) else None
+
+        return self._once(f"step {step}", find)
 
     def _rows_of(self, study: optuna.Study) -> list[Evaluation]:
-        return [over_budget(row, self.file.budget) or row for row in read_rows(study).values()]
+        rows = self._once(f"rows of {study.study_name}", lambda: [*read_rows(study).values()])
+        return [over_budget(row, self.file.budget) or row for row in rows]
+
+    def _once(self, name: str, read: Callable[[], T]) -> T:
+        if self._known is None:
+            return read()
+        if name not in self._known:
+            self._known[name] = read()
+        found: T = self._known[name]
+        return found

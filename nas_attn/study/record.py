@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from itertools import count
@@ -13,6 +13,7 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FrozenTrial
 from pydantic import TypeAdapter, ValidationError
 
+from nas_attn.drawing import Outline, of_names
 from nas_attn.results import Agreement, Evaluation, Faults, read_row, written_row
 from nas_attn.settings import (
     Fingerprint,
@@ -38,6 +39,7 @@ _ROW, _ROWS = "evaluation:", "evaluations:"
 _QUESTION = "asked"
 """The name of the stored question since version 0.1.0."""
 _SLOTS, _FACTS, _PREDICTION, _FINGERPRINT = "slots", "facts", "prediction", "fingerprint"
+_OUTLINE, _PRICES = "outline", "prices:"
 _FORMAT_VERSION, _NEWEST = "format_version", 1
 """Of all that is stored of a study; version 0.1.0 wrote format 1 without its number."""
 _NEVER_BEGUN = "processes died of it, the last by exit code 1;"
@@ -86,7 +88,7 @@ def check_images(
 
     Raises `InputError` that names what has changed.
     """
-    others = {name: value for name, value in _question(study).items() if not name.startswith(("data.", "images."))}
+    others = {name: value for name, value in read_question(study).items() if not name.startswith(("data.", "images."))}
     _refuse_changes(study, {**others, "data": question["data"], "images": asdict(facts)}, facts, fingerprint)
 
 
@@ -97,7 +99,7 @@ def _refuse_changes(
     fingerprint: Fingerprint | None,
     consequence: str = "",
 ) -> None:
-    found, stored = changes(_question(study), question), attributes(study).get(_FINGERPRINT)
+    found, stored = changes(read_question(study), question), attributes(study).get(_FINGERPRINT)
     if fingerprint is not None and stored is not None:
         before = _checked(study, Fingerprint, _FINGERPRINT, stored)
         found += image_changes(before, fingerprint, read_facts(study).class_names, facts.class_names)
@@ -118,7 +120,7 @@ def is_begun(study: optuna.Study) -> bool:
 
 def read_objectives(study: optuna.Study) -> list[str]:
     """The objectives of the study, in the order of its directions."""
-    return [*_checked(study, list[Objective], f"{_QUESTION}.objectives", _question(study).get("objectives"))]
+    return [*_checked(study, list[Objective], f"{_QUESTION}.objectives", read_question(study).get("objectives"))]
 
 
 def read_facts(study: optuna.Study) -> ImageFacts:
@@ -128,7 +130,30 @@ def read_facts(study: optuna.Study) -> ImageFacts:
 
 def read_slots(study: optuna.Study) -> dict[str, list[str]]:
     """The slots of the study's space, each with the names of its sites."""
-    return _checked(study, dict[str, list[str]], _SLOTS, attributes(study).get(_SLOTS))
+    return _slots(study, attributes(study))
+
+
+def _slots(study: optuna.Study, stored: Mapping[str, Any]) -> dict[str, list[str]]:
+    return _checked(study, dict[str, list[str]], _SLOTS, stored.get(_SLOTS))
+
+
+def write_outline(study: optuna.Study, make: Callable[[], Outline]) -> None:
+    """Write down what the networks of a study look like, unless that is done; prices site by site, as they are many."""
+    if _OUTLINE in attributes(study):
+        return
+    outline = make()
+    for site, prices in outline.prices.items():
+        study.set_user_attr(f"{_PRICES}{site}", prices)
+    study.set_user_attr(_OUTLINE, {**asdict(outline), "prices": {}})
+
+
+def read_outline(study: optuna.Study) -> Outline:
+    """What the networks of a study look like; of one of an earlier version, the names of its sites alone."""
+    stored = attributes(study)
+    if _OUTLINE not in stored:
+        return of_names(site for sites in read_slots(study).values() for site in sites)
+    prices = {name.removeprefix(_PRICES): stored[name] for name in stored if name.startswith(_PRICES)}
+    return _checked(study, Outline, _OUTLINE, {**stored[_OUTLINE], "prices": prices})
 
 
 def write_prediction(study: optuna.Study, agreement: Agreement) -> None:
@@ -151,7 +176,7 @@ def read_rows(study: optuna.Study) -> dict[tuple[str, int], Evaluation]:
     Raises `InputError` with every place whose content cannot be true, as `read_row` says.
     """
     stored, found, faults = attributes(study), dict[tuple[str, int], Evaluation](), Faults()
-    sites = {site for places in read_slots(study).values() for site in places} if _SLOTS in stored else None
+    sites = {site for places in _slots(study, stored).values() for site in places} if _SLOTS in stored else None
     for place, name, content in _contents(study, stored):
         where = f"study {study.study_name}: {place}"
         try:
@@ -230,7 +255,8 @@ def _broken(study: optuna.Study) -> Iterator[str]:
                 yield f"study {study.study_name}: trial {number}: cannot be read: {error}"
 
 
-def _question(study: optuna.Study) -> dict[str, Any]:
+def read_question(study: optuna.Study) -> dict[str, Any]:
+    """The question of the study, as plain settings by their names, such as `recipe.epochs`."""
     return _checked(study, dict[str, Any], _QUESTION, attributes(study).get(_QUESTION, {}))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from nas_attn.results import Evaluation, Outcomes, Slots
 from nas_attn.settings import Measure, measure
 from nas_attn.space import InputError
-from nas_attn.statistics import ImageRecords, Numbers, Trainings, image_records, trainings
+from nas_attn.statistics import Numbers, Trainings, image_records, trainings
 
 from .difference import Difference, Matching
 from .networks import Networks
@@ -85,15 +85,9 @@ def comparison(
             f"width-matched baselines: {', '.join(sorted(twice))}: a network of the space has this key too"
         )
     known, judged = trainings([*inside, *outside], name), measure(name)
-    networks = Networks.of(
-        known, {row.key for row in outside}, judged.sign, slots, seed, _records(known, outcomes, name)
-    )
+    records = image_records([row.key for row in known.networks], outcomes or {}, name)
+    networks = Networks.of(known, {row.key for row in outside}, judged.sign, slots, seed, records)
     return _compared(judged, known, networks, prices, on_front or {})
-
-
-def _records(known: Trainings, outcomes: Mapping[tuple[str, int], Outcomes] | None, name: str) -> ImageRecords | None:
-    named = {place: one for place, one in (outcomes or {}).items() if name in one.values}
-    return image_records([row.key for row in known.networks], named, name)
 
 
 def _compared(
@@ -138,6 +132,7 @@ def beating(
 ) -> frozenset[int]:
     """Those of the networks that surely beat the plain backbone by a measure, as `comparison` says."""
     known = trainings(rows, name)
-    networks = Networks.of(known, set(), measure(name).sign, slots, seed, _records(known, outcomes, name))
+    records = image_records([row.key for row in known.networks], outcomes or {}, name)
+    networks = Networks.of(known, set(), measure(name).sign, slots, seed, records)
     singles, effects = networks.against_plain()
     return frozenset(networks.beating(singles, effects, networks.over_plain(effects)))

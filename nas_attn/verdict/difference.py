@@ -1,8 +1,9 @@
 """Differences between networks, as they are reported."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nas_attn.statistics import Estimate
+from nas_attn.statistics import Compared, Estimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,15 @@ class Difference:
     """How many times as many trainings would just show it, were it as large as it looks."""
     images: float = 0.0
     """How far the interval reaches because of the images; 0 where it holds for the validation images only."""
+
+
+def differences(names: Sequence[str], found: Compared) -> tuple[Difference, ...]:
+    """Contrasts by their names, shape (contrasts,)."""
+    numbers = zip(found.values, found.low, found.high, found.p, found.missing, strict=True)
+    return tuple(
+        Difference(name, Estimate(float(value), float(low), float(high)), float(p), float(missing))
+        for name, (value, low, high, p, missing) in zip(names, numbers, strict=True)
+    )
 
 
 @dataclass(frozen=True, slots=True)

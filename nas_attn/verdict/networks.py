@@ -10,9 +10,7 @@ from nas_attn.space import NONE, Placement
 from nas_attn.statistics import (
     Additive,
     AdjustedMeans,
-    Compared,
     Contrasts,
-    Estimate,
     Family,
     ImageRecords,
     Level,
@@ -29,7 +27,7 @@ from nas_attn.statistics import (
     removals,
 )
 
-from .difference import Difference, Matching
+from .difference import Difference, Matching, differences
 from .matched import matched
 from .widened import for_other_images
 
@@ -111,7 +109,7 @@ class Networks:
                 {number: 1 / len(chosen) for number in chosen} | ({} if self.plain is None else {self.plain: -1.0})
             )
         family = Family.single(Contrasts.few(rows, len(self.networks)))
-        found = _differences([effect.what for effect in effects], alone(self.adjusted, self.fit, family))
+        found = differences([effect.what for effect in effects], alone(self.adjusted, self.fit, family))
         return self._over_images(found, family, _ALONE)
 
     def beating(
@@ -198,7 +196,7 @@ class Networks:
         return [self.networks[number].key for number in numbers]
 
     def _differences(self, names: Sequence[str], family: Family) -> tuple[Difference, ...]:
-        return self._over_images(_differences(names, compared(self.adjusted, self.fit, family, self.seed)), family)
+        return self._over_images(differences(names, compared(self.adjusted, self.fit, family, self.seed)), family)
 
     def _over_images(
         self, found: tuple[Difference, ...], family: Family, quantile: float | None = None
@@ -207,14 +205,6 @@ class Networks:
             return found
         images = image_variance(self.records, family.contrasts @ np.eye(len(self.networks)), seed=self.seed)
         return for_other_images(found, images if quantile is None else replace(images, quantile=quantile))
-
-
-def _differences(names: Sequence[str], found: Compared) -> tuple[Difference, ...]:
-    numbers = zip(found.values, found.low, found.high, found.p, found.missing, strict=True)
-    return tuple(
-        Difference(name, Estimate(float(value), float(low), float(high)), float(p), float(missing))
-        for name, (value, low, high, p, missing) in zip(names, numbers, strict=True)
-    )
 
 
 def _excess(fit: Additive, plain: int | None) -> Numbers:

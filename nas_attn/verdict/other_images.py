@@ -79,7 +79,7 @@ def over_images(found: Comparison, outcomes: Mapping[tuple[str, int], Outcomes])
     Their family is that of these networks. A network of which no image is known by the measure is left out.
     """
     keys, judged = [row.key for row in found.trainings.networks], found.measure.name
-    records = image_records(keys, {place: one for place, one in outcomes.items() if judged in one.values}, judged)
+    records = image_records(keys, outcomes, judged)
     if records is None or found.plain is None or not found.networks:
         return {}
     wide = found.networks

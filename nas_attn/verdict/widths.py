@@ -2,10 +2,11 @@
 
 import math
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from operator import methodcaller
+from pathlib import Path
 
 from nas_attn.backbones import scaled, wider
 from nas_attn.chain import Chain
@@ -61,21 +62,33 @@ class Widened:
             return f"{row.key} is trained as no baseline: {row.reason}."
         missing = [each for each in range(seed, seed + step.seeds) if (row.key, each) not in known]
         if missing:
-            watch, protocol = self.chain.watch, replace(self._chain.protocol(step), keeps=None)
-            with Workers(protocol, self.chain.jobs) if self.chain.jobs > 1 else nullcontext() as workers:
-                evaluator = Evaluator(self._chain.timing, None, protocol, workers, watch.on_epoch)
-                rows = [replace(row, seed=each) for each in missing]
-                train_width_matched(study, rows, evaluator, lambda row: watch.on_row(row, done), self.chain.check_hold)
+            on_row = self.chain.watch.on_row
+            self.train_rows(study, step, [replace(row, seed=each) for each in missing], lambda row: on_row(row, done))
         return ""
+
+    def train_rows(
+        self,
+        study: OptunaStudy,
+        step: Step,
+        rows: Iterable[Evaluation],
+        on_row: Callable[[Evaluation], None],
+        keeps: Path | None = None,
+    ) -> None:
+        """Train it for the seed of each row; the weights are kept where there is a folder for them."""
+        protocol = replace(self._chain.protocol(step), keeps=keeps)
+        with Workers(protocol, self.chain.jobs) if self.chain.jobs > 1 else nullcontext() as workers:
+            evaluator = Evaluator(self._chain.timing, None, protocol, workers, self.chain.watch.on_epoch)
+            train_width_matched(study, rows, evaluator, on_row, self.chain.check_hold)
 
     @property
     def _chain(self) -> Chain:
         """The chain of a study that asks the same of the other width."""
-        timing = replace(self.chain.timing, backbone=self._backbone, beside=self.chain.timing)
-        return replace(self.chain, backbone=self._backbone, timing=timing)
+        timing = replace(self.chain.timing, backbone=self.backbone, beside=self.chain.timing)
+        return replace(self.chain, backbone=self.backbone, timing=timing)
 
     @property
-    def _backbone(self) -> Backbone:
+    def backbone(self) -> Backbone:
+        """Of this width."""
         return scaled(self.chain.backbone, self.share)
 
     @property

@@ -232,4 +232,8 @@ def _keys(keys: Sequence[str]) -> str:
 def _time(minutes: float) -> str:
     if minutes < 1:
         return f"{60 * minutes:.0f} seconds"
-    return f"{minutes:.0f} minutes" if minutes < 120 else f"{minutes / 60:.1f} hours"
+    return (
+        f"{minutes:.0f} {'minute' if round(minutes) == 1 else 'minutes'}"
+        if minutes < 120
+        else f"{minutes / 60:.1f} hours"
+    )

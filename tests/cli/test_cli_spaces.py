@@ -13,6 +13,7 @@ from nas_attn import cli
 from nas_attn.assembly import load_space
 from nas_attn.evaluation import open_ledger
 from nas_attn.settings import measure
+from nas_attn.space import parse
 
 
 @pytest.fixture
@@ -109,6 +110,23 @@ def test_sites_lists_the_places_of_a_built_in_network(shown):
     assert list(listed) == list(ledger.sites)
     assert re.fullmatch(r"stage2\.block0\.pre +16 +32 x 32 +16 x 32 x 32", listed["stage2.block0.pre"])
     assert re.fullmatch(r"stage3\.block0\.branch +64 +8 x 8 +64 x 8 x 8", listed["stage3.block0.branch"])
+
+
+def test_sites_draws_a_network_with_what_stands_in_it(shown, tmp_path):
+    of = ("sites", "resnet8", "--image", "3x32x32", "--classes", "10")
+    spelt, ledger = "stage2.block0.branch=se(reduction=4)", open_ledger("resnet8", (3, 32, 32), 10)
+    more = 100 * (ledger.price(parse(spelt)).flops / ledger.plain.flops - 1)
+    lines = shown(*of, "--draw", "--architecture", spelt).splitlines()
+    assert [" ".join(line.split()) for line in lines] == [
+        "place size attention adds",
+        "input 3 x 32 x 32",
+        "stage1.block0 16 x 32 x 32",
+        f"stage2.block0.branch 32 x 16 x 16 se(reduction=4) +{more:.2f} % FLOPs",
+        "stage3.block0 64 x 8 x 8",
+        "output 10",
+    ]
+    assert shown(*of, "--picture", tmp_path / "net.svg") == f"Written: {tmp_path / 'net.svg'}\n"
+    assert (tmp_path / "net.svg").read_text().startswith("<svg ")
 
 
 def test_sites_takes_the_network_of_a_space_file(shown, file):

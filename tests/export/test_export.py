@@ -163,7 +163,7 @@ def test_a_program_that_differs_is_left_out_and_the_rest_is_kept(tmp_path, monke
     def lie(_network, shapes, _free, path):
         torch.export.save(torch.export.export(torch.nn.Flatten(), (torch.zeros(shapes[0]),)), path)
 
-    monkeypatch.setattr("nas_attn.export.folder._export_program", lie)
+    monkeypatch.setattr("nas_attn.export.program._export_program", lie)
     (note,) = export(winner("none"), tmp_path / "out")
     assert note.startswith("model.pt2 is not there, because it does not load on its own: ")
     kept = {path.name for path in (tmp_path / "out").iterdir()}

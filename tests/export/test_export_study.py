@@ -96,7 +96,7 @@ def test_the_card_of_one_training_says_so(tmp_path, forked_proofs):
 def test_a_folder_is_refused_before_the_data_are_read(study, tmp_path, monkeypatch):
     (tmp_path / "MANIFEST.sha256").write_text("mine")
     (tmp_path / "file").write_text("mine")
-    monkeypatch.setattr("nas_attn.launch.open_task", lambda *_: pytest.fail("data are read"))
+    monkeypatch.setattr("nas_attn.launch.winner.open_task", lambda *_: pytest.fail("data are read"))
     for out in (tmp_path, tmp_path / "file"):
         with pytest.raises(InputError, match="exists, and is no earlier export"):
             study.export(out)

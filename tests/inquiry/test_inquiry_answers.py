@@ -1,6 +1,7 @@
 """What rows say of a question: gains, findings, and how much more would tell."""
 
 import math
+from itertools import product
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from made_up_inquiry import PLAIN, SITE, UNIT, WANTED, WIDE, Made
 from nas_attn.inquiry.comparing import answered
 from nas_attn.inquiry.foresight import Rule, more_seeds
 from nas_attn.inquiry.turns import in_turn, planned, together
+from nas_attn.inquiry.wording import screen
+from nas_attn.results import Outcomes
 
 ACCURACIES = {
     PLAIN: [0.80, 0.83, 0.79, 0.82],
@@ -108,17 +111,18 @@ def test_a_finding_follows_from_the_ends_of_intervals(low, high, cheaper, findin
     assert rule.stuck(*ends) == (finding == "not known yet" and any(cheaper))
 
 
-@pytest.mark.parametrize("gain", [2.0, 3.0, 4.0, 0.0])
-def test_the_seeds_that_would_tell_are_those_of_a_direct_simulation(gain):
+@pytest.mark.parametrize(("gain", "images"), [(2.0, 0.0), (3.0, 0.0), (4.0, 0.0), (0.0, 0.0), (3.0, 1.5)])
+def test_the_seeds_that_would_tell_are_those_of_a_direct_simulation(gain, images):
     seeds, reach, error = 3, 4.0, 1.2
-    said = more_seeds(Rule(1.0), np.array([gain]), np.array([gain + reach]), np.array([[error**2]]), seeds)
+    ends = np.array([gain]), np.array([reach]), np.array([images])
+    said = more_seeds(Rule(1.0), *ends, np.array([[error**2]]), seeds)
     rng = np.random.default_rng(1)
 
     def told(more):
         truth = gain + error * rng.standard_normal(20_000)
         fresh = truth + error * math.sqrt(seeds / more) * rng.standard_normal(20_000)
         mean = (seeds * gain + more * fresh) / (seeds + more)
-        left = reach * math.sqrt(seeds / (seeds + more))
+        left = math.hypot(reach * math.sqrt(seeds / (seeds + more)), images)
         return ((mean - left > 0) | (mean + left < 1)).mean()
 
     assert told(said) > 0.47
@@ -127,7 +131,7 @@ def test_the_seeds_that_would_tell_are_those_of_a_direct_simulation(gain):
 
 def test_where_noise_is_not_known_nothing_is_said_of_more_seeds():
     nothing = np.array([math.nan])
-    assert math.isnan(more_seeds(Rule(math.nan), nothing, nothing, np.array([[1.0]]), 1))
+    assert math.isnan(more_seeds(Rule(math.nan), nothing, nothing, np.zeros(1), np.array([[1.0]]), 1))
     first = rows({key: accuracies[:1] for key, accuracies in ACCURACIES.items()}).answers()
     assert [(one.finding, one.open) for one in first.answers] == [("not known yet", True)] * 2
 
@@ -192,3 +196,38 @@ def test_planted_gains_are_found_and_nothing_is_found_where_nothing_is():
     widths = [Made(seed, gains=(4.0, 4.0), wide=40.0).run(most=12).answers for seed in range(10)]
     assert {one.finding for answers in widths for one in answers} <= {"helps no more than width", "not known yet"}
     assert str(WANTED[0].architecture) == SITE.format("paper")
+
+
+def judged_by_images(gains, images=60, seeds=6):
+    """Trainings whose accuracy is the mean over images, of which some gain by a network and as many lose."""
+    rng, found = np.random.default_rng(5), {}
+    strays = 0.4 * rng.standard_normal((1 + len(gains), images))
+    effects = np.array([0.0, *gains])[:, None] + strays - strays.mean(axis=1, keepdims=True)
+    keys = [PLAIN, *(one.key for one in WANTED)]
+    for (number, key), seed in product(enumerate(keys), range(seeds)):
+        values = effects[number] + 0.05 * rng.standard_normal(images)
+        found[key, seed] = Outcomes("ab" * 32, np.zeros(0, np.int32), {"accuracy": values})
+    accuracies = {key: [found[key, seed].values["accuracy"].mean() for seed in range(seeds)] for key in keys}
+    return rows(accuracies).rows, found
+
+
+def test_intervals_hold_for_other_images_too_where_these_are_known_one_by_one():
+    made, outcomes = judged_by_images([0.08, 0.5])
+    alone, both = answered(WANTED, made, [], "accuracy"), answered(WANTED, made, [], "accuracy", (), outcomes)
+    assert [one.finding for one in alone.answers] == ["helps", "helps"]
+    assert [one.finding for one in both.answers] == ["not known yet", "helps"]
+    assert (alone.images, both.images) == (0, 60)
+    for narrow, wide in zip(alone.answers, both.answers, strict=True):
+        table = np.array([outcomes[wide.candidate.key, seed].values["accuracy"] for seed in range(6)])
+        table -= [outcomes[PLAIN, seed].values["accuracy"] for seed in range(6)]
+        rest = table - table.mean(axis=0) - table.mean(axis=1, keepdims=True) + table.mean()
+        within = (rest**2).sum() / (59 * 5)
+        error = math.sqrt((6 * table.mean(axis=0).var(ddof=1) - within) / 6 / 60)
+        assert 1.96 < wide.images / error < 2.6
+        assert wide.seeds_reach == pytest.approx(narrow.gain.high - narrow.gain.value)
+        assert wide.gain.high - wide.gain.value == pytest.approx(math.hypot(wide.seeds_reach, wide.images))
+    lines = " ".join(" ".join(screen(both)).split())
+    assert "more images for validation would tell more" in lines
+    assert "images for validation: intervals hold for 60 and for others like them" in lines
+    assert "intervals hold for these alone" in screen(alone)[-1]
+    assert math.isinf(both.answers[0].more)

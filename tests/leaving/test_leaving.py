@@ -20,7 +20,7 @@ from nas_attn.assembly import build
 from nas_attn.backbones import network, sites
 from nas_attn.backbones.foreign import _plan
 from nas_attn.export import Winner, export, leaving
-from nas_attn.export.folder import _Program
+from nas_attn.export.program import Program
 from nas_attn.settings import Backbone, ImageFacts
 from nas_attn.space import InputError, parse
 
@@ -112,7 +112,7 @@ def left(tmp_path_factory):
     """Every network as it was exported, its scores, and its scores where its author's folder and nas_attn are not."""
     out, found = tmp_path_factory.mktemp("left"), {}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("nas_attn.export.folder._program", lambda *_: _Program([], note="not tried"))
+        patch.setattr("nas_attn.export.folder.torch_program", lambda *_: Program("model.pt2", note="not tried"))
         proofs.fork_proofs(patch)
         for name, way in WAYS.items():
             if all(map(installed, way.needs)):
@@ -321,6 +321,6 @@ def test_sites_and_space_say_how_a_network_leaves(home, monkeypatch, capsys):
 def test_a_search_begins_with_what_cannot_leave(home, make_study, monkeypatch, caplog):
     compiled(home)
     space = 'backbone = "nets:make_net"\n[kinds.se]\n'
-    monkeypatch.setattr("nas_attn.launch.run_chain", lambda *_: "not run")
+    monkeypatch.setattr("nas_attn.launch.study.run_chain", lambda *_: "not run")
     nas_attn.open_study(make_study(space=space)).run()
     assert "nets:make_net: leaves as: weights and model.pt2 only: blocks: found blocks.pyc" in caplog.text

@@ -21,7 +21,7 @@ from nas_attn.settings import Measure
 
 REWRITE = os.environ.get("NAS_ATTN_PAGES") == "1"
 DOCS = ROOT / "docs"
-ELSEWHERE = (ROOT / "README.md", DOCS / "ask.md", DOCS / "deploy.md")
+ELSEWHERE = (ROOT / "README.md", DOCS / "ask.md", DOCS / "export.md")
 """Pages whose Python needs a trained study: that of a notebook, below, or the README's, of tests/test_launch.py."""
 
 
@@ -79,7 +79,7 @@ def test_the_verdict_that_a_page_explains_is_that_of_the_rows(run):
 def test_the_page_of_an_export_runs_in_its_folder(run, monkeypatch):
     monkeypatch.chdir(run(DOCS / "notebooks" / "export.ipynb")[2]["folder"] / "exported")
     names = {}
-    filled_page((DOCS / "deploy.md").read_text(), names)
+    filled_page((DOCS / "export.md").read_text().replace('"OUT"', '"."'), names)
     assert names["scores"].shape == (4, 10)
 
 

@@ -208,7 +208,7 @@ def test_a_source_that_stays_behind_is_a_warning_for_weights_and_program_leave(m
 def test_a_check_is_remembered_until_something_of_the_study_changes(make_bad, monkeypatch, tmp_path):
     checks = []
     monkeypatch.setattr("nas_attn.preflight.run.leaving", lambda *_: checks.append(1) or [])
-    monkeypatch.setattr("nas_attn.launch.run_chain", lambda chain, trials: "done")
+    monkeypatch.setattr("nas_attn.launch.study.run_chain", lambda chain, trials: "done")
     folder = make_bad(kinds=("se", "Ends"), more=", auxiliary_weight = 0.4")
 
     def said():

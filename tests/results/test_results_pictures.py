@@ -40,8 +40,8 @@ def test_the_front_is_drawn_above_the_others(rows):
 
 
 def test_the_steps_of_a_panel_rise_from_left_to_right(rows):
-    found = staircase(pareto_front(rows, OBJECTIVES), "flops")
-    assert found == [{"across": 1e8, "up": 0.90}, {"across": 1.04e8, "up": 0.93}, {"across": 1.2e8, "up": 0.94}]
+    found = staircase(pareto_front(rows, OBJECTIVES), "flops", "accuracy")
+    assert found == [(1e8, 0.90), (1.04e8, 0.93), (1.2e8, 0.94)]
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5])

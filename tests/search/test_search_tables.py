@@ -214,7 +214,7 @@ def test_rows_without_a_space_beside_them_say_what_is_missing(tmp_path, rows):
 
 def test_a_name_that_is_no_table_lists_those_that_exist(monkeypatch, tmp_path, rows):
     published(tmp_path / "digits-table", rows)
-    monkeypatch.setattr("nas_attn.launch._PUBLISHED", (tmp_path / "absent", tmp_path))
+    monkeypatch.setattr("nas_attn.launch.tables._PUBLISHED", (tmp_path / "absent", tmp_path))
     assert load_table("digits-table").seeds == SEEDS
     with pytest.raises(InputError) as error:
         load_table("digit-table")

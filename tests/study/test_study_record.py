@@ -6,6 +6,7 @@ import optuna
 import pytest
 from fakes import FACTS, FakeEvaluator, search, space, study_file
 
+from nas_attn.drawing import Outline, Place
 from nas_attn.report import write as reporting
 from nas_attn.results import Agreement, known_columns
 from nas_attn.space import Architecture, InputError
@@ -14,11 +15,13 @@ from nas_attn.study import (
     begin_study,
     find_study,
     read_facts,
+    read_outline,
     read_prediction,
     read_rows,
     read_slots,
     storage_faults,
     storage_url,
+    write_outline,
     write_prediction,
     write_question,
 )
@@ -36,6 +39,18 @@ def test_the_same_question_is_no_change(study, tmp_path):
     write_question(find_study(tmp_path, None, "final"), QUESTION, space(), FACTS)
     assert read_facts(find_study(tmp_path, None, "final")) == FACTS
     assert read_slots(study)["stage2"] == ["stage2.block0.branch"]
+
+
+def test_what_networks_look_like_is_kept_once_and_an_earlier_study_has_the_names_of_its_sites(study, tmp_path):
+    write_question(study, QUESTION, space(), FACTS)
+    assert [(one.site, one.shape) for one in read_outline(study).places][1] == ("stage2.block0.branch", ())
+    places = (Place("stage1.block0.branch", "stage1", "stage1.block0", "branch", (16, 8, 8)),)
+    outline = Outline(
+        "resnet8", (1, 8, 8), 10, places, (1, 2, 3), {"stage1.block0.branch": {"se(reduction=4)": (4, 5, 6)}}
+    )
+    write_outline(study, lambda: outline)
+    write_outline(study, pytest.fail)
+    assert read_outline(find_study(tmp_path, None, "final")) == outline
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from nas_attn.space import InputError, make_folder, reported, write_whole
 
 _MANIFEST = "MANIFEST.sha256"
 _ALWAYS = {"README.md", "config.json", "model.safetensors", _MANIFEST}
-_FILES = {*_ALWAYS, "model.py", "model.pt2"}
+_FILES = {*_ALWAYS, "model.py", "model.pt2", "model.onnx", "module.safetensors", "predict.py", "predict.json"}
 _CODE = "code"
 """Folder of the user's own files that came along, which `config.json` names."""
 _CONFIG = {"key", "architecture", "backbone", "placements", "class_names", "metrics"}  # of every version
@@ -101,7 +101,7 @@ def exchange(work: Path, out: Path) -> str:
 
 def _refuse(out: Path) -> None:
     if out.is_symlink() or out.exists():
-        if fault := _fault(out):
+        if fault := fault_of(out):
             raise InputError(
                 f"{out}: exists, and is no earlier export, whole and unchanged: {fault}; name a new folder, or take "
                 "away what is yours"
@@ -111,11 +111,11 @@ def _refuse(out: Path) -> None:
             raise InputError(f"{out}: is {where}, which cannot be replaced as a whole; name a new folder within it")
     place = out.parent.resolve()
     for folder in (place, *place.parents):
-        if (folder / _MANIFEST).is_file() and not _fault(folder):
+        if (folder / _MANIFEST).is_file() and not fault_of(folder):
             raise InputError(f"{out}: lies within the export {folder}; name a folder beside that")
 
 
-def _fault(folder: Path) -> str:
+def fault_of(folder: Path) -> str:
     """Why a folder is neither empty nor an earlier export as it was written; empty where it is one of them."""
     if folder.is_symlink():
         return "it is a link"
@@ -208,7 +208,7 @@ def _put_right(out: Path, work: Path) -> None:
     Raises `InputError` where something is left that no export wrote.
     """
     earlier = work / _EARLIER
-    if _is_there(earlier) and not _is_there(out) and not _fault(earlier):
+    if _is_there(earlier) and not _is_there(out) and not fault_of(earlier):
         earlier.rename(out)
     _clear(work, {_NEW, _EARLIER}, {_LOCK})
     before = re.compile(rf"\.{re.escape(out.name)}-[a-z0-9_]{{8}}")  # of version 0.1.0

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
@@ -53,6 +54,44 @@ with written:
     written.write(content.getvalue())
 """
 
+_ONNX_CHECKER = """
+import io, os, sys
+import numpy
+sys.modules["torch"] = None
+import onnxruntime
+written = os.fdopen(os.dup(1), "wb")
+os.dup2(2, 1)
+options = onnxruntime.SessionOptions()
+options.log_severity_level = 3
+session = onnxruntime.InferenceSession(sys.argv[1], options, providers=["CPUExecutionProvider"])
+name = session.get_inputs()[0].name
+content = io.BytesIO()
+outputs = {}
+for number, images in enumerate(numpy.load(io.BytesIO(sys.stdin.buffer.read())).values()):
+    for place, given in enumerate(session.run(None, {name: images})):
+        outputs[f"{number} {place}"] = given
+numpy.savez(content, **outputs)
+with written:
+    written.write(content.getvalue())
+"""
+
+
+def prove_onnx(file: Path, network: nn.Module, shapes: Sequence[Shape]) -> str:
+    """Run an ONNX file by onnxruntime in a process that cannot import torch, for images of each of these shapes.
+
+    Returns what happened where it does not give the outputs of `network`, as `prove` has it, to 1e-4 of the largest.
+    """
+    probes, content = _probes(shapes), io.BytesIO()
+    np.savez(content, *(images.numpy() for images in probes))
+    command = [sys.executable, "-I", "-c", _ONNX_CHECKER, str(file.absolute())]
+    process = subprocess.run(command, input=content.getvalue(), capture_output=True, check=False)
+    if process.returncode:
+        return _unloadable(process)
+    given: list[list[Tensor]] = [[] for _ in probes]
+    for name, output in np.load(io.BytesIO(process.stdout)).items():
+        given[int(name.split()[0])].append(torch.from_numpy(output))
+    return _fault(network, probes, given, of_largest=1e-4)
+
 
 def prove(
     folder: Path,
@@ -71,8 +110,7 @@ def prove(
     shapes = {name: listed for name, listed in shapes.items() if listed}
     if not shapes:
         return {}
-    generator = torch.Generator().manual_seed(0)
-    probes = {name: [torch.randn(shape, generator=generator) for shape in listed] for name, listed in shapes.items()}
+    probes = {name: _probes(listed) for name, listed in shapes.items()}
     content = io.BytesIO()
     torch.save(probes, content)
     command = [sys.executable, "-I", "-c", _CHECKER, json.dumps([str(folder.absolute()), list(hidden), list(path)])]
@@ -81,14 +119,25 @@ def prove(
         each = [prove(folder, network, {name: shapes[name]}, hidden=hidden, path=path) for name in shapes]
         return {name: fault for found in each for name, fault in found.items()}
     if process.returncode:
-        said = process.stderr.decode(errors="replace").strip().splitlines()[-1:] or [f"exit code {process.returncode}"]
-        return dict.fromkeys(shapes, f"does not load on its own: {said[0]}")
+        return dict.fromkeys(shapes, _unloadable(process))
     given = torch.load(io.BytesIO(process.stdout))
     found = {name: _fault(network, probes[name], given[name]) for name in shapes}
     return {name: fault for name, fault in found.items() if fault}
 
 
-def _fault(network: nn.Module, probes: Sequence[Tensor], given: Sequence[Sequence[Tensor]] | str) -> str:
+def _probes(shapes: Sequence[Shape]) -> list[Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    return [torch.randn(shape, generator=generator) for shape in shapes]
+
+
+def _unloadable(process: "subprocess.CompletedProcess[bytes]") -> str:
+    said = process.stderr.decode(errors="replace").strip().splitlines()[-1:] or [f"exit code {process.returncode}"]
+    return f"does not load on its own: {said[0]}"
+
+
+def _fault(
+    network: nn.Module, probes: Sequence[Tensor], given: Sequence[Sequence[Tensor]] | str, of_largest: float = 0.0
+) -> str:
     """What is wrong with the outputs for these images, or with loading; nothing where all is well."""
     if isinstance(given, str):
         return f"does not load on its own: {' '.join(given.split())}"
@@ -100,6 +149,7 @@ def _fault(network: nn.Module, probes: Sequence[Tensor], given: Sequence[Sequenc
         if [one.shape for one in ours] != [one.shape for one in theirs] or not ours:
             return f"gives {len(theirs)} tensors, and not the {len(ours)} of the network, {where}"
         for own, other in zip(ours, theirs, strict=True):
-            if not torch.allclose(own, other, rtol=1e-5, atol=1e-6, equal_nan=True):
+            within = max(1e-6, of_largest * float(own.abs().max())) if of_largest else 1e-6
+            if not torch.allclose(own, other, rtol=1e-5, atol=within, equal_nan=True):
                 return f"differs by {(own - other).abs().max():.3g} {where}"
     return ""
