@@ -13,6 +13,7 @@ exclude_patterns = ["docs/conf.py", "docs/templates"]
 myst_heading_anchors = 3
 nb_execution_mode = "off"  # notebooks keep what came out, and a test compares it with what comes out
 
+highlight_language = "text"  # blocks without a language are commands
 default_role = "literal"  # docstrings spell code as Markdown does
 autodoc_member_order = "bysource"
 python_maximum_signature_line_length = 88

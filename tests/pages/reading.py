@@ -47,6 +47,12 @@ def commands(path):
     return [Block(path, line, "", text) for line, text in found]
 
 
+def pieces(path):
+    """Every piece of code in the text of a page."""
+    tokens = [child for token in MarkdownIt().enable("table").parse(path.read_text()) for child in token.children or []]
+    return [token.content for token in tokens if token.type == "code_inline"]
+
+
 def _is_command(text):
     return re.sub(r"^(\$ |\w+=\S+ |\.venv/bin/)*", "", text).partition(" ")[0] in PROGRAMS
 

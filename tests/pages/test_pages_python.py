@@ -12,11 +12,13 @@ from functools import cache
 import pytest
 from processes import fork_workers
 from proofs import fork_proofs
-from reading import NOTEBOOKS, PAGES, ROOT, blocks
+from reading import NOTEBOOKS, PAGES, ROOT, blocks, pieces
 from running import filled_notebook, filled_page, texts
 from typer.testing import CliRunner
 
+import nas_attn
 from nas_attn.cli import app
+from nas_attn.launch import Study
 from nas_attn.settings import Measure
 
 REWRITE = os.environ.get("NAS_ATTN_PAGES") == "1"
@@ -42,6 +44,16 @@ def test_a_page_says_what_its_python_gives(path, monkeypatch):
     if path not in ELSEWHERE:
         monkeypatch.chdir(ROOT)
         compare(path, path.read_text(), filled_page(path.read_text(), {"Measure": Measure}))
+
+
+def test_what_the_text_of_pages_calls_is_there():
+    said = [(named(path), piece) for path in PAGES for piece in pieces(path)]
+    names = [(path, name) for path, piece in said for name in re.findall(r"(?<!\w)nas_attn\.(\w+)(?!\w*[./])", piece)]
+    calls = [(path, name) for path, piece in said for name in re.findall(r"study(?:\(.*?\))?\.(\w+)\(", piece)]
+    assert len(names) * len(calls) > 0
+    rooms = [path.stem for path in (ROOT / "nas_attn").iterdir()]
+    assert [one for one in names if one[1] not in (*nas_attn.__all__, *rooms)] == []
+    assert [one for one in calls if not hasattr(Study, one[1])] == []
 
 
 @pytest.fixture(scope="module")
