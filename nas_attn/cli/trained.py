@@ -40,7 +40,7 @@ def train(
 
     from nas_attn.launch import open_study  # takes seconds, so something is said before
 
-    with watched(screen, study, "train", steps=False, again=f"--pick {row.key} --seeds {seeds}") as watch:
+    with watched(screen, study, f"train --pick {row.key} --seeds {seeds}", steps=False) as watch:
         found, remarks = open_study(study).train(row.key, seeds, jobs=jobs, watch=watch)
     for remark in remarks:
         screen.print(f"note: {remark}", soft_wrap=True)
@@ -49,6 +49,7 @@ def train(
 
 
 def _show(found: "Retrained") -> None:
+    from nas_attn.results import spell_mean
     from nas_attn.settings import learnt
 
     judged = [one for one in learnt() if any(one.name in row.measures for row in found.tested or found.rows)]
@@ -59,7 +60,7 @@ def _show(found: "Retrained") -> None:
             found.word(row),
             row.key,
             str(row.seeds),
-            *(f"{one.spell(row[one.name])} ± {one.difference(row[f'{one.name}_std'], signed=False)}" for one in judged),
+            *(spell_mean(one.name, row) for one in judged),
             found.leading.spell(own[found.leading.name]) if row.key == found.pick else "",
             *spelt(row, ("params", "flops", "latency_ms")),
         ]

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from nas_attn.results import Evaluation, known_columns
+from nas_attn.results import Evaluation, known_columns, spell_mean
 from nas_attn.settings import MEASURES, BuiltIn, ImageFacts, Measure, learnt, listed, with_null
 
 from .forms import Forms
@@ -81,7 +81,7 @@ def _beside(final: Final | None) -> list[dict[str, str]]:
             "is": word,
             "key": row.key,
             "seeds": str(row.seeds),
-            "found": "; ".join(f"{one.word} {_mean(row, one)}" for one in known),
+            "found": "; ".join(f"{one.word} {spell_mean(one.name, row)}" for one in known),
             "params": MEASURES["params"].spell(row["params"]),
             "flops": MEASURES["flops"].spell(row["flops"]),
         }
@@ -175,10 +175,6 @@ def note_on_seeds(winner: Winner) -> str:
 
 def _deviation(row: Evaluation, one: Measure) -> str:
     return f"{one.difference(row[f'{one.name}_std'], signed=False)} {one.points}".strip()
-
-
-def _mean(row: Evaluation, one: Measure) -> str:
-    return f"{one.spell(row[one.name])} ± {_deviation(row, one)}"
 
 
 def _learnt(row: Evaluation) -> list[str]:

@@ -10,7 +10,7 @@ from nas_attn.export import Final, Winner
 from nas_attn.results import Evaluation, across_seeds
 from nas_attn.retraining import Retrained, read_retrained
 from nas_attn.retraining.run import retrained_network, retrained_weights
-from nas_attn.settings import FINAL, Backbone, ImageFacts
+from nas_attn.settings import FINAL, MEASURES, Backbone, ImageFacts
 from nas_attn.space import Architecture, InputError, parse, without_secrets
 from nas_attn.study import StudyFolder, check_images
 from nas_attn.tasks import Task, open_own_task, open_task, own_backbone
@@ -68,7 +68,8 @@ def winner_of(folder: StudyFolder, row: Evaluation, found: Retrained | None) -> 
 
 def _of_retrained(found: Retrained) -> dict[str, Any]:
     """What the card says of a network that was trained for good."""
-    tested = {} if found.own is None else {name: found.own[name] for name in found.own.measures}
+    own = {} if found.own is None else found.own.measures
+    tested = {name: value for name, value in own.items() if MEASURES[name].source == "learnt"}
     return {
         "row": next(iter(across_seeds(one for one in found.rows if one.key == found.pick))),
         "own": found.chosen,

@@ -6,7 +6,7 @@ from .kept import OUTCOMES, Kept, outcomes_file, read_outcomes, write_outcomes
 from .outcomes import Outcomes, images_digest, packed_outcomes, unpacked_outcomes
 from .placed import placements
 from .points import Record, staircase
-from .rows import Evaluation, Latency, Slots, State, cell, evaluation, known_columns, spell_cell
+from .rows import Evaluation, Latency, Slots, State, cell, evaluation, known_columns, spell_cell, spell_mean
 from .table import across_seeds, evaluations, read_csv, table, write_csv
 from .where import selected
 from .written import Faults, read_row, written_row

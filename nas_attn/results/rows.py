@@ -164,6 +164,17 @@ def spell_cell(name: str, row: Mapping[str, Any] | Evaluation) -> str:
     return f"{spelt}, predicted" if cells.get("latency_source") == "predicted" else spelt
 
 
+def spell_mean(name: str, row: Mapping[str, Any] | Evaluation) -> str:
+    """A learnt measure of a row with its unit and, where it is a mean over seeds, its standard deviation.
+
+    >>> spell_mean("accuracy", {"accuracy": 0.97223, "accuracy_std": 0.0042})
+    '97.22 % ± 0.42'
+    """
+    one, deviation = measure(name), float(row[f"{name}_std"])
+    spread = "" if math.isnan(deviation) else f" ± {one.difference(deviation, signed=False)}"
+    return f"{one.spell(float(row[name]))}{spread}"
+
+
 def cell(name: str, row: Mapping[str, Any] | Evaluation) -> str:
     """What stands under the head of a column in this row: the number, without the unit.
 

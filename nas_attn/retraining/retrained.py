@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from nas_attn.results import Evaluation, across_seeds
-from nas_attn.settings import Measure, measure
+from nas_attn.settings import MEASURES, Measure, measure
 from nas_attn.space import InputError, allowed, present_key
 from nas_attn.statistics import Estimate
 from nas_attn.study import StudyFolder, read_picks, read_rows, read_tested
@@ -60,7 +60,7 @@ class Retrained:
     def sentences(self) -> list[str]:
         """What the picked network gains over each other, and whether the test part has judged others before."""
         one, said = self.leading, []
-        part = f"on {self.test_images} test images" if self.tested else "on the hold-out part"
+        part = "on the hold-out part" if self._judging is self.rows else f"on {self.test_images} test images"
         for other, gain in self.gains():
             found = f"{one.difference(gain.value)} {one.points}".rstrip()
             sure = "one seed, which says nothing of noise"
@@ -71,9 +71,14 @@ class Retrained:
             said.append(f"the test part has judged {', '.join(self.earlier)} too, so that it is none to choose by")
         return said
 
+    @property
+    def _judging(self) -> Sequence[Evaluation]:
+        """The rows of the test part, or of the hold-out part where a test part has nothing of the leading measure."""
+        return self.tested if any(self.leading.name in row.measures for row in self.tested) else self.rows
+
     def gains(self) -> Iterator[tuple[Evaluation, Estimate]]:
         """Each other network, with how much more the picked one has of the leading measure, over the seeds of both."""
-        found = self.tested or self.rows
+        found = self._judging
         mine = by_seed([row for row in found if row.key == self.pick], self.leading.name)
         for other in self.networks:
             theirs = by_seed([row for row in found if row.key == other.key], self.leading.name)
@@ -99,7 +104,8 @@ def read_retrained(folder: StudyFolder, which: str | None = None) -> Retrained |
     known = [row for name in keys for row in rows.values() if row.key == name]
     if not any(row.key == key and row.state == "complete" for row in known):
         return None
-    judged = [row.but(**tested[row.key, row.seed][0]) for row in known if (row.key, row.seed) in tested]
+    unknown = {name: math.nan for name, one in MEASURES.items() if one.source == "learnt"}
+    judged = [row.but(**{**unknown, **tested[row.key, row.seed][0]}) for row in known if (row.key, row.seed) in tested]
     images = max((count for _, count in tested.values()), default=0)
     earlier = [other for other in picks if other not in keys and any(name == other for name, _ in tested)]
     return Retrained(key, known, judged, images, folder.file.leading, earlier)

@@ -258,6 +258,13 @@ def test_the_onnx_program_takes_any_batch_and_size_and_knows_no_path_of_this_mac
         assert str(Path(nas_attn.__file__).parent).encode() not in (out / name).read_bytes()
 
 
+def test_the_program_is_formatted_and_linted(exported):
+    ruff, program = [sys.executable, "-m", "ruff", "--quiet"], exported[0] / "predict.py"
+    subprocess.run([*ruff, "format", "--check", "--isolated", "--line-length", "120", program], check=True)
+    rules = ["--isolated", "--line-length", "120", "--select", "E,F,I,B,UP"]
+    subprocess.run([*ruff, "check", *rules, program], check=True)
+
+
 def test_the_cards_metadata_are_those_of_hugging_face(exported):
     card = pytest.importorskip("huggingface_hub").ModelCard.load(exported[0] / "README.md")
     assert card.data.to_dict() == {

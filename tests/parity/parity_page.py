@@ -129,7 +129,10 @@ def page(results):
 
 
 def _row(result):
-    cells = (f"{one:.0e}" if isinstance(one, float) else one.replace("|", "/") for one in result.differences.values())
+    cells = (
+        f"{one:.0e}".replace("0e+00", "0") if isinstance(one, float) else one.replace("|", "/")
+        for one in result.differences.values()
+    )
     return f"| `{result.what}` | {' | '.join(cells)} | {'any' if result.any_size else 'one size'} |"
 
 

@@ -170,7 +170,7 @@ def test_the_best_seed_leaves_with_its_own_figures_beside_those_of_all(
         f"| accuracy, test part, mean of 2 training runs | {100 * mean:.2f} %, "
         f"standard deviation {100 * deviation:.2f} points |",
         f"here are those of seed {chosen.seed}, the best of 2 by loss on the hold-out part",
-        f"| picked, {found.pick} | 2 | accuracy {100 * mean:.2f} % ± {100 * deviation:.2f} points; loss",
+        f"| picked, {found.pick} | 2 | accuracy {100 * mean:.2f} % ± {100 * deviation:.2f}; loss",
         f"- {found.sentences()[1]}",
     ):
         assert f"\n{line}" in card

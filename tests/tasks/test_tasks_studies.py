@@ -1,6 +1,7 @@
 """Studies of a task of the user's own, from the first command to the exported network."""
 
 import json
+import shutil
 
 import pytest
 import torch
@@ -131,6 +132,23 @@ def test_it_leaves_as_a_network_that_gives_what_it_gave(searched, tmp_path, fork
     assert "in which this network is `net`" in card
     assert "| IoU, validation part" in card
     assert "classes" not in card
+
+
+def test_it_is_trained_for_good_on_its_own_train_part_and_judged_by_its_test_step(searched, tmp_path):
+    study = nas_attn.open_study(shutil.copytree(searched, tmp_path / "study"))
+    key = study.folder.pick("best").key
+    found, remarks = study.train(key, 1)
+    assert remarks[0].startswith("the images are divided by code of your own: its train part trains")
+    row, before = found.chosen, next(one for one in study.folder.seed_rows("final") if (one.key, one.seed) == (key, 0))
+    assert (row["iou"], row["loss"]) == (before["iou"], before["loss"])  # the same training, bit for bit
+    assert "iou" not in found.own.measures  # its test step logs the loss alone
+    whole = LitSquares()
+    whole.net = study.network(key)
+    whole.load_state_dict(load_file(study.folder.path / "retrained" / f"{key}-seed0.safetensors"))
+    images, masks = (torch.cat(part) for part in zip(*map(dict.values, SquaresData().test_dataloader()), strict=True))
+    with torch.no_grad():
+        loss = torch.nn.functional.cross_entropy(whole.eval()(images), masks)
+    assert found.own["loss"] == pytest.approx(float(loss), rel=1e-4)
 
 
 def test_a_search_that_was_stopped_goes_on_with_the_same_rows(tmp_path):

@@ -172,7 +172,7 @@ def _classes(scores: Numbers, said: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _labels(scores: Numbers, said: Mapping[str, Any]) -> dict[str, Any]:
-    return {"labels": _sorted(said["class_names"], 1 / (1 + np.exp(-scores)))}
+    return {"labels": _sorted(said["class_names"], np.exp(-np.logaddexp(0, -scores)))}
 
 
 def _values(scores: Numbers, said: Mapping[str, Any]) -> dict[str, Any]:
@@ -202,7 +202,7 @@ def _line(name: str, found: Mapping[str, Any], top: int) -> str:
         text = ", ".join(f"{value} {number:.6g}" for value, number in found["values"].items())
     else:
         shares = found.get("classes") or found.get("labels") or found["areas"]
-        text = ", ".join(f"{one} {100 * share:.2f} %" for one, share in [*shares.items()][:top])
+        text = ", ".join(f"{one} {100 * share:.2f} %" for one, share in [*shares.items()][: max(1, top)])
     if "labels" in found:
         text = f"{', '.join(one for one, share in shares.items() if share > 0.5) or 'no label'} ({text})"
     return f"{name}: {text}" + "".join(f"; {remark}" for remark in found["remarks"])

@@ -111,7 +111,7 @@ class _Collection:
                 plain.append((origin, f"import {origin}{renamed}"))
         named = [(origin, f"from {origin} import {', '.join(sorted(names))}") for origin, names in members.items()]
         groups: dict[bool, list[str]] = {True: [], False: []}
-        for origin, line in (*sorted(plain), *sorted(named)):
+        for origin, line in (*sorted(plain), *sorted(named, key=lambda one: one[0].lower())):
             groups[_root(origin) in sys.stdlib_module_names].append(line)
         return "\n\n".join("\n".join(lines) for lines in groups.values() if lines)
 
