@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 PLACES = ("*.md", "docs/**/*.md", "benchmarks/*.md", "examples/*/*.md", "studies/*/*.md")
 PAGES = sorted({path for place in PLACES for path in ROOT.glob(place)} - {ROOT / "CHANGELOG.md"})
 NOTEBOOKS = sorted(ROOT.glob("docs/notebooks/*.ipynb"))
-PROGRAMS = ("nas-attn", "make", "python", "pip", "pytest", "cd", "pre-commit", "sha256sum")
+PROGRAMS = ("nas-attn", "make", "python", "pip", "pytest", "cd", "pre-commit", "sha256sum", "optuna-dashboard")
 
 
 @dataclass(frozen=True)
