@@ -1,6 +1,6 @@
 # Everything from nothing but Python 3.11 or newer and the package registry. `make help` lists the commands.
 .DEFAULT_GOAL := help
-.PHONY: help demo examples check thorough families parity gpu gpu-wheels format clean
+.PHONY: help demo examples check thorough families parity docs gpu gpu-wheels format clean
 
 NEW_ENOUGH = import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python; do \
@@ -41,6 +41,12 @@ thorough: .venv/developer ## an hour: every built-in network, kind, position and
 families: .venv/developer ## many minutes: attention on a member of every family of timm and torchvision; docs/families.md
 	NAS_ATTN_FAMILIES=1 $(BIN)/pytest tests/families
 
+docs: .venv/docs ## the site in build/site: every page, and the public names from their docstrings; a warning is an error
+	rm -rf build/site
+	$(BIN)/sphinx-build -q -W --keep-going -c docs -d build/doctrees . build/site
+	! grep -rE --include='*.html' '(src|srcset|data)="(https?:)?//|<link [^>]*href="(https?:)?//' build/site  # nothing is loaded from elsewhere
+	@echo "build/site/index.html"
+
 parity: .venv/developer ## half an hour: every kind and ten families, exported, in fresh processes as source, program and ONNX; docs/parity.md
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,onnx]'
 	NAS_ATTN_PARITY=1 $(BIN)/pytest tests/parity
@@ -69,6 +75,10 @@ clean: ## remove the environment, the caches and what studies/tiny and examples 
 
 .venv/developer: .venv/bin/python pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@ .venv/user
+
+.venv/docs: .venv/bin/python pyproject.toml constraints.txt
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[docs]'
 	@touch $@ .venv/user
 
 # Pages are opened in a Chromium. It is fetched once, where Debian's tools can; where not, what needs it is skipped.
