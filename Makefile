@@ -1,6 +1,6 @@
 # Everything from nothing but Python 3.11 or newer and the package registry. `make help` lists the commands.
 .DEFAULT_GOAL := help
-.PHONY: help demo examples check thorough families parity gpu gpu-wheels format clean
+.PHONY: help demo examples check thorough families parity docs wheel gpu gpu-wheels format clean
 
 NEW_ENOUGH = import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python; do \
@@ -46,9 +46,23 @@ thorough: .venv/developer ## an hour: every built-in network, kind, position and
 families: .venv/developer ## many minutes: attention on a member of every family of timm and torchvision; docs/families.md
 	NAS_ATTN_FAMILIES=1 $(BIN)/pytest tests/families
 
+docs: .venv/docs ## the site in build/site: every page, and the public names from their docstrings; a warning is an error
+	rm -rf build/site
+	$(BIN)/sphinx-build -q -W --keep-going -c docs -d build/doctrees . build/site
+	! grep -rE --include='*.html' '(src|srcset|data)="(https?:)?//|<link [^>]*href="(https?:)?//' build/site  # nothing is loaded from elsewhere
+	@echo "build/site/index.html"
+
 parity: .venv/developer ## half an hour: every kind and ten families, exported, in fresh processes as source, program and ONNX; docs/parity.md
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,onnx]'
 	NAS_ATTN_PARITY=1 $(BIN)/pytest tests/parity
+
+wheel: .venv/bin/python ## build the wheel, install it into an empty environment, and run the demo from it, away from here
+	rm -rf build/wheel
+	$(BIN)/pip wheel --quiet --no-deps --wheel-dir build/wheel .
+	$(PYTHON) -m venv build/wheel/env
+	build/wheel/env/bin/pip install --quiet --constraint constraints.txt build/wheel/*.whl
+	set -e; study=$$(mktemp -d); cp $(STUDY)/*.toml $$study; cd $$study; \
+		$(MAKE) -f $(CURDIR)/Makefile -o .venv/user demo BIN=$(CURDIR)/build/wheel/env/bin STUDY=$$study
 
 gpu: ## everything that one GPU can tell, in under 9 minutes, with the Python at hand; GPU_OPTIONS=--help lists options
 	PYTHONPATH=.:benchmarks $(firstword $(wildcard $(BIN)/python) $(PYTHON)) -m gpu $(GPU_OPTIONS)
@@ -74,6 +88,10 @@ clean: ## remove the environment, the caches and what studies/tiny and examples 
 
 .venv/developer: .venv/bin/python pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@ .venv/user
+
+.venv/docs: .venv/bin/python pyproject.toml constraints.txt
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[docs]'
 	@touch $@ .venv/user
 
 # Pages are opened in a Chromium. It is fetched once, where Debian's tools can; where not, what needs it is skipped.
