@@ -99,15 +99,16 @@ class _Progress:
         """Say what a network has got over its seeds, once it has all of them."""
         seen = self.rows.setdefault(row.key, [])
         seen.append(row)
-        last = trained > 0 and row.seed - self.first_seed == step.seeds - 1  # where a step goes on after a stop
-        whole = len(seen) == step.seeds or (last if self.trained is None else trained > self.trained)
+        last, baseline = row.seed - self.first_seed == step.seeds - 1, row.role == "width-matched"
+        known = last and trained > 0 if self.trained is None else trained > self.trained  # None: it goes on
+        whole = len(seen) == step.seeds or (last if baseline else known)
         self.more.update([row.key] * (row.seed - self.first_seed >= step.seeds))
         if whole:
             from nas_attn.results import across_seeds
 
-            mean = across_seeds(seen)[0]
-            self.reporter.say("network", _row_line(mean, measures, "", trained, step.networks), key=row.key)
-        self.trained = trained
+            mean, seed = across_seeds(seen)[0], f"seed {row.seed}  " if len(seen) == 1 else ""
+            self.reporter.say("network", _row_line(mean, measures, seed, trained, step.networks), key=row.key)
+        self.trained = self.trained if baseline else trained
 
     def on_epoch(self, row: Any, done: int, total: int) -> None:
         seed = f" seed {row.seed}"
