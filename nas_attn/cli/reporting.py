@@ -40,13 +40,13 @@ class Reporter:
         """Whether bars are shown."""
         return bool(self.screen.is_terminal) and not (self.loudness.quiet or self.loudness.as_json)
 
-    def say(self, event: str, line: str = "", *, detail: bool = False, **facts: Any) -> None:
-        """Report one thing: as an event with its facts, or as a line, a detail only where all is to be said."""
+    def say(self, event: str, line: str = "", *, detail: bool = False, result: bool = False, **facts: Any) -> None:
+        """Report one thing: an event with its facts, or a line; a detail where all is to be said, a result untimed."""
         if self.loudness.as_json:
             stamp = time.strftime("%Y-%m-%dT%H:%M:%S%z")
             print_json({"time": stamp, "event": event, **({"message": line} if line else {}), **facts})
         elif line and not self.loudness.quiet and (self.loudness.verbose or not detail):
-            stamp = "" if self.screen.is_terminal else time.strftime("%H:%M:%S ")
+            stamp = "" if result or self.screen.is_terminal else time.strftime("%H:%M:%S ")
             self.screen.print(f"{stamp}{line}", soft_wrap=True)
 
     def end(self, sentences: Sequence[str], files: Iterable[Any] = (), **facts: Any) -> None:

@@ -32,7 +32,7 @@ def check(study: StudyPath, quiet: Quiet = False, verbose: Verbose = False, as_j
     from nas_attn.launch import open_study
 
     def show(finding: Any) -> None:
-        reporter.say("finding", f"{finding.state:>10}  {finding}", **asdict(finding))
+        reporter.say("finding", f"{finding.state:>10}  {finding}", result=True, **asdict(finding))
 
     with watched(reporter, study, "check") as watch:
         checked = open_study(study).check(watch, show)
