@@ -26,7 +26,7 @@ Pass = tuple[Shape, Shape]
 _Known = dict[tuple[Attention, tuple[Pass, ...]], Cost]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Ledger:
     """Costs of a backbone with any architecture, for one image: a sum over the attentions at its sites.
 
@@ -44,6 +44,9 @@ class Ledger:
     passes: Mapping[str, tuple[Pass, ...]]
     """Shapes that pass each site for one image: once, unless the network uses the place again."""
     _known: _Known = field(default_factory=dict, init=False, repr=False)
+
+    def __repr__(self) -> str:
+        return f"Ledger({self.backbone.name!r}, {self.image}, {self.classes})"
 
     def price(self, architecture: Architecture) -> Cost:
         """Parameters, MACs and FLOPs of the network with this architecture.

@@ -19,7 +19,7 @@ from nas_attn.export.standalone.folder import claimed
 from nas_attn.inquiry import Reply
 from nas_attn.inquiry.run import OnRound, run_inquiry
 from nas_attn.preflight import Checked, Finding, OnFinding, preflight
-from nas_attn.results import Evaluation
+from nas_attn.results import Evaluation, across_seeds, table
 from nas_attn.results.pictures import front_chart
 from nas_attn.retraining import Retrained
 from nas_attn.retraining.run import run_retraining
@@ -107,9 +107,9 @@ class Study:
         with self._locked(jobs, watch) as chain:
             return run_inquiry(chain, spellings, minutes, on_round)
 
-    def table(self) -> pd.DataFrame:
-        """One row an architecture, indexed by key, in the order of first trial."""
-        return self.folder.table()
+    def table(self, *, every_step: bool = False) -> pd.DataFrame:
+        """One row an architecture, indexed by key, in the order of first trial: of the last step, or of every one."""
+        return table(across_seeds(self.folder.all_rows())) if every_step else self.folder.table()
 
     def front(self) -> pd.DataFrame:
         """The rows that no other beats in the study's objectives, within its budget."""

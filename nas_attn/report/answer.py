@@ -48,7 +48,8 @@ def _finding(said: Conclusion, front: Front) -> str:
         case "pays nothing":
             return said.sentences[0]
         case _:
-            opening = "Whether attention pays is not known yet"
+            beaten = ", as a width-matched baseline is not surely beaten" if said.winner else ""
+            opening = f"Whether attention pays is not known yet{beaten}"
     own = f"{leader} ({parts}) gains {interval(found.measure, gain)} over the plain backbone"
     return f"{opening}: {own}{_sure(said, gain)}{at}."
 

@@ -38,19 +38,19 @@ def specification(chart: alt.TopLevelMixin) -> dict[str, Any]:
 @cache
 def _program() -> Markup:
     """The program that draws charts, which takes seconds to put together and so is kept for later pages."""
-    known = f"{version('vl-convert-python')} {_SNIPPET}".encode()
-    kept = _cache() / f"charts-{hashlib.sha256(known).hexdigest()[:16]}.js"
-    with suppress(OSError, ValueError):
-        digest, _, text = kept.read_text(encoding="utf-8").partition("\n")
+    with suppress(OSError, ValueError, RuntimeError):
+        digest, _, text = _kept().read_text(encoding="utf-8").partition("\n")
         if hashlib.sha256(text.encode()).hexdigest() == digest:
             return Markup(text)
     text = vl_convert.javascript_bundle(_SNIPPET)
-    with suppress(InputError):  # where nothing can be kept, it is put together again
-        make_folder(kept.parent)
-        write_whole(kept, f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}".encode())
+    with suppress(InputError, RuntimeError):  # where nothing can be kept, it is put together again
+        make_folder(_kept().parent)
+        write_whole(_kept(), f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}".encode())
     return Markup(text)
 
 
-def _cache() -> Path:
-    """Where a user's programs keep what can be made again."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nas-attn"
+def _kept() -> Path:
+    """Where it is kept, among what can be made again; raises `RuntimeError` for a user without a home."""
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "nas-attn"
+    of = f"{version('vl-convert-python')} {_SNIPPET}"
+    return folder / f"charts-{hashlib.sha256(of.encode()).hexdigest()[:16]}.js"

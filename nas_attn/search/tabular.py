@@ -19,7 +19,7 @@ from nas_attn.space import Architecture, InputError, Placement, SearchSpace, all
 from .extra_seeds import untrained
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Table:
     """Results of every network of a space with each of several seeds: an `Evaluator`, and a plain Optuna objective.
 
@@ -50,6 +50,9 @@ class Table:
         if unknown := next((each for each in self.space.architectures() if each.key not in self._by_seed), None):
             raise InputError(f"has no row of {unknown}, which is of the space")
         _ = front(self.true, self.objectives)
+
+    def __repr__(self) -> str:
+        return f"Table({self.name!r}, {len(self._by_seed):,} networks with {len(self.seeds)} seeds each)"
 
     @cached_property
     def seeds(self) -> tuple[int, ...]:

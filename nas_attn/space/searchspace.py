@@ -107,7 +107,7 @@ class Slot:
                 yield self.fill(kind, choice)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, repr=False, slots=True)
 class SearchSpace:
     """A walk of questions, slot by slot, that leads to an architecture.
 
@@ -122,6 +122,10 @@ class SearchSpace:
         for what in ((slot.name for slot in self.slots), (site.name for slot in self.slots for site in slot.sites)):
             if repeated := _repeated(what):
                 raise ValueError(f"{repeated}: stands in this space twice")
+
+    def __repr__(self) -> str:
+        slots = [slot.name for slot in self.slots]
+        return f"SearchSpace({', '.join([*slots[:6], *(['...'] if len(slots) > 6 else [])])})"
 
     def decide(self, choose: Choose) -> Architecture:
         """Walk the questions: `"stage2"`, and where the answer is `se`, `"stage2.se.reduction"`.

@@ -2,7 +2,7 @@
 
 import math
 
-from scipy.stats import norm, t
+from scipy.special import ndtr, stdtr, stdtrit
 
 _SEEDS = 0.3
 """The seeds for which the boundary is narrowest, so that it hardly widens from the second on."""
@@ -27,5 +27,5 @@ def widening(once: float, seeds: int, freedom: int) -> float:
     `once` is the latter in standard errors, that come from so many degrees of freedom; where several intervals hold
     together, it is more than one would need.
     """
-    level = float(2 * t.sf(once, freedom))
-    return float(t.isf(norm.sf(boundary(level, seeds)), freedom)) / once if 0 < level < 1 else 1.0
+    level = float(2 * stdtr(freedom, -once))
+    return -float(stdtrit(freedom, ndtr(-boundary(level, seeds)))) / once if 0 < level < 1 else 1.0

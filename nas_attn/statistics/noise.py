@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import brentq
-from scipy.special import digamma, polygamma
-from scipy.stats import chi2
+from scipy.special import chdtrc, digamma, polygamma
 
 from .rank_correlation import Numbers
 
@@ -80,4 +79,4 @@ def _bartlett(squares: Numbers, freedom: Numbers) -> float:
     whole, groups = freedom.sum(), len(freedom)
     statistic = whole * np.log(squares.sum() / whole) - freedom @ np.log(squares / freedom)
     correction = 1 + ((1 / freedom).sum() - 1 / whole) / (3 * (groups - 1))
-    return float(chi2.sf(statistic / correction, groups - 1))
+    return float(chdtrc(groups - 1, statistic / correction))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from .rank_correlation import UNKNOWN, Estimate, Numbers, estimate, spearman
 
@@ -88,7 +88,7 @@ def components(values: Numbers, paired: bool = True) -> Components:
     noise, between = float((rest**2).sum() / others), float(seeds * means.var(ddof=1))
     ratio = between / noise if noise else math.inf * between
     sd = math.sqrt(max(0.0, (between - noise) / seeds))
-    return Components(sd, math.sqrt(noise), float(stats.f.sf(ratio, freedom, others)))
+    return Components(sd, math.sqrt(noise), float(special.fdtrc(freedom, others, ratio)))
 
 
 def _lengthened(agreement: Numbers, seeds: float) -> Numbers:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm, t
+from scipy.special import ndtr, stdtr, stdtrit
 
 from .anytime import boundary, widening
 from .contrasts import Contrasts
@@ -112,11 +112,11 @@ def alone(known: AdjustedMeans, fit: Additive, family: Family) -> Compared:
         return _unknown(values)
     level = 1 - CONFIDENCE
     errors = _errors(known, fit, family) * _heavier(known, family, level)
-    once = float(t.isf(level / 2, known.freedom))
+    once = -float(stdtrit(known.freedom, level / 2))
     wider = widening(once, known.seeds, known.freedom)
     reach = wider * once * errors
     with np.errstate(invalid="ignore", divide="ignore"):
-        p, missing = 2 * t.sf(np.abs(values / errors) / wider, known.freedom), (reach / values) ** 2
+        p, missing = 2 * stdtr(known.freedom, -np.abs(values / errors) / wider), (reach / values) ** 2
     return Compared(values, values - reach, values + reach, p, missing)
 
 
@@ -152,8 +152,8 @@ def _heavier(known: AdjustedMeans, family: Family, level: float) -> Numbers:
     shares = known.noise.variances / known.counts
     with np.errstate(invalid="ignore", divide="ignore"):
         freedom = family.contrasts.squares(shares * known.noise.freedom) / family.contrasts.squares(shares)
-    beyond = norm.sf(boundary(level, known.seeds))
-    heavier: Numbers = np.nan_to_num(t.isf(beyond, freedom) / t.isf(beyond, known.freedom), nan=1.0)
+    beyond = ndtr(-boundary(level, known.seeds))
+    heavier: Numbers = np.nan_to_num(stdtrit(freedom, beyond) / stdtrit(known.freedom, beyond), nan=1.0)
     return heavier
 
 

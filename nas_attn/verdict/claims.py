@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from nas_attn.results import Evaluation, Slots
 from nas_attn.settings import Claim, Measure
@@ -120,7 +120,7 @@ def less(one: Estimate, other: Estimate) -> Estimate:
 
 def _printed(claim: Claim, judged: Measure, among: int) -> Estimate:
     """The printed gain with an interval that holds together with those of so many (Bonferroni)."""
-    scale, reach = 100.0 if judged.unit == "%" else 1.0, float(norm.isf(_LEFT / 2 / among))
+    scale, reach = 100.0 if judged.unit == "%" else 1.0, -float(ndtri(_LEFT / 2 / among))
     value, error = claim.gain / scale, claim.error / scale
     return Estimate(value, value - reach * error, value + reach * error)
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy.special import stdtrit
 
 from nas_attn.results import Evaluation, across_seeds
 from nas_attn.settings import MEASURES, changes, flat, measure
@@ -30,7 +30,7 @@ def paired(ones: Mapping[int, float], others: Mapping[int, float]) -> Estimate |
     mean, seeds = float(differences.mean()), len(differences)
     if seeds < 2:
         return Estimate(mean, math.nan, math.nan)
-    reach = float(stats.t.ppf(0.975, seeds - 1) * differences.std(ddof=1) / math.sqrt(seeds))
+    reach = float(stdtrit(seeds - 1, 0.975) * differences.std(ddof=1) / math.sqrt(seeds))
     return Estimate(mean, mean - reach, mean + reach)
 
 

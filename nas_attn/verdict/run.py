@@ -24,13 +24,16 @@ _SEEDS = 3  # at least, for noise to be known a little
 _ROUNDS = 3  # in which another network may turn out to be the most promising one
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Verdict:
     """What a study concludes, and where it is written."""
 
     conclusion: Conclusion
     sentences: Sequence[str]
     files: Sequence[Path]
+
+    def __repr__(self) -> str:
+        return f"Verdict({self.conclusion.finding!r}, {len(self.sentences)} sentences)"
 
 
 def run_verdict(chain: Chain, seeds: int | None = None, minutes: float | None = None) -> Verdict:

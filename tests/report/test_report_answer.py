@@ -46,6 +46,21 @@ def test_what_is_open_says_what_would_decide_it():
     assert "more" in ahead
 
 
+def test_who_gains_as_much_as_width_may_do_is_not_said_to_pay():
+    rows = trained(2, effect=4.0)
+    plain = [one for one in rows if one.architecture == "none"]
+    findings = {}
+    for flops, gain in ((95_000_000, 0.0), (81_000_000, 0.03), (81_000_000, 0.08)):
+        width = {"key": "width=1.25", "role": "width-matched", "flops": flops}
+        said, front = judged(rows, [one.but(**width, accuracy=one["accuracy"] + gain) for one in plain])
+        findings[said.finding] = answer(said, front, "s")[0].partition(": ")[0]
+    assert findings == {
+        "pays": "Attention pays",
+        "not known yet": "Whether attention pays is not known yet, as a width-matched baseline is not surely beaten",
+        "pays no more than width": "Attention pays, but no more than a wider backbone of the same price",
+    }
+
+
 def test_without_a_verdict_it_says_how_to_get_one():
     rows = [row("none", 0.90, 100, 1.0), row("stage1.block0.branch=se", 0.93, 120, 1.4)]
     front = pareto_front(table(rows), ["accuracy", "flops", "latency_ms"])

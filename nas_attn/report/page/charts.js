@@ -28,9 +28,20 @@ function themed(specification, tokens, still) {
   return JSON.parse(written);
 }
 
+function narrowed(specification) {
+  const room = document.documentElement.clientWidth;
+  if (room > 640 || !specification.concat) return specification;
+  const labelled = JSON.stringify(specification).replace(/"labelLimit":\d{3}/g, '"labelLimit":150');
+  const left = room - (labelled.includes('"labelLimit":150') ? 235 : 110);
+  const made = { ...JSON.parse(labelled), columns: 1 };
+  for (const panel of made.concat) panel.width = Math.min(panel.width, left);
+  return made;
+}
+
 async function draw(place, datasets = {}, tokens = {}) {
   const still = Object.values(datasets).some((values) => values.length > MANY);
-  const specification = themed(JSON.parse(byId(`${place}-specification`).textContent), tokens, still);
+  const written = narrowed(JSON.parse(byId(`${place}-specification`).textContent));
+  const specification = themed(written, tokens, still);
   const has = (name) => {
     const [field, from = "networks"] = name.split(".").slice(1).reverse();
     return (datasets[from] ?? []).some((record) => (record[field] ?? "") !== "");
