@@ -1,12 +1,12 @@
 # Everything from nothing but Python 3.11 or newer and the package registry. `make help` lists the commands.
 .DEFAULT_GOAL := help
-.PHONY: help demo examples check thorough families parity gpu gpu-wheels format clean
+.PHONY: help demo examples check thorough families parity docs wheel gpu gpu-wheels format clean
 
 NEW_ENOUGH = import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python; do \
 	$$p -c '$(NEW_ENOUGH)' >/dev/null 2>&1 && echo $$p && break; done)
 BIN := .venv/bin
-STUDY := studies/digits
+STUDY := studies/tiny
 GPU_PYTHON ?= 3.12
 GPU_OPTIONS ?=
 BROWSERS := chromium chromium-browser google-chrome google-chrome-stable chrome
@@ -15,10 +15,10 @@ APT = env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Acquire::Retries=0 -o Ac
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1@\2/p' $(MAKEFILE_LIST) | column -t -s @
 
-demo: .venv/user ## install, then search, front, verdict, report and export of studies/digits
+demo: .venv/user ## install, then search, front, verdict, report and export of studies/tiny, one screen of output
 	$(BIN)/nas-attn search $(STUDY)
+	$(BIN)/nas-attn verdict --quiet $(STUDY)
 	$(BIN)/nas-attn front $(STUDY)
-	$(BIN)/nas-attn verdict $(STUDY)
 	$(BIN)/nas-attn report $(STUDY)
 	$(BIN)/nas-attn export $(STUDY) $(STUDY)/exported
 
@@ -41,9 +41,23 @@ thorough: .venv/developer ## an hour: every built-in network, kind, position and
 families: .venv/developer ## many minutes: attention on a member of every family of timm and torchvision; docs/families.md
 	NAS_ATTN_FAMILIES=1 $(BIN)/pytest tests/families
 
+docs: .venv/docs ## the site in build/site: every page, and the public names from their docstrings; a warning is an error
+	rm -rf build/site
+	$(BIN)/sphinx-build -q -W --keep-going -c docs -d build/doctrees . build/site
+	! grep -rE --include='*.html' '(src|srcset|data)="(https?:)?//|<link [^>]*href="(https?:)?//' build/site  # nothing is loaded from elsewhere
+	@echo "build/site/index.html"
+
 parity: .venv/developer ## half an hour: every kind and ten families, exported, in fresh processes as source, program and ONNX; docs/parity.md
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,onnx]'
 	NAS_ATTN_PARITY=1 $(BIN)/pytest tests/parity
+
+wheel: .venv/bin/python ## build the wheel, install it into an empty environment, and run the demo from it, away from here
+	rm -rf build/wheel
+	$(BIN)/pip wheel --quiet --no-deps --wheel-dir build/wheel .
+	$(PYTHON) -m venv build/wheel/env
+	build/wheel/env/bin/pip install --quiet --constraint constraints.txt build/wheel/*.whl
+	set -e; study=$$(mktemp -d); cp $(STUDY)/*.toml $$study; cd $$study; \
+		$(MAKE) -f $(CURDIR)/Makefile -o .venv/user demo BIN=$(CURDIR)/build/wheel/env/bin STUDY=$$study
 
 gpu: ## everything that one GPU can tell, in under 9 minutes, with the Python at hand; GPU_OPTIONS=--help lists options
 	PYTHONPATH=.:benchmarks $(firstword $(wildcard $(BIN)/python) $(PYTHON)) -m gpu $(GPU_OPTIONS)
@@ -55,7 +69,7 @@ format: .venv/developer ## put the code into its one form
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-clean: ## remove the environment, the caches and what studies/digits and examples have produced
+clean: ## remove the environment, the caches and what studies/tiny and examples have produced
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	git clean -qfdX $(STUDY) examples
 
@@ -69,6 +83,10 @@ clean: ## remove the environment, the caches and what studies/digits and example
 
 .venv/developer: .venv/bin/python pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@ .venv/user
+
+.venv/docs: .venv/bin/python pyproject.toml constraints.txt
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[docs]'
 	@touch $@ .venv/user
 
 # Pages are opened in a Chromium. It is fetched once, where Debian's tools can; where not, what needs it is skipped.

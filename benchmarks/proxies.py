@@ -12,7 +12,7 @@ from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from statistics import median
-from typing import Annotated, get_args
+from typing import Annotated
 
 import torch
 import typer
@@ -21,7 +21,7 @@ from stock import stock_seconds
 
 import nas_attn
 from nas_attn.audit import Audit, audited
-from nas_attn.audit.ranking import Ranking, Score, step_ranking
+from nas_attn.audit.ranking import Ranking, step_ranking
 from nas_attn.chain import Chain, Watch
 from nas_attn.results import Evaluation
 from nas_attn.settings import FINAL, Step
@@ -154,7 +154,7 @@ def _rankings(
     """Each step by each of its measures, with all its seeds and with the first alone."""
     found = []
     for name, step in steps.items():
-        for score in get_args(Score):
+        for score in ("loss", "accuracy", "train_loss"):
             for seeds in sorted({1, step.seeds}):
                 some = [row for row in rows if row.step == name and row.seed < seeds]
                 ranking = step_ranking(some, name, score, shared[name], candidates)

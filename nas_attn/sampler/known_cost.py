@@ -32,7 +32,7 @@ class KnownCostSampler(BaseSampler):
     """Sampler that proposes the candidate with the largest expected hypervolume improvement of the front.
 
     One objective is learnt, the first that is not in `known_costs` unless another is called the leading one. What
-    `known_costs` says of the objectives that it names is exact; any further one is taken to be as it is predicted.
+    `known_costs` says of the objectives that it names is exact; any further one is taken as predicted. An example::
 
         sampler = KnownCostSampler({"l0": ["0", "1", "2"], "l1": ["0", "1", "2"]}, {1: lambda params: flops_of(params)})
         study = optuna.create_study(directions=["maximize", "minimize"], sampler=sampler)
