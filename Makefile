@@ -12,15 +12,20 @@ GPU_OPTIONS ?=
 BROWSERS := chromium chromium-browser google-chrome google-chrome-stable chrome
 APT = env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Acquire::Retries=0 -o Acquire::http::Timeout=20
 
+A_PICTURE = import sys; from PIL import Image; from sklearn.datasets import load_digits; \
+	Image.fromarray((load_digits().images[3] * 255 / 16).astype("uint8")).save(sys.argv[1])
+
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1@\2/p' $(MAKEFILE_LIST) | column -t -s @
 
-demo: .venv/user ## install, then search, front, verdict, report and export of studies/tiny, one screen of output
+demo: .venv/user ## install, then search, verdict, front, report and export of studies/tiny, and what its network sees in a picture
 	$(BIN)/nas-attn search $(STUDY)
 	$(BIN)/nas-attn verdict --quiet $(STUDY)
 	$(BIN)/nas-attn front $(STUDY)
 	$(BIN)/nas-attn report $(STUDY)
 	$(BIN)/nas-attn export $(STUDY) $(STUDY)/exported
+	$(BIN)/python -c '$(A_PICTURE)' $(STUDY)/three.png
+	$(BIN)/python $(STUDY)/exported/predict.py $(STUDY)/three.png
 
 examples: .venv/developer ## minutes each: images where a study makes its own, search, front, verdict, report and export of every study in examples/
 	set -e; nas=../../$(BIN)/nas-attn; for folder in examples/*/; do (cd $$folder; \

@@ -1,5 +1,6 @@
 """A search that is stopped, however rudely, loses the running network and nothing else."""
 
+import re
 import signal
 import time
 
@@ -25,9 +26,9 @@ def running(folder):
 def test_a_stopped_search_goes_on_and_trains_nothing_twice(make_study, sent, code):
     folder = make_study(study=SLOWER)
     process = processes.start("search", "--no-check", folder)
-    _, first, second = (process.stdout.readline() for _ in range(3))
-    assert first.split()[0] == "1/4", process.stderr.read()
-    assert second.split()[0] == "2/4"
+    rows = (line.split()[1:] for line in process.stdout if re.match(r"[\d:]{8} +\d/4", line))
+    first, second = next(rows), next(rows)
+    assert (first[0], second[0]) == ("1/4", "2/4")
     while not running(folder):
         time.sleep(0.05)
     process.send_signal(sent)
@@ -42,14 +43,14 @@ def test_a_stopped_search_goes_on_and_trains_nothing_twice(make_study, sent, cod
     assert states.count(TrialState.COMPLETE) == 2
     assert states.count(TrialState.RUNNING) == (1 if sent == signal.SIGKILL else 0)
     kept = study.table()
-    assert list(kept.index) == [first.split()[1], second.split()[1]]
+    assert list(kept.index) == [first[1], second[1]]
 
     resumed = processes.command("search", "--no-check", folder)
     assert "4 of 4 networks are trained" in resumed
     table = StudyFolder.open(folder).table()
     assert (table["state"] == "complete").sum() == 4
     assert table.loc[kept.index].equals(kept)
-    trained = [line.split()[1] for line in resumed.splitlines() if "/4" in line[:10]]
+    trained = [line.split()[2] for line in resumed.splitlines() if re.match(r"[\d:]{8} +\d/4", line)]
     assert len(trained) == 2
     assert not set(trained) & set(kept.index)
     assert TrialState.RUNNING not in [trial.state for trial in StudyFolder.open(folder).study().trials]

@@ -14,11 +14,10 @@ from .showing import spelt
 
 
 @contextmanager
-def watched(reporter: Reporter, study: Path, command: str, again: str = "") -> Iterator[Any]:
+def watched(reporter: Reporter, study: Path, command: str) -> Iterator[Any]:
     """A line for each network, and on a terminal bars for what is going on; an interrupt says how to go on.
 
-    A line shows the leading objective, and what ranks networks where that is another measure; `again` are the options
-    with which the same command goes on.
+    A line shows the leading objective, and what ranks networks where that is another measure.
     """
     from nas_attn.chain import Watch
     from nas_attn.study import StudyFolder
@@ -41,8 +40,8 @@ def watched(reporter: Reporter, study: Path, command: str, again: str = "") -> I
             )
             progress.on_end()
         except KeyboardInterrupt:
-            said = f"nas-attn {command} {study} {again}".rstrip()
-            reporter.end([f"Interrupted; what is finished is kept. Go on with: {said}"], interrupted=True)
+            line = f"Interrupted; what is finished is kept. Go on with: nas-attn {command} {study}"
+            reporter.end([line], interrupted=True)
             raise typer.Exit(130) from None
 
 

@@ -43,7 +43,7 @@ def train(
 
     from nas_attn.launch import open_study  # takes seconds, so something is said before
 
-    with watched(reporter, study, "train", again=f"--pick {row.key} --seeds {seeds}") as watch:
+    with watched(reporter, study, f"train --pick {row.key} --seeds {seeds}") as watch:
         found, remarks = open_study(study).train(row.key, seeds, jobs=jobs, watch=watch)
     for remark in remarks:
         typer.echo(f"note: {remark}")

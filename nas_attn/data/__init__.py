@@ -1,9 +1,8 @@
-"""Image data: sources, the split into three parts, batches and their augmentation, a user's own data module."""
+"""Image data: sources, the split into three parts, batches and their augmentation, a user's own data module.
 
-from nas_attn.loaders import LoaderPart, RngState, mixed_seed, quiet, seed_generators
+Names are loaded when they are first used, so that images are decoded without Lightning.
+"""
 
-from .batches import Batch, Batches, PartBatches, batches_in_order, training_batches
-from .fingerprint import fingerprint, spelt_labels
-from .images import ImageData, Part, share_devices
-from .reduction import joined, reduced
-from .sources import load_data, undecodable
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

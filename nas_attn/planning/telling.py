@@ -28,7 +28,7 @@ def plan_said(plan: SearchPlan) -> Iterator[str]:
         where = f"{plan.device}, {plan.jobs} at a time"
         yield f"At most {left:,} trainings: about {duration(plan.seconds)} here ({where}), timing of latencies included"
         of = f"{plan.timed} baseline{'s' if plan.timed > 1 else ''}"
-        pace = f"{plan.iteration_ms:.3g} ms for {plan.batch_size} images"
+        pace = f"{_spelt(plan.iteration_ms)} for {plan.batch_size} images"
         yield f"From a few batches of {of}, timed just now: {pace} in the mean. Other work makes it longer"
     if plan.parts is not None:
         yield _resolution(plan.measure, plan.parts[1])
@@ -52,7 +52,11 @@ def _resolution(measure: Measure, images: int) -> str:
     ends = binomtest(round(_RIGHT * images), images).proportion_ci(0.95, method="wilson")
     range_ = f"{100 * ends.low:.1f} to {100 * ends.high:.1f} %"
     point = f"One of {images:,} images is {100 / images:.2f} points of accuracy"
-    return f"{point}; {_RIGHT:.0%} right on them may be {range_} on all images like these (95 % interval)"
+    return f"{point}; {100 * _RIGHT:.0f} % right on them may be {range_} on all images like these (95 % interval)"
+
+
+def _spelt(milliseconds: float) -> str:
+    return f"{milliseconds:.3g} ms" if milliseconds < 999.5 else f"{milliseconds / 1000:.3g} s"
 
 
 def duration(seconds: float) -> str:

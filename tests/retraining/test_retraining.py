@@ -41,7 +41,7 @@ def found(study):
     """What training for good has found, after it was killed in the middle."""
     key = nas_attn.parse(SE).key
     process = processes.start("train", study.folder.path, "--pick", key, "--seeds", "2")
-    while "3/6" not in (line := process.stdout.readline()):
+    while "   3/6 " not in (line := process.stdout.readline()):
         assert line, process.communicate()
     process.send_signal(signal.SIGKILL)
     process.communicate()
