@@ -1,12 +1,12 @@
 # Everything from nothing but Python 3.11 or newer and the package registry. `make help` lists the commands.
 .DEFAULT_GOAL := help
-.PHONY: help demo examples check thorough families parity docs gpu gpu-wheels format clean
+.PHONY: help demo examples check thorough families parity docs wheel gpu gpu-wheels format clean
 
 NEW_ENOUGH = import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python; do \
 	$$p -c '$(NEW_ENOUGH)' >/dev/null 2>&1 && echo $$p && break; done)
 BIN := .venv/bin
-STUDY := studies/digits
+STUDY := studies/tiny
 GPU_PYTHON ?= 3.12
 GPU_OPTIONS ?=
 BROWSERS := chromium chromium-browser google-chrome google-chrome-stable chrome
@@ -15,10 +15,10 @@ APT = env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Acquire::Retries=0 -o Ac
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1@\2/p' $(MAKEFILE_LIST) | column -t -s @
 
-demo: .venv/user ## install, then search, front, verdict, report and export of studies/digits
+demo: .venv/user ## install, then search, front, verdict, report and export of studies/tiny, one screen of output
 	$(BIN)/nas-attn search $(STUDY)
+	$(BIN)/nas-attn verdict --quiet $(STUDY)
 	$(BIN)/nas-attn front $(STUDY)
-	$(BIN)/nas-attn verdict $(STUDY)
 	$(BIN)/nas-attn report $(STUDY)
 	$(BIN)/nas-attn export $(STUDY) $(STUDY)/exported
 
@@ -51,6 +51,14 @@ parity: .venv/developer ## half an hour: every kind and ten families, exported, 
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,onnx]'
 	NAS_ATTN_PARITY=1 $(BIN)/pytest tests/parity
 
+wheel: .venv/bin/python ## build the wheel, install it into an empty environment, and run the demo from it, away from here
+	rm -rf build/wheel
+	$(BIN)/pip wheel --quiet --no-deps --wheel-dir build/wheel .
+	$(PYTHON) -m venv build/wheel/env
+	build/wheel/env/bin/pip install --quiet --constraint constraints.txt build/wheel/*.whl
+	set -e; study=$$(mktemp -d); cp $(STUDY)/*.toml $$study; cd $$study; \
+		$(MAKE) -f $(CURDIR)/Makefile -o .venv/user demo BIN=$(CURDIR)/build/wheel/env/bin STUDY=$$study
+
 gpu: ## everything that one GPU can tell, in under 9 minutes, with the Python at hand; GPU_OPTIONS=--help lists options
 	PYTHONPATH=.:benchmarks $(firstword $(wildcard $(BIN)/python) $(PYTHON)) -m gpu $(GPU_OPTIONS)
 
@@ -61,7 +69,7 @@ format: .venv/developer ## put the code into its one form
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-clean: ## remove the environment, the caches and what studies/digits and examples have produced
+clean: ## remove the environment, the caches and what studies/tiny and examples have produced
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	git clean -qfdX $(STUDY) examples
 

@@ -3,12 +3,12 @@
 import warnings
 from typing import Annotated, Any, Literal, TypeVar, get_origin
 
-import torch
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, create_model
 from pydantic.types import Strict
 from torch import nn
 
 from nas_attn.attention import ATTENTIONS, STARTS, allowed_positions, keyword_options, usable_class
+from nas_attn.backbones import on_meta
 from nas_attn.settings import Settings
 from nas_attn.space import POSITIONS, InputError, Value, allowed
 
@@ -63,7 +63,7 @@ def _kind_table(kind: str, attention: type[nn.Module]) -> Any:
     def accepted(option: str) -> AfterValidator:
         def build(value: Value) -> Value:
             try:
-                with torch.device("meta"):
+                with on_meta():
                     attention(_ANY_CHANNELS, **{option: value})
             except (ValueError, RuntimeError, TypeError, OverflowError, MemoryError) as error:
                 reason = next(iter(str(error).removeprefix(f"{option}: ").splitlines()), type(error).__name__)

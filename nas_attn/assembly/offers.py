@@ -11,6 +11,8 @@ from torch import nn
 from torch.nn.parameter import UninitializedParameter
 
 from nas_attn.attention import Situation, attention_class, check_export, check_stands, construct, is_own, signature_of
+from nas_attn.backbones import on_meta
+from nas_attn.cost import unfilled
 from nas_attn.space import Attention, Choice, InputError, Kind, Site, Value, first_line, fold, spell_value
 
 from .passing import Passing, Size
@@ -248,7 +250,7 @@ def _facts(built: nn.Module) -> Iterator[Hashable]:
 def _module(kind: str, chosen: _Chosen, widths: tuple[int, ...]) -> nn.Module:
     """The module on the `meta` device; raises `ValueError` where it cannot be built."""
     try:
-        with torch.device("meta"):
+        with on_meta():
             module: nn.Module = construct(attention_class(kind), widths, dict(chosen))
             return module
     except Exception as error:
@@ -267,6 +269,6 @@ def _run(kind: str, chosen: _Chosen, widths: tuple[int, ...], size: Size, of_sig
     if is_own(kind):
         check_stands(attention_class(kind), situation)
         return
-    module = _module(kind, chosen, widths).eval()
-    with torch.no_grad(), torch.device("meta"):
+    module = unfilled(_module(kind, chosen, widths))
+    with torch.no_grad():
         module(*(torch.zeros(shape) for shape in situation.shapes(bool(getattr(module, "gated", False)))))

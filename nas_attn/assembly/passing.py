@@ -1,13 +1,14 @@
-"""Which sizes of maps pass the sites of a network, found without computing anything."""
+"""Which sizes of maps pass the sites of a network, found by a pass through weights that are never filled in."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 
 import torch
 from torch import Tensor, nn
 
-from nas_attn.backbones import network
+from nas_attn.backbones import network, on_meta
+from nas_attn.cost import unfilled
 from nas_attn.settings import Backbone
 from nas_attn.space import Site, first_line
 
@@ -23,14 +24,14 @@ class _Notes(nn.Module):
 
     gated = True
 
-    def __init__(self, noted: list[tuple[Size, Size]]) -> None:
+    def __init__(self, note: Callable[[tuple[Size, Size]], None]) -> None:
         super().__init__()
-        self.noted = noted
+        self.note = note  # a function, because the network is copied, and functions are not
 
     def forward(self, features: Tensor, gating_signal: Tensor) -> Tensor:
         """The features as they came."""
         height, width, *of_signal = map(int, (*features.shape[2:], *gating_signal.shape[2:]))
-        self.noted.append(((height, width), (of_signal[0], of_signal[1])))
+        self.note(((height, width), (of_signal[0], of_signal[1])))
         return features
 
 
@@ -38,17 +39,21 @@ class _Notes(nn.Module):
 def passing_sizes(backbone: Backbone, image: tuple[int, int, int], classes: int) -> Passing:
     """Sizes at each site of a network for images of (channels, height, width).
 
-    Nothing where it cannot take such images on the `meta` device, which is logged: then nothing is known of its maps.
+    Nothing where it cannot take such images, which is logged: then nothing is known of its maps. The pass is on the
+    CPU, because torch takes seconds to load what computes shapes on the `meta` device.
     """
     found: dict[str, list[tuple[Size, Size]]] = {}
 
     def insert(site: Site) -> nn.Module:
-        return _Notes(found.setdefault(site.name, []))
+        noted = found.setdefault(site.name, [])
+        return _Notes(lambda sizes: noted.append(sizes))
 
     plain = backbone.untrained
     try:
-        with torch.device("meta"), torch.no_grad():
-            network(plain)(in_channels=image[0], classes=classes, insert=insert).eval()(torch.zeros(2, *image))
+        with on_meta():
+            built = network(plain)(in_channels=image[0], classes=classes, insert=insert)
+        with torch.no_grad():
+            unfilled(built)(torch.zeros(1, *image))
     except Exception as error:  # somebody else's network may fail in any way
         size = " x ".join(map(str, image))
         _LOG.info("%s: the sizes of its maps are not known for images of %s: %s", plain.name, size, first_line(error))

@@ -2,6 +2,7 @@ from .bam import BAM as BAM
 from .catalogue import Description as Description
 from .catalogue import allowed_positions as allowed_positions
 from .catalogue import describe as describe
+from .catalogue import descriptions as descriptions
 from .catalogue import details as details
 from .catalogue import listing as listing
 from .cbam import CBAM as CBAM

@@ -65,12 +65,17 @@ def describe(attention: "type[nn.Module]") -> Description:
     return _described(inspect.getsource(sys.modules[attention.__module__]), attention.__name__)
 
 
+def descriptions() -> dict[str, Description]:
+    """What is known of each built-in kind, by its name in a space file, read without torch."""
+    return {kind: _described(text, name) for kind, text, name in _written()}
+
+
 def listing() -> tuple[_Table, _Table, _Table]:
     """Three tables, each a head and its rows: what each built-in kind does, its options, and where it comes from.
 
     Long cells go on in the rows below, so that a line has less than 120 characters.
     """
-    known = {kind: _described(text, name) for kind, text, name in _written()}
+    known = descriptions()
     uses = ((kind, each.does, _places(each.positions), each.parameters) for kind, each in known.items())
     options = ((kind, *row) for kind, each in known.items() for row in _rows(each))
     papers = ((kind, each.paper, each.link) for kind, each in known.items())

@@ -18,6 +18,7 @@ from .attachment import attach
 from .discovery import Place, named_places, places
 from .insertion import Insert
 from .libraries import plain_network
+from .meta import on_meta
 from .own_attention import attention_in, strip
 from .tracing import SIZES, Trace, Untraceable, first_passing, trace
 
@@ -70,7 +71,7 @@ def _plain(backbone: Backbone, in_channels: int, classes: int) -> tuple[nn.Modul
 @cache
 def _plan(spelt: str, in_channels: int, classes: int) -> Plan:
     backbone = Backbone.model_validate_json(spelt)
-    with torch.device("meta"):
+    with on_meta():
         network, own = _plain(backbone, in_channels, classes)
     if backbone.attention == "strip" and not own:
         raise InputError(f"{backbone.name}: attention = 'strip': the network has no attention of its own that is known")

@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 from nas_attn.space import Site
 
+from .meta import on_meta
+
 Insert = Callable[[Site], nn.Module | None]
 """Answers what stands at a site: a module that keeps the shape of a feature map, or nothing."""
 
@@ -31,7 +33,7 @@ def sites(build: Callable[[Insert], nn.Module]) -> tuple[Site, ...]:
     The network is built once on the `meta` device, where it costs nothing, with an `insert` that only takes notes.
     """
     found: list[Site] = []
-    with torch.device("meta"):
+    with on_meta():
         build(found.append)
     return tuple(found)
 

@@ -2,4 +2,5 @@
 
 from .opening import open_space
 from .run import run_chain
-from .steps import Chain, Watch
+from .steps import Chain
+from .watch import Watch

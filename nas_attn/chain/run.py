@@ -1,10 +1,12 @@
 """Run of all steps of a chain: the best networks of each go on to the next."""
 
 import logging
+from collections.abc import Sequence
 from itertools import pairwise
 
+from nas_attn.results import Evaluation, across_seeds
 from nas_attn.search import promoted
-from nas_attn.space import parse
+from nas_attn.space import Architecture, parse
 from nas_attn.study import StudyFolder
 
 from .steps import Chain
@@ -27,8 +29,18 @@ def run_chain(chain: Chain, trials: int | None = None) -> str:
     reason = chain.run_step(first.model_copy(update={"networks": trials or first.networks}), listed)
     for before, step in pairwise(file.steps):
         rows = chain.folder.seed_rows(before.name)
-        reason = chain.run_step(step, promoted(rows, file, step.networks or 1, before.score))
+        chosen = promoted(rows, file, step.networks or 1, before.score)
+        chain.watch.on_promoted(before, step, chosen, _ties(rows, before.score, chosen))
+        reason = chain.run_step(step, chosen)
     return reason
+
+
+def _ties(rows: Sequence[Evaluation], score: str, chosen: Sequence[Architecture]) -> int:
+    """How many networks stay behind whose score is exactly that of one that goes on, the plain backbone left out."""
+    keys = {one.key for one in chosen}
+    known = [row for row in across_seeds(rows) if row.state == "complete"]
+    scores = {row[score] for row in known if row.key in keys - {Architecture().key}}
+    return sum(row.key not in keys and row[score] in scores for row in known)
 
 
 def _warn_of_former_starts(folder: StudyFolder) -> None:

@@ -20,9 +20,6 @@ from nas_attn.evaluation import (
     Costs,
     Evaluator,
     Ledger,
-    OnEpoch,
-    OnPretrained,
-    OnTimed,
     Predictor,
     PretrainedStore,
     Supernet,
@@ -38,11 +35,10 @@ from nas_attn.evaluation import (
 )
 from nas_attn.pricing import COUNTED, filled
 from nas_attn.results import OUTCOMES, Evaluation, agreement
-from nas_attn.search import OnRow, Search, screen
+from nas_attn.search import Search, screen
 from nas_attn.settings import FINAL, Backbone, OwnModule, Step
 from nas_attn.space import Architecture, InputError, SearchSpace, reported
 from nas_attn.study import (
-    OnWaiting,
     OptunaStudy,
     StudyFolder,
     begin_study,
@@ -55,32 +51,12 @@ from nas_attn.tasks import ImageTask, Task, Training, open_task
 from nas_attn.training import TrainingFailed, check_trainer
 
 from .opening import check_listed, check_sizes, open_space
+from .watch import Watch
 
 _LOG = logging.getLogger(__name__)
 
 _DRAWN_FOR_ONE = 10  # networks, so that some fit the budget
 _SCREENING_BATCH = 512  # images
-
-OnStep = Callable[[Step], None]
-"""Called with a step before it begins."""
-OnChecked = Callable[[str], None]
-"""Called with what a check before the search found: what is unusual, and at last a summary."""
-OnScreened = Callable[[int, int], None]
-"""Called with the networks that are screened, and those that will be."""
-
-
-@dataclass(frozen=True)
-class Watch:
-    """Progress callbacks of a study run."""
-
-    on_step: OnStep = lambda _step: None
-    on_row: OnRow = lambda _row, _trained: None
-    on_epoch: OnEpoch = lambda _row, _done, _epochs: None
-    on_timed: OnTimed = lambda _done, _total: None
-    on_screened: OnScreened = lambda _done, _total: None
-    on_pretrained: OnPretrained = lambda _what, _done, _epochs: None
-    on_waiting: OnWaiting = lambda _message: None
-    on_checked: OnChecked = lambda _line: None
 
 
 @dataclass(frozen=True)
@@ -219,7 +195,9 @@ class Chain:
     def _base(self) -> Checkpoint:
         """Trained plain backbone."""
         with reported("the plain backbone cannot be trained", TrainingFailed):
-            return self._pretrained.base(self.folder.file.base_recipe)
+            base = self._pretrained.base(self.folder.file.base_recipe)
+        self.watch.on_base(base.validation)
+        return base
 
     def _supernet(self, seed: int) -> tuple[Supernet, Checkpoint]:
         """Trained supernet of this seed."""

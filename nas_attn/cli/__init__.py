@@ -10,16 +10,18 @@ import nas_attn
 from nas_attn.space import InputError
 
 from .ask import ask
+from .beginning import init, plan
 from .compared import compare
 from .spaces import kinds, sites, space
-from .studies import audit, check, front, report, search, verdict
+from .studies import front, report
 from .trained import export, train
+from .working import audit, check, search, verdict
 
 app = typer.Typer(
     name="nas-attn",
     help="Which attention, at which place of a CNN, is worth its cost? Search, compare, export.",
     epilog="A study is a folder with a study.toml; what it finds stands beside it. To begin: "
-    "`nas-attn search studies/digits`.",
+    "`nas-attn init STUDY --images photos/`, or `nas-attn search studies/tiny`.",
     rich_markup_mode="markdown",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -40,7 +42,10 @@ def door(
     """Which attention, at which place of a CNN, is worth its cost? Search, compare, export."""
 
 
-for command in (kinds, sites, space, check, search, front, report, audit, verdict, compare, ask, train, export):
+for command in (
+    *(init, kinds, sites, space, check, plan, search, front, report),
+    *(audit, verdict, compare, ask, train, export),
+):
     app.command()(command)
 
 

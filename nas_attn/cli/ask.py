@@ -11,7 +11,7 @@ import typer
 from nas_attn.space import InputError
 
 from .showing import spelt
-from .studies import Jobs
+from .working import Jobs
 
 if TYPE_CHECKING:
     from nas_attn.inquiry import Reply

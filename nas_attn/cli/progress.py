@@ -1,83 +1,155 @@
-"""What the commands show while a study is at work."""
+"""What the commands say while a study is at work."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import typer
 
+from .bars import Bars
+from .reporting import Reporter
 from .showing import spelt
 
 
 @contextmanager
-def watched(screen: Any, study: Path, command: str, steps: bool = True, again: str = "") -> Iterator[Any]:
-    """A line for each network, and on a terminal a bar for what is going on; an interrupt says how to go on.
+def watched(reporter: Reporter, study: Path, command: str, again: str = "") -> Iterator[Any]:
+    """A line for each network, and on a terminal bars for what is going on; an interrupt says how to go on.
 
-    A line shows the leading objective. With `steps` each step of a chain is announced; `again` are the options with
-    which the same command goes on.
+    A line shows the leading objective, and what ranks networks where that is another measure; `again` are the options
+    with which the same command goes on.
     """
     from nas_attn.chain import Watch
     from nas_attn.study import StudyFolder
 
-    progress = _Progress(screen, StudyFolder.open(study).file.leading.name, steps)
-    with progress.bars:
+    progress = _Progress(reporter, StudyFolder.open(study))
+    with progress.bars.progress:
         try:
             yield Watch(
                 on_step=progress.on_step,
                 on_row=progress.on_row,
-                on_epoch=lambda _row, done, total: progress.on_part("epochs", done, total),
-                on_timed=lambda done, total: progress.on_part("timed for the prediction of latencies", done, total),
-                on_screened=lambda done, total: progress.on_part("screened", done, total),
+                on_epoch=progress.on_epoch,
+                on_timed=lambda done, total: progress.on_part("networks timed, to predict latencies", done, total),
+                on_screened=lambda done, total: progress.on_part("networks screened", done, total),
                 on_pretrained=lambda what, done, total: progress.on_part(f"epochs of the {what}", done, total),
-                on_waiting=partial(screen.print, soft_wrap=True),
-                on_checked=lambda line: screen.print(f"{study}: {line}", soft_wrap=True),
+                on_waiting=lambda line: reporter.say("waiting", line),
+                on_checked=lambda line: reporter.say("checked", f"{study}: {line}"),
+                on_planned=progress.on_planned,
+                on_base=progress.on_base,
+                on_promoted=progress.on_promoted,
             )
+            progress.on_end()
         except KeyboardInterrupt:
             said = f"nas-attn {command} {study} {again}".rstrip()
-            screen.print(f"Interrupted; what is finished is kept. Go on with: {said}", soft_wrap=True)
+            reporter.end([f"Interrupted; what is finished is kept. Go on with: {said}"], interrupted=True)
             raise typer.Exit(130) from None
 
 
 class _Progress:
-    """A bar for the networks of a step, and one for what is being done with a part of it."""
+    """Lines, events and bars of what happens to the networks of a study."""
 
-    def __init__(self, screen: Any, leading: str, steps: bool) -> None:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-        self.screen, self.leading, self.steps = screen, leading, steps
+    def __init__(self, reporter: Reporter, folder: Any) -> None:
+        self.reporter, self.leading = reporter, folder.file.leading.name
+        self.first_seed = folder.file.seed
+        self.ranking = {step.name: step.score for step in folder.file.steps[:-1]}  # what decides who goes on
+        self.bars = Bars(reporter.screen, reporter.live)
         self.known: dict[str, Any] = {}  # the steps that have begun, by name
         self.last: Any = None  # of them
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        self.bars = Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal)
-        self.networks = self.bars.add_task("networks", total=None)
-        self.part = self.bars.add_task("", total=None, visible=False)
+        self.rows: dict[str, list[Any]] = {}  # by key, of networks with seeds to come
+        self.trained: int | None = None  # networks with all their seeds, once a row has said it
+        self.more: Counter[str] = Counter()  # trainings beyond the seeds of the step
+
+    def on_planned(self, plan: Any) -> None:
+        from dataclasses import asdict
+
+        from nas_attn.planning import plan_said
+
+        self.bars.plan(plan)
+        if self.reporter.loudness.as_json:
+            self.reporter.say("plan", **{**asdict(plan), "measure": plan.measure.name, "seconds": plan.seconds})
+            return
+        for line in plan_said(plan):
+            self.reporter.say("plan", line)
 
     def on_step(self, step: Any) -> None:
+        self.on_end()
         self.known[step.name] = self.last = step
-        self.bars.update(self.networks, description=step.name, completed=0, total=step.networks)
+        self.bars.begin(step)
         seeds = f" with {step.seeds} seeds each" if step.seeds > 1 else ""
-        if self.steps:
-            noun = "network" if step.networks == 1 else "networks"
-            self.screen.print(f"step {step.name}: up to {step.networks} {noun}{seeds}", soft_wrap=True)
+        score = self.ranking.get(step.name)
+        ranked = "" if score in (None, self.leading) else f", ranked by {score}"
+        noun = "network" if step.networks == 1 else "networks"
+        facts = {"step": step.name, "networks": step.networks, "seeds": step.seeds, "ranked_by": score}
+        self.reporter.say("step", f"step {step.name}: up to {step.networks} {noun}{seeds}{ranked}", **facts)
 
     def on_row(self, row: Any, trained: int) -> None:
         step = self.last if row.role == "width-matched" else self.known.get(row.step, self.last)
-        self.bars.update(self.networks, description=step.name, completed=trained, total=step.networks)
-        seed = f"seed {row.seed}  " if step.seeds > 1 else ""
-        self.screen.print(_row_line(row, self.leading, seed, trained, step.networks), soft_wrap=True)
+        self.bars.trained(step, row)
+        measures = [*dict.fromkeys((self.leading, self.ranking.get(step.name, self.leading), "flops", "latency_ms"))]
+        several = step.seeds > 1 and row.state == "complete"
+        seed = f"seed {row.seed}  " if several else ""
+        line = _row_line(row, measures, seed, trained, step.networks)
+        facts = {name: row[name] for name in ("key", "architecture", "step", "seed", "role", "state", "reason")}
+        facts |= {**row.measures, "latency_ms": row.latency.ms, "train_seconds": row.train_seconds, "networks": trained}
+        self.reporter.say("row", line, detail=several, **facts)
+        if several:
+            self._add(step, row, measures, trained)
+
+    def _add(self, step: Any, row: Any, measures: Sequence[str], trained: int) -> None:
+        """Say what a network has got over its seeds, once it has all of them."""
+        seen = self.rows.setdefault(row.key, [])
+        seen.append(row)
+        last = trained > 0 and row.seed - self.first_seed == step.seeds - 1  # where a step goes on after a stop
+        whole = len(seen) == step.seeds or (last if self.trained is None else trained > self.trained)
+        self.more.update([row.key] * (row.seed - self.first_seed >= step.seeds))
+        if whole:
+            from nas_attn.results import across_seeds
+
+            mean = across_seeds(seen)[0]
+            self.reporter.say("network", _row_line(mean, measures, "", trained, step.networks), key=row.key)
+        self.trained = trained
+
+    def on_epoch(self, row: Any, done: int, total: int) -> None:
+        seed = f" seed {row.seed}"
+        self.bars.advance(f"{row.key}{seed}", (row.key, row.seed), done, total)
+        facts = {"key": row.key, "step": row.step, "seed": row.seed, "done": done, "epochs": total}
+        self.reporter.say("epoch", f"{row.key}{seed}: epoch {done} of {total}", detail=True, **facts)
 
     def on_part(self, what: str, done: int, total: int) -> None:
-        self.bars.update(self.part, description=what, completed=done, total=total, visible=done < total)
-        if done == total and total and what != "epochs":
-            self.screen.print(f"{total} {what}", soft_wrap=True)
+        self.bars.advance(what, what, done, total)
+        if done == total and total:
+            self.reporter.say("progress", f"{total:,} {what}", done=done, total=total)
+
+    def on_base(self, validation: Mapping[str, float]) -> None:
+        from nas_attn.settings import measure
+
+        said = ", ".join(f"{measure(name).word} {measure(name).spell(value)}" for name, value in validation.items())
+        self.reporter.say("base", f"the plain backbone from which networks inherit: {said}", measures=dict(validation))
+
+    def on_promoted(self, step: Any, following: Any, chosen: Sequence[Any], ties: int) -> None:
+        keys = [one.key for one in chosen]
+        shown = ", ".join([*keys[:6], *(["..."] if len(keys) > 6 else [])])
+        behind = f"; {ties} with an equal {step.score} stay behind, for what they cost or by their keys" if ties else ""
+        line = f"from {step.name}, ranked by {step.score}, {len(keys)} go on to {following.name}: {shown}{behind}"
+        self.reporter.say("promoted", line, step=step.name, to=following.name, keys=keys, ties=ties)
+
+    def on_end(self) -> None:
+        """Say where further trainings went."""
+        if self.more:
+            shown = ", ".join(f"{key} {count}" for key, count in self.more.most_common(6))
+            rest = f" and {len(self.more) - 6} others" if len(self.more) > 6 else ""
+            self.reporter.say(
+                "more", f"{self.more.total()} more trainings, of {shown}{rest}", trainings=dict(self.more)
+            )
+        self.rows, self.trained, self.more = {}, None, Counter()
 
 
-def _row_line(row: Any, leading: str, seed: str, trained: int, total: int) -> str:
+def _row_line(row: Any, measures: Sequence[str], seed: str, trained: int, total: int) -> str:
     if row.state == "over_budget":
         return f"   -     {row.key}  over budget: {row.reason}  {row.architecture}"
-    found, flops, latency = spelt(row, (leading, "flops", "latency_ms"))
-    found = found if row.state == "complete" else f"failed: {row.reason}"
+    *found, flops, latency = spelt(row, measures)
+    texts = "  ".join(found) if row.state == "complete" else f"failed: {row.reason}"
     count = f"{trained:>4}/{max(total, trained):<4}"
-    return f"{count}{row.key}  {seed}{found:>8}  {flops}FLOPs  {latency}  {row.architecture}"
+    over = f"mean of {row.seeds} seeds  " if row.seeds > 1 else ""
+    return f"{count}{row.key}  {seed}{texts:>8}  {over}{flops}FLOPs  {latency}  {row.architecture}"

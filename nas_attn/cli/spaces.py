@@ -1,18 +1,21 @@
 """The commands that say what there is to choose from, and what it costs."""
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nas_attn.space import InputError
 
+from .places import by, found_outside, tell_sites, tell_space
 from .priced import is_file_or_study, priced
-from .showing import show, show_network, spelt
+from .records import sites_record, space_record
+from .reporting import AsJson, print_json
+from .showing import show, show_network
 
 if TYPE_CHECKING:
-    from nas_attn.assembly import SpaceFile
     from nas_attn.evaluation import Ledger
     from nas_attn.pricing import SpacePrices
     from nas_attn.settings import Backbone
@@ -30,6 +33,7 @@ def kinds(
     kind: Annotated[
         str | None, typer.Argument(help="One of them, or your own: my_package.blocks:MyAttention.", metavar="KIND")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """List the kinds of attention: allowed positions, options with the paper's defaults, parameters, and the paper.
 
@@ -38,8 +42,14 @@ def kinds(
     place first, `start` (paper, identity) and `slots`. With KIND, see that it can be used, and show it alone.
     """
     if kind is None:
-        from nas_attn.attention.catalogue import listing  # what is said of the kinds is read without torch
+        from nas_attn.attention.catalogue import (
+            descriptions,
+            listing,
+        )  # what is said of the kinds is read without torch
 
+        if as_json:
+            print_json({"kinds": [{"kind": name, **asdict(known)} for name, known in descriptions().items()]}, indent=1)
+            return
         for number, (head, rows) in enumerate(listing()):
             typer.echo("\n" if number else "", nl=False)
             show(head, rows)
@@ -47,7 +57,11 @@ def kinds(
     from nas_attn.attention import attention_class, check_attention, details
 
     remarks = check_attention(kind)
-    show(("kind", kind), [*details(attention_class(kind)), *_cost(kind)])
+    facts = dict((*details(attention_class(kind)), *_cost(kind)))
+    if as_json:
+        print_json({"kind": kind, **facts, "remarks": remarks}, indent=1)
+        return
+    show(("kind", kind), facts.items())
     for remark in remarks:
         typer.echo(remark)
 
@@ -62,8 +76,8 @@ def _cost(kind: str) -> Iterator[tuple[str, str]]:
         made = attention_class(kind)
         shapes = found.shapes(bool(getattr(made, "gated", False)))
         cost = count(construct(made, found.widths, found.options), *(shape[1:] for shape in shapes))
-        yield f"MACs of {_by(shapes[0][1:])}", f"{cost.macs:,}"
-        yield f"FLOPs of {_by(shapes[0][1:])}", f"{cost.flops:,}"
+        yield f"MACs of {by(shapes[0][1:])}", f"{cost.macs:,}"
+        yield f"FLOPs of {by(shapes[0][1:])}", f"{cost.flops:,}"
 
 
 def sites(
@@ -83,6 +97,7 @@ def sites(
         str, typer.Option(help="What stands where in the drawing, as rows spell it.", metavar="SPELLING")
     ] = "none",
     picture: Annotated[Path | None, typer.Option(help="Write the drawing to this SVG file.", metavar="FILE")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """List the places of a network where attention may stand, by the names that space files and architectures use.
 
@@ -96,16 +111,11 @@ def sites(
     if draw or picture is not None:
         show_network(ledger, architecture, picture)
         return
-    blocks, stages = ({getattr(site, of) for site in ledger.sites.values()} for of in ("block", "stage"))
-    params, macs, _ = spelt(ledger.plain, _MEASURES)
-    typer.echo(f"{backbone.name}: {len(ledger.sites)} places in {len(blocks)} blocks of {len(stages)} stages")
-    typer.echo(f"{params} parameters and {macs} MACs for an image of {_by(size)} and {number} classes")
-    for remark in remarks:
-        typer.echo(remark)
-    _tell_what_was_found(backbone, size, number)
-    _tell_how_it_leaves(backbone, own, size, number)
-    typer.echo()
-    _show_sites(ledger)
+    outside = (*remarks, *found_outside(backbone, size, number))
+    if as_json:
+        print_json(sites_record(backbone, ledger, outside), indent=1)
+        return
+    tell_sites(backbone, ledger, outside, own)
 
 
 def _network(
@@ -137,6 +147,7 @@ def space(
         Path | None,
         typer.Option(help="Write networks with their prices: all, or 100,000 drawn at random.", metavar="FILE"),
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Show what may be chosen in a search space, how many networks that is, and what they cost.
 
@@ -148,29 +159,28 @@ def space(
     found = priced(file, None if image is None else _image(image), classes)
     said, space, size, number = found.said, found.space, found.image, found.classes
     ledger = open_ledger(said.backbone, size, number)
-    prices = ledger.space_prices(space)
-    _tell_choices(file, said, space)
-    for remark in found.remarks:
-        typer.echo(remark)
-    _tell_what_was_found(said.backbone, size, number)
-    _tell_how_it_leaves(said.backbone, space.kinds, size, number)
-    what = f"for one image of {_by(size)} and {number} classes"
-    _tell_prices(space, prices, what)
-    limits = {"params": max_params, "macs": max_macs, "flops": max_flops}
-    _tell_share(prices, {measure: limit for measure, limit in limits.items() if limit is not None})
-    _tell_baselines(ledger, space)
+    prices, most = ledger.space_prices(space), {"params": max_params, "macs": max_macs, "flops": max_flops}
+    limits = {measure: limit for measure, limit in most.items() if limit is not None}
+    remarks = (*found.remarks, *found_outside(said.backbone, size, number))
+    if as_json:
+        print_json(space_record(said, space, ledger, prices, limits, (*space.remarks, *remarks)), indent=1)
+    else:
+        tell_space(file, said, space, ledger, prices, limits, remarks)
     if picture is not None:
-        _draw(prices, f"What the {space.size:,} networks of {file.name} cost", f"{said.backbone.name}, {what}", picture)
+        what = f"{said.backbone.name}, for one image of {by(size)} and {number} classes"
+        _draw(prices, f"What the {space.size:,} networks of {file.name} cost", what, picture)
+        typer.echo(f"Written: {picture}", err=as_json)
     if csv is not None:
-        _write_table(ledger, space, csv)
+        number = _write_table(ledger, space, csv)
+        typer.echo(f"Written: {csv}  ({number:,} of {space.size:,} networks)", err=as_json)
 
 
-def _write_table(ledger: "Ledger", space: "SearchSpace", csv: Path) -> None:
+def _write_table(ledger: "Ledger", space: "SearchSpace", csv: Path) -> int:
     from nas_attn.space import write_whole
 
     table = ledger.table(space)
     write_whole(csv, table.to_csv().encode())
-    typer.echo(f"Written: {csv}  ({len(table):,} of {space.size:,} networks)")
+    return len(table)
 
 
 def _draw(prices: "SpacePrices", title: str, subtitle: str, picture: Path) -> None:
@@ -179,107 +189,6 @@ def _draw(prices: "SpacePrices", title: str, subtitle: str, picture: Path) -> No
 
     known = {name: prices.distribution(name) for name in _MEASURES}
     write_picture(space_chart(prices, known, title, subtitle), picture)
-    typer.echo(f"Written: {picture}")
-
-
-def _show_sites(ledger: "Ledger") -> None:
-    head = ("site", "channels", "size", "signal", "module")
-    rows = []
-    for site in ledger.sites.values():
-        features, signal = next(iter(ledger.passes[site.name]), ((), ()))  # nothing, where no image ever comes by
-        rows.append((site.name, str(site.channels), _by(features[1:]), _by(signal), site.module))
-    columns = len(head) if any(site.module for site in ledger.sites.values()) else len(head) - 1
-    show(head[:columns], (row[:columns] for row in rows))
-
-
-def _tell_baselines(ledger: "Ledger", space: "SearchSpace") -> None:
-    costs = [(architecture, ledger.price(architecture)) for architecture in space.baselines()]
-    plain = costs[0][1].flops
-    typer.echo("\nThe baselines:\n")
-    rows = ((*spelt(cost, _MEASURES), f"{cost.flops / plain - 1:+.2%}", str(a)) for a, cost in costs)
-    show(("params", "MACs", "FLOPs", "more FLOPs", "baseline"), rows)
-
-
-def _tell_choices(file: Path, said: "SpaceFile", space: "SearchSpace") -> None:
-    from nas_attn.space import fold, spell_value
-
-    kinds: dict[str, list[Any]] = {}
-    for slot in space.slots:
-        for kind in slot.kinds:
-            offered = (f"{question}={'|'.join(map(spell_value, values))}" for question, values in kind.questions)
-            text = f"{kind.name}({', '.join(offered)})"
-            kinds.setdefault(text, []).append(slot.name)
-    networks = f"{space.size:,} network{'s' if space.size > 1 else ''}"
-    ways = f" that differ, of {space.spellings:,} ways to choose" if space.spellings > space.size else ""
-    slots = f"{len(space.slots)} slot{'s' if len(space.slots) > 1 else ''} (one a {said.per})"
-    typer.echo(f"{file}: {said.backbone.name}, {slots}, {networks}{ways}\n")
-    show(("what may stand there", "slots"), ((text, ", ".join(fold(slots))) for text, slots in kinds.items()))
-    for remark in space.remarks:
-        typer.echo(remark)
-
-
-def _tell_what_was_found(backbone: "Backbone", image: tuple[int, int, int], classes: int) -> None:
-    from nas_attn.backbones import is_foreign, plan
-
-    if not is_foreign(backbone.name):
-        return
-    planned = plan(backbone, in_channels=image[0], classes=classes)
-    for remark in planned.remarks:
-        typer.echo(remark)
-    if own := planned.own_attention:
-        shown = ", ".join([*own[:3], *(["..."] if len(own) > 3 else [])])
-        done = 'kept; attention = "strip" in the space file removes it' if backbone.attention == "keep" else "stripped"
-        typer.echo(f"It has attention of its own, {len(own)} modules ({shown}): {done}")
-
-
-def _tell_how_it_leaves(
-    backbone: "Backbone", kinds: tuple[str, ...], image: tuple[int, int, int], classes: int
-) -> None:
-    from nas_attn.export import leaving
-
-    leaves = leaving(backbone, kinds, in_channels=image[0], classes=classes)
-    for line in (str(leaves), *leaves.remarks):
-        typer.echo(line)
-
-
-def _tell_prices(space: "SearchSpace", prices: "SpacePrices", what: str) -> None:
-    import numpy as np
-
-    from nas_attn.pricing import filled
-    from nas_attn.pricing.pictures import bars
-    from nas_attn.settings import measure
-
-    def row(name: str, plain: int) -> Iterator[str]:
-        known = prices.distribution(name)
-        quartiles = [known.quantile(share) for share in (0.25, 0.5, 0.75)]
-        yield _TITLES[name] + (" (sampled)" if known.sampled else "")
-        yield from (measure(name).spell(value) for value in (plain, known.lowest, *quartiles, known.highest))
-        yield bars([share for _, _, share in known.histogram(30)])
-
-    typer.echo(f"\nWhat they cost, {what}:\n")
-    quarters = ("a quarter up to", "half up to", "three quarters up to")
-    head = ("", "plain", "cheapest", *quarters, "most expensive", "how many")
-    show(head, (tuple(row(*pair)) for pair in zip(_MEASURES, prices.plain.tolist(), strict=True)))
-    ends = np.array([prices.extreme("flops", highest=highest) for highest in (False, True)])
-    typer.echo()
-    for word, architecture in zip(("fewest", "most"), filled(space, ends), strict=True):
-        typer.echo(f"{word} FLOPs: {architecture}")
-
-
-def _tell_share(prices: "SpacePrices", limits: dict[str, int]) -> None:
-    if not limits:
-        return
-    share = prices.within(limits)
-    said = " and ".join(f"{limit:,} {_TITLES[name]}" for name, limit in limits.items())
-    found = f"{share.holds:,} of {share.of:,}" + (f" drawn, standard error {share.error:.2%}" if share.sampled else "")
-    typer.echo(f"\nAt most {said}: {share.share:.2%} of the networks ({found})")
-
-
-_TITLES = {"params": "parameters", "macs": "MACs", "flops": "FLOPs"}
-
-
-def _by(numbers: tuple[int, ...]) -> str:
-    return " x ".join(map(str, numbers))
 
 
 def _image(text: str) -> tuple[int, int, int]:

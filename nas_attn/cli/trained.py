@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .progress import watched
-from .showing import console, show, spelt
-from .studies import Jobs, StudyPath
+from .reporting import Loudness, Quiet, Reporter, Verbose
+from .showing import show, spelt
+from .working import Jobs, StudyPath
 
 if TYPE_CHECKING:
     from nas_attn.results import Evaluation
@@ -24,6 +25,8 @@ def train(
     pick: Annotated[str, typer.Option(help=_PICK, metavar="WHICH")] = "knee",
     seeds: Annotated[int, typer.Option(min=1, help="How many times each network is trained, in all.")] = 5,
     jobs: Jobs = 1,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Train a network for good, beside what it has to beat, and let the test part judge, once.
 
@@ -35,17 +38,17 @@ def train(
     from nas_attn.study import StudyFolder
 
     row = StudyFolder.open(study).pick(pick)
-    screen = console()
-    screen.print(f"{study}: {row.key} is trained for good: {row.architecture}", soft_wrap=True)
+    reporter = Reporter(Loudness(quiet, verbose))
+    reporter.say("train", f"{study}: {row.key} is trained for good: {row.architecture}")
 
     from nas_attn.launch import open_study  # takes seconds, so something is said before
 
-    with watched(screen, study, f"train --pick {row.key} --seeds {seeds}", steps=False) as watch:
+    with watched(reporter, study, "train", again=f"--pick {row.key} --seeds {seeds}") as watch:
         found, remarks = open_study(study).train(row.key, seeds, jobs=jobs, watch=watch)
     for remark in remarks:
-        screen.print(f"note: {remark}", soft_wrap=True)
+        typer.echo(f"note: {remark}")
     _show(found)
-    screen.print(f"\nIts files, with these weights: nas-attn export {study} OUT", soft_wrap=True)
+    typer.echo(f"\nIts files, with these weights: nas-attn export {study} OUT")
 
 
 def _show(found: "Retrained") -> None:

@@ -62,7 +62,7 @@ def count(network: nn.Module, *shapes: tuple[int, ...], rules: Mapping[str, Rule
     Raises `UncountedOperator` for an operator without a rule, and what PyTorch raises where the network does not take
     such an image, or decides by the values that it computes.
     """
-    traced = _unfilled(network)
+    traced = unfilled(network)
     analysis = FlopCountAnalysis(traced, tuple(torch.zeros(1, *shape) for shape in shapes))
     analysis.clear_op_handles()
     analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False).tracer_warnings("none")
@@ -78,8 +78,8 @@ def count(network: nn.Module, *shapes: tuple[int, ...], rules: Mapping[str, Rule
     return Cost(params, macs, 2 * macs + int(counted["elements"]))
 
 
-def _unfilled(network: nn.Module) -> nn.Module:
-    """A copy on the CPU, in evaluation mode, whose weights are never filled in."""
+def unfilled(network: nn.Module) -> nn.Module:
+    """A copy on the CPU, in evaluation mode, whose weights are never filled in: only shapes mean anything."""
     copied = copy.deepcopy(network).to_empty(device="cpu").eval()
     for buffer in copied.buffers():
         if not buffer.is_floating_point():

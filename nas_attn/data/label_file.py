@@ -4,7 +4,7 @@ import json
 import logging
 import re
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from io import StringIO
@@ -31,7 +31,7 @@ _FILES = {
 }
 """Names of a column of files, in lower case and without what is no letter."""
 _ROLES = {"train", "training", "val", "valid", "validation", "dev", "test", "testing"}
-_SAYS_NOTHING = re.compile(r"|index|unnamed: \d+")
+ROW_COUNTER = re.compile(r"|index|unnamed: \d+")
 """Names of a column that a program wrote to count rows."""
 
 
@@ -68,7 +68,7 @@ def _of_table(
     known: Mapping[str, list[Path]],
     task: BuiltIn,
 ) -> dict[str, Gallery]:
-    columns = _read(file)
+    columns = read_columns(file)
     files, chosen = _label_columns(file, columns, source, task)
     images = _resolved(
         file, columns[files], files, [path, *parts.values()], [image for role in parts for image in known[role]]
@@ -90,13 +90,13 @@ def _of_table(
     return galleries
 
 
-def _read(file: Path) -> dict[str, list[Any]]:
-    """The columns of a table, with what is empty as None."""
+def read_columns(file: Path) -> dict[str, list[Any]]:
+    """The columns of a table, with what is empty as None; raises `InputError` where it cannot be read."""
     kind = file.suffix.lower()
-    if kind not in _COLUMNS:
-        raise InputError(f"{file}: is no table of labels; allowed: {', '.join(_COLUMNS)}")
+    if kind not in TABLES:
+        raise InputError(f"{file}: is no table of labels; allowed: {', '.join(TABLES)}")
     with reported(f"{file}: cannot be read as a table"):
-        columns = _COLUMNS[kind](file)
+        columns = TABLES[kind](file)
     if not any(map(len, columns.values())):
         raise InputError(f"{file}: has no rows")
     return {str(name).strip(): [_cell(one) for one in cells] for name, cells in columns.items()}
@@ -140,7 +140,7 @@ def _of_parquet(file: Path) -> Mapping[str, Sequence[Any]]:
     return {str(name): frame[name].tolist() for name in frame}
 
 
-_COLUMNS: Mapping[str, Callable[[Path], Mapping[str, Sequence[Any]]]] = {
+TABLES: Mapping[str, Callable[[Path], Mapping[str, Sequence[Any]]]] = {
     ".csv": _of_text,
     ".tsv": _of_text,
     ".json": _of_json,
@@ -165,10 +165,10 @@ def _label_columns(
         for name in names:
             if name is not None and name not in columns:
                 raise InputError(f"{file}: has no column {name!r} for {setting}; {allowed(name, columns)}")
-    files = source.file_column or _file_column(file, columns, {source.label_column, *source.label_columns})
+    files = source.file_column or file_column(file, columns, {source.label_column, *source.label_columns})
     chosen = source.label_column
     if not (chosen or source.label_columns):
-        left = [name for name in columns if name != files and not _SAYS_NOTHING.fullmatch(name.casefold())]
+        left = [name for name in columns if name != files and not ROW_COUNTER.fullmatch(name.casefold())]
         chosen = "label" if "label" in left else left[0] if len(left) == 1 else None
         if chosen is None:
             raise InputError(
@@ -182,7 +182,8 @@ def _label_columns(
     return files, chosen
 
 
-def _file_column(file: Path, columns: Mapping[str, Sequence[Any]], others: set[str | None]) -> str:
+def file_column(file: Path, columns: Mapping[str, Sequence[Any]], others: Collection[str | None] = ()) -> str:
+    """The column of files; raises `InputError` where none or several are named so."""
     known = [name for name in columns if name not in others and re.sub("[^a-z]", "", name.casefold()) in _FILES]
     dotted = [name for name in known if re.search(r"\.\w{2,4}$", str(columns[name][0]))]
     if len(known) != 1 and len(dotted) != 1:

@@ -23,6 +23,8 @@ _MASK = (
     r"|labelids|labeltrainids|gtfine[_ -]labelids|gtfine[_ -]labeltrainids"
 )
 _IMAGE = r"images?|img|sat|rgb|leftimg8bit|training|test"
+MASK_NAME = re.compile(_MASK, re.IGNORECASE)
+"""What a folder of masks is called."""
 _ENDING = re.compile(rf"[_ .-](?:{_MASK})$", re.IGNORECASE)
 _EXTRAS = [
     re.compile(rf"^(?:{first})(?:[_ .-]|(?=\d))|[_ .-](?:{last})$", re.IGNORECASE)

@@ -70,7 +70,7 @@ def load_data(
         refuse_what_does_not_fit(source, task)
     except ValueError as error:
         raise InputError(f"data: {error}") from None
-    gallery, apart = _open(source, folder, task)
+    gallery, apart = open_galleries(source, folder, task)
     if len(gallery.class_names) < (1 if task == "regression" else 2):
         noun = _NOUN.get(task, "class")
         found = f"one {noun}, {gallery.class_names[0]!r}" if gallery.class_names else f"no {noun}"
@@ -125,8 +125,8 @@ def _target_stats(gallery: Gallery, train: Part) -> ChannelStats:
     return mean, std
 
 
-def _open(source: _Galleried, folder: Path, task: BuiltIn) -> tuple[Gallery, dict[str, Gallery]]:
-    """The images of a source, and the parts of it that stand apart, by name."""
+def open_galleries(source: _Galleried, folder: Path, task: BuiltIn) -> tuple[Gallery, dict[str, Gallery]]:
+    """The images of a source, not decoded yet, and its parts that stand apart, by name; raises as `load_data`."""
     if isinstance(source, Digits):
         return _digits(), {}
     if isinstance(source, Planted):

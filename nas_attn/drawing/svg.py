@@ -22,6 +22,10 @@ _STYLE = """
 .net .map { fill: #e8ecf0; fill: var(--map, #e8ecf0); stroke: #9aa0a6; }
 .net .way { stroke: #9aa0a6; fill: none; }
 .net .chip text { fill: #22262b; }
+@media (prefers-color-scheme: dark) {
+  .net { color: var(--ink, #e8eaed); }
+  .net .map { fill: var(--map, #3c434b); }
+}
 .net .chip rect { stroke: #00000022; }
 """
 

@@ -1,11 +1,8 @@
-"""Evaluation of architectures: exact costs, latency, training by a protocol, screening by a supernet."""
+"""Evaluation of architectures: exact costs, latency, training by a protocol, screening by a supernet.
 
-from .coverage import covering, culprits
-from .evaluator import Costs, Evaluator, OnEpoch, screened_row, timing_device
-from .jobs import Workers
-from .ledger import Ledger, open_ledger
-from .pretraining import Checkpoint, OnPretrained, PretrainedStore
-from .protocol import TrainingProtocol, read_weights, weights_file, write_weights
-from .question import data_question, question_of
-from .supernet import Supernet, screened
-from .timing import OnTimed, Predictor, Timing, predictor
+Names are loaded when they are first used, so that costs are counted without what trains.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -8,11 +8,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
-import torch
 from torch import Tensor, nn
 
 from nas_attn.assembly import place
-from nas_attn.backbones import network
+from nas_attn.backbones import network, on_meta
 from nas_attn.cost import Cost, count
 from nas_attn.drawing import Costs, Outline, Place
 from nas_attn.pricing import COUNTED, Integers, SpacePrices, filled
@@ -137,7 +136,7 @@ def open_ledger(backbone: Backbone | str, image: tuple[int, int, int], classes: 
         passes[site.name] = []
         return _Notes(lambda *shapes: passes[site.name].append(shapes))
 
-    with torch.device("meta"):
+    with on_meta():
         plain = network(chosen)(in_channels=image[0], classes=classes, insert=insert)
     with _fitting(chosen.name, image):
         cost = count(plain, image)
@@ -164,7 +163,7 @@ def _shape(tensor: Tensor) -> Shape:
 
 
 def _alone(attention: Attention, site: Site, passes: tuple[Pass, ...]) -> Cost:
-    with torch.device("meta"):
+    with on_meta():
         module = place(attention, site)
     inputs = 2 if getattr(module, "gated", False) else 1
     costs = [count(module, *shapes[:inputs]) for shapes in passes]

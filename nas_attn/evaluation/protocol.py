@@ -20,6 +20,7 @@ from nas_attn.training import (
     Diverged,
     OnEpoch,
     Raised,
+    Score,
     TrainingFailed,
     faults_reported,
     logging_apart,
@@ -71,6 +72,10 @@ class TrainingProtocol:
     def try_out(self, network: nn.Module, seed: int, images: int | None = None) -> float | None:
         """The loss of one training batch, or of so many images of it, passed forth and back; raises as `train` does."""
         return self.task.try_iteration(network, self._how(seed), images)
+
+    def score(self, network: nn.Module, seed: int, on_epoch: OnEpoch | None = None) -> Score:
+        """Train what `build` gave, in place, and keep nothing; raises as `Task.train` does."""
+        return self.task.train(network, self._how(seed, on_epoch))
 
     def train(self, row: Evaluation, on_epoch: OnEpoch | None = None) -> Evaluation:
         """The row with accuracy and losses, trained with its seed; or with the reason why training failed.

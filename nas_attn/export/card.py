@@ -28,6 +28,8 @@ _USES: Mapping[BuiltIn, tuple[str, str, str, str]] = {
 }
 """What a network does, what its outputs are, what follows from them, and its pipeline on Hugging Face, by task."""
 
+DRAWING = "network.svg"
+
 
 def exported_files(winner: Winner, network: nn.Module, forms: Forms) -> dict[str, bytes]:
     """The content of each file of an export, by its name."""
@@ -48,6 +50,7 @@ def exported_files(winner: Winner, network: nn.Module, forms: Forms) -> dict[str
         **programs,
         **source,
         **forms.reading.files(forms.smallest_batch),
+        **({DRAWING: winner.drawing.encode()} if winner.drawing else {}),
         "config.json": (json.dumps(config, indent=2) + "\n").encode(),
         "README.md": _card(winner, network, forms, config),
     }
@@ -63,6 +66,7 @@ def _card(winner: Winner, network: nn.Module, forms: Forms, config: Mapping[str,
         "after": f"{_part(network, winner.facts)}{after}",
     }
     facts = {
+        "drawing": DRAWING if winner.drawing else "",
         "validation": _validation(winner),
         "beside": _beside(winner.final),
         "needs": needs,

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from nas_attn.backbones import is_foreign, of_library, plain_network, seeded
+from nas_attn.backbones import is_foreign, of_library, on_meta, plain_network, seeded
 from nas_attn.settings import Backbone, is_named_object, listed
 from nas_attn.space import first_line, reported
 
@@ -93,7 +93,7 @@ def _modules_used(backbone: Backbone, in_channels: int, classes: int) -> set[str
     def built() -> nn.Module:
         return plain_network(backbone.untrained, in_channels=in_channels, classes=classes)
 
-    with torch.device("meta"):
+    with on_meta():
         network = built()
     try:
         check_packed(network)

@@ -47,6 +47,8 @@ class Winner:
     """Where it was trained for good; its rows are then of the hold-out part."""
     source: DataSource | None = None
     """Where its images came from; without it nothing is said of how image files are read."""
+    drawing: str = ""
+    """The network as SVG; empty where there is no drawing."""
 
     def __post_init__(self) -> None:
         if self.own is None and self.row.seeds > 1:

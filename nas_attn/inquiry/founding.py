@@ -1,6 +1,5 @@
 """A study that is made for one question: its `study.toml` and its `space.toml`."""
 
-import json
 import os
 import re
 import shutil
@@ -13,7 +12,7 @@ from typing import Any
 
 from nas_attn.attention import STARTS, allowed_positions, keyword_options, usable_class
 from nas_attn.backbones import network, sites
-from nas_attn.settings import Backbone, Recipe
+from nas_attn.settings import Backbone, Recipe, toml_lines, toml_value
 from nas_attn.space import InputError, Site, allowed, make_folder, parse, write_whole
 
 from .candidate import START
@@ -200,10 +199,10 @@ def _study_text(terms: Terms, folder: Path) -> str:
         'objectives = ["accuracy", "flops"]',
         "",
         "[data]",
-        *_written(_data(terms, folder)),
+        *toml_lines(_data(terms, folder)),
         "",
         "[recipe]",
-        *_written(terms.recipe),
+        *toml_lines(terms.recipe),
     ]
     return "\n".join(lines) + "\n"
 
@@ -212,41 +211,43 @@ def _data(terms: Terms, folder: Path) -> dict[str, Any]:
     path, size = Path(terms.data), {} if terms.image_size is None else {"image_size": terms.image_size}
     if path.exists() or any(letter in terms.data for letter in "*?"):
         kind = "folder" if path.is_dir() and not any(path.glob("*.parquet")) else "parquet"
-        return {"kind": kind, "path": _from(folder, path), **size}
+        return {"kind": kind, "path": path_from(folder, path), **size}
     if terms.data in _SETS and not size:
         return {"kind": terms.data}
     raise InputError(f"data: found {terms.data!r}; {allowed(terms.data, _SETS)}, {_DATA}")
 
 
-def _from(folder: Path, path: Path) -> str:
+def path_from(folder: Path, path: Path) -> str:
+    """A path as a file in a folder names it: relative, with slashes."""
     return Path(os.path.relpath(path.absolute(), folder.absolute())).as_posix()
 
 
 def _space_text(backbone: Backbone, here: Sequence[Site], every: Sequence[Wish], folder: Path) -> str:
-    named = {"name": backbone.name, "arguments": dict(backbone.arguments), "weights": _weights(backbone, folder)}
+    named = {"name": backbone.name, "arguments": dict(backbone.arguments), "weights": weights_said(backbone, folder)}
     by_block = any(_below_stage(wish, here, backbone.name) for wish in every)
     lines = [
         "# Made by `nas-attn ask`.",
         f'per = "{"block" if by_block else "stage"}"',
-        f"start = {json.dumps(STARTS)}",
+        f"start = {toml_value(STARTS)}",
     ]
-    lines += ["", "[backbone]", *_written({name: value for name, value in named.items() if value})]
+    lines += ["", "[backbone]", *toml_lines({name: value for name, value in named.items() if value})]
     for kind in dict.fromkeys(wish.kind for wish in every):
         some = [wish for wish in every if wish.kind == kind]
         slots = dict.fromkeys(slot for wish in some for slot in _slots(wish, here, backbone.name, by_block))
         table: dict[str, Any] = {"slots": [*slots], "position": [*dict.fromkeys(wish.position for wish in some)]}
         for name in dict.fromkeys(name for wish in some for name, _ in wish.options if name != START):
             table[name] = [*dict.fromkeys(dict(wish.options)[name] for wish in some)]
-        lines += ["", f"[kinds.{json.dumps(kind)}]", *_written(table)]
+        lines += ["", f"[kinds.{toml_value(kind)}]", *toml_lines(table)]
     return "\n".join(lines) + "\n"
 
 
-def _weights(backbone: Backbone, folder: Path) -> str | None:
+def weights_said(backbone: Backbone, folder: Path) -> str | None:
+    """The weights of a backbone as a space file in a folder names them; raises `InputError` for a missing file."""
     if backbone.weights in (None, "pretrained"):
         return backbone.weights
     if not Path(backbone.weights or "").is_file():
         raise InputError(f"weights: there is no file {backbone.weights}; allowed: a file, or 'pretrained'")
-    return _from(folder, Path(backbone.weights or ""))
+    return path_from(folder, Path(backbone.weights or ""))
 
 
 def _below_stage(wish: Wish, here: Sequence[Site], name: str) -> bool:
@@ -259,16 +260,3 @@ def _below_stage(wish: Wish, here: Sequence[Site], name: str) -> bool:
 def _slots(wish: Wish, here: Sequence[Site], name: str, by_block: bool) -> list[str]:
     found = places(wish.place, here, name).at(wish.position)
     return [*dict.fromkeys(site.block if by_block else site.stage for site in found)]
-
-
-def _written(table: Mapping[str, Any]) -> list[str]:
-    """Keys and values as TOML has them."""
-    return [f"{name} = {_value(value)}" for name, value in table.items()]
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return "{ " + ", ".join(_written(value)) + " }"
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_value, value))}]"
-    return json.dumps(value, ensure_ascii=False)

@@ -1,7 +1,6 @@
 """A study's folder, opened to search, to audit, to judge and to hand out networks."""
 
 import html
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -14,11 +13,12 @@ from torch import nn
 from nas_attn.audit.run import Audited, run_audit
 from nas_attn.chain import Chain, Watch, run_chain
 from nas_attn.drawing import Drawing
-from nas_attn.export import export, leaving
+from nas_attn.export import export
 from nas_attn.export.standalone.folder import claimed
 from nas_attn.inquiry import Reply
 from nas_attn.inquiry.run import OnRound, run_inquiry
-from nas_attn.preflight import Checked, Finding, OnFinding, preflight
+from nas_attn.planning import SearchPlan, plan_search
+from nas_attn.preflight import Checked, Finding, OnFinding, preflight, warn_of_what_stays
 from nas_attn.results import Evaluation, across_seeds, table
 from nas_attn.results.pictures import front_chart
 from nas_attn.retraining import Retrained
@@ -30,7 +30,6 @@ from nas_attn.verdict.run import Verdict, read_verdict, run_verdict
 
 from .winner import another, picked, trained_network, winner_of
 
-_LOG = logging.getLogger(__name__)
 _CALLS = 50  # passes by which each form of an exported network is timed, at least
 
 
@@ -61,8 +60,15 @@ class Study:
         """
         with self._locked(jobs, watch, check) as chain:
             if not check:
-                _warn_of_what_stays(chain)
+                warn_of_what_stays(chain)
+            if chain.watch.on_planned is not None:
+                chain.watch.on_planned(plan_search(chain, trials))
             return run_chain(chain, trials)
+
+    def plan(self, trials: int | None = None, *, jobs: int = 1) -> SearchPlan:
+        """What `run` will take from where the study stands, as `plan_search` says; raises as `run` does."""
+        with terminable():
+            return plan_search(Chain.open(self.folder, jobs), trials)
 
     def audit(self, networks: int = 24, seeds: int = 3, *, jobs: int = 1, watch: Watch | None = None) -> Audited:
         """Hold the steps of the chain against training as the winner will be trained, as `nas_attn.audit` says.
@@ -202,15 +208,6 @@ class Study:
             raise InputError("\n".join([*map(str, checked.faults), again]))
         watch.on_checked(checked.summary)
         return chain
-
-
-def _warn_of_what_stays(chain: Chain) -> None:
-    """Say in the log where the source of the networks cannot leave whole, as a check says too."""
-    how = leaving(
-        chain.backbone, chain.space.kinds, in_channels=chain.task.facts.in_channels, classes=chain.task.classes
-    )
-    for line in (*([str(how)] if how.reason else []), *how.remarks):
-        _LOG.warning("%s: %s", chain.backbone.name, line)
 
 
 def open_study(path: Path | str) -> Study:

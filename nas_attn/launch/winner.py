@@ -5,6 +5,7 @@ from typing import Any
 from torch import nn
 
 from nas_attn.assembly import build, read_space
+from nas_attn.drawing import Drawing
 from nas_attn.evaluation import data_question, read_weights, weights_file
 from nas_attn.export import Final, Winner
 from nas_attn.results import Evaluation, across_seeds
@@ -12,7 +13,7 @@ from nas_attn.retraining import Retrained, read_retrained
 from nas_attn.retraining.run import retrained_network, retrained_weights
 from nas_attn.settings import FINAL, MEASURES, Backbone, ImageFacts
 from nas_attn.space import Architecture, InputError, parse, without_secrets
-from nas_attn.study import StudyFolder, check_images
+from nas_attn.study import StudyFolder, check_images, read_outline
 from nas_attn.tasks import Task, open_own_task, open_task, own_backbone
 
 
@@ -62,6 +63,7 @@ def winner_of(folder: StudyFolder, row: Evaluation, found: Retrained | None) -> 
         facts=facts,
         study=said,
         source=file.data,
+        drawing=Drawing(read_outline(study), parse(row.architecture)).svg,
         **known,
     )
 

@@ -1,5 +1,6 @@
 """Check that networks of a study can leave it: their source, weights and program, loaded by a fresh process."""
 
+import logging
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,7 @@ from nas_attn.chain import Chain
 from nas_attn.evaluation import covering
 from nas_attn.export import Winner, export
 from nas_attn.export import leaving as export_leaving
+from nas_attn.export.leaving import Leaving
 from nas_attn.results import evaluation
 from nas_attn.settings import FINAL
 from nas_attn.space import Architecture, InputError, Placement
@@ -15,7 +17,15 @@ from nas_attn.space import Architecture, InputError, Placement
 from .findings import Finding
 from .networks import without
 
+_LOG = logging.getLogger(__name__)
 _LOST = "a search would find what cannot be used; mend this first"
+
+
+def warn_of_what_stays(chain: Chain) -> None:
+    """Say in the log where the source of the networks cannot leave whole, as the check says too."""
+    how = _leaves(chain)
+    for line in (*([str(how)] if how.reason else []), *how.remarks):
+        _LOG.warning("%s: %s", chain.backbone.name, line)
 
 
 def leaving(chain: Chain, failing: set[Placement]) -> Iterator[Finding]:
@@ -23,8 +33,7 @@ def leaving(chain: Chain, failing: set[Placement]) -> Iterator[Finding]:
 
     What is known to be `failing` is left out.
     """
-    channels, classes = chain.task.facts.in_channels, chain.task.classes
-    how = export_leaving(chain.backbone, chain.space.kinds, in_channels=channels, classes=classes)
+    how = _leaves(chain)
     if how.reason:
         yield Finding("export", "warning", f"a network {how}", "to have its source too, mend that first")
     yield from (Finding("export", "warning", remark) for remark in how.remarks)
@@ -32,6 +41,11 @@ def leaving(chain: Chain, failing: set[Placement]) -> Iterator[Finding]:
     notes = _exported(chain, networks[0] if networks else Architecture())
     yield from (Finding("export", "warning", note) for note in notes)
     yield Finding("export", "ok", f"a network {how}; a fresh process without nas_attn has its outputs")
+
+
+def _leaves(chain: Chain) -> Leaving:
+    channels, classes = chain.task.facts.in_channels, chain.task.classes
+    return export_leaving(chain.backbone, chain.space.kinds, in_channels=channels, classes=classes)
 
 
 def _exported(chain: Chain, architecture: Architecture) -> list[str]:

@@ -59,7 +59,8 @@ class Race:
         found = membership(self._rows, self.objectives)
         standings = [found.standing(number) for number in range(len(found.networks))]
         best, undecided = standings.count("in"), standings.count("undecided")
-        trained = f"{self.spent} of {self.trainings} more trainings were spent"
+        spent = min(self.spent, self.trainings)  # a verdict may have added seeds
+        trained = f"{spent} of {self.trainings} more trainings were spent"
         if undecided or not standings:
             return f"; {trained}: {best} on the front, {undecided} undecided"
         return f"; {trained}: the front is decided, with {best} on it and no network undecided"

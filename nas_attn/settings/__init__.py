@@ -43,5 +43,6 @@ from .recipe import Recipe
 from .studyfile import Search, StudyFile, read_study_file
 from .table import Settings
 from .task import BuiltInTask, Monitored, OwnFunction, OwnModule, Task
+from .toml_text import toml_comment, toml_lines, toml_value
 from .transform import Transform
 from .written import Count, bounded, check_format, read_written, with_nan, with_null

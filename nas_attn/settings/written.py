@@ -47,9 +47,11 @@ def check_format(found: object, newest: int, where: str) -> None:
 
 
 def with_null(value: Any) -> Any:
-    """Nested tables with null for numbers that are not finite, which JSON does not know."""
+    """Nested tables and lists with null for numbers that are not finite, which JSON does not know."""
     if isinstance(value, Mapping):
         return {name: with_null(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [*map(with_null, value)]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

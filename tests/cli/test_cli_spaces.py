@@ -1,6 +1,8 @@
 """What `nas-attn space` and `nas-attn sites` show."""
 
+import json
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -14,6 +16,8 @@ from nas_attn.assembly import load_space
 from nas_attn.evaluation import open_ledger
 from nas_attn.settings import measure
 from nas_attn.space import parse
+
+ROOT = Path(__file__).parent.parent.parent
 
 
 @pytest.fixture
@@ -188,3 +192,40 @@ def test_a_study_prices_its_own_images_and_contradictions_are_refused(shown, tmp
         cli.main()
     assert stopped.value.code
     assert "--classes: found 7; the study" in capsys.readouterr().err
+
+
+def test_what_trains_nothing_does_not_wait_for_what_trains():
+    """Lightning, and what torch loads to fill or compute on `meta`, take longer to load than torch itself."""
+    code = (
+        "import sys\n"
+        "from nas_attn.cli import main\n"
+        "for arguments in (['sites', 'resnet20'], ['space', 'search_spaces/digits.toml']):\n"
+        "    sys.argv = ['nas-attn', *arguments]\n"
+        "    try:\n        main()\n    except SystemExit as stop:\n        assert stop.code == 0\n"
+        "slow = {'pytorch_lightning', 'torch._dynamo', 'torchvision', 'torchmetrics', 'optuna'} & set(sys.modules)\n"
+        "sys.exit(f'loaded: {slow}' if slow else 0)"
+    )
+    process = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stderr
+    assert "729 networks" in process.stdout
+
+
+def test_kinds_places_and_spaces_are_objects_where_json_is_wanted(shown, tmp_path):
+    kinds = json.loads(shown("kinds", "--json"))["kinds"]
+    assert {"se", "cbam"} < {one["kind"] for one in kinds}
+    assert next(one for one in kinds if one["kind"] == "se")["options"][0][:2] == ["reduction", 16]
+    (tmp_path / "space.toml").write_text(SPACE)
+    found = json.loads(shown("sites", tmp_path / "space.toml", "--json"))
+    ledger = open_ledger(*_subject(tmp_path / "space.toml"))
+    assert [one["site"] for one in found["sites"]] == [*ledger.sites]
+    assert found["plain"] == {"params": ledger.plain.params, "macs": ledger.plain.macs, "flops": ledger.plain.flops}
+    space = json.loads(shown("space", tmp_path / "space.toml", "--json", "--max-flops", ledger.plain.flops))
+    assert space["networks"] == load_space(tmp_path / "space.toml")[1].size
+    assert space["within"] == {"limits": {"flops": ledger.plain.flops}, "share": 1 / space["networks"]}
+    assert space["baselines"][0] == {"architecture": "none", **found["plain"]}
+    assert space["slots"][0]["kinds"][0]["options"]["reduction"] == [4, 8]
+
+
+def _subject(path):
+    said, _ = load_space(path)
+    return said.backbone, said.image, said.classes

@@ -9,6 +9,7 @@ import subprocess
 import time
 from functools import partial
 from pathlib import Path
+from xml.etree import ElementTree
 
 import processes
 import pytest
@@ -82,6 +83,16 @@ def test_the_card_of_a_mean_over_seeds_says_what_these_weights_do(study, exporte
         f"the weights are those of seed 4, the first of the 3 that were trained to the end, not the best: accuracy "
         f"{100 * accuracy:.2f} % and loss {loss:#.4g} nats" in said
     )
+
+
+def test_the_card_draws_the_network(study, exported):
+    out, _ = exported
+    key, drawn = json.loads((out / "config.json").read_text())["key"], (out / "network.svg").read_text()
+    places = [line.get("data-site") for line in ElementTree.fromstring(drawn).iter() if line.get("class") == "line"]
+    standing = [placement.site for placement in study.architecture(key).placements]
+    assert set(standing) <= set(places)
+    assert drawn.count('class="chip') == len(standing)
+    assert "](network.svg)" in (out / "README.md").read_text()
 
 
 def test_the_card_of_one_training_says_so(tmp_path, forked_proofs):

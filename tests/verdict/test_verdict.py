@@ -276,7 +276,7 @@ def test_the_command_says_what_is_concluded_and_where_it_is_written(judged, tmp_
         cli.main()
     assert not ended.value.code
     lines = capsys.readouterr().out.splitlines()
-    assert "step width-matched baselines: up to 2 networks with 4 seeds each" in lines
+    assert any(line.endswith("step width-matched baselines: up to 2 networks with 4 seeds each") for line in lines)
     assert sum("width=" in line and "seed 3" in line for line in lines) == 2
     assert any(line.startswith("Attention pays here: ") for line in lines)
     assert lines[-2:] == [f"Written: {folder / 'verdict.csv'}", f"Written: {folder / 'verdict.svg'}"]

@@ -16,7 +16,16 @@ from nas_attn.space import InputError, make_folder, reported, write_whole
 
 _MANIFEST = "MANIFEST.sha256"
 _ALWAYS = {"README.md", "config.json", "model.safetensors", _MANIFEST}
-_FILES = {*_ALWAYS, "model.py", "model.pt2", "model.onnx", "module.safetensors", "predict.py", "predict.json"}
+_FILES = {
+    *_ALWAYS,
+    "model.py",
+    "model.pt2",
+    "model.onnx",
+    "module.safetensors",
+    "predict.py",
+    "predict.json",
+    "network.svg",
+}
 _CODE = "code"
 """Folder of the user's own files that came along, which `config.json` names."""
 _CONFIG = {"key", "architecture", "backbone", "placements", "class_names", "metrics"}  # of every version
