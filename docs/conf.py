@@ -10,8 +10,6 @@ root_doc = "docs/index"
 include_patterns = ["*.md", "docs/**", "benchmarks/*.md", "examples/*/*.md", "studies/*/*.md"]
 exclude_patterns = ["docs/conf.py", "docs/templates"]
 
-suppress_warnings = ["toc.empty_glob"]  # what the contents do not name is a warning of its own
-
 myst_heading_anchors = 3
 nb_execution_mode = "off"  # notebooks keep what came out, and a test compares it with what comes out
 

@@ -20,7 +20,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
 def words(text):
-    """A command's words up to a pipe: what may be left out is there, and of several words one; a number stands for N."""
+    """A command's words up to a pipe: what may be left out is there, of several words one, and a number for N."""
     plain = re.sub(r"(?<![\w.])\[|\](?=\s|$)", "", re.sub(r"^(\w+=\S+ |\.venv/bin/)*", "", text))
     own = takewhile("|".__ne__, shlex.split(plain))
     return ["1" if word == "N" else re.sub(r"^([a-z]+)\|\S+$", r"\1", word) for word in own]

@@ -128,10 +128,11 @@ def _loaded(folder: Path, wanted: str | None) -> tuple[str, Scores]:
 
 
 def _source(file: Path) -> Scores:
-    spec = spec_from_file_location("model", file)
+    name = f"exported_model_{abs(hash(file.resolve()))}"  # whatever else is called model stays as it is
+    spec = spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
         raise ValueError("it is no Python file")
-    sys.modules["model"] = model = module_from_spec(spec)
+    sys.modules[name] = model = module_from_spec(spec)
     spec.loader.exec_module(model)
     return _in_torch(model.load())
 
