@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from fakes import FACTS, FakeEvaluator, space, study_file
 
-from nas_attn.chain import run_chain
+from nas_attn.chain import Watch, run_chain
 from nas_attn.search import Search, promoted
 from nas_attn.study import StudyFolder, begin_study, find_study, write_question
 
@@ -52,7 +52,7 @@ class FakeChain:
     def __init__(self, path, file, jobs):
         path.mkdir(exist_ok=True)
         self.folder, self.work, self.jobs = StudyFolder(path, file), jobs, jobs.jobs
-        self.begun = []
+        self.watch, self.begun = Watch(), []
 
     @contextmanager
     def search(self, step, chosen=None):
