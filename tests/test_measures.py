@@ -118,7 +118,7 @@ def test_the_sampler_learns_it(folder, one, monkeypatch):
 
 def test_the_line_of_a_network_shows_it(folder, one):
     row = folder.pick("best")
-    assert one.spell(row[one.name]) in _row_line(row, folder.file.leading.name, "", 1, 5)
+    assert one.spell(row[one.name]) in _row_line(row, [folder.file.leading.name, "flops", "latency_ms"], "", 1, 5)
 
 
 def test_the_verdict_speaks_of_it_in_its_unit(folder, one):

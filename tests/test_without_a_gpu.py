@@ -457,5 +457,6 @@ def test_a_study_is_searched_there_and_its_best_network_leaves_for_the_cpu(gpu, 
     assert set(trained["device"]) == {NAME}
     assert len(trained) >= 2
     row, notes = study.export(tmp_path / "out")
-    assert (row["device"], notes) == (NAME, [])
+    assert row["device"] == NAME
+    assert not [note for note in notes if "model.pt2" in note or "model.py" in note]
     assert (tmp_path / "out" / "model.pt2").is_file()

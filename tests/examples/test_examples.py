@@ -21,9 +21,10 @@ import nas_attn
 from nas_attn.assembly import identity_started
 from nas_attn.cli import app
 from nas_attn.cost.fvcore import FlopCountAnalysis
+from nas_attn.launch import winner
 from nas_attn.settings import measure
 from nas_attn.space import parse
-from nas_attn.tasks import FunctionTask, ImageTask, ModuleTask, Training, open_task, own_backbone
+from nas_attn.tasks import FunctionTask, ImageTask, ModuleTask, Training, open_task
 
 MULTIPLYING = ("conv", "linear", "addmm", "matmul", "bmm", "einsum")
 """The operators by which fvcore counts multiply-accumulates."""
@@ -119,7 +120,7 @@ def test_prices_are_what_fvcore_counts_of_the_network_that_was_trained(searched)
 def test_attention_that_starts_as_the_identity_leaves_the_first_loss_as_it_is(searched, monkeypatch):
     study = searched.study
     task = open_task(study.folder.file, study.folder.path)
-    backbone, architecture = own_backbone(task) or study._backbone(task, task.facts), attended(searched)
+    backbone, architecture = winner._backbone(study.folder, task, task.facts), attended(searched)
     how = Training(study.folder.file.recipe, 0)
     networks = [task.build(one, backbone, 0) for one in (parse("none"), architecture, identity_started(architecture))]
     plain, usual, started = (first_loss(task, network, how, monkeypatch) for network in networks)
