@@ -47,8 +47,8 @@ class Answer:
     """Seeds that would most likely tell, beside those that there are; infinite where no number would."""
     minutes: float = math.nan
     """The time that they take."""
-    images: float = 0.0
-    """How far the interval of the gain reaches because of the images; 0 where it holds for these images only."""
+    images: float = math.nan
+    """How far the interval of the gain reaches because of the images; NaN where it holds for these images only."""
 
     @property
     def seeds_reach(self) -> float:
@@ -75,7 +75,8 @@ class Answers:
     comparisons: int
     """How many differences share the correction."""
     images: int = 0
-    """How many validation images are known one by one, so that intervals hold for others too; 0 where none is."""
+    """How many validation images are known one by one; 0 where they are not for each network that is compared, so that
+    not all intervals hold for other images too."""
     plain_mean: float = math.nan
     """What the plain backbone does, as if it had been trained with every seed."""
     matching: str = ""

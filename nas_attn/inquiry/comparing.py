@@ -72,7 +72,7 @@ def answered(
     answers = tuple(
         compare.answer(one, places[one.key], noise) if one.key in places else _untrained(one, rows) for one in wanted
     )
-    mean, images = judged.sign * float(adjusted.means[plain]), 0 if records is None else records.images
+    mean, images = judged.sign * float(adjusted.means[plain]), compare.images
     return Answers(judged, answers, known.networks[plain], noise, len(others) + len(pairs), images, mean)
 
 
@@ -107,8 +107,12 @@ class _Comparisons:
         names = [known.networks[number].key for number in (*others, *(number for number, _ in pairs))]
         self.seeds = differences(names, compared(adjusted, nothing, Family.single(contrasts), seed))
         self.both = self.seeds
+        self.images, self.known_images = 0, set[int]()
         if records is not None and self.seeds:
             self.both = for_other_images(self.seeds, image_variance(records, contrasts @ np.eye(networks), seed=seed))
+            self.known_images = set(map(int, records.who))
+            self.images = records.images if {place for row in self.rows for place in row} <= self.known_images else 0
+        self.plain = plain
 
     def answer(self, candidate: Candidate, number: int, noise: float) -> Answer:
         """What is known of a network that was trained."""
@@ -124,7 +128,8 @@ class _Comparisons:
         low, high = (np.array([getattr(self.both[place].gain, end) for place in chosen]) for end in ("low", "high"))
         known = bool(np.isfinite(low).all())
         finding = rule.finding(low, high) if known else "not known yet"
-        answer = Answer(candidate, finding, gain.gain, widths, seeds, self.known.networks[number], images=gain.images)
+        images = gain.images if {number, self.plain} <= self.known_images else math.nan
+        answer = Answer(candidate, finding, gain.gain, widths, seeds, self.known.networks[number], images=images)
         if finding != "not known yet":
             return answer
         if known and rule.stuck(low, high):
@@ -134,5 +139,5 @@ class _Comparisons:
             weights[line, [*self.rows[place]]] = [*self.rows[place].values()]
         covariance = self.adjusted.covariance(weights) * self.adjusted.variance
         values, reach = np.array([(one.gain.value, one.gain.high - one.gain.value) for one in self.seeds])[chosen].T
-        images = np.array([self.both[place].images for place in chosen])
-        return replace(answer, more=more_seeds(rule, values, reach, images, covariance, seeds))
+        far = np.array([self.both[place].images for place in chosen])
+        return replace(answer, more=more_seeds(rule, values, reach, far, covariance, seeds))

@@ -43,7 +43,7 @@ def details(found: Answers, one: Answer) -> Iterator[tuple[str, str]]:
     if math.isfinite(one.gain.value):
         seeds = f"{one.seeds} paired {'seed' if one.seeds == 1 else 'seeds'}"
         yield "gain", f"{gained(found.measure, one.gain)} over the plain backbone, {seeds}"
-    if found.images and math.isfinite(one.seeds_reach):
+    if math.isfinite(one.seeds_reach):
         yield "images", _images(found, one)
     for each in one.widths:
         yield "over width", f"{gained(found.measure, each.gain)}, {_matched(each)}"
@@ -141,7 +141,9 @@ def shared(found: Answers) -> Iterator[str]:
     if not math.isnan(found.noise):
         noise = f"{judged.difference(found.noise, signed=False)} {judged.points}".rstrip()
         yield f"seed noise: {noise} of {judged.word}; 95 % intervals of {found.comparisons} comparisons at once"
-        images = f"{found.images:,} and for others like them" if found.images else "these alone"
+        some = any(math.isfinite(one.images) for one in found.answers)
+        others = "others like them where an answer says so" if some else "these alone"
+        images = f"{found.images:,} and for others like them" if found.images else others
         yield f"images for validation: intervals hold for {images}"
 
 

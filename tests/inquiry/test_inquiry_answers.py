@@ -231,3 +231,16 @@ def test_intervals_hold_for_other_images_too_where_these_are_known_one_by_one():
     assert "images for validation: intervals hold for 60 and for others like them" in lines
     assert "intervals hold for these alone" in screen(alone)[-1]
     assert math.isinf(both.answers[0].more)
+
+
+def test_where_a_network_has_no_images_on_record_its_interval_claims_nothing_of_others():
+    made, outcomes = judged_by_images([0.08, 0.5])
+    some = {place: one for place, one in outcomes.items() if place[0] != WANTED[0].key}
+    alone, mixed = answered(WANTED, made, [], "accuracy"), answered(WANTED, made, [], "accuracy", (), some)
+    assert mixed.answers[0].gain == alone.answers[0].gain
+    assert math.isnan(mixed.answers[0].images)
+    assert mixed.answers[1].images > 0
+    assert mixed.images == 0
+    lines = screen(mixed)
+    assert sum(line.startswith("  images ") for line in lines) == 1
+    assert lines[-1].endswith("intervals hold for others like them where an answer says so")
