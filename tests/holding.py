@@ -1,24 +1,26 @@
-"""Holds a study as a search on another machine would, and says so: `FOLDER URL [renews]`; what is typed is answered."""
+"""Works on a study as on another machine, and says so: `FOLDER URL renews|sleeps [ITEM]`; what is typed is answered."""
 
 import sys
 from functools import partial
 from pathlib import Path
 
 from nas_attn.space import InputError
-from nas_attn.study import hold, identity, lease
+from nas_attn.study import identity, lease, shared
 
 say = partial(print, flush=True)
 
 
 def main():
-    folder, url, *renews = sys.argv[1:]
+    folder, url, how, *items = sys.argv[1:]
     lease.machine = identity.machine = lambda: "elsewhere"
-    lease.RENEWED_EVERY_S = 0.1 if renews else 3600
-    with hold(Path(folder), url) as check_hold:
+    lease.RENEWED_EVERY_S = 0.1 if how == "renews" else 3600
+    with shared(Path(folder), url, artifacts="there") as claims:
+        for item in items:
+            assert claims.take(item)
         say("locked")
         for _ in sys.stdin:
             try:
-                check_hold()
+                claims.check()
                 say("still locked")
             except InputError as error:
                 say(error)

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -41,6 +41,7 @@ from nas_attn.space import Architecture, InputError, SearchSpace, reported
 from nas_attn.study import (
     OptunaStudy,
     StudyFolder,
+    Unshared,
     begin_study,
     find_study,
     write_outline,
@@ -70,8 +71,8 @@ class Chain:
     timing: Timing
     jobs: int = 1
     watch: Watch = field(default_factory=Watch)
-    check_hold: Callable[[], None] = lambda: None
-    """Called before a row is written; raises `InputError` where the study is another process's meanwhile."""
+    claims: Unshared = field(default_factory=Unshared)
+    """They keep this process apart from others that work on the study."""
     _supernets: dict[int, tuple[Supernet, Checkpoint]] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
@@ -120,8 +121,9 @@ class Chain:
                 write_prediction(study, agreement(learnt.prediction.left_out_ms, learnt.prediction.latencies_ms))
             on_epoch, failures = self.watch.on_epoch, self.failures
             evaluator = Evaluator(self.timing, learnt, protocol, workers, on_epoch, failures=failures)
-            on_row, check_hold = self.watch.on_row, self.check_hold
-            return Search(study, self.space, self.folder.file, step, evaluator, on_row, chosen, check_hold).run()
+            searching = Search(study, self.space, self.folder.file, step, evaluator, self.watch.on_row, chosen)
+            store, unwritten = partial(self.store, protocol), self.folder.path / "unwritten"
+            return replace(searching, claims=self.claims, unwritten=unwritten, store=store).run()
 
     def pool(self, networks: int) -> list[Architecture]:
         """So many architectures that fit the budget, all where there are no more, and the baselines first.
@@ -182,6 +184,10 @@ class Chain:
             logs=self.folder.path / "logs",
         )
 
+    def store(self, protocol: TrainingProtocol, row: Evaluation) -> None:
+        """Put what a protocol keeps of a training to where all who work on the study find it."""
+        self.folder.artifacts.put(*protocol.files(row))
+
     def shared_seconds(self, step: Step) -> float:
         """Seconds of what was trained once for all networks of a step."""
         if step.proxy == "scratch":
@@ -216,7 +222,9 @@ class Chain:
     def _pretrained(self) -> PretrainedStore:
         """Store of the weights that networks share."""
         file, folder = self.folder.file, self.folder.path / "trained"
-        return PretrainedStore(folder, self.backbone, self.task, file.trainer, file.seed, self.watch.on_pretrained)
+        return PretrainedStore(
+            folder, self.backbone, self.task, file.trainer, file.seed, self.watch.on_pretrained, self.claims
+        )
 
     @cached_property
     def _predictor(self) -> Predictor:
@@ -229,7 +237,7 @@ class Chain:
         for seed in range(file.seed, file.seed + step.seeds):
             score = partial(self._screened, step, costs, seed)
             with reported("networks cannot be screened", TrainingFailed):
-                screen(study, step, seed, architectures, score, self.watch.on_screened, self.check_hold)
+                screen(study, step, seed, architectures, score, self.watch.on_screened, self.claims)
         return f"{len(architectures)} networks are screened"
 
     def _screened(

@@ -5,7 +5,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from torch import nn
 from nas_attn.export.standalone.weights import broken
 from nas_attn.settings import Backbone, Recipe, check_format, lasting, learnt
 from nas_attn.space import Architecture, InputError, Placement, SearchSpace, make_folder
+from nas_attn.study import Artifacts, Unshared
 from nas_attn.tasks import Task, Training
 from nas_attn.training import Variants, deciding, faults_reported, logging_apart
 
@@ -52,6 +53,10 @@ class PretrainedStore:
     trainer: Mapping[str, Any]
     seed: int
     on_epoch: OnPretrained
+    claims: Unshared = field(default_factory=Unshared)
+    """Of several processes one trains, and the others wait."""
+    artifacts: Artifacts | None = None
+    """Where others find what is trained here."""
 
     def base(self, recipe: Recipe) -> Checkpoint:
         """The plain backbone, trained by a recipe from initial weights, or from those that it names.
@@ -123,10 +128,21 @@ class PretrainedStore:
     ) -> Checkpoint:
         """The network as it was kept, or trained, with variants that are made then, and kept."""
         path = self.folder / f"{what}-{self._digest({**question, 'recipe': lasting(recipe)})}.safetensors"
-        kept = _find(path)
-        if kept is not None:
-            read_weights(network, path)
-            return kept
+        if (kept := self._found(path)) is None:
+            with self.claims.alone_with(path.stem):
+                kept = self._found(path) or self._trained(what, network, recipe, path, sampled)
+        read_weights(network, path)
+        return kept
+
+    def _found(self, path: Path) -> Checkpoint | None:
+        if self.artifacts is not None:
+            self.artifacts.fetch(path)
+        return _find(path)
+
+    def _trained(
+        self, what: str, network: nn.Module, recipe: Recipe, path: Path, sampled: Callable[[], Variants] | None
+    ) -> Checkpoint:
+        """The network, trained and kept."""
         make_folder(path.parent)
         with faults_reported():
             how = self._how(
@@ -140,6 +156,8 @@ class PretrainedStore:
         found = {**score.validation, "seconds": score.train_seconds}
         words = {name: repr(value) for name, value in found.items()}
         write_weights(network, path, format_version=str(_NEWEST), **words)
+        if self.artifacts is not None:
+            self.artifacts.put(path)
         return Checkpoint(path, score.validation, score.train_seconds)
 
     def _digest(self, question: Mapping[str, Any]) -> str:

@@ -99,6 +99,14 @@ class TrainingProtocol:
         sha256 = {"weights_sha256": digest, "outcomes_sha256": sealed}
         return row.but(state="complete", **score.columns, device=device, **sha256)
 
+    def files(self, row: Evaluation) -> list[Path]:
+        """What is kept of a training: the files that its row seals."""
+        kept = (
+            (self.keeps, row.weights_sha256, weights_file),
+            (self.outcomes, row.outcomes_sha256, outcomes_file),
+        )
+        return [file(folder, row.key, row.seed) for folder, sealed, file in kept if folder is not None and sealed]
+
     def _check_plain(self, row: Evaluation, failure: TrainingFailed) -> None:
         """Raise `InputError` where the fault is not this network's, because the plain backbone has it too."""
         plain = Architecture()

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from nas_attn.chain import Chain
-from nas_attn.results import OUTCOMES, read_outcomes
 from nas_attn.space import InputError
 from nas_attn.study import StudyFolder
 from nas_attn.verdict.widths import prices
@@ -89,7 +88,7 @@ class Inquiry:
     def _known(self, beside: Beside) -> _Known:
         folder = self.chain.folder
         rows, baselines = folder.full_rows(), folder.width_matched()
-        outcomes = read_outcomes(folder.path / OUTCOMES, [*rows, *baselines]).found
+        outcomes = folder.outcomes([*rows, *baselines]).found
         found = answered(self.wanted, rows, baselines, folder.file.leading.name, prices(folder.file), outcomes)
         seeds: dict[str, set[int]] = {}
         seconds: dict[str, float] = {}

@@ -39,5 +39,5 @@ def ask(
     path = Path(study or founding.folder_for(name, spellings))
     made = founding.founded(founding.read_backbone(name, wanted.weights), spellings, wanted, path)
     new = founding.write_founded(made, path)
-    with founding.refused_whole(path, new), open_study(path)._locked(jobs, watch) as chain:
+    with founding.refused_whole(path, new), open_study(path)._opened(jobs, watch) as chain:
         return run_inquiry(chain, spellings, minutes, on_round, made.wishes)

@@ -25,7 +25,7 @@ from nas_attn.retraining import Retrained
 from nas_attn.retraining.run import run_retraining
 from nas_attn.settings import LatencyTarget
 from nas_attn.space import Architecture, InputError, parse
-from nas_attn.study import StudyFolder, hold, read_facts, read_outline, storage_faults, terminable
+from nas_attn.study import StudyFolder, read_facts, read_outline, shared, storage_faults, terminable
 from nas_attn.verdict.run import Verdict, read_verdict, run_verdict
 
 from .winner import another, picked, trained_network, winner_of
@@ -58,7 +58,7 @@ class Study:
         Raises `InputError` where the check finds faults, the question has changed since the study was begun, nothing
         meets the budget, or a file has faults; `KeyboardInterrupt` on Ctrl-C and SIGTERM, with all rows kept.
         """
-        with self._locked(jobs, watch, check) as chain:
+        with self._opened(jobs, watch, check) as chain:
             if not check:
                 warn_of_what_stays(chain)
             if chain.watch.on_planned is not None:
@@ -75,7 +75,7 @@ class Study:
 
         Rows that are there are reused, and what was interrupted goes on with the next call. Raises as `run` does.
         """
-        with self._locked(jobs, watch) as chain:
+        with self._opened(jobs, watch) as chain:
             return run_audit(chain, networks, seeds)
 
     def verdict(
@@ -94,7 +94,7 @@ class Study:
         """
         if not train:
             return read_verdict(self.folder, minutes)
-        with self._locked(jobs, watch) as chain:
+        with self._opened(jobs, watch) as chain:
             return run_verdict(chain, seeds, minutes)
 
     def ask(
@@ -110,7 +110,7 @@ class Study:
         Rows that are there are reused, and what was interrupted goes on with the next call. Raises as `run` does, and
         as `run_inquiry`.
         """
-        with self._locked(jobs, watch) as chain:
+        with self._opened(jobs, watch) as chain:
             return run_inquiry(chain, spellings, minutes, on_round)
 
     def table(self, *, every_step: bool = False) -> pd.DataFrame:
@@ -156,7 +156,7 @@ class Study:
         found, and what the user should know. Raises as `run` does, and as `run_retraining`.
         """
         row = self.folder.pick(pick)
-        with self._locked(jobs, watch) as chain:
+        with self._opened(jobs, watch) as chain:
             return run_retraining(chain, row, seeds)
 
     def export(
@@ -185,12 +185,16 @@ class Study:
         return winner.row, [note for note in (*notes, *more) if note]
 
     @contextmanager
-    def _locked(self, jobs: int, watch: Watch | None, check: bool = False) -> Iterator[Chain]:
-        """The chain of a study that is this process's alone, and whatever stops the work is reported."""
+    def _opened(self, jobs: int, watch: Watch | None, check: bool = False) -> Iterator[Chain]:
+        """The chain of a study, beside other processes that work on it, and whatever stops the work is reported."""
         path, storage, watch = self.folder.path, self.folder.file.search.storage, watch or Watch()
-        with storage_faults(path, storage), terminable(), hold(path, storage, watch.on_waiting) as check_hold:
+        with (
+            storage_faults(path, storage),
+            terminable(),
+            shared(path, storage, watch.on_waiting, self.folder.file.search.artifacts) as claims,
+        ):
             chain = self._checked(jobs, watch) if check else Chain.open(self.folder, jobs, watch)
-            yield replace(chain, check_hold=check_hold)
+            yield replace(chain, claims=claims)
 
     def _checked(self, jobs: int, watch: Watch) -> Chain:
         """The chain, after a preflight without faults."""

@@ -53,7 +53,9 @@ def winner_of(folder: StudyFolder, row: Evaluation, found: Retrained | None) -> 
         own = next(one for one in folder.seed_rows(row.step) if (one.key, one.seed) == (row.key, row.seed))
         known: dict[str, Any] = {"row": row, "own": own, "tested": tested, "test_images": images}
     else:
-        whole = retrained_network(retrained_weights(folder.path), task, backbone, found.chosen)
+        place = retrained_weights(folder.path)
+        folder.artifacts.fetch(weights_file(place, found.chosen.key, found.chosen.seed))
+        whole = retrained_network(place, task, backbone, found.chosen)
         known = _of_retrained(found)
     network = task.network(whole)
     return Winner(
@@ -104,6 +106,7 @@ def trained_network(folder: StudyFolder, row: Evaluation, facts: ImageFacts) -> 
     else:
         network = task.build(architecture, backbone, row.seed)
     file = weights_file(folder.path / "weights", row.key, row.seed)
+    folder.artifacts.fetch(file)
     return task, read_weights(network, file, row.weights_sha256)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from math import log
 from pathlib import Path
 
@@ -104,7 +105,7 @@ class Retraining:
             costs = {one: evaluator.measure(evaluator.count(one)) for one in networks}
             rows = [replace(costs[one], seed=seed, step=self.step.name) for one, seed in pairs]
             rows = [row if parse(row.architecture).placements else replace(row, role="baseline") for row in rows]
-            train_width_matched(self.study, rows, evaluator, self._on_row, chain.check_hold)
+            train_width_matched(self.study, rows, evaluator, self._on_row, chain.claims, partial(chain.store, protocol))
 
     def _train_baseline(self, baseline: Widened) -> None:
         known, row = read_rows(self.study), replace(baseline.row(), step=self.step.name)
@@ -122,11 +123,12 @@ class Retraining:
         known, task, file = read_tested(self.study), self.chain.task, self.chain.folder.file
         for row in read_rows(self.study).values():
             if row.key in backbones and row.state == "complete" and (row.key, row.seed) not in known:
+                self.chain.folder.artifacts.fetch(weights_file(self.folder, row.key, row.seed))
                 network = retrained_network(self.folder, task, backbones[row.key], row)
                 with reported(f"{row.key}: cannot be tested", TrainingFailed):
                     measures, images = task.test(network, file.recipe.batch_size, file.trainer)
                 if measures:
-                    self.chain.check_hold()
+                    self.chain.claims.check()
                     write_tested(self.study, row.key, row.seed, measures, images)
 
 

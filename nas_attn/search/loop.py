@@ -1,26 +1,36 @@
 """Search of one step: the sampler proposes, costs are checked before training, and nothing is trained twice."""
 
-import math
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 
 import optuna
 from optuna.trial import TrialState
 
 from nas_attn.results import Evaluation, front, table
-from nas_attn.sampler import EVALUATIONS
-from nas_attn.settings import Step, StudyFile, measure
+from nas_attn.settings import Step, StudyFile
 from nas_attn.space import Architecture, InputError, SearchSpace, parse
-from nas_attn.study import ARCHITECTURE, below_floor, over_budget, read_objectives, read_rows, write_row
+from nas_attn.study import (
+    Unshared,
+    below_floor,
+    drop_row,
+    keep_row,
+    kept_rows,
+    over_budget,
+    read_objectives,
+    write_row,
+)
 
 from .extra_seeds import Race, untrained
 from .progress import Known
 from .proposals import Proposals
 from .samplers import Problem
-from .trainings import Evaluator, train_all
+from .sharing import Sharing, Training
+from .trainings import Evaluator, OnTrained, train_all
+from .trials import Answers, begun
 
 OnRow = Callable[[Evaluation, int], None]
 """Called with a row and the number of networks trained so far for all their seeds: of each network and seed that was
@@ -38,6 +48,8 @@ class _Training:
     """Those that no training was begun for."""
     trials: list[optuna.Trial]
     """The first keeps the rows."""
+    elsewhere: set[int] = field(default_factory=set)
+    """Seeds that other processes train."""
 
 
 @dataclass
@@ -52,18 +64,30 @@ class Search:
     on_row: OnRow
     given: Sequence[Architecture] | None = None
     """What is trained, these and no others; without it, baselines and then what the sampler proposes."""
-    check_hold: Callable[[], None] = lambda: None
-    """Called before a trial begins and before a row is written; raises where the study is not ours any more."""
+    claims: Unshared = field(default_factory=Unshared)
+    """They keep processes that work on the step apart."""
+    unwritten: Path | None = None
+    """The folder for rows that are finished and not written down yet; without one they are lost with the process."""
+    store: OnTrained = lambda _row: None
+    """Called with each row that was trained, before it is written down."""
     _known: Known = field(init=False)
+    _sharing: Sharing = field(init=False)
+    _answers: Answers = field(init=False)
     _proposals: Proposals = field(init=False)
     _race: Race = field(init=False)
     _trainings: dict[str, _Training] = field(init=False, default_factory=dict)
     """By key."""
+    _running: set[Training] = field(init=False, default_factory=set)
+    """Those that are claimed by this process."""
+    _waited: bool = field(init=False, default=False)
+    """Whether others were training when we waited last."""
 
     def __post_init__(self) -> None:
         self._known = Known(self.file.budget, range(self.file.seed, self.file.seed + self.step.seeds))
-        self._objectives = read_objectives(self.study)
-        self._race = Race(self._known, self._objectives, self.step.extra_trainings)
+        objectives = read_objectives(self.study)
+        self._answers = Answers(self.study, self.file, objectives, self._known)
+        self._sharing = Sharing(self.study, self.step.name, self.claims, self._known)
+        self._race = Race(self._known, objectives, self.step.extra_trainings)
 
     def run(self, trials: int | None = None) -> str:
         """Train until this many networks of the step are trained, and return a sentence on why the search stopped.
@@ -76,15 +100,16 @@ class Search:
         Raises `InputError` where even the plain backbone is over budget. Whatever else is raised, `KeyboardInterrupt`
         among it, what is finished is written down and the running trials are ended first.
         """
-        self._known.add(read_rows(self.study).values())
-        self._mend()
+        self._sharing.refresh()
+        self._answers.end_orphans(self.claims, ours=True)
+        self._write_kept()
         problem = Problem(self.space, self.file, partial(self.evaluator.prices, self.space))
         wanted = (self.step.networks if trials is None else trials) or 0
-        self._proposals = Proposals(self.study, problem, self._known, wanted, self.given)
+        self._proposals = Proposals(self.study, problem, self._known, wanted, self.given, self.claims.rank)
         try:
-            train_all(self.evaluator, self._next, self._write, self._finish)
+            train_all(self.evaluator, self._next, self._write_trained, self._finish, self._wait)
         except BaseException:
-            self.check_hold()
+            self.claims.check()
             for training in self._trainings.values():
                 for trial in training.trials:
                     self.study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
@@ -99,27 +124,83 @@ class Search:
         return f"; {len(rows)} of them failed, the first for this reason: {rows[0].reason}" if rows else ""
 
     def _next(self) -> Evaluation | None:
-        """The next row to be trained."""
+        """The next row to be trained, which is claimed; nothing where others train all that is left."""
         while True:
-            if training := next((one for one in self._trainings.values() if one.seeds), None):
-                return replace(training.row, seed=training.seeds.popleft())
-            if self._proposals.prepare(self._trainings.keys()):
+            for key, training in [*self._trainings.items()]:
+                while key in self._trainings and training.seeds:
+                    if self._take(key, seed := training.seeds.popleft()):
+                        return replace(training.row, seed=seed)
+            elsewhere = self._sharing.elsewhere()
+            busy = {*self._trainings, *(key for key, _ in elsewhere)}
+            if self._proposals.prepare(busy | self._known.in_progress()):
                 self._try()
-            elif undecided := self._race.next(self._trainings.keys()):
+            elif undecided := self._race.next(busy):
                 self._begin_again(*undecided)
             else:
                 return None
 
+    def _take(self, key: str, seed: int) -> bool:
+        """Claim a training of a network that is begun here; one too many of several processes is given up."""
+        training = self._trainings[key]
+        if not self._sharing.take(key, seed):
+            training.elsewhere.add(seed)
+            self._settle()
+            return False
+        if self._is_surplus(key, seed):
+            self._sharing.finish(key, seed)
+            for trial in self._trainings.pop(key).trials:
+                self.study.tell(trial, state=TrialState.FAIL)
+            return False
+        self._running.add((key, seed))
+        return True
+
+    def _is_surplus(self, key: str, seed: int) -> bool:
+        """Whether as many networks or trainings as the step has are begun without this one."""
+        before = self._sharing.before(key, seed)
+        if seed not in self._known.seeds:
+            others = sum(one not in self._known.seeds and not self._known.has(name, one) for name, one in before)
+            return self._race.spent + others >= self._race.trainings
+        begun = {*self._known.trained, *self._known.in_progress(), *(name for name, _ in before)}
+        return self.given is None and key not in begun and len(begun) >= self._proposals.wanted
+
+    def _wait(self) -> bool:
+        """Wait for what others train; whether something may be left to train afterwards."""
+        elsewhere, before = self._sharing.elsewhere(), self._waited
+        written, self._waited = self._sharing.refresh(), bool(elsewhere)
+        for training in self._trainings.values():
+            left = {seed for key, seed in elsewhere if key == training.row.key}
+            training.seeds.extend(sorted(training.elsewhere - left))  # where it is done, it is not claimed again
+            training.elsewhere &= left
+        self._settle()
+        if not (elsewhere or self._trainings or written or before):
+            return False
+        self._answers.end_orphans(self.claims)
+        self._proposals.renew()
+        if elsewhere:
+            self.claims.pause()
+        return True
+
+    def _settle(self) -> None:
+        """Answer the trials of networks that other processes have trained meanwhile."""
+        for key, training in [*self._trainings.items()]:
+            training.elsewhere -= {seed for seed in training.elsewhere if self._known.has(key, seed)}
+            if not (training.seeds or training.elsewhere or self._known.missing(key) or self._runs(key)):
+                self._answer_all(key)
+
+    def _runs(self, key: str) -> bool:
+        """Whether a network is in training in this process."""
+        return any(claimed == key for claimed, _ in self._running)
+
     def _try(self) -> None:
         """Begin a trial, and check its costs; what needs no training is answered."""
         self._proposals.free += 1
-        with self._trial() as (trial, architecture):
+        with self._trial(self._proposals.next) as (trial, architecture):
             key = architecture.key
             if key in self._trainings:
                 self._trainings[key].trials.append(trial)
                 return
             if not (seeds := self._known.missing(key)):
-                self._answer(trial, key)
+                self._answers.give(trial, key)
                 return
             row = self._price(architecture, seeds[0])
             if row.state == "over_budget" and not architecture.placements:
@@ -131,13 +212,13 @@ class Search:
                 return
             for seed in seeds if row.state == "failed" else seeds[:1]:
                 self._write(replace(row, seed=seed), trial)
-            self._answer(trial, key)
+            self._answers.give(trial, key)
             self._report(row)
 
     def _begin_again(self, key: str, seed: int) -> None:
         """Make ready to train a network that has its rows with one seed more."""
         row = next(iter(self._known.rows[key].values()))
-        with self._trial(row) as (trial, _):
+        with self._trial(parse(row.architecture)) as (trial, _):
             self._trainings[key] = _Training(untrained(row, seed), deque([seed]), [trial])
 
     def _price(self, architecture: Architecture, seed: int) -> Evaluation:
@@ -150,20 +231,25 @@ class Search:
 
     def _finish(self, row: Evaluation) -> None:
         """Answer the trials of a network whose last seed was trained."""
-        if not self._known.missing(row.key):
-            for trial in self._trainings[row.key].trials:
-                self._answer(trial, row.key)
-            del self._trainings[row.key]
+        self._settle()
         self._report(row)
 
+    def _answer_all(self, key: str) -> None:
+        for trial in self._trainings.pop(key).trials:
+            self._answers.give(trial, key)
+
     def _measure_front(self) -> None:
-        while predicted := self._predicted_front():
-            for row in predicted:
-                with self._trial(row) as (trial, _):
-                    for one in [*self._known.rows[row.key].values()][::-1]:  # the first decides, so it comes last
-                        self._write(self.evaluator.measure(one), trial)
-                    self._answer(trial, row.key)
-                    self._report(self._known.verdict(row.key))
+        if not self._predicted_front():
+            return
+        with self.claims.alone_with(f"{self.step.name} front"):
+            self._sharing.refresh()
+            while predicted := self._predicted_front():
+                for row in predicted:
+                    with self._trial(parse(row.architecture)) as (trial, _):
+                        for one in [*self._known.rows[row.key].values()][::-1]:  # the first decides, so it comes last
+                            self._write(self.evaluator.measure(one), trial)
+                        self._answers.give(trial, row.key)
+                        self._report(self._known.verdict(row.key))
 
     def _predicted_front(self) -> list[Evaluation]:
         """The rows on the front whose latency is not measured; what the budget excludes has no place there."""
@@ -172,66 +258,40 @@ class Search:
         best = front(table(rows.values()), self.file.objectives).index
         return [rows[key] for key in best if rows[key].latency.source == "predicted"]
 
-    def _write(self, row: Evaluation, trial: optuna.Trial | None = None) -> None:
-        self.check_hold()
-        write_row(trial or self._trainings[row.key].trials[0], row)
+    def _write(self, row: Evaluation, trial: optuna.Trial) -> None:
+        self.claims.check()
+        write_row(trial, row)
         self._known.add([row])
+
+    def _write_trained(self, row: Evaluation) -> None:
+        """Write a row down whose training was claimed; whatever happens meanwhile, it is kept."""
+        self.store(row)
+        if self.unwritten is not None:
+            keep_row(self.unwritten, row)
+        self._write(row, self._trainings[row.key].trials[0])
+        self._sharing.finish(row.key, row.seed)
+        self._running.discard((row.key, row.seed))
+        if self.unwritten is not None:
+            drop_row(self.unwritten, row)
+
+    def _write_kept(self) -> None:
+        """Write down the rows that a process of this folder had finished when it ended."""
+        if self.unwritten is None:
+            return
+        for row in kept_rows(self.unwritten, self.step.name):
+            if self._sharing.take(row.key, row.seed):
+                with self._trial(parse(row.architecture)) as (trial, _):
+                    self._write(row, trial)
+                self._answers.end_orphans(self.claims, ours=True)
+                self._sharing.finish(row.key, row.seed)
+            drop_row(self.unwritten, row)
 
     def _report(self, row: Evaluation) -> None:
         self.on_row(row, len(self._known.trained))
 
-    def _answer(self, trial: optuna.Trial, key: str) -> None:
-        state, values = self._outcome(key)
-        row = self._known.verdict(key)
-        for name, limit in self.file.budget.limits.items():
-            if not math.isnan(row[name]):
-                trial.set_constraint(name, row[name] - limit)
-        for name, floor in self.file.budget.floors.items():
-            if not math.isnan(row[name]):
-                trial.set_constraint(name, measure(name).sign * (floor - row[name]))
-        if row.state == "failed":
-            trial.set_constraint("failed", 1.0)
-        if values is not None:
-            rows = self._known.rows[key].values()
-            trial.set_user_attr(EVALUATIONS, [[one[name] for name in self._objectives] for one in rows])
-        self.study.tell(trial, values, state=state)
-
-    def _outcome(self, key: str) -> tuple[TrialState, list[float] | None]:
-        """How a trial ends, and its values.
-
-        It is `PRUNED` where there is no result, so that samplers learn to avoid it: they pass over what is `FAIL`.
-        """
-        row = self._known.verdict(key)
-        values = [float(row[name]) for name in self._objectives]
-        if row.state == "complete" and not any(map(math.isnan, values)):
-            return TrialState.COMPLETE, values
-        return TrialState.PRUNED, None
-
     @contextmanager
-    def _trial(self, row: Evaluation | None = None) -> Iterator[tuple[optuna.Trial, Architecture]]:
-        """A trial, of this row's network or of one that is proposed, with its architecture.
-
-        It fails where anything is raised meanwhile.
-        """
-        self.check_hold()
-        if row is not None:
-            self.study.enqueue_trial(self.space.answers(parse(row.architecture)))
-        trial = self.study.ask()
-        try:
-            architecture = self.space.decide(lambda question, values: trial.suggest_categorical(question, values))
-            trial.set_user_attr(ARCHITECTURE, str(architecture))
-            yield trial, architecture
-        except BaseException:
-            self.study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
-            raise
-
-    def _mend(self) -> None:
-        """End the trials that a killed process left behind: with their values if all rows are written, else failed."""
-        for _ in self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
-            self.study.tell(self.study.ask(), state=TrialState.FAIL)
-        for left in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            key = parse(left.user_attrs[ARCHITECTURE]).key if ARCHITECTURE in left.user_attrs else ""
-            state, values = TrialState.FAIL, None
-            if key in self._known.rows and not self._known.missing(key):
-                state, values = self._outcome(key)
-            self.study.tell(left.number, values, state=state)
+    def _trial(self, given: Architecture | None = None) -> Iterator[tuple[optuna.Trial, Architecture]]:
+        """A trial, of this architecture or of one that is proposed, with its architecture."""
+        self.claims.check()
+        with begun(self.study, self.space, self.claims.number, given) as found:
+            yield found

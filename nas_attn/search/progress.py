@@ -28,9 +28,18 @@ class Known:
             return []
         return [seed for seed in self.seeds if seed not in rows or not _trained(rows[seed])]
 
+    def has(self, key: str, seed: int) -> bool:
+        """Whether a network is trained with a seed, with or without success."""
+        row = self.rows.get(key, {}).get(seed)
+        return row is not None and _trained(row)
+
     def begun(self, key: str) -> bool:
         """Whether a network is trained for some seeds and not for others."""
         return any(map(_trained, self.rows[key].values())) and bool(self.missing(key))
+
+    def in_progress(self) -> set[str]:
+        """The keys of those that are begun and not trained for all seeds."""
+        return {*filter(self.begun, self.rows)}
 
     def verdict(self, key: str) -> Evaluation:
         """One row for a network that misses nothing: what failed or is over budget for one seed is so for all."""

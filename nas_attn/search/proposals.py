@@ -16,6 +16,7 @@ from .samplers import SAMPLERS, Problem
 
 _PATIENCE = 50  # proposals in a row that need no training, before an unseen architecture is drawn instead
 _DESPAIR = 1000  # such proposals in a row, before the search gives up
+_APART = 1_000_003  # between the sampler's seeds of two processes
 _LISTED = 20_000  # the largest space that is listed to find what is unseen
 
 
@@ -30,32 +31,42 @@ class Proposals:
     """How many networks shall be trained."""
     given: Sequence[Architecture] | None
     """What shall be trained instead, however many."""
+    rank: int = 0
+    """How many earlier processes propose too."""
     free: int = 0
     """How many proposals in a row needed no training."""
+    next: Architecture | None = field(init=False, default=None)
+    """What the next trial is of; nothing where the sampler proposes."""
     _waiting: deque[Architecture] = field(init=False)
     """What comes before the sampler proposes."""
 
     def __post_init__(self) -> None:
         file, trials = self.problem.file, self.study.get_trials(deepcopy=False)
-        seed = file.seed + len(trials)  # a resumed search must not repeat itself
+        seed = file.seed + len(trials) + _APART * self.rank  # neither a resumed search nor another may be repeated
         self.study.sampler = SAMPLERS[file.search.sampler if self.given is None else "random"](self.problem, seed)
         self._rng = random.Random(seed)
+        self.renew()
+
+    def renew(self) -> None:
+        """See again what comes before the sampler proposes: another process may have ended before it was trained."""
         first = self._incomplete() if self.given is None else dict.fromkeys(self.given)
         self._waiting = deque(a for a in first if self.known.missing(a.key))
 
     def prepare(self, training: Collection[str]) -> bool:
         """Whether another trial is to begin, beside the networks in training; its network may be set beforehand."""
-        if self.given is None and len(self.known.trained) + len(training) >= self.wanted:
+        self.next = None
+        if self.given is None and len({*self.known.trained, *training}) >= self.wanted:
             return False
-        if self._waiting:
-            self._enqueue(self._waiting.popleft())
-        elif self.given is not None or len(self.known.complete) + len(training) >= self.space.size:
+        while self._waiting and self.next is None:
+            first = self._waiting.popleft()
+            self.next = first if first.key not in training else None
+        if self.next is not None:
+            return True
+        if self.given is not None or len({*self.known.complete, *training}) >= self.space.size:
             return False
-        elif self.free >= _PATIENCE:
-            unseen = self._unseen(training) if self.free < _DESPAIR else None
-            if unseen is None:
-                return False
-            self._enqueue(unseen)
+        if self.free >= _PATIENCE:
+            self.next = self._unseen(training) if self.free < _DESPAIR else None
+            return self.next is not None
         return True
 
     def role(self, architecture: Architecture) -> Literal["baseline", "search"]:
@@ -82,9 +93,6 @@ class Proposals:
     def space(self) -> SearchSpace:
         """What may be proposed."""
         return self.problem.space
-
-    def _enqueue(self, architecture: Architecture) -> None:
-        self.study.enqueue_trial(self.space.answers(architecture))
 
     def _incomplete(self) -> dict[Architecture, None]:
         """Baselines, what lacks some seeds, and what was proposed and has no row."""

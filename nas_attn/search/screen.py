@@ -8,7 +8,7 @@ import optuna
 from nas_attn.results import Evaluation
 from nas_attn.settings import Step
 from nas_attn.space import Architecture
-from nas_attn.study import read_rows, write_rows
+from nas_attn.study import Unshared, read_rows, write_rows
 
 _CHUNK = 25  # networks that are scored between two times of writing; their rows fit the cell of any database
 
@@ -25,27 +25,28 @@ def screen(
     architectures: Iterable[Architecture],
     score: Score,
     on_progress: OnProgress = lambda _done, _total: None,
-    check_hold: Callable[[], None] = lambda: None,
+    claims: Unshared | None = None,
 ) -> None:
     """Give each of these networks a row of this step and seed, if it has none yet.
 
     The rows are kept with the study, not as trials: they are no proposals, and Optuna takes longer to write a trial
     with its parameters than a supernet to score it. Whatever is raised meanwhile, what `score` has yielded is written
-    first; a killed process loses what it has scored of the last 25. Nothing is written once `check_hold` raises.
+    first; a killed process loses what it has scored of the last 25. Of several processes one scores, the others wait.
     """
-    known = read_rows(study)
-    keys, kept = {key for key, known_seed in known if known_seed == seed}, len(known)
-    wanted = list(dict.fromkeys(architectures))
-    left = [architecture for architecture in wanted if architecture.key not in keys]
-    done = len(wanted) - len(left)
-    on_progress(done, len(wanted))
-    for start in range(0, len(left), _CHUNK):
-        rows: list[Evaluation] = []
-        try:
-            for row in score(left[start : start + _CHUNK]):
-                rows.append(replace(row, step=step.name, seed=seed))
-                on_progress(done + len(rows), len(wanted))
-        finally:
-            check_hold()
-            write_rows(study, rows, kept)
-        done, kept = done + len(rows), kept + len(rows)
+    wanted, claims = list(dict.fromkeys(architectures)), claims or Unshared()
+    with claims.alone_with(f"{step.name} {seed}"):
+        known = read_rows(study)
+        keys, kept = {key for key, known_seed in known if known_seed == seed}, len(known)
+        left = [architecture for architecture in wanted if architecture.key not in keys]
+        done = len(wanted) - len(left)
+        on_progress(done, len(wanted))
+        for start in range(0, len(left), _CHUNK):
+            rows: list[Evaluation] = []
+            try:
+                for row in score(left[start : start + _CHUNK]):
+                    rows.append(replace(row, step=step.name, seed=seed))
+                    on_progress(done + len(rows), len(wanted))
+            finally:
+                claims.check()
+                write_rows(study, rows, kept)
+            done, kept = done + len(rows), kept + len(rows)

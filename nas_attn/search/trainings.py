@@ -8,6 +8,9 @@ from nas_attn.pricing import SpacePrices
 from nas_attn.results import Evaluation
 from nas_attn.space import Architecture, SearchSpace
 
+OnTrained = Callable[[Evaluation], None]
+"""Called with each row that was trained."""
+
 
 class Evaluator(Protocol):
     """Evaluation of an architecture, the cheapest knowledge first."""
@@ -37,8 +40,9 @@ def train_all(
     following: Callable[[], Evaluation | None],
     write: Callable[[Evaluation], None],
     report: Callable[[Evaluation], None],
+    waiting: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Train rows, up to `evaluator.jobs` at once, as long as there is a following one.
+    """Train rows, up to `evaluator.jobs` at once, as long as there is a following one, or one is worth `waiting` for.
 
     What is finished is written and then reported, in the order in which it was begun. Whatever is raised,
     `KeyboardInterrupt` among it, what is finished is written and reported first.
@@ -56,6 +60,8 @@ def train_all(
             while len(running) < evaluator.jobs and (row := following()) is not None:
                 running[evaluator.train(row)] = None
             if not running:
+                if waiting():
+                    continue
                 return
             done = wait(running, return_when=FIRST_COMPLETED).done
             for future in [one for one in running if one in done]:

@@ -1,20 +1,20 @@
 """Width-matched baselines: the plain backbone at other widths, trained beside the space; their rows stand apart."""
 
-from collections.abc import Callable, Iterable
-from functools import partial
+from collections import deque
+from collections.abc import Iterable
 
 import optuna
 
 from nas_attn.results import Evaluation
+from nas_attn.settings import Budget
 from nas_attn.space import present_key
-from nas_attn.study import read_rows, write_rows
+from nas_attn.study import Unshared, write_rows
 
-from .trainings import Evaluator, train_all
+from .progress import Known
+from .sharing import Sharing
+from .trainings import Evaluator, OnTrained, train_all
 
 _COMPARING = "held"  # the attribute's name since version 0.1.0
-
-OnTrained = Callable[[Evaluation], None]
-"""Called with each row that was trained."""
 
 
 def train_width_matched(
@@ -22,19 +22,39 @@ def train_width_matched(
     rows: Iterable[Evaluation],
     evaluator: Evaluator,
     on_row: OnTrained = lambda _row: None,
-    check_hold: Callable[[], None] = lambda: None,
+    claims: Unshared | None = None,
+    store: OnTrained = lambda _row: None,
 ) -> None:
-    """Train these rows, each for its seed, and write each down once it is known.
+    """Train these rows, each for its seed, and write each down once it is known; what others train is waited for.
 
     Whatever is raised meanwhile, `KeyboardInterrupt` among it, what is finished is written down first; but nothing is
-    once `check_hold` raises.
+    once `claims.check` raises. `store` is called with each row before it is written down.
     """
+    claims, left = claims or Unshared(), deque(rows)
+    known = Known(Budget(), range(0))
+    sharing = Sharing(study, study.study_name, claims, known)
+
+    def following() -> Evaluation | None:
+        for _ in range(len(left)):
+            row = left.popleft()
+            if sharing.take(row.key, row.seed):
+                return row
+            if not known.has(row.key, row.seed):
+                left.append(row)
+        return None
 
     def write(row: Evaluation) -> None:
-        check_hold()
-        write_rows(study, [row], len(read_rows(study)))
+        store(row)
+        claims.check()
+        write_rows(study, [row], sum(map(len, known.rows.values())))
+        sharing.finish(row.key, row.seed)
 
-    train_all(evaluator, partial(next, iter(rows), None), write, on_row)
+    def waiting() -> bool:
+        if left:
+            claims.pause()
+        return bool(left)
+
+    train_all(evaluator, following, write, on_row, waiting)
 
 
 def write_comparing(study: optuna.Study, key: str) -> None:

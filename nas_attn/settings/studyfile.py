@@ -32,6 +32,15 @@ class Search(Settings):
     storage: str | None = None
     """Any Optuna storage: the URL of a SQL database or of Redis, or the path of a journal file, relative to the study's
     folder; without it `study.db` (SQLite) there."""
+    artifacts: str | None = Field(None, min_length=1)
+    """Where trained weights lie when several folders work on one storage: a shared folder, relative to the study's, or
+    any fsspec URL such as `s3://bucket/studies`."""
+
+    @model_validator(mode="after")
+    def _are_for_a_storage(self) -> "Search":
+        if self.artifacts is not None and self.storage is None:
+            raise ValueError("found artifacts without a storage, which several folders would share; name one, or none")
+        return self
 
 
 class StudyFile(Settings):

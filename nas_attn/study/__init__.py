@@ -1,11 +1,14 @@
-"""A study's folder and its storage: question, rows, and the lease to write them."""
+"""A study's folder and its storage: question, rows, and the leases and claims of those who write them."""
 
+from .artifacts import Artifacts
+from .claims import Claims, Unshared
 from .folder import StudyFolder, below_floor, over_budget
 from .interrupts import terminable
-from .lease import OnWaiting
+from .lease import OnWaiting, TakenOver, Worker
 from .record import (
     ARCHITECTURE,
     WIDTH_MATCHED,
+    WORKER,
     check_images,
     read_facts,
     read_objectives,
@@ -21,4 +24,5 @@ from .record import (
     write_rows,
 )
 from .retrained import RETRAINED, read_picks, read_tested, write_pick, write_tested
-from .storage import OptunaStudy, begin_study, find_study, hold, storage_faults, storage_url
+from .storage import OptunaStudy, begin_study, find_study, shared, storage_faults, storage_url
+from .unwritten import drop_row, keep_row, kept_rows

@@ -6,7 +6,7 @@ from importlib import import_module
 from pathlib import Path
 
 from optuna.exceptions import ExperimentalWarning, OptunaError
-from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages import BaseStorage, JournalStorage, get_storage
 from optuna.storages.journal import JournalFileBackend, JournalRedisBackend
 from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
 
@@ -54,7 +54,7 @@ def database(url: str) -> BaseStorage:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
             return JournalStorage(JournalRedisBackend(url))
-    return RDBStorage(url)
+    return get_storage(url)  # of Optuna's own use, but no other way leads to its cache of finished trials
 
 
 def missing(url: str, error: BaseException | None) -> str:

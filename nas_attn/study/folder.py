@@ -1,6 +1,6 @@
 """A study's folder as a reader sees it: rows and front, without what trains."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -9,10 +9,23 @@ import numpy as np
 import optuna
 import pandas as pd
 
-from nas_attn.results import Evaluation, Front, across_seeds, measured_later, pareto_front, table
+from nas_attn.results import (
+    OUTCOMES,
+    Evaluation,
+    Front,
+    Kept,
+    across_seeds,
+    measured_later,
+    outcomes_file,
+    pareto_front,
+    read_outcomes,
+    table,
+)
 from nas_attn.settings import FINAL, Budget, StudyFile, learnt, measure, read_study_file, use_measures
 from nas_attn.space import NONE, InputError, allowed, present_key
 
+from .artifacts import Artifacts
+from .identity import read_study_id
 from .record import WIDTH_MATCHED, is_begun, read_prediction, read_rows
 from .retrained import RETRAINED
 from .storage import find_study
@@ -109,6 +122,18 @@ class StudyFolder:
         """Every row of width-matched baselines, whatever they cost, for none of them is chosen."""
         study = self._begun(WIDTH_MATCHED)
         return [] if study is None else self._once(WIDTH_MATCHED, lambda: [*read_rows(study).values()])
+
+    @property
+    def artifacts(self) -> Artifacts:
+        """Where this folder's weights, and what single images got, lie for all who work on the study."""
+        url = self.file.search.artifacts
+        return Artifacts(self.path, url, "" if url is None else read_study_id(self.path))
+
+    def outcomes(self, rows: Iterable[Evaluation]) -> Kept:
+        """What each validation image got in these trainings, as `read_outcomes` says; fetched where it is missing."""
+        rows, place = [*rows], self.path / OUTCOMES
+        self.artifacts.fetch(*(outcomes_file(place, row.key, row.seed) for row in rows if row.outcomes_sha256))
+        return read_outcomes(place, rows)
 
     def retrained(self) -> optuna.Study | None:
         """The Optuna study of what was trained for good; None where nothing was."""

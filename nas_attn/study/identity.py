@@ -8,7 +8,7 @@ import optuna
 
 from nas_attn.space import InputError, write_whole
 
-from .lease import machine
+from .lease import Lease, machine
 
 _FILE = "study.id"
 _HOME = "home"
@@ -21,11 +21,16 @@ def study_id(folder: Path, names: Collection[str]) -> str | None:
 
     Raises `InputError` where the names of all studies in the storage leave it open.
     """
+    return read_study_id(folder) or _id_of_0_1_0(folder, names)
+
+
+def read_study_id(folder: Path) -> str:
+    """The name in a folder's file; empty where there is none, `InputError` where it cannot be read."""
     path = folder / _FILE
     try:
         text = path.read_text(encoding="utf-8").strip()
     except FileNotFoundError:
-        return _id_of_0_1_0(folder, names)
+        return ""
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read: {error}") from None
     if not text or len(text.splitlines()) > 1:
@@ -56,6 +61,18 @@ def refuse_copy(study: optuna.Study, folder: Path) -> None:
             f"{folder}: is a copy of {original}, to which the rows in the storage belong; remove {folder / _FILE} to "
             "begin a study of its own"
         )
+
+
+def refuse_apart(lease: Lease) -> None:
+    """Raise `InputError` where another living process works in another folder, whose weights this one would not see."""
+    mine = lease.me["folder"], lease.me["machine"]
+    for worker in lease.living():
+        if worker.folder and worker.number != lease.number and (worker.folder, worker.machine) != mine:
+            raise InputError(
+                f"study {lease.study.study_name}: {worker} works on it too, and trained weights would lie in two "
+                "folders; name one place for both as [search] artifacts, a shared folder or a URL such as "
+                "s3://bucket/study"
+            )
 
 
 def _id_of_0_1_0(folder: Path, names: Collection[str]) -> str | None:

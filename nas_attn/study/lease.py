@@ -1,8 +1,9 @@
-"""The lease of a study in a shared storage: one search at a time has it, and renews it as long as it lives."""
+"""Leases of the processes that work on a study: each has one of its own, and renews it as long as it lives."""
 
 import hashlib
 import os
 import platform
+import secrets
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -15,22 +16,28 @@ from threading import Event, Thread
 from typing import Any
 
 import optuna
+from filelock import FileLock, Timeout
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
-from nas_attn.space import InputError
+from nas_attn.space import InputError, make_folder
 
 from .database import FAULTS
 
 RENEWED_EVERY_S = 5.0
 STALE_AFTER_S = 60.0
-"""How long a lease from elsewhere is watched without a sign of life, before it is taken over."""
-_WATCHED_EVERY_S = 0.25
+"""How long a lease from elsewhere is watched without a sign of life, before its work is taken over."""
 
 _HOLDER, _RENEWED = "holder", "renewed"
+_LOCKS = ".workers"
+"""The folder, in a study's, with a lock for each process that works there."""
 
 OnWaiting = Callable[[str], None]
-"""Called with a sentence about who is waited for."""
+"""Called with a sentence about what is waited for, or goes on again."""
+
+
+class TakenOver(InputError):
+    """Another process has taken over the work of this one, which gave no sign of life."""
 
 
 def machine() -> str:
@@ -38,93 +45,148 @@ def machine() -> str:
     return hashlib.sha256(f"{platform.node()} {uuid.getnode()}".encode()).hexdigest()[:10]
 
 
-@contextmanager
-def leased(study: optuna.Study, folder: Path, on_waiting: OnWaiting) -> Iterator["Lease"]:
-    """The lease of a study, for a process that has locked the study's folder.
+@dataclass(frozen=True)
+class Worker:
+    """A process that works on a study, as its lease describes it."""
 
-    Each lease is a running trial of an Optuna study of its own; the lowest number has it, so no clock is compared with
-    another machine's. One that is not renewed for `STALE_AFTER_S` seconds is taken over, and at once where it was this
-    folder's on this machine.
+    number: int
+    """Of its lease; an earlier one has a lower number."""
+    host: str = "unknown"
+    machine: str = ""
+    folder: str = ""
+    pid: int = 0
+    since: str = "just now"
+    lock: str = ""
+    """The file in its folder that it has locked."""
+    renewed: int = -1
+    """How often the lease was renewed."""
 
-    Raises `InputError` that says who has the lease, where that is alive.
-    """
-    mine = {"machine": machine(), "host": platform.node(), "pid": os.getpid(), "folder": str(folder.resolve())}
-    lease = Lease(study, study.ask())
-    lease.trial.set_user_attr(_HOLDER, {**mine, "since": f"{datetime.now().astimezone():%Y-%m-%d %H:%M %Z}"})
-    lease.check()
-    ended = Event()
-    thread = Thread(target=lease.renew_until, args=(ended,), name="renews-lease", daemon=True)
-    thread.start()
-    try:
-        for other in _running(study):
-            if other.number < lease.trial.number:
-                _outlive(study, other, mine, on_waiting)
-        yield lease
-    finally:
-        ended.set()
-        thread.join()
-        with suppress(*FAULTS):  # what cannot be given back is stale soon
-            study.tell(lease.trial, state=TrialState.FAIL, skip_if_finished=True)
+    @classmethod
+    def of(cls, trial: FrozenTrial) -> "Worker":
+        """The process behind a lease; of one that has only begun, its number alone."""
+        known: Mapping[str, Any] = trial.user_attrs.get(_HOLDER, {})
+        return cls(trial.number, **known, renewed=trial.user_attrs.get(_RENEWED, -1))
+
+    def __str__(self) -> str:
+        return f"a process on {self.host} (process {self.pid}, in {self.folder}, since {self.since})"
+
+
+@dataclass
+class _Watched:
+    """How long a lease was seen without a renewal: only time between two readings of the storage counts."""
+
+    renewed: int
+    read_at: float
+    still_s: float = 0.0
+
+    def see(self, renewed: int) -> float:
+        now = time.monotonic()
+        passed, self.read_at = now - self.read_at, now
+        if renewed != self.renewed:
+            self.renewed, self.still_s = renewed, 0.0
+        else:
+            self.still_s += min(passed, RENEWED_EVERY_S)
+        return self.still_s
 
 
 @dataclass
 class Lease:
-    """A lease of a study, and the trial that stands for it."""
+    """A process's own lease: a running trial of an Optuna study of leases. No clock is compared with another's."""
 
     study: optuna.Study
     trial: optuna.Trial
+    me: Mapping[str, Any]
     _numbers: Iterator[int] = field(init=False, default_factory=count)
+    _watched: dict[int, _Watched] = field(init=False, default_factory=dict)
+
+    @property
+    def number(self) -> int:
+        """A later lease has a higher one."""
+        return self.trial.number
 
     def check(self) -> None:
-        """Renew the lease; raises `InputError` where another search has taken it over."""
+        """Renew the lease; raises `TakenOver` where another process has ended it."""
         try:
             self.trial.set_user_attr(_RENEWED, next(self._numbers))
         except UpdateFinishedTrialError:
-            later = [holder(one) for one in _running(self.study) if one.number > self.trial.number]
-            by = later[0] if later else "another search"
-            raise InputError(
-                f"study {self.study.study_name}: {by} has taken it over, because this search gave no sign of life for "
-                f"{STALE_AFTER_S:.0f} s; what was finished before is kept"
+            raise TakenOver(
+                f"study {self.study.study_name}: another process has taken over the work of this one, because it gave "
+                f"no sign of life for {STALE_AFTER_S:.0f} s; what was finished before is kept"
             ) from None
+
+    def workers(self) -> list[Worker]:
+        """The processes whose leases have not ended, this one among them, the earliest first."""
+        return [Worker.of(one) for one in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))]
+
+    def living(self) -> list[Worker]:
+        """Those of `workers` that live; the leases of the others are ended.
+
+        One of this folder and machine is dead once its lock is free, any other once it was seen for `STALE_AFTER_S`
+        without being renewed.
+        """
+        alive = []
+        for worker in self.workers():
+            if worker.number == self.number or not self._dead(worker):
+                alive.append(worker)
+            else:
+                self.study.tell(worker.number, state=TrialState.FAIL, skip_if_finished=True)
+        return alive
+
+    def _dead(self, worker: Worker) -> bool:
+        here = all(getattr(worker, name) == self.me[name] for name in ("machine", "folder"))
+        if here and worker.lock and _is_free(Path(worker.folder) / _LOCKS / worker.lock):
+            return True
+        watched = self._watched.setdefault(worker.number, _Watched(worker.renewed, time.monotonic()))
+        return watched.see(worker.renewed) >= STALE_AFTER_S
 
     def renew_until(self, ended: Event) -> None:
         """Renew the lease every few seconds, also after the storage was away."""
         while not ended.wait(RENEWED_EVERY_S):
             try:
                 self.check()
-            except InputError:
+            except TakenOver:
                 return  # the next `check` before a row is written raises it
             except FAULTS:
                 continue
 
 
-def holder(trial: FrozenTrial) -> str:
-    """Who has a lease, in words."""
-    known: Mapping[str, Any] = trial.user_attrs.get(_HOLDER, {})
-    if not known:
-        return "a search that has only begun"
-    return "a search on {host} (process {pid}, in {folder}, since {since})".format_map(known)
+@contextmanager
+def leased(study: optuna.Study, folder: Path) -> Iterator[Lease]:
+    """A lease of this process, for its work in a study's folder."""
+    folder = folder.resolve()
+    make_folder(folder / _LOCKS)
+    name = f"{secrets.token_hex(8)}.lock"
+    lock = FileLock(folder / _LOCKS / name)
+    try:
+        lock.acquire(timeout=0)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be written to: {error}") from None
+    me = {"machine": machine(), "host": platform.node(), "pid": os.getpid(), "folder": str(folder), "lock": name}
+    lease = Lease(study, study.ask(), me)
+    ended = Event()
+    thread = Thread(target=lease.renew_until, args=(ended,), name="renews-lease", daemon=True)
+    try:
+        lease.trial.set_user_attr(_HOLDER, {**me, "since": f"{datetime.now().astimezone():%Y-%m-%d %H:%M %Z}"})
+        lease.check()
+        thread.start()
+        yield lease
+    finally:
+        ended.set()
+        if thread.is_alive():
+            thread.join()
+        with suppress(*FAULTS):  # what cannot be given back is stale soon
+            study.tell(lease.trial, state=TrialState.FAIL, skip_if_finished=True)
+        lock.release()
+        (folder / _LOCKS / name).unlink(missing_ok=True)
 
 
-def _outlive(study: optuna.Study, other: FrozenTrial, mine: Mapping[str, Any], on_waiting: OnWaiting) -> None:
-    """Wait until another lease ends or is stale, and end it then; refuse where it is renewed."""
-    known = other.user_attrs.get(_HOLDER, {})
-    dead = all(known.get(name) == mine[name] for name in ("machine", "folder"))  # or it would have locked the folder
-    if not dead:
-        on_waiting(f"{holder(other)} used the study last; waiting up to {STALE_AFTER_S:.0f} s for a sign of life")
-    patience = time.monotonic() + STALE_AFTER_S
-    while not dead and time.monotonic() < patience:
-        time.sleep(_WATCHED_EVERY_S)
-        now = next((one for one in _running(study) if one.number == other.number), None)
-        if now is None:
-            return
-        if now.user_attrs.get(_RENEWED) != other.user_attrs.get(_RENEWED):
-            raise InputError(
-                f"study {study.study_name}: is in use by {holder(now)}; wait for it, or stop it. One search at a time "
-                "may use a study"
-            )
-    study.tell(other.number, state=TrialState.FAIL, skip_if_finished=True)
-
-
-def _running(study: optuna.Study) -> list[FrozenTrial]:
-    return study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+def _is_free(path: Path) -> bool:
+    """Whether nobody has locked a file any more, which is then removed."""
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return False
+    lock.release()
+    path.unlink(missing_ok=True)
+    return True

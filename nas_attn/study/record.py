@@ -1,6 +1,7 @@
 """Stored forms of a study: its question, facts of its images, and its rows."""
 
 import logging
+import secrets
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -35,6 +36,8 @@ WIDTH_MATCHED = "final-rivals"
 
 ARCHITECTURE = "architecture"
 """The attribute of a trial that spells its architecture."""
+WORKER = "worker"
+"""The attribute of a trial with the number of the lease of the process that began it."""
 _ROW, _ROWS = "evaluation:", "evaluations:"
 _QUESTION = "asked"
 """The name of the stored question since version 0.1.0."""
@@ -167,17 +170,21 @@ def read_prediction(study: optuna.Study) -> Agreement | None:
     return None if stored is None else _checked(study, Agreement, _PREDICTION, with_nan(stored))
 
 
-def read_rows(study: optuna.Study) -> dict[tuple[str, int], Evaluation]:
+def read_rows(study: optuna.Study, seen: set[str] | None = None) -> dict[tuple[str, int], Evaluation]:
     """The latest row of every key and seed that has one, in the order in which the networks were first evaluated.
 
     The rows of a trial count even if it was killed or has failed before it had all its seeds, but not those with
-    the reason `_NEVER_BEGUN`.
+    the reason `_NEVER_BEGUN`. With a set of places that were `seen`, only what stands elsewhere, which is then seen.
 
     Raises `InputError` with every place whose content cannot be true, as `read_row` says.
     """
     stored, found, faults = attributes(study), dict[tuple[str, int], Evaluation](), Faults()
     sites = {site for places in _slots(study, stored).values() for site in places} if _SLOTS in stored else None
     for place, name, content in _contents(study, stored):
+        if seen is not None:
+            if place in seen:
+                continue
+            seen.add(place)
         where = f"study {study.study_name}: {place}"
         try:
             if name == ARCHITECTURE:
@@ -222,7 +229,8 @@ def write_row(trial: optuna.Trial, row: Evaluation) -> None:
 def write_rows(study: optuna.Study, rows: Sequence[Evaluation], before: int) -> None:
     """Write down rows that no trial stands for, in one go, after as many as there are before."""
     if rows:
-        study.set_user_attr(f"{_ROWS}{before:09}", [with_null(written_row(row)) for row in rows])
+        name = f"{_ROWS}{before:09}-{secrets.token_hex(4)}"  # others may write as many at the same time
+        study.set_user_attr(name, [with_null(written_row(row)) for row in rows])
 
 
 def attributes(study: optuna.Study) -> dict[str, Any]:

@@ -1,27 +1,29 @@
 """Optuna storage of a study, by default a SQLite file in the study's folder."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import optuna
-from filelock import FileLock, Timeout
 from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 
 from nas_attn.settings import measure
 from nas_attn.space import InputError, without_password, without_passwords
 
+from .claims import Claims
 from .database import FAULTS, OPENING_FAULTS, database, is_journal, missing
-from .identity import new_study_id, refuse_copy, settle, study_id
+from .identity import new_study_id, refuse_apart, refuse_copy, settle, study_id
 from .lease import OnWaiting, leased
+from .patience import open_storage, patient
 
 OptunaStudy = optuna.Study
 """The stored form of one step of a study."""
 
 _SQLITE = "sqlite:///"
-_LEASE = "search-lease"
-"""The name of the lease beside the steps; no step can be called so."""
+_LEASE, _CLAIMS = "search-lease", "search-claims"
+"""The names of the leases and the claims beside the steps; no step can be called so."""
 
 
 def storage_url(folder: Path, storage: str | None) -> str:
@@ -51,7 +53,7 @@ def find_study(folder: Path, storage: str | None, step: str) -> optuna.Study | N
 
 
 def begin_study(folder: Path, storage: str | None, objectives: Sequence[str], step: str) -> optuna.Study:
-    """Create the Optuna study of this folder's step, with one direction for each objective.
+    """Create the Optuna study of this folder's step, if there is none, with one direction for each objective.
 
     Raises `InputError` where the storage cannot be written.
     """
@@ -59,44 +61,36 @@ def begin_study(folder: Path, storage: str | None, objectives: Sequence[str], st
     directions = [better[measure(objective).better] for objective in objectives]
     with _opened(storage_url(folder, storage)) as opened:
         name = f"{_prefix(folder, storage, optuna.get_all_study_names(opened), new=True)}{step}"
-        return optuna.create_study(study_name=name, storage=opened, directions=directions)
+        return optuna.create_study(study_name=name, storage=opened, directions=directions, load_if_exists=True)
 
 
 @contextmanager
-def hold(
-    folder: Path, storage: str | None = None, on_waiting: OnWaiting = lambda _message: None
-) -> Iterator[Callable[[], None]]:
-    """Keep a study for this process alone: its folder, and its part of a storage that others may share.
+def shared(
+    folder: Path,
+    storage: str | None = None,
+    on_waiting: OnWaiting = lambda _message: None,
+    artifacts: str | None = None,
+) -> Iterator[Claims]:
+    """Work on a study beside any number of other processes, here and elsewhere; with the claims that keep them apart.
 
-    Yields a function to call before anything is written, which raises `InputError` where another search has taken the
-    study over. Raises `InputError` where another search is using it.
+    A storage that is away is waited for meanwhile, with a line for `on_waiting`. Raises `InputError` where the folder
+    cannot be written to, or is a copy whose weights would lie apart from the other's, as no `artifacts` are named.
     """
-    with _locked(folder):
-        if storage is None:
-            yield lambda: None
-            return
-        with _opened(storage_url(folder, storage)) as opened:
-            name = f"{_prefix(folder, storage, optuna.get_all_study_names(opened), new=True)}{_LEASE}"
-            study = optuna.create_study(study_name=name, storage=opened, load_if_exists=True)
-            refuse_copy(study, folder)
-        with leased(study, folder, on_waiting) as lease:
-            settle(study, folder)
-            yield lease.check
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    lock = FileLock(folder / ".search.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise InputError(f"{folder}: another search is running there; wait for it, or stop it") from None
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be written to: {error}") from None
-    try:
-        yield
-    finally:
-        lock.release()
+    apart = storage is not None and artifacts is None
+    with patient(on_waiting):
+        with _opened(storage_url(folder, storage)) as storage_of_all:
+            prefix = _prefix(folder, storage, optuna.get_all_study_names(storage_of_all), new=True)
+            leases, claims = (
+                optuna.create_study(study_name=f"{prefix}{name}", storage=storage_of_all, load_if_exists=True)
+                for name in (_LEASE, _CLAIMS)
+            )
+        if apart:
+            refuse_copy(leases, folder)
+        with leased(leases, folder) as lease:
+            if apart:
+                refuse_apart(lease)
+                settle(leases, folder)
+            yield Claims(claims, lease)
 
 
 def _prefix(folder: Path, storage: str | None, names: Collection[str], new: bool = False) -> str | None:
@@ -125,7 +119,7 @@ def _opened(url: str) -> Iterator[BaseStorage]:
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
     try:
-        yield database(url)
+        yield open_storage(url, database, partial(_cause, url))
     except InputError:
         raise
     except OPENING_FAULTS as error:
@@ -135,7 +129,10 @@ def _opened(url: str) -> Iterator[BaseStorage]:
 
 
 def _fault(url: str, error: Exception) -> InputError:
-    cause = missing(url, error)
-    if not cause:
-        cause = without_passwords(next(iter(str(error.__cause__ or error).splitlines()), type(error).__name__), url)
-    return InputError(f"storage {without_password(url)}: cannot be used as an Optuna database: {cause}")
+    return InputError(f"storage {without_password(url)}: cannot be used as an Optuna database: {_cause(url, error)}")
+
+
+def _cause(url: str, error: Exception) -> str:
+    """Why a storage fails, in a line without its password."""
+    first = next(iter(str(error.__cause__ or error).splitlines()), type(error).__name__)
+    return missing(url, error) or without_passwords(first, url)

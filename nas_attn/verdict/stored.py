@@ -1,6 +1,5 @@
 """What a study concludes from the rows in its folder."""
 
-from nas_attn.results import OUTCOMES, read_outcomes
 from nas_attn.settings import FINAL
 from nas_attn.study import StudyFolder, read_slots
 
@@ -14,5 +13,5 @@ def concluded(folder: StudyFolder, minutes: float | None = None) -> Conclusion:
     """What the rows of full training and the width-matched baselines say, as `conclude` says."""
     slots = tuple(read_slots(folder.study(FINAL)).items())
     rows, baselines, file = folder.full_rows(), folder.width_matched(), folder.file
-    kept = read_outcomes(folder.path / OUTCOMES, [*rows, *baselines])
+    kept = folder.outcomes([*rows, *baselines])
     return conclude(rows, baselines, file.objectives, minutes=minutes, slots=slots, claims=file.claim, kept=kept)

@@ -5,6 +5,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from operator import methodcaller
 from pathlib import Path
 
@@ -78,7 +79,8 @@ class Widened:
         protocol = replace(self._chain.protocol(step), keeps=keeps)
         with Workers(protocol, self.chain.jobs) if self.chain.jobs > 1 else nullcontext() as workers:
             evaluator = Evaluator(self._chain.timing, None, protocol, workers, self.chain.watch.on_epoch)
-            train_width_matched(study, rows, evaluator, on_row, self.chain.check_hold)
+            store = partial(self.chain.store, protocol)
+            train_width_matched(study, rows, evaluator, on_row, self.chain.claims, store)
 
     @property
     def _chain(self) -> Chain:

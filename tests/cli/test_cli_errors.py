@@ -8,7 +8,6 @@ import pytest
 from small_study import SPACE, STUDY
 
 from nas_attn import cli
-from nas_attn.study import hold
 
 
 def run(monkeypatch, capsys, *arguments):
@@ -166,12 +165,6 @@ def test_a_parquet_file_without_images(nas_attn, make_study):
     folder = make_study(study=STUDY.replace('"digits"', '"parquet"\npath = "images.parquet"'))
     pq.write_table(pa.table({"labels": [0, 1], "text": ["a", "b"]}), folder / "images.parquet")
     assert_refused(nas_attn("search", folder), "images.parquet", "labels")
-
-
-def test_a_folder_that_another_search_holds(nas_attn, make_study):
-    folder = make_study()
-    with hold(folder):
-        assert_refused(nas_attn("search", folder), "another search is running there")
 
 
 @pytest.mark.parametrize(

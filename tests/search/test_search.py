@@ -8,7 +8,7 @@ from optuna.trial import TrialState
 from nas_attn.results import front, table
 from nas_attn.search.samplers import SAMPLERS
 from nas_attn.space import InputError, parse
-from nas_attn.study import StudyFolder, find_study, hold, read_rows
+from nas_attn.study import StudyFolder, find_study, read_rows
 
 
 def test_baselines_come_first_and_each_network_is_trained_once(tmp_path):
@@ -167,13 +167,6 @@ def test_rows_are_reported_with_the_number_trained(tmp_path):
     search(tmp_path, FakeEvaluator(), on_row=lambda row, trained: reported.append((row.architecture, trained))).run(5)
     assert [trained for _, trained in reported] == [1, 2, 3, 4, 5]
     assert reported[0][0] == "none"
-
-
-def test_a_folder_is_searched_by_one_process_at_a_time(tmp_path):
-    with hold(tmp_path), pytest.raises(InputError, match="another search is running"), hold(tmp_path):
-        pass
-    with hold(tmp_path):
-        pass
 
 
 def test_a_lowered_budget_takes_networks_off_the_front_and_back_again(tmp_path):

@@ -9,7 +9,7 @@ from optuna.storages.journal import JournalFileBackend
 
 import nas_attn
 from nas_attn.space import InputError
-from nas_attn.study import begin_study, find_study, hold
+from nas_attn.study import begin_study, find_study, shared
 
 SPACE = 'backbone = "resnet8"\nslots = ["stage1"]\n[kinds]\nse = {}\n'
 STUDY = """
@@ -108,7 +108,7 @@ def test_two_searches_of_one_journal_are_kept_apart(tmp_path):
         (tmp_path / name).mkdir()
     journal = str(tmp_path / "journal.log")
     for name in ("one", "other"):
-        with hold(tmp_path / name, journal):
+        with shared(tmp_path / name, journal):
             begin_study(tmp_path / name, journal, ["accuracy"], "final")
     names = optuna.get_all_study_names(JournalStorage(JournalFileBackend(journal)))
     assert len([one for one in names if one.endswith(".final")]) == 2

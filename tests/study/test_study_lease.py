@@ -1,4 +1,4 @@
-"""Studies that share a storage: each has its own rows, and one search at a time."""
+"""Studies that share a storage: each has its own rows; and the leases of the processes that work on one."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ from fakes import FACTS, FakeEvaluator, begun, search, space, study_file
 
 from nas_attn.search import Search, screen
 from nas_attn.space import InputError
-from nas_attn.study import StudyFolder, begin_study, find_study, hold, lease, read_rows, write_question
+from nas_attn.study import StudyFolder, Unshared, begin_study, find_study, lease, read_rows, shared, write_question
 
 HOLDING = [sys.executable, str(Path(__file__).parent.parent / "holding.py")]
 STUDY = 'space = "space.toml"\n[search]\nstorage = "{url}"\n'
@@ -39,7 +39,7 @@ def elsewhere(tmp_path):
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
     monkeypatch.setattr(lease, "STALE_AFTER_S", 2.0)
-    monkeypatch.setattr(lease, "_WATCHED_EVERY_S", 0.02)
+    monkeypatch.setattr(lease, "RENEWED_EVERY_S", 0.2)
 
 
 def make(folder, url):
@@ -50,11 +50,17 @@ def make(folder, url):
 
 def searched(folder, url, trials, evaluator=None):
     file = study_file(search={"storage": url, "sampler": "random"})
-    with hold(folder, url) as check_hold:
+    with shared(folder, url) as claims:
         study = find_study(folder, url, "final") or begin_study(folder, url, file.objectives, "final")
         write_question(study, {"objectives": file.objectives, "seed": file.seed}, space(), FACTS)
         evaluator = evaluator or FakeEvaluator()
-        Search(study, space(), file, file.steps[-1], evaluator, lambda *_: None, check_hold=check_hold).run(trials)
+        Search(study, space(), file, file.steps[-1], evaluator, lambda *_: None, claims=claims).run(trials)
+
+
+def begun_by_two(folder, elsewhere, url):
+    with shared(folder, url):
+        pass
+    shutil.copytree(folder, elsewhere)
 
 
 class Holder:
@@ -159,61 +165,78 @@ def test_a_damaged_name_of_a_study_is_reported(folder, url, text):
         StudyFolder.open(folder).rows()
 
 
-def test_a_second_search_of_one_study_is_refused_with_who_holds_it(folder, elsewhere, url):
-    begin_study(folder, url, study_file().objectives, "final")
+def test_another_folder_joins_only_where_all_weights_lie_in_one_place(folder, elsewhere, url):
+    searched(folder, url, 1)
     shutil.copytree(folder, elsewhere)
     with Holder(elsewhere, url, "renews") as holder:
-        expected = rf"is in use by a search on .* \(process {holder.process.pid}, in .*there/digits, since 20"
-        waited = []
-        with pytest.raises(InputError, match=expected), hold(folder, url, waited.append):
+        expected = rf"a process on .* \(process {holder.process.pid}, in .*there/digits, since 20.*artifacts"
+        with pytest.raises(InputError, match=expected), shared(folder, url):
             pass
-        assert len(waited) == 1
+        with shared(folder, url, artifacts="s3://place") as claims:
+            assert claims.rank == 1
         assert holder.answer() == "still locked\n"
 
 
 def test_a_killed_search_on_another_machine_is_taken_over_when_it_gives_no_sign_of_life(folder, elsewhere, url):
-    begin_study(folder, url, study_file().objectives, "final")
-    shutil.copytree(folder, elsewhere)
-    with Holder(elsewhere, url, "renews") as holder:
+    begun_by_two(folder, elsewhere, url)
+    with Holder(elsewhere, url, "renews", "final 0 0") as holder, shared(folder, url, artifacts="there") as claims:
+        assert not claims.take("final 0 0")
         holder.process.send_signal(signal.SIGKILL)
         holder.process.wait()
-        searched(folder, url, 2)
-    assert len(StudyFolder.open(folder).rows()) == 2
+        with claims.alone_with("final 0 0"):
+            assert claims.living() == {claims.number}
 
 
 def test_a_search_that_slept_while_another_took_over_writes_nothing_more(folder, elsewhere, url):
-    begin_study(folder, url, study_file().objectives, "final")
-    shutil.copytree(folder, elsewhere)
-    with Holder(elsewhere, url) as holder, hold(folder, url):
-        assert f"search on {lease.platform.node()} (process {os.getpid()}" in holder.answer()
+    begun_by_two(folder, elsewhere, url)
+    with Holder(elsewhere, url, "sleeps", "final 0 0") as holder, shared(folder, url, artifacts="there") as claims:
+        with claims.alone_with("final 0 0"):
+            pass
+        assert "another process has taken over the work of this one" in holder.answer()
+
+
+def test_a_storage_that_was_away_shows_no_dead_process(folder, elsewhere, url, monkeypatch):
+    begun_by_two(folder, elsewhere, url)
+    with Holder(elsewhere, url, "sleeps") as holder, shared(folder, url, artifacts="there") as claims:
+        assert len(claims.living()) == 2
+        now = lease.time.monotonic
+        monkeypatch.setattr(lease.time, "monotonic", lambda: now() + 3600)
+        assert len(claims.living()) == 2  # nothing was seen for an hour, a sign of life neither
+        assert holder.answer() == "still locked\n"
 
 
 def test_a_search_that_is_killed_here_goes_on_at_once(folder, url, monkeypatch):
     monkeypatch.setattr(lease, "STALE_AFTER_S", 3600)
-    begin_study(folder, url, study_file().objectives, "final")
-    script = f"from nas_attn.study import hold; import os, pathlib\nwith hold(pathlib.Path({str(folder)!r}), {url!r}):"
-    processes.program(f"{script} os._exit(9)")
-    searched(folder, url, 2)
-    assert len(StudyFolder.open(folder).rows()) == 2
+    script = f"""
+        from nas_attn.study import shared; import os, pathlib
+        with shared(pathlib.Path({str(folder)!r}), {url!r}) as claims:
+            claims.take("final none 0")
+            os._exit(9)
+    """
+    processes.program(script)
+    with shared(folder, url) as claims:
+        assert claims.take("final none 0")
+    assert [*(folder / ".workers").iterdir()] == []
 
 
-def test_nothing_is_written_once_the_study_is_in_use_by_another(tmp_path):
-    def lost():
-        raise InputError("it is another's")
+def test_nothing_is_written_once_the_work_is_taken_over(tmp_path):
+    class Lost(Unshared):
+        def check(self):
+            raise InputError("it is another's")
 
     searching = search(tmp_path, FakeEvaluator())
-    searching.check_hold = lost
+    searching.claims = Lost()
     with pytest.raises(InputError, match="another's"):
         searching.run(2)
     study = begun(tmp_path)
     with pytest.raises(InputError, match="another's"):
-        screen(study, study_file().steps[0], 0, space().baselines(), FakeEvaluator().count, check_hold=lost)
+        screen(study, study_file().steps[0], 0, space().baselines(), FakeEvaluator().count, claims=Lost())
     assert read_rows(study) == {}
-    assert all(trial.state == optuna.trial.TrialState.WAITING for trial in study.trials)
 
 
-def test_a_finished_search_leaves_nothing_locked(folder, url):
-    searched(folder, url, 1)
-    (left,) = [name for name in optuna.get_all_study_names(url) if name.endswith("search-lease")]
-    states = [trial.state for trial in optuna.load_study(study_name=left, storage=url).trials]
-    assert states == [optuna.trial.TrialState.FAIL]
+def test_a_finished_search_leaves_nothing_claimed(folder, url):
+    searched(folder, url, 2)
+    for kind, number in (("lease", 1), ("claims", 2)):
+        (left,) = [name for name in optuna.get_all_study_names(url) if name.endswith(f"search-{kind}")]
+        states = [trial.state for trial in optuna.load_study(study_name=left, storage=url).trials]
+        assert states == number * [optuna.trial.TrialState.FAIL]

@@ -1,0 +1,59 @@
+"""Trainings of a step that several processes share: whose each is, and what the others have found."""
+
+from dataclasses import dataclass, field
+
+import optuna
+
+from nas_attn.results import Evaluation
+from nas_attn.study import Unshared, read_rows
+
+from .progress import Known
+
+Training = tuple[str, int]
+"""Key and seed."""
+
+
+@dataclass
+class Sharing:
+    """Claims on the trainings of one step, with its rows as all processes have written them so far."""
+
+    study: optuna.Study
+    step: str
+    claims: Unshared
+    known: Known
+    _seen: set[str] = field(init=False, default_factory=set)
+
+    def refresh(self) -> list[Evaluation]:
+        """Take in the rows that were written since the last time, and return them."""
+        rows = [*read_rows(self.study, self._seen).values()]
+        self.known.add(rows)
+        return rows
+
+    def take(self, key: str, seed: int) -> bool:
+        """Claim a training; False where another process has it, or has done it already."""
+        if not self.claims.take(self._item(key, seed)):
+            return False
+        self.refresh()
+        if self.known.has(key, seed):
+            self.finish(key, seed)
+            return False
+        return True
+
+    def finish(self, key: str, seed: int) -> None:
+        """Give a training back: it is written down, or not needed."""
+        self.claims.finish(self._item(key, seed))
+
+    def before(self, key: str, seed: int) -> set[Training]:
+        """The trainings that are claimed earlier than this one of our own."""
+        return self._of_step(self.claims.before(self._item(key, seed)))
+
+    def elsewhere(self) -> set[Training]:
+        """The trainings that other living processes have claimed."""
+        return self._of_step(self.claims.elsewhere())
+
+    def _item(self, key: str, seed: int) -> str:
+        return f"{self.step} {key} {seed}"
+
+    def _of_step(self, items: list[str]) -> set[Training]:
+        parts = (item.rsplit(" ", 2) for item in items)
+        return {(part[1], int(part[2])) for part in parts if len(part) == 3 and part[0] == self.step}

@@ -1,0 +1,118 @@
+"""Patience with a storage that is away for a while: restarted, locked, out of reach, or on a full disk."""
+
+import errno
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from functools import partial, wraps
+from typing import Any, TypeVar
+
+from optuna.storages import BaseStorage
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from nas_attn.space import InputError
+
+LONGEST_S = 3600.0
+"""How long a storage may be away."""
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 15.0
+_SAID_EVERY_S = 60.0
+_LASTING = ("no such table", "no such column", "does not exist", "syntax error", "readonly database", "too long")
+"""Parts of messages of operational errors that no waiting mends."""
+_OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE)
+_OF_REDIS = ("ConnectionError", "TimeoutError", "BusyLoadingError", "ReadOnlyError")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class _Patience:
+    say: Callable[[str], None]
+    storages: dict[str, BaseStorage] = field(default_factory=dict)
+    """Those that are open, by URL."""
+
+
+_patience: ContextVar[_Patience | None] = ContextVar("patience", default=None)
+
+
+@contextmanager
+def patient(say: Callable[[str], None]) -> Iterator[None]:
+    """Within it, in this thread, each storage is opened once, and used with patience.
+
+    `say` is called with what is waited for.
+    """
+    before = _patience.set(_Patience(say))
+    try:
+        yield
+    finally:
+        _patience.reset(before)
+
+
+def is_passing(error: BaseException | None) -> bool:
+    """Whether an error of a storage may be over after a while."""
+    while error is not None:
+        if isinstance(error, PoolTimeout | InterfaceError | OperationalError):
+            return not any(part in str(error) for part in _LASTING)
+        if isinstance(error, DBAPIError):
+            return error.connection_invalidated
+        if isinstance(error, OSError) and error.errno in _OF_THE_DISK:
+            return True
+        if type(error).__module__.startswith("redis.") and type(error).__name__ in _OF_REDIS:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _patiently(say: Callable[[str], None], act: Callable[[], T], cause: Callable[[Exception], str]) -> T:
+    """What `act` returns, tried again with growing pauses as long as the storage is away; raises what else it raises.
+
+    Raises `InputError` after an hour.
+    """
+    began, said, pause_s = time.monotonic(), -_SAID_EVERY_S, _FIRST_PAUSE_S
+    while True:
+        try:
+            found = act()
+        except Exception as error:
+            away_s = time.monotonic() - began
+            if not is_passing(error):
+                raise
+            if away_s > LONGEST_S:
+                raise InputError(f"the storage has been away for {away_s / 60:.0f} minutes: {cause(error)}") from None
+            if away_s >= said + _SAID_EVERY_S:
+                say(f"the storage is away, which is tried again; what is finished is kept: {cause(error)}")
+                said = away_s
+        else:
+            if said >= 0:
+                say(f"the storage is there again, after {time.monotonic() - began:.0f} s")
+            return found
+        time.sleep(pause_s)
+        pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
+
+def open_storage(url: str, open_it: Callable[[str], BaseStorage], cause: Callable[[Exception], str]) -> BaseStorage:
+    """The storage of a URL; within `patient` one whose methods are tried again, `cause` saying in a line what fails."""
+    patience = _patience.get()
+    if patience is None:
+        return open_it(url)
+    if url not in patience.storages:
+        storage = _patiently(patience.say, partial(open_it, url), cause)
+        patience.storages[url] = _with_patience(storage, cause)
+    return patience.storages[url]
+
+
+def _with_patience(storage: BaseStorage, cause: Callable[[Exception], str]) -> BaseStorage:
+    def called(name: str) -> Callable[..., Any]:
+        method = getattr(storage, name)
+
+        @wraps(method)
+        def call(_self: BaseStorage, *arguments: Any, **named: Any) -> Any:
+            patience, act = _patience.get(), partial(method, *arguments, **named)
+            return act() if patience is None else _patiently(patience.say, act, cause)
+
+        return call
+
+    names = [name for name, one in vars(BaseStorage).items() if callable(one) and not name.startswith("_")]
+    made: BaseStorage = type("PatientStorage", (BaseStorage,), {name: called(name) for name in names})()
+    return made
