@@ -4,10 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import Any
-
-import fsspec
 
 from nas_attn.space import InputError, first_line, make_folder, without_password, without_passwords, write_whole
 
@@ -59,7 +58,7 @@ class Artifacts:
         if "://" not in url:
             url = str(self.folder.absolute() / Path(url).expanduser())
         with self._reported("cannot be used"):
-            system, root = fsspec.url_to_fs(url)
+            system, root = import_module("fsspec").url_to_fs(url)  # not for who only reads rows
         return system, root
 
     @property

@@ -1,5 +1,6 @@
 """What may stand behind a study's `storage`: a SQL database, Redis, or a journal file, by Optuna's own names."""
 
+import time
 import warnings
 from contextlib import suppress
 from importlib import import_module
@@ -8,7 +9,7 @@ from pathlib import Path
 from optuna.exceptions import ExperimentalWarning, OptunaError
 from optuna.storages import BaseStorage, JournalStorage, get_storage
 from optuna.storages.journal import JournalFileBackend, JournalRedisBackend
-from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, IntegrityError, NoSuchModuleError, SQLAlchemyError
 
 from nas_attn.space import allowed
 
@@ -24,6 +25,7 @@ FAULTS = _faults()
 OPENING_FAULTS: tuple[type[Exception], ...] = (ImportError, OSError, RuntimeError, ValueError, KeyError, *FAULTS)
 """What is raised where it cannot even be opened."""
 
+_TRIES, _PAUSE_S = 10, 0.5
 _DATABASES = ("postgresql", "mysql", "mariadb", "sqlite", "oracle", "mssql", "redis")
 _PACKAGES = {
     "psycopg": "'psycopg[binary]'",
@@ -54,7 +56,16 @@ def database(url: str) -> BaseStorage:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
             return JournalStorage(JournalRedisBackend(url))
-    return get_storage(url)  # of Optuna's own use, but no other way leads to its cache of finished trials
+    tries_left = _TRIES
+    while True:
+        try:
+            return get_storage(url)  # of Optuna's own use, but no other way leads to its cache of finished trials
+        except DBAPIError as error:
+            tries_left -= 1
+            others_begin = isinstance(error, IntegrityError) or "already exists" in str(error)  # and make the tables
+            if not (others_begin and tries_left):
+                raise
+            time.sleep(_PAUSE_S)
 
 
 def missing(url: str, error: BaseException | None) -> str:
