@@ -45,7 +45,7 @@ def main():
     folder, url, networks, seconds, *more = sys.argv[1:]
     Path(folder).mkdir(exist_ok=True)
     url = None if url == "-" else url
-    print(searched(Path(folder), url, int(networks), float(seconds), *map(int, more), waited=say))
+    say(searched(Path(folder), url, int(networks), float(seconds), *map(int, more), waited=say))
 
 
 if __name__ == "__main__":

@@ -223,7 +223,14 @@ class Chain:
         """Store of the weights that networks share."""
         file, folder = self.folder.file, self.folder.path / "trained"
         return PretrainedStore(
-            folder, self.backbone, self.task, file.trainer, file.seed, self.watch.on_pretrained, self.claims
+            folder,
+            self.backbone,
+            self.task,
+            file.trainer,
+            file.seed,
+            self.watch.on_pretrained,
+            self.claims,
+            self.folder.artifacts,
         )
 
     @cached_property

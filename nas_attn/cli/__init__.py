@@ -12,6 +12,7 @@ from nas_attn.space import InputError
 from .ask import ask
 from .beginning import init, plan
 from .compared import compare
+from .joined import status, worker
 from .spaces import kinds, sites, space
 from .studies import front, report
 from .trained import export, train
@@ -44,7 +45,7 @@ def door(
 
 for command in (
     *(init, kinds, sites, space, check, plan, search, front, report),
-    *(audit, verdict, compare, ask, train, export),
+    *(audit, verdict, compare, ask, train, export, worker, status),
 ):
     app.command()(command)
 

@@ -5,6 +5,7 @@ from .evaluator import Evaluator as Evaluator
 from .evaluator import OnEpoch as OnEpoch
 from .evaluator import screened_row as screened_row
 from .evaluator import timing_device as timing_device
+from .evaluator import versions as versions
 from .jobs import Workers as Workers
 from .ledger import Ledger as Ledger
 from .ledger import open_ledger as open_ledger

@@ -12,7 +12,9 @@ from torch import nn
 
 from nas_attn.audit.run import Audited, run_audit
 from nas_attn.chain import Chain, Watch, run_chain
+from nas_attn.cost import device_name
 from nas_attn.drawing import Drawing
+from nas_attn.evaluation import versions
 from nas_attn.export import export
 from nas_attn.export.standalone.folder import claimed
 from nas_attn.inquiry import Reply
@@ -25,7 +27,8 @@ from nas_attn.retraining import Retrained
 from nas_attn.retraining.run import run_retraining
 from nas_attn.settings import LatencyTarget
 from nas_attn.space import Architecture, InputError, parse
-from nas_attn.study import StudyFolder, read_facts, read_outline, shared, storage_faults, terminable
+from nas_attn.study import StudyFolder, read_facts, read_outline, shared, storage_faults, terminable, write_definition
+from nas_attn.training import check_trainer, training_device
 from nas_attn.verdict.run import Verdict, read_verdict, run_verdict
 
 from .winner import another, picked, trained_network, winner_of
@@ -188,11 +191,15 @@ class Study:
     def _opened(self, jobs: int, watch: Watch | None, check: bool = False) -> Iterator[Chain]:
         """The chain of a study, beside other processes that work on it, and whatever stops the work is reported."""
         path, storage, watch = self.folder.path, self.folder.file.search.storage, watch or Watch()
+        place, trainer = self.folder.file.search.artifacts, self.folder.file.trainer
+        check_trainer(trainer)
+        about = {"device": device_name(training_device(trainer)), "versions": versions()}
         with (
             storage_faults(path, storage),
             terminable(),
-            shared(path, storage, watch.on_waiting, self.folder.file.search.artifacts) as claims,
+            shared(path, storage, watch.on_waiting, place, **about) as claims,
         ):
+            write_definition(claims.lease.study, path, self.folder.file)
             chain = self._checked(jobs, watch) if check else Chain.open(self.folder, jobs, watch)
             yield replace(chain, claims=claims)
 

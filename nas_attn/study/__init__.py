@@ -1,7 +1,9 @@
 """A study's folder and its storage: question, rows, and the leases and claims of those who write them."""
 
+from .activity import Activity, Training, Working
 from .artifacts import Artifacts
 from .claims import Claims, Unshared
+from .definition import make_worker_folder, write_definition
 from .folder import StudyFolder, below_floor, over_budget
 from .interrupts import terminable
 from .lease import OnWaiting, TakenOver, Worker
@@ -24,5 +26,5 @@ from .record import (
     write_rows,
 )
 from .retrained import RETRAINED, read_picks, read_tested, write_pick, write_tested
-from .storage import OptunaStudy, begin_study, find_study, shared, storage_faults, storage_url
+from .storage import OptunaStudy, activity_of, begin_study, find_study, shared, storage_faults, storage_url
 from .unwritten import drop_row, keep_row, kept_rows

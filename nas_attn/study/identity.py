@@ -41,13 +41,24 @@ def read_study_id(folder: Path) -> str:
 def new_study_id(folder: Path) -> str:
     """A name that no other folder has, written into the folder."""
     name = f"{folder.absolute().name}-{secrets.token_hex(4)}"
-    write_whole(folder / _FILE, f"{name}\n".encode())
+    write_study_id(folder, name)
     return name
 
 
+def write_study_id(folder: Path, name: str) -> None:
+    """Write the name of a folder's study into the folder."""
+    write_whole(folder / _FILE, f"{name}\n".encode())
+
+
 def settle(study: optuna.Study, folder: Path) -> None:
-    """Write down the home of a study, for `refuse_copy`."""
+    """Write down the only home of a study, for `refuse_copy`."""
     study.set_user_attr(_HOME, {"machine": machine(), "folder": str(folder.absolute())})
+
+
+def open_house(study: optuna.Study) -> None:
+    """Write down that a study may be worked on from any folder."""
+    if study.user_attrs.get(_HOME):
+        study.set_user_attr(_HOME, {})
 
 
 def refuse_copy(study: optuna.Study, folder: Path) -> None:
@@ -72,6 +83,17 @@ def refuse_apart(lease: Lease) -> None:
                 f"study {lease.study.study_name}: {worker} works on it too, and trained weights would lie in two "
                 "folders; name one place for both as [search] artifacts, a shared folder or a URL such as "
                 "s3://bucket/study"
+            )
+
+
+def refuse_other_versions(lease: Lease) -> None:
+    """Raise `InputError` where another living process computes rows with other versions of packages."""
+    mine = lease.me.get("versions", "")
+    for worker in lease.living():
+        if worker.versions and mine and worker.versions != mine:
+            raise InputError(
+                f"study {lease.study.study_name}: {worker} computes with {worker.versions}, and this one would with "
+                f"{mine}; install the same versions here"
             )
 
 

@@ -58,6 +58,10 @@ class Worker:
     since: str = "just now"
     lock: str = ""
     """The file in its folder that it has locked."""
+    device: str = ""
+    """What it trains on."""
+    versions: str = ""
+    """Of the packages that compute its rows."""
     renewed: int = -1
     """How often the lease was renewed."""
 
@@ -121,8 +125,8 @@ class Lease:
     def living(self) -> list[Worker]:
         """Those of `workers` that live; the leases of the others are ended.
 
-        One of this folder and machine is dead once its lock is free, any other once it was seen for `STALE_AFTER_S`
-        without being renewed.
+        One on this machine is dead once its lock is free, any other once it was seen for `STALE_AFTER_S` without being
+        renewed.
         """
         alive = []
         for worker in self.workers():
@@ -133,8 +137,7 @@ class Lease:
         return alive
 
     def _dead(self, worker: Worker) -> bool:
-        here = all(getattr(worker, name) == self.me[name] for name in ("machine", "folder"))
-        if here and worker.lock and _is_free(Path(worker.folder) / _LOCKS / worker.lock):
+        if is_local(worker) and not is_locked(worker):
             return True
         watched = self._watched.setdefault(worker.number, _Watched(worker.renewed, time.monotonic()))
         return watched.see(worker.renewed) >= STALE_AFTER_S
@@ -151,8 +154,8 @@ class Lease:
 
 
 @contextmanager
-def leased(study: optuna.Study, folder: Path) -> Iterator[Lease]:
-    """A lease of this process, for its work in a study's folder."""
+def leased(study: optuna.Study, folder: Path, **about: str) -> Iterator[Lease]:
+    """A lease of this process, for its work in a study's folder; with its `device` and its `versions`."""
     folder = folder.resolve()
     make_folder(folder / _LOCKS)
     name = f"{secrets.token_hex(8)}.lock"
@@ -161,7 +164,14 @@ def leased(study: optuna.Study, folder: Path) -> Iterator[Lease]:
         lock.acquire(timeout=0)
     except OSError as error:
         raise InputError(f"{folder}: cannot be written to: {error}") from None
-    me = {"machine": machine(), "host": platform.node(), "pid": os.getpid(), "folder": str(folder), "lock": name}
+    me: dict[str, Any] = {
+        "machine": machine(),
+        "host": platform.node(),
+        "pid": os.getpid(),
+        "folder": str(folder),
+        "lock": name,
+    }
+    me.update(about)
     lease = Lease(study, study.ask(), me)
     ended = Event()
     thread = Thread(target=lease.renew_until, args=(ended,), name="renews-lease", daemon=True)
@@ -180,13 +190,22 @@ def leased(study: optuna.Study, folder: Path) -> Iterator[Lease]:
         (folder / _LOCKS / name).unlink(missing_ok=True)
 
 
-def _is_free(path: Path) -> bool:
-    """Whether nobody has locked a file any more, which is then removed."""
-    lock = FileLock(path)
+def is_local(worker: Worker) -> bool:
+    """Whether a process is on this machine, and its folder can be reached, so that its lock tells whether it lives."""
+    return worker.machine == machine() and bool(worker.lock) and Path(worker.folder).is_dir()
+
+
+def is_locked(worker: Worker) -> bool:
+    """Whether a local process has its lock; one that nobody has is removed."""
+    path = Path(worker.folder) / _LOCKS / worker.lock
     try:
+        make_folder(path.parent)
+        lock = FileLock(path)
         lock.acquire(timeout=0)
     except Timeout:
-        return False
+        return True
+    except (InputError, OSError):  # in a folder of others
+        return True
     lock.release()
     path.unlink(missing_ok=True)
-    return True
+    return False

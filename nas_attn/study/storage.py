@@ -10,11 +10,12 @@ from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 
 from nas_attn.settings import measure
-from nas_attn.space import InputError, without_password, without_passwords
+from nas_attn.space import InputError, allowed, without_password, without_passwords
 
+from .activity import Activity, activity
 from .claims import Claims
 from .database import FAULTS, OPENING_FAULTS, database, is_journal, missing
-from .identity import new_study_id, refuse_apart, refuse_copy, settle, study_id
+from .identity import new_study_id, open_house, refuse_apart, refuse_copy, refuse_other_versions, settle, study_id
 from .lease import OnWaiting, leased
 from .patience import open_storage, patient
 
@@ -70,11 +71,14 @@ def shared(
     storage: str | None = None,
     on_waiting: OnWaiting = lambda _message: None,
     artifacts: str | None = None,
+    **about: str,
 ) -> Iterator[Claims]:
     """Work on a study beside any number of other processes, here and elsewhere; with the claims that keep them apart.
 
-    A storage that is away is waited for meanwhile, with a line for `on_waiting`. Raises `InputError` where the folder
-    cannot be written to, or is a copy whose weights would lie apart from the other's, as no `artifacts` are named.
+    They see `about` this process what its lease says: its `device` and its `versions`. A storage that is away is waited
+    for meanwhile, with a line for `on_waiting`. Raises `InputError` where the folder
+    cannot be written to, or is a copy whose weights would lie apart from the other's, as no `artifacts` are named, and
+    where others work with other versions of packages.
     """
     apart = storage is not None and artifacts is None
     with patient(on_waiting):
@@ -86,11 +90,29 @@ def shared(
             )
         if apart:
             refuse_copy(leases, folder)
-        with leased(leases, folder) as lease:
+        with leased(leases, folder, **about) as lease:
+            refuse_other_versions(lease)
             if apart:
                 refuse_apart(lease)
                 settle(leases, folder)
+            else:
+                open_house(leases)
             yield Claims(claims, lease)
+
+
+def leases_of(url: str, name: str) -> optuna.Study:
+    """The leases of a study by its name in a storage; raises `InputError` where there is none."""
+    with _opened(url) as opened:
+        names = [one.removesuffix(f".{_LEASE}") for one in optuna.get_all_study_names(opened) if one.endswith(_LEASE)]
+        if name not in names:
+            raise InputError(f"study: found {name!r} in no place of {without_password(url)}; {allowed(name, names)}")
+        return optuna.load_study(study_name=f"{name}.{_LEASE}", storage=opened)
+
+
+def activity_of(folder: Path, storage: str | None, *, wait: bool = True) -> Activity | None:
+    """Who works on this folder's study, as `activity` says; nothing where nobody ever did."""
+    leases, claims = (find_study(folder, storage, name) for name in (_LEASE, _CLAIMS))
+    return None if leases is None or claims is None else activity(leases, claims, wait)
 
 
 def _prefix(folder: Path, storage: str | None, names: Collection[str], new: bool = False) -> str | None:
