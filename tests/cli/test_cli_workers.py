@@ -76,7 +76,7 @@ def test_what_a_worker_is_refused(first, url, tmp_path):
 def test_a_study_of_somebody_elses_code_needs_trust(url, tmp_path):
     folder = tmp_path / "named"
     folder.mkdir()
-    more = '[trainer]\nplugins = [{class = "os:system"}]'
+    more = '[trainer]\ncallbacks = [{class = "pytorch_lightning.callbacks:Timer"}]'
     (folder / "study.toml").write_text(STUDY.format(url=url, place="place", more=more))
     (folder / "space.toml").write_text(SPACE)
     process = processes.start("search", folder, "--no-check")
@@ -84,7 +84,7 @@ def test_a_study_of_somebody_elses_code_needs_trust(url, tmp_path):
     process = processes.start("worker", url, name_of(folder), "--folder", "w", cwd=tmp_path)
     _, said = process.communicate()
     assert process.returncode == 2
-    assert "names code that is imported and called: os:system" in said
+    assert "names code that is imported and called: pytorch_lightning.callbacks:Timer" in said
     assert not (tmp_path / "w").exists()
 
 
