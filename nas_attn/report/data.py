@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from nas_attn.drawing import Outline, labels, more
-from nas_attn.results import Front, Slots, spell_cell, staircase
+from nas_attn.results import Front, Slots, read_curve, spell_cell, staircase
 from nas_attn.settings import MEASURES, Measure, measure
 from nas_attn.space import InputError, parse
 from nas_attn.statistics import UNKNOWN
@@ -22,6 +22,9 @@ STANDINGS = {"in": "on the front", "undecided": "undecided", "out": "not on the 
 """Where a network stands, in words; without a known noise it is on the front of the means, or not."""
 WIDTH_MATCHED = "width-matched baseline"
 _ROLES = {"search": "found by the search", "baseline": "baseline", "width-matched": WIDTH_MATCHED}
+_LEVEL = 6
+"""Of compression; the highest takes several times as long for a hundredth."""
+_LOSSES = ("train_loss", "loss")
 _WORDS = {"seeds": "Seeds", "role": "Role", "step": "Step", "state": "State"}
 
 
@@ -57,6 +60,7 @@ def document(
         "words": {word: [_word(name, row) for row in rows] for name, word in _words(table).items()},
         "roles": [_ROLES.get(str(row.get("role")), _ROLES["search"]) for row in rows],
         "standings": _standings(table, drawn, front, standings),
+        "curves": _curves(table, front),
         "lines": {f"{x} {y}": staircase(front, x, y) for x in names for y in names if x != y},
         "limits": {name: limit for name, limit in limits.items() if name in names},
     }
@@ -65,7 +69,7 @@ def document(
 def packed(content: Mapping[str, Any]) -> str:
     """A document as a page holds it: compressed JSON, in base64."""
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return base64.b64encode(gzip.compress(text.encode("utf-8", "replace"), mtime=0)).decode()
+    return base64.b64encode(gzip.compress(text.encode("utf-8", "replace"), _LEVEL, mtime=0)).decode()
 
 
 def _described(one: Measure) -> dict[str, Any]:
@@ -91,6 +95,28 @@ def _part(part: str, outline: Outline, slots: Slots) -> dict[str, Any]:
         "sites": sites,
         "prices": [more(outline.share(site, attention)) for site in sites],
         "cells": [f"{attention.kind} at {slot_of.get(site, ELSEWHERE)}" for site in sites],
+    }
+
+
+def _curves(table: pd.DataFrame, front: Front) -> dict[str, Any] | None:
+    """Learning curves row by row, of the losses and the leading measure; None where no row has one.
+
+    `epochs` and `lines`, a list for each of the `measures`, are None where there is none.
+    """
+    texts: Any = table["learning_curve"] if "learning_curve" in table.columns else []
+    curves = [read_curve(text) for text in texts]
+    wanted = [name for name in dict.fromkeys((*_LOSSES, *front.objectives)) if name in MEASURES]
+    learnt = [name for name in wanted if measure(name).source == "learnt"]
+    shown = [name for name in learnt[:3] if any(name in curve for curve in curves)]
+    if not shown:
+        return None
+    having = [curve if any(name in curve for name in shown) else {} for curve in curves]
+    return {
+        "measures": [
+            {"title": measure(name).title, "loss": name in _LOSSES, "training": name == "train_loss"} for name in shown
+        ],
+        "epochs": [curve.get("epoch") for curve in having],
+        "lines": [[curve.get(name) for name in shown] if curve else None for curve in having],
     }
 
 

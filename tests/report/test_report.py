@@ -19,7 +19,7 @@ from nas_attn.audit.ranking import audit
 from nas_attn.report.headline import headline
 from nas_attn.report.page import Report, write_report
 from nas_attn.report.placements import ELSEWHERE, Standing, matrix
-from nas_attn.results import across_seeds, evaluations, front, knee, pareto_front, table
+from nas_attn.results import across_seeds, evaluations, front, knee, pareto_front, spelt_curve, table
 from nas_attn.settings import Claim
 from nas_attn.space import InputError
 from nas_attn.verdict import Standings
@@ -234,7 +234,12 @@ def test_a_page_tells_the_chain_and_compares_rows_of_the_deciding_step_alone(tmp
 def test_a_page_of_5000_rows_is_small_and_soon_written(tmp_path, rows, slots):
     many = pd.concat([rows] * 715).iloc[:5000].copy()
     many.index = pd.Index([f"key{number}" for number in range(len(many))], name="key")
-    many["accuracy"] += np.random.default_rng(0).uniform(-0.05, 0.05, len(many))
+    rng = np.random.default_rng(0)
+    many["accuracy"] += rng.uniform(-0.05, 0.05, len(many))
+    losses = np.exp(-np.arange(30) / 10)[:, None] + rng.uniform(0, 0.1, (len(many), 30, 3))
+    names = ("train_loss", "loss", "accuracy")
+    curves = [[(number, dict(zip(names, line, strict=True))) for number, line in enumerate(one, 1)] for one in losses]
+    many["learning_curve"] = list(map(spelt_curve, curves))
     page(tmp_path / "first", rows, slots)
     before = time.process_time()
     text = page(tmp_path / "page", many, slots)

@@ -12,7 +12,7 @@ from made_up_trainings import trained
 
 from nas_attn.drawing import Outline, Place
 from nas_attn.report.page import Report, write_report
-from nas_attn.results import across_seeds, table
+from nas_attn.results import across_seeds, spelt_curve, table
 from nas_attn.space import parse
 from nas_attn.verdict import Standings
 from nas_attn.verdict.conclusion import conclude
@@ -34,9 +34,15 @@ OUTLINE = Outline(
 Study = namedtuple("Study", "path networks rows limits")
 
 
+def curve_of(one):
+    """A made-up learning curve that ends at the row's own loss."""
+    losses = [(1, 2.3, 2.2), (5, 1.0, 1.1), (30, one["loss"] / 2, one["loss"])]
+    return spelt_curve([(epoch, {"train_loss": train, "loss": loss}) for epoch, train, loss in losses])
+
+
 def judged():
     """Networks with five seeds, what they conclude, a width-matched baseline and a budget."""
-    rows = trained(2, effect=4.0)
+    rows = [one.but(learning_curve=curve_of(one)) for one in trained(2, effect=4.0)]
     wider = [
         one.but(key="width=1.25", role="width-matched", flops=95_000_000) for one in rows if one.architecture == "none"
     ]
@@ -223,6 +229,33 @@ def test_rows_are_filtered_and_sorted(opened, study):
     assert numbers == sorted(numbers, reverse=True)
     assert found[: len(numbers)] == [text for text in found if text != "-"], "what is not known comes last"
     assert page.locator("#rows th[aria-sort='descending']").inner_text().startswith("Accuracy")
+
+
+def test_learning_curves_are_drawn_and_say_their_values(opened, study):
+    """Each line begins at the left and ends at the right, lower where the loss fell; its words are the numbers."""
+    page = opened.page
+    curves = page.locator("#rows svg.curve")
+    assert curves.count() == (study.rows if "a demonstration" in page.title() else 0)
+    assert page.locator("#rows thead", has_text="Learning curve").count() == bool(curves.count())
+    for number in range(min(3, curves.count())):
+        curve = curves.nth(number)
+        words = curve.locator("title").text_content()
+        training, validation = words.split("\n")
+        numbers = [float(value) for value in re.findall(r"\d+: ([\d.]+)", training)]
+        assert words.startswith("Training loss by epoch: 1: 2.3, 5: 1, 30: 0.")
+        assert validation.startswith("Loss by epoch: 1: 2.2, 5: 1.1, 30: 0.")
+        assert page.get_by_role("img", name=words).count() >= 1
+        assert curve.locator("path").count() == 2
+        drawn = curve.locator("path.training").get_attribute("d")
+        points = [tuple(map(float, point.split())) for point in drawn[1:].split("L")]
+        assert [point[0] for point in points] == pytest.approx([0, 100 * 4 / 29, 100], abs=0.06)
+        heights = [24 * (1 - (value - numbers[-1]) / (numbers[0] - numbers[-1])) for value in numbers]
+        assert [point[1] for point in points] == pytest.approx(heights, abs=0.3)
+    if curves.count():
+        page.locator("#rows thead button", has_text="Learning curve").click()
+        shown = [float(re.search(r"30: ([\d.]+)", words)[1]) for words in curves.locator("title").all_text_contents()]
+        assert shown == sorted(shown)
+        page.locator("#rows thead button", has_text="Key").click()
 
 
 def test_a_cell_of_the_map_shows_the_networks_that_have_it(browser, opened, study):
