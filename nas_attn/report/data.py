@@ -24,6 +24,8 @@ WIDTH_MATCHED = "width-matched baseline"
 _ROLES = {"search": "found by the search", "baseline": "baseline", "width-matched": WIDTH_MATCHED}
 _LEVEL = 6
 """Of compression; the highest takes several times as long for a hundredth."""
+_POINTS, _FEWEST_POINTS = 50_000, 8
+"""Epochs of learning curves that a page holds, and of one at least."""
 _LOSSES = ("train_loss", "loss")
 _WORDS = {"seeds": "Seeds", "role": "Role", "step": "Step", "state": "State"}
 
@@ -61,6 +63,7 @@ def document(
         "roles": [_ROLES.get(str(row.get("role")), _ROLES["search"]) for row in rows],
         "standings": _standings(table, drawn, front, standings),
         "curves": _curves(table, front),
+        "spent": _spent(table),
         "lines": {f"{x} {y}": staircase(front, x, y) for x in names for y in names if x != y},
         "limits": {name: limit for name, limit in limits.items() if name in names},
     }
@@ -110,7 +113,8 @@ def _curves(table: pd.DataFrame, front: Front) -> dict[str, Any] | None:
     shown = [name for name in learnt[:3] if any(name in curve for curve in curves)]
     if not shown:
         return None
-    having = [curve if any(name in curve for name in shown) else {} for curve in curves]
+    most = max(_FEWEST_POINTS, _POINTS // len(curves))
+    having = [_thinned(curve, most) if any(name in curve for name in shown) else {} for curve in curves]
     return {
         "measures": [
             {"title": measure(name).title, "loss": name in _LOSSES, "training": name == "train_loss"} for name in shown
@@ -118,6 +122,23 @@ def _curves(table: pd.DataFrame, front: Front) -> dict[str, Any] | None:
         "epochs": [curve.get("epoch") for curve in having],
         "lines": [[curve.get(name) for name in shown] if curve else None for curve in having],
     }
+
+
+def _thinned(curve: Mapping[str, list[Any]], most: int) -> dict[str, list[Any]]:
+    """A curve of so many epochs at most, the first and the last among them."""
+    epochs = len(curve["epoch"])
+    if epochs <= most:
+        return dict(curve)
+    places = [round(number * (epochs - 1) / (most - 1)) for number in range(most)]
+    return {name: [values[place] for place in places] for name, values in curve.items()}
+
+
+def _spent(table: pd.DataFrame) -> dict[str, list[Any]]:
+    """The trainings of each row, and the seconds that they took; None where that is not known."""
+    seeds = table["seeds"].tolist() if "seeds" in table.columns else [1] * len(table)
+    seconds = table["train_seconds"].tolist() if "train_seconds" in table.columns else [math.nan] * len(table)
+    spent = [_number(float(f"{count * each:.4g}")) for count, each in zip(seeds, seconds, strict=True)]
+    return {"trainings": seeds, "seconds": spent}
 
 
 def _words(table: pd.DataFrame) -> dict[str, str]:
@@ -163,7 +184,8 @@ def _ends(table: pd.DataFrame, drawn: Sequence[bool], standings: Standings | Non
     if standings is not None:
         member = standings.membership
         known = dict(zip(member.posterior.keys, member.estimates, strict=True))
-        ends = [known[str(key)] if own else UNKNOWN for key, own in zip(table.index, drawn, strict=True)]
+        within = zip(map(str, table.index), drawn, strict=True)
+        ends = [known[key] if own else standings.baselines.get(key, UNKNOWN) for key, own in within]
         found[member.measure.name] = [_interval(one.low, one.high) for one in ends]
     return found
 

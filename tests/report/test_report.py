@@ -340,3 +340,23 @@ def test_what_stands_outside_every_slot_is_not_hidden(slots):
     found = matrix([("a", "stage9.block0.branch=gate")], slots)
     assert found.columns == ("stage1", "stage2", ELSEWHERE)
     assert found.lines == (("a", ((), (), (Standing("gate", "", ""),))),)
+
+
+def test_a_width_matched_baseline_is_as_uncertain_as_a_network_of_the_same_values(tmp_path):
+    """One that got in each training what the plain backbone got, and another with two of its five seeds."""
+    rows = trained(2, effect=4.0)
+    plain = [row for row in rows if row.architecture == "none"]
+    wider = [row.but(key="width=1.25", role="width-matched") for row in plain]
+    wider += [row.but(key="width=1.5", role="width-matched") for row in plain[:2]]
+    report = Report(
+        "x", table(across_seeds(rows)), ["accuracy", "flops"], (), "", {}, width_matched=across_seeds(wider)
+    )
+    standings = Standings.of(rows, wider, ["accuracy", "flops"])
+    write_report(replace(report, standings=standings), tmp_path / "report.html")
+    known = document_of((tmp_path / "report.html").read_text(encoding="utf-8"))
+    ends = dict(zip(known["keys"], known["ends"]["accuracy"], strict=True))
+    low, high = ends[plain[0].key]
+    assert ends["width=1.25"] == pytest.approx([low, high], abs=0.1 * (high - low))
+    assert ends["width=1.5"][1] - ends["width=1.5"][0] > 1.2 * (high - low)
+    assert known["spent"]["trainings"][-2:] == [5, 2]
+    assert known["spent"]["seconds"][-2:] == [150.0, 60.0]

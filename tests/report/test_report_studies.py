@@ -291,6 +291,49 @@ def test_the_budget_stands_in_the_chart(opened, study):
     assert words == bool(study.limits)
 
 
+def test_how_the_search_went_is_shown_by_what_was_spent(opened, study):
+    """The demonstration's networks have five seeds of 30 s each; those of others one, whose time is not known."""
+    page = opened.page
+    assert page.locator("#volumes").count() == (len(study.networks) > 1)
+    if len(study.networks) == 1:
+        return
+    judged = "a demonstration" in page.title()
+    ways = page.locator("#along option").evaluate_all("ways => ways.map((way) => way.value)")
+    assert ways == (["networks", "trainings", "seconds"] if judged else ["networks"])
+    networks = sum(not key.startswith("width=") for key in study.networks)
+    ends = {
+        "networks": ("Networks, in the order in which they were trained", networks),
+        "trainings": ("Trainings, network by network", 5 * networks),
+        "seconds": ("Minutes of training", 5 * networks * 30 / 60),
+    }
+    for way in [*ways, ways[0]]:
+        page.select_option("#along", way)
+        title, end = ends[way]
+        for place in ("progress", "volumes"):
+            page.wait_for_function(
+                "([place, title]) => document.querySelector(`#${place} svg`)?.textContent.includes(title)",
+                arg=[place, title],
+            )
+        found = [opened.told(mark) for mark in (opened.marks("volumes")[0], opened.marks("volumes")[-1])]
+        assert [list(one) for one in found] == [[title, "Hypervolume"]] * 2
+        assert float(found[1][title].replace(",", "")) == pytest.approx(end, rel=5e-3)
+        assert float(found[0][title]) == pytest.approx(end / networks, rel=5e-3)
+        assert found[1]["Hypervolume"] == "100.0 %"
+    quiet(opened)
+
+
+def test_width_matched_baselines_have_intervals_in_the_chart_too(opened, study):
+    """Of the demonstration every network has one of accuracy, the baseline among them."""
+    if "a demonstration" not in opened.page.title():
+        return
+    rules = opened.page.locator("#explorer svg [aria-roledescription='rule mark'][stroke='var(--green)']")
+    assert rules.count() == sum(key.startswith("width=") for key in study.networks) == 1
+    box = rules.first.bounding_box()
+    (dot,) = [mark for mark in dots(opened).all() if "width-matched" in mark.get_attribute("aria-label")]
+    middle = dot.bounding_box()
+    assert box["y"] < middle["y"] + middle["height"] / 2 < box["y"] + box["height"]
+
+
 def test_paper_loses_nothing(opened, study):
     page = opened.page
     page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
