@@ -60,13 +60,11 @@ class _Progress:
         self.more: Counter[str] = Counter()  # trainings beyond the seeds of the step
 
     def on_planned(self, plan: Any) -> None:
-        from dataclasses import asdict
-
         from nas_attn.planning import plan_said
 
         self.bars.plan(plan)
         if self.reporter.loudness.as_json:
-            self.reporter.say("plan", **{**asdict(plan), "measure": plan.measure.name, "seconds": plan.seconds})
+            self.reporter.say("plan", **plan.as_dict())
             return
         for line in plan_said(plan):
             self.reporter.say("plan", line)

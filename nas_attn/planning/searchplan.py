@@ -1,6 +1,7 @@
 """What a search will take, as values."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from nas_attn.settings import Measure
 
@@ -51,3 +52,7 @@ class SearchPlan:
     def seconds(self) -> float:
         """Of all steps; NaN where it is not known."""
         return (sum(step.seconds for step in self.steps) + self.latency_s) / self.jobs
+
+    def as_dict(self) -> dict[str, Any]:
+        """The plan as plain values, with the name of its measure and the seconds of all."""
+        return {**asdict(self), "measure": self.measure.name, "seconds": self.seconds}

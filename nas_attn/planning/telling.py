@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from scipy.stats import binomtest
 
-from nas_attn.settings import Measure
+from nas_attn.settings import Measure, duration
 
 from .searchplan import PlannedStep, SearchPlan
 
@@ -57,14 +57,3 @@ def _resolution(measure: Measure, images: int) -> str:
 
 def _spelt(milliseconds: float) -> str:
     return f"{milliseconds:.3g} ms" if milliseconds < 999.5 else f"{milliseconds / 1000:.3g} s"
-
-
-def duration(seconds: float) -> str:
-    """A time in the unit that people use for it.
-
-    >>> duration(8), duration(130), duration(20_000)
-    ('8 seconds', '2.2 minutes', '5.6 hours')
-    """
-    if seconds < 100:
-        return f"{max(1, round(seconds))} second{'s' if round(seconds) > 1 else ''}"
-    return f"{seconds / 60:.2g} minutes" if seconds < 6000 else f"{seconds / 3600:.2g} hours"

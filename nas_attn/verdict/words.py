@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from nas_attn.settings import Measure, listed, measure
+from nas_attn.settings import Measure, duration, listed, measure
 from nas_attn.statistics import Estimate, Lookahead, Membership, Standing, Trainings, adjusted_means
 
 from .comparison import Comparison
@@ -186,7 +186,7 @@ def ahead(found: Comparison, later: Lookahead) -> Iterator[str]:
     """What further minutes would decide."""
     spent_on = [key for key in later.undecided if key in later.trained]
     if spent_on:
-        time = "" if math.isnan(later.minutes) else f"{_time(later.minutes)} of training: "
+        time = "" if math.isnan(later.minutes) else f"{duration(60 * later.minutes)} of training: "
         some = "" if len(spent_on) == len(later.undecided) else f" {len(spent_on)} of"
         yield (
             f"{time}{later.seeds} more {'seed' if later.seeds == 1 else 'seeds'} of{some} the {len(later.undecided)} "
@@ -197,13 +197,13 @@ def ahead(found: Comparison, later: Lookahead) -> Iterator[str]:
     if hopes and not found.beating and not any(one.gain.positive for one in found.effects):
         first, networks = min(hopes, key=lambda one: one.missing), found.trainings
         seconds = float(np.nansum([row.train_seconds for row in networks.networks] * networks.counts))
-        cost = (first.missing - 1) * seconds / 60
+        cost = (first.missing - 1) * seconds
         if first.missing > _MOST:
             yield f"What {first.what} seems to gain would take over {_MOST} times as many trainings to show."
             return
         yield (
             f"If {first.what} gained what it seems to, {first.missing:.1f} times as many trainings of all networks"
-            f"{f' ({_time(cost)} more)' if cost > 0 else ''} would have even chances to show it."
+            f"{f' ({duration(cost)} more)' if cost > 0 else ''} would have even chances to show it."
         )
 
 
@@ -227,13 +227,3 @@ def _confidence(one: Difference) -> str:
 
 def _keys(keys: Sequence[str]) -> str:
     return listed([*keys[:_NAMED], *([f"{len(keys) - _NAMED} more"] if len(keys) > _NAMED else [])]) or "none"
-
-
-def _time(minutes: float) -> str:
-    if minutes < 1:
-        return f"{60 * minutes:.0f} seconds"
-    return (
-        f"{minutes:.0f} {'minute' if round(minutes) == 1 else 'minutes'}"
-        if minutes < 120
-        else f"{minutes / 60:.1f} hours"
-    )
