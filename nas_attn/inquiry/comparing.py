@@ -41,13 +41,14 @@ def answered(
     name: str,
     prices: Sequence[str] = ("flops",),
     outcomes: Mapping[tuple[str, int], Outcomes] | None = None,
+    folds: int = 1,
     seed: int = 0,
 ) -> Answers:
     """What rows of full training say of these networks, judged by a measure.
 
     Every network with attention that was trained against the plain backbone, and these against width-matched baselines
     at their prices, share one family of simultaneous intervals: who was chosen for what it did before is not favoured.
-    With outcomes, by key and seed, intervals hold for other validation images too.
+    With outcomes, by key and seed, intervals hold for other validation images too; they are of so many folds.
 
     Raises `InputError` where rows come from several steps.
     """
@@ -66,14 +67,14 @@ def answered(
         for price in (prices if len(unattended) > 1 else ())
         if one.key in places and (found := matched(known.networks, unattended, price, places[one.key])) is not None
     ]
-    records = image_records([*places], outcomes or {}, name)
+    records = image_records([*places], outcomes or {}, name, folds)
     compare = _Comparisons(known, adjusted, plain, others, pairs, records, seed)
     noise = float(np.sqrt(adjusted.variance))
     answers = tuple(
         compare.answer(one, places[one.key], noise) if one.key in places else _untrained(one, rows) for one in wanted
     )
-    mean, images = judged.sign * float(adjusted.means[plain]), compare.images
-    return Answers(judged, answers, known.networks[plain], noise, len(others) + len(pairs), images, mean)
+    mean, many = judged.sign * float(adjusted.means[plain]), len(others) + len(pairs)
+    return Answers(judged, answers, known.networks[plain], noise, many, compare.images, mean, share=compare.share)
 
 
 def _untrained(one: Candidate, rows: Sequence[Evaluation]) -> Answer:
@@ -107,7 +108,7 @@ class _Comparisons:
         names = [known.networks[number].key for number in (*others, *(number for number, _ in pairs))]
         self.seeds = differences(names, compared(adjusted, nothing, Family.single(contrasts), seed))
         self.both = self.seeds
-        self.images, self.known_images = 0, set[int]()
+        self.images, self.known_images, self.share = 0, set[int](), 1.0 if records is None else records.share
         if records is not None and self.seeds:
             self.both = for_other_images(self.seeds, image_variance(records, contrasts @ np.eye(networks), seed=seed))
             self.known_images = set(map(int, records.who))
@@ -138,6 +139,7 @@ class _Comparisons:
         for line, place in enumerate(chosen):
             weights[line, [*self.rows[place]]] = [*self.rows[place].values()]
         covariance = self.adjusted.covariance(weights) * self.adjusted.variance
-        values, reach = np.array([(one.gain.value, one.gain.high - one.gain.value) for one in self.seeds])[chosen].T
-        far = np.array([self.both[place].images for place in chosen])
-        return replace(answer, more=more_seeds(rule, values, reach, far, covariance, seeds))
+        each = [(one.gain.value, one.seeds, one.images) for one in (self.both[place] for place in chosen)]
+        values, reach, images = np.array(each).T
+        more = more_seeds(rule, values, reach, images, covariance, seeds, share=self.share)
+        return replace(answer, more=more)

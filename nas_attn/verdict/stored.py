@@ -14,5 +14,5 @@ def concluded(folder: StudyFolder, minutes: float | None = None) -> Conclusion:
     """What the rows of full training and the width-matched baselines say, as `conclude` says."""
     slots = tuple(read_slots(folder.study(FINAL)).items())
     rows, baselines, file = folder.full_rows(), folder.width_matched(), folder.file
-    kept = read_outcomes(folder.path / OUTCOMES, [*rows, *baselines])
+    kept = read_outcomes(folder.path / OUTCOMES, [*rows, *baselines], file.folds, file.fold_of)
     return conclude(rows, baselines, file.objectives, minutes=minutes, slots=slots, claims=file.claim, kept=kept)

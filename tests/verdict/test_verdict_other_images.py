@@ -23,7 +23,7 @@ def difference(value, reach, p=0.01):
 
 
 def images(*sds, quantile=2.0):
-    return ImageVariance(np.square(sds), np.full(len(sds), 100.0), quantile, 400)
+    return ImageVariance(np.square(sds), np.full(len(sds), 100.0), quantile, 400, np.zeros(len(sds)))
 
 
 def test_reaches_add_up_in_squares():
