@@ -91,6 +91,10 @@ def pixels(part):
     return Counter(image.tobytes() for image in part.images.numpy())
 
 
+def labelled(part):
+    return zip(part.images.numpy(), part.labels.tolist(), strict=True)
+
+
 @pytest.fixture(scope="module")
 def folded(tmp_path_factory):
     folder = tmp_path_factory.mktemp("digits")
@@ -108,10 +112,8 @@ def test_every_image_but_those_for_test_validates_once_and_trains_in_all_other_t
         assert (turn.folds, turn.facts) == ((), data.facts)
     assert turns[1] is data.of_fold(1)
     assert (pixels(data.train), pixels(data.validation)) == (pixels(turns[0].train), pixels(turns[0].validation))
-    for turn in turns:  # labels have moved with their images
-        known = {image.tobytes(): int(label) for image, label in zip(usual.train.images.numpy(), usual.train.labels)}
-        for image, label in zip(turn.validation.images.numpy(), turn.validation.labels, strict=True):
-            assert known.get(image.tobytes(), int(label)) == int(label)
+    labels = {image.tobytes(): label for one in (usual.train, usual.validation) for image, label in labelled(one)}
+    assert all(labels[image.tobytes()] == label for turn in turns for image, label in labelled(turn.validation))
 
 
 def test_one_normalisation_serves_all_turns(folded):

@@ -32,8 +32,8 @@ REFUSED = {
     f"{DIGITS}fold = 3": "4: data.fold: unknown name; did you mean 'folds'?",
     f"{DIGITS}folds = 3\nvalidation = 0.2": "2: data: found folds = 3 beside validation = 0.2; folds of one size",
     f"{FOLDER}folds = 3\nval_path = 'val'": "2: data: found folds = 3 beside val_path = 'val'; images that validate",
-    "[data]\nkind = 'module'\nmodule = 'mine:Data'\nfolds = 3": "2: data: found folds = 3 for images that code of your own",
-    "[task]\nmodule = 'mine:Net'\n[data]\nkind = 'task'\nfolds = 3": "data: found folds = 3 for images that code of your",
+    "[data]\nkind = 'module'\nmodule = 'mine:Data'\nfolds = 3": "2: data: found folds = 3 for images that code of",
+    "[task]\nmodule = 'mine:Net'\n[data]\nkind = 'task'\nfolds = 3": "data: found folds = 3 for images that code of",
     f"chain = ['supernet', {{proxy = 'inherit', weights = 'supernet'}}]\n{DIGITS}folds = 3": (
         "2: chain: found weights = 'supernet' with folds = 3: that supernet has trained on images that validate"
     ),
