@@ -41,8 +41,8 @@ def answered(
     name: str,
     prices: Sequence[str] = ("flops",),
     outcomes: Mapping[tuple[str, int], Outcomes] | None = None,
-    folds: int = 1,
     seed: int = 0,
+    folds: int = 1,
 ) -> Answers:
     """What rows of full training say of these networks, judged by a measure.
 
@@ -69,12 +69,13 @@ def answered(
     ]
     records = image_records([*places], outcomes or {}, name, folds)
     compare = _Comparisons(known, adjusted, plain, others, pairs, records, seed)
-    noise = float(np.sqrt(adjusted.variance))
     answers = tuple(
-        compare.answer(one, places[one.key], noise) if one.key in places else _untrained(one, rows) for one in wanted
+        compare.answer(one, places[one.key]) if one.key in places else _untrained(one, rows) for one in wanted
     )
     mean, many = judged.sign * float(adjusted.means[plain]), len(others) + len(pairs)
-    return Answers(judged, answers, known.networks[plain], noise, many, compare.images, mean, share=compare.share)
+    return Answers(
+        judged, answers, known.networks[plain], compare.noise, many, compare.images, mean, share=compare.share
+    )
 
 
 def _untrained(one: Candidate, rows: Sequence[Evaluation]) -> Answer:
@@ -113,9 +114,9 @@ class _Comparisons:
             self.both = for_other_images(self.seeds, image_variance(records, contrasts @ np.eye(networks), seed=seed))
             self.known_images = set(map(int, records.who))
             self.images = records.images if {place for row in self.rows for place in row} <= self.known_images else 0
-        self.plain = plain
+        self.plain, self.noise = plain, float(np.sqrt(adjusted.variance))
 
-    def answer(self, candidate: Candidate, number: int, noise: float) -> Answer:
+    def answer(self, candidate: Candidate, number: int) -> Answer:
         """What is known of a network that was trained."""
         chosen = [self.others.index(number)]
         chosen += [len(self.others) + place for place, (who, _) in enumerate(self.pairs) if who == number]
@@ -124,7 +125,7 @@ class _Comparisons:
             OverWidth(found.price, tuple(found.names(self.known.networks)), found.cheaper, each.gain)
             for each, found in zip(over, (found for who, found in self.pairs if who == number), strict=True)
         )
-        rule = Rule(noise, tuple(one.cheaper for one in widths))
+        rule = Rule(self.noise, tuple(one.cheaper for one in widths))
         seeds = int(self.known.counts[number])
         low, high = (np.array([getattr(self.both[place].gain, end) for place in chosen]) for end in ("low", "high"))
         known = bool(np.isfinite(low).all())

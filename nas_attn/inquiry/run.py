@@ -91,7 +91,7 @@ class Inquiry:
         rows, baselines = folder.full_rows(), folder.width_matched()
         file = folder.file
         outcomes = read_outcomes(folder.path / OUTCOMES, [*rows, *baselines], file.folds, file.fold_of).found
-        found = answered(self.wanted, rows, baselines, file.leading.name, prices(file), outcomes, file.folds)
+        found = answered(self.wanted, rows, baselines, file.leading.name, prices(file), outcomes, folds=file.folds)
         seeds: dict[str, set[int]] = {}
         seconds: dict[str, float] = {}
         for row in (*rows, *baselines):
