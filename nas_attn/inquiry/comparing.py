@@ -72,10 +72,8 @@ def answered(
     answers = tuple(
         compare.answer(one, places[one.key]) if one.key in places else _untrained(one, rows) for one in wanted
     )
-    mean, many = judged.sign * float(adjusted.means[plain]), len(others) + len(pairs)
-    return Answers(
-        judged, answers, known.networks[plain], compare.noise, many, compare.images, mean, share=compare.share
-    )
+    mean = judged.sign * float(adjusted.means[plain])
+    return Answers(judged, answers, known.networks[plain], *compare.known_of_all, mean, share=compare.share)
 
 
 def _untrained(one: Candidate, rows: Sequence[Evaluation]) -> Answer:
@@ -115,6 +113,11 @@ class _Comparisons:
             self.known_images = set(map(int, records.who))
             self.images = records.images if {place for row in self.rows for place in row} <= self.known_images else 0
         self.plain, self.noise = plain, float(np.sqrt(adjusted.variance))
+
+    @property
+    def known_of_all(self) -> tuple[float, int, int]:
+        """Seed noise, how many differences there are, and how many images are known."""
+        return self.noise, len(self.rows), self.images
 
     def answer(self, candidate: Candidate, number: int) -> Answer:
         """What is known of a network that was trained."""
