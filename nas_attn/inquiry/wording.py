@@ -64,7 +64,7 @@ def gained(judged: Measure, gain: Estimate) -> str:
 def _images(found: Answers, one: Answer) -> str:
     seeds, images = (found.measure.difference(reach, signed=False) for reach in (one.seeds_reach, one.images))
     text = f"other seeds may change the gain by {seeds} {found.measure.points}".rstrip()
-    more = "images for validation" if one.images > one.seeds_reach else "seeds"
+    more = "images for validation" if one.images > one.seeds_reach and found.share == 1 else "seeds"
     return f"{text}, other validation images by {images}" + f": more {more} would tell more" * one.open
 
 

@@ -47,6 +47,10 @@ class SearchPlan:
     batch_size: int
     jobs: int
     device: str
+    folds: int = 1
+    """How many parts validate in turn, with one seed after the other; `parts` are those of the first."""
+    judging: int = 0
+    """Images that validate with all seeds of the last step."""
 
     @property
     def seconds(self) -> float:

@@ -18,6 +18,9 @@ def plan_said(plan: SearchPlan) -> Iterator[str]:
     if plan.parts is not None:
         train, validation, test = (f"{number:,}" for number in plan.parts)
         yield f"{plan.space:,} networks to choose from; {train} images train, {validation} judge, {test} are kept apart"
+        if plan.folds > 1:
+            judging = f"{plan.judging:,} images with those of the last step"
+            yield f"{plan.folds} folds judge in turn, one with each seed: {judging}"
     yield from map(_step_said, plan.steps)
     left = sum(step.trainings for step in plan.steps)
     if not left:
@@ -31,7 +34,7 @@ def plan_said(plan: SearchPlan) -> Iterator[str]:
         pace = f"{_spelt(plan.iteration_ms)} for {plan.batch_size} images"
         yield f"From a few batches of {of}, timed just now: {pace} in the mean. Other work makes it longer"
     if plan.parts is not None:
-        yield _resolution(plan.measure, plan.parts[1])
+        yield _resolution(plan.measure, plan.judging or plan.parts[1])
 
 
 def _step_said(step: PlannedStep) -> str:

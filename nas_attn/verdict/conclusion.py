@@ -158,15 +158,15 @@ def conclude(
     printed somewhere, are compared with what was measured. Raises `InputError` as `membership` and `comparison` do.
     """
     inside, outside, judged = list(rows), list(baselines), leading(objectives)
-    images = None if kept is None else kept.found
+    images, folds = (None, 1) if kept is None else (kept.found, kept.folds)
     member = membership(inside, objectives, seed)
     on_front = dict(zip(member.posterior.keys, member.probability.tolist(), strict=True))
     prices = costs_among(objectives) or ["flops"]
-    found = comparison(inside, outside, judged.name, prices, slots, seed, on_front, images)
+    found = comparison(inside, outside, judged.name, prices, slots, seed, on_front, images, folds)
     nothing = nothing_gained(found, member.posterior)
     complete = [row for row in inside if row.state == "complete"]
     others = tuple(
-        (one.word, len(beating(inside, one.name, slots, seed, images)))
+        (one.word, len(beating(inside, one.name, slots, seed, images, folds)))
         for one in learnt()
         if one.name != judged.name and complete and all(math.isfinite(row[one.name]) for row in complete)
     )
