@@ -2,10 +2,10 @@
 
     OMP_NUM_THREADS=1 python benchmarks/many_workers.py --workers 1 8 64 500 --trainings 1000 --picture FILE
 
-Simulated in one process on one of the spaces of `samplers.py`: a worker that is free asks for a network, sees the results
-of those that are trained and that others are in training, and is free again after a time that differs by a factor of four.
-A proposal that is trained already, or in training, is answered at once, as a search does, and counts as a duplicate. Shares
-are of the volume of the true front, at equal numbers of trained networks.
+Simulated in one process on one of the spaces of `samplers.py`: a worker that is free asks for a network, sees the
+results of those that are trained and which are in training, and is free again after a time that differs by a factor of
+four. A proposal that is trained already, or in training, is answered at once, as a search does, and counts as a
+duplicate. Shares are of the volume of the true front, at equal numbers of trained networks.
 """
 
 import heapq
