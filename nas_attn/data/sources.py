@@ -107,7 +107,8 @@ def _in_folds(source: _Galleried, number: int, gallery: Gallery, apart: Mapping[
             f"{apart['validation'].where}: these images validate all the time, so that no others can take turns; leave "
             f"out folds = {number}, or put them among the images that train"
         )
-    shares = source.validation, 0.0 if "test" in apart else source.test
+    tested = 0.0 if "test" in apart else source.test
+    shares = min(source.validation, (1 - tested) / 2), tested
     rows, tests = split_in_folds(gallery, number, shares, source.split_seed, getattr(source, "limit", None))
     *parts, test = _parts(gallery, (*rows, tests))
     if "test" in apart:

@@ -1,5 +1,6 @@
 """Folds that validate in turn: which image is in which, and what each turn trains and judges."""
 
+import hashlib
 from collections import Counter
 
 import numpy as np
@@ -61,6 +62,11 @@ def test_images_of_a_group_and_copies_share_a_fold_whatever_the_order():
     again, _ = split_in_folds(shuffled, 4, SHARES, 0)
     for one, other in zip(folds, again, strict=True):
         assert Counter(files[row] for row in one) == Counter(files[order[row]] for row in other)
+
+
+def test_most_images_may_be_for_test(tmp_path):
+    data = load_data(Digits(folds=2, test=0.9), tmp_path)
+    assert [len(one.validation) for one in data.folds] == [90, 90]
 
 
 def test_a_limit_comes_first():
@@ -132,8 +138,11 @@ def test_turns_are_views_of_one_copy_that_is_twice_as_long(folded):
     assert folded[0].train.images.untyped_storage().nbytes() == 64 * (2 * whole - len(folded[0].folds[-1].validation))
 
 
-def test_without_folds_data_are_themselves(folded):
-    assert folded[1].of_fold(0) is folded[1]
+def test_without_folds_data_are_themselves_and_known_by_what_they_always_were(folded):
+    usual = folded[1]
+    assert usual.of_fold(0) is usual
+    facts = (usual.train.digest, usual.validation.digest, usual.class_names, usual.mean, usual.std)
+    assert usual.digest == hashlib.sha256(repr(facts).encode()).hexdigest()
     assert set(fingerprint(folded[1]).parts) == {"train", "validation", "test"}
 
 
