@@ -28,11 +28,10 @@ def plan_said(plan: SearchPlan) -> Iterator[str]:
     elif math.isnan(plan.seconds):
         yield f"At most {left:,} trainings, by code of your own, which is not timed before"
     else:
-        where = f"{plan.device}, {plan.jobs} at a time"
-        yield f"At most {left:,} trainings: about {duration(plan.seconds)} here ({where}), timing of latencies included"
-        of = f"{plan.timed} baseline{'s' if plan.timed > 1 else ''}"
-        pace = f"{_spelt(plan.iteration_ms)} for {plan.batch_size} images"
-        yield f"From a few batches of {of}, timed just now: {pace} in the mean. Other work makes it longer"
+        of = f"a few batches of {plan.timed} baseline{'s' if plan.timed > 1 else ''}"
+        pace = f"{_spelt(plan.iteration_ms)} for {plan.batch_size} images, as {of} take just now"
+        where = f"{plan.device}, {plan.jobs} at a time" if plan.jobs > 1 else plan.device
+        yield f"At most {left:,} trainings: about {duration(plan.seconds)} with all timing, on {where} ({pace})"
     if plan.parts is not None:
         yield _resolution(plan.measure, plan.judging or plan.parts[1])
 

@@ -162,7 +162,7 @@ def place(standing: Standing, probability: float) -> str:
 
 
 def noise(judged: Measure, known: Trainings) -> str:
-    """How noisy trainings are, and how many there were."""
+    """How many trainings there were, and how noisy they are."""
     counts, fitted = known.counts, adjusted_means(known)
     fewest, most = (int(number) for number in (counts.min(initial=99), counts.max(initial=0)))
     seeds = f"{most}" if fewest == most else f"{fewest} to {most}"
@@ -170,15 +170,23 @@ def noise(judged: Measure, known: Trainings) -> str:
     among = (
         ", width-matched baselines among them," if any(row.role == "width-matched" for row in known.networks) else ""
     )
-    own = math.sqrt(fitted.variance)
-    sd, paired, unpaired = (
-        judged.difference(one, signed=False) for one in (own, math.sqrt(2) * own, math.sqrt(2) * known.spread)
-    )
+    sd = judged.difference(math.sqrt(fitted.variance), signed=False)
     return (
         f"{len(counts)} networks{among} were trained with {seeds} {'seed' if most == 1 else 'seeds'} each; what a seed "
         f"does to one network and not to all has a standard deviation of {sd} {unit} ({fitted.freedom} degrees of "
-        f"freedom). Seeds are paired: the difference of two networks has one of {paired}, where with seeds of their "
-        f"own it would be {unpaired}."
+        "freedom)."
+    )
+
+
+def pairing(judged: Measure, known: Trainings) -> str:
+    """What it is worth that networks share seeds."""
+    paired, unpaired = (
+        judged.difference(math.sqrt(2) * one, signed=False)
+        for one in (math.sqrt(adjusted_means(known).variance), known.spread)
+    )
+    return (
+        f"Seeds are paired: the difference of two networks has a standard deviation of {paired}, where with seeds of "
+        f"their own it would be {unpaired}."
     )
 
 
