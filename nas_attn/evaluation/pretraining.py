@@ -18,7 +18,7 @@ from nas_attn.settings import Backbone, Recipe, check_format, lasting, learnt
 from nas_attn.space import Architecture, InputError, Placement, SearchSpace, make_folder
 from nas_attn.study import Artifacts, Unshared
 from nas_attn.tasks import Task, Training
-from nas_attn.training import Variants, deciding, faults_reported, logging_apart
+from nas_attn.training import Variants, deciding, drop_checkpoint, faults_reported, logging_apart
 
 from .coverage import covering, culprits
 from .protocol import read_weights, write_weights
@@ -143,19 +143,21 @@ class PretrainedStore:
         self, what: str, network: nn.Module, recipe: Recipe, path: Path, sampled: Callable[[], Variants] | None
     ) -> Checkpoint:
         """The network, trained and kept."""
+        checkpoint = path.with_suffix(".ckpt")
         make_folder(path.parent)
         with faults_reported():
             how = self._how(
                 recipe,
                 logging_apart(self.trainer, self.folder.parent / "logs", what, path.stem, {"seed": self.seed}),
                 on_epoch=lambda done, epochs: self.on_epoch(what, done, epochs),
-                checkpoint=path.with_suffix(".ckpt"),
+                checkpoint=checkpoint,
                 variants=sampled and sampled(),
             )
             score = self.task.train(network, how)
         found = {**score.validation, "seconds": score.train_seconds}
         words = {name: repr(value) for name, value in found.items()}
         write_weights(network, path, format_version=str(_NEWEST), **words)
+        drop_checkpoint(checkpoint)
         if self.artifacts is not None:
             self.artifacts.put(path)
         return Checkpoint(path, score.validation, score.train_seconds)

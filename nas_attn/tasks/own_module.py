@@ -16,7 +16,7 @@ from nas_attn.assembly import build
 from nas_attn.backbones import ordinary_part, part_of, seeded, without_advice
 from nas_attn.settings import Backbone, DataModule, ImageFacts, OfTask, OwnModule, Settings, named_object
 from nas_attn.space import Architecture, InputError, reported
-from nas_attn.training import Score, deciding, fit_module, identity_of, module_recalibration, run_module
+from nas_attn.training import Diverged, Score, deciding, fit_module, identity_of, module_recalibration, run_module
 
 from .lightning_package import read_lightning
 from .logged import monitored, tested
@@ -126,7 +126,10 @@ class ModuleTask(OwnTask):
             identity=identity_of(network, facts) if how.checkpoint else "",
             variants=how.variants,
         )
-        found = monitored(logged.values, self.said.monitor, self.said.module)
+        try:
+            found = monitored(logged.values, self.said.monitor, self.said.module)
+        except Diverged as failure:
+            raise Diverged("; ".join(filter(None, (str(failure), logged.fault)))) from None
         train_loss = next((float(logged.values[name]) for name in _TRAIN_LOSSES if name in logged.values), math.nan)
         return Score(found, train_loss, logged.seconds)
 
