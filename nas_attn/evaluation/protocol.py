@@ -119,7 +119,7 @@ class TrainingProtocol:
                     return self._failed(
                         row, _remarked(failure, "code of your own makes the batches, so they stay whole")
                     )
-                _LOG.warning(_AGAIN, row.key, row.seed, failure, self.recipe.batch_size, _PARTS)
+                _LOG.warning(_AGAIN, row.key, row.seed, str(failure), self.recipe.batch_size, _PARTS)
         try:
             return self._attempt(row, on_epoch, _PARTS)
         except OutOfMemory as failure:

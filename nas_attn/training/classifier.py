@@ -54,7 +54,7 @@ class Classifier(pl.LightningModule):
         self.criterion = TrainingLoss(recipe, data)
         self.train_mean, self.metrics = RunningMean(), Judges(data, gathering=True)
         self._course: list[tuple[float, list[Tensor]]] = []
-        """Of each iteration of an epoch its learning rate, and the losses of its parts; they are read where one matters."""
+        """Of each iteration of an epoch its learning rate, and the losses of its parts, read where one matters."""
         self._begun = False
         """Whether parts of the present batch have given gradients before its last one."""
         self.validation: dict[str, float] = {}

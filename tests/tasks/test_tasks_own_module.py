@@ -20,7 +20,7 @@ from nas_attn.settings import DataModule, OfTask, OwnModule, Recipe
 from nas_attn.space import Architecture, InputError, parse
 from nas_attn.tasks import ModuleTask, Training
 from nas_attn.tasks.logged import monitored
-from nas_attn.training import TrainingFailed
+from nas_attn.training import TrainingFailed, drop_checkpoint
 
 SOURCE = DataModule(module="lit_squares:SquaresData")
 PLAIN = Architecture()
@@ -120,7 +120,8 @@ def test_a_training_that_was_interrupted_ends_where_one_ends_that_was_not(said, 
     assert rest[2] == whole[2][-3:]  # the third epoch alone
     assert rest[0].validation == whole[0].validation
     assert all(torch.equal(one, rest[1][name]) for name, one in whole[1].items())
-    assert not path.exists()
+    drop_checkpoint(path)
+    assert [one.name for one in tmp_path.iterdir() if one.name.startswith("base")] == []
 
 
 def test_callbacks_and_schedules_of_the_module_are_its_own():
