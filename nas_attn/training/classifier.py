@@ -96,29 +96,33 @@ class Classifier(pl.LightningModule):
         seed_rng(self.device, self.seed, self.current_epoch)
         self.train_mean, self._course = RunningMean(), []
 
+    def on_train_batch_start(self, batch: Batch, index: int) -> None:
+        """Note the learning rate."""
+        self._course.append((self.trainer.optimizers[0].param_groups[0]["lr"], []))
+
     def training_step(self, batch: Batch, index: int) -> Tensor:
         """The recipe's loss of a batch, or of its last part, when those before it have given their gradients."""
-        iteration = self.current_epoch * int(self.trainer.num_training_batches) + index
-        self._course.append((self.trainer.optimizers[0].param_groups[0]["lr"], []))
         *before, last = _cut(batch, self.parts)
         self._begun = bool(before)
-        accumulated = self.trainer.accumulate_grad_batches
-        if before and index % accumulated == 0:
-            self.trainer.optimizers[0].zero_grad()
-        for part in before:
-            loss = self._part_loss(part, len(batch[1]), iteration)
-            self.trainer.strategy.backward(loss / accumulated, None)
-        return self._part_loss(last, len(batch[1]), iteration)
+        if before:
+            accumulated = self.trainer.accumulate_grad_batches
+            if index % accumulated == 0:
+                self.trainer.optimizers[0].zero_grad()
+            for part in before:
+                self.trainer.strategy.backward(self._part_loss(part, len(batch[1]), index) / accumulated, None)
+        return self._part_loss(last, len(batch[1]), index)
 
-    def _part_loss(self, part: Batch, count: int, iteration: int) -> Tensor:
+    def _part_loss(self, part: Batch, count: int, index: int) -> Tensor:
         """The share of a part in the mean loss of a batch of so many images; of several variants, the mean."""
         images, labels = part
         if self.variants is None:
             loss = self.loss(images, labels)
         else:
+            iteration = self.current_epoch * int(self.trainer.num_training_batches) + index
             loss = torch.stack([self.loss(images, labels) for _ in self.variants(iteration)]).mean()
         self.train_mean.add(loss.detach() * len(labels), len(labels))
-        self._course[-1][1].append(loss.detach())
+        for _, losses in self._course[-1:]:
+            losses.append(loss.detach())
         return loss if len(labels) == count else loss * (len(labels) / count)
 
     def optimizer_zero_grad(self, epoch: int, batch_idx: int, optimizer: Optimizer) -> None:
