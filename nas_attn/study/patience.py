@@ -27,9 +27,11 @@ _OF_REDIS = ("ConnectionError", "TimeoutError", "BusyLoadingError", "ReadOnlyErr
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Patience:
     say: Callable[[str], None]
+    over: bool = False
+    """Whether the user, or a scheduler, wants an end: then nothing is waited for any more."""
     storages: dict[str, BaseStorage] = field(default_factory=dict)
     """Those that are open, by URL."""
 
@@ -111,7 +113,13 @@ def _with_patience(storage: BaseStorage, cause: Callable[[Exception], str]) -> B
         @wraps(method)
         def call(_self: BaseStorage, *arguments: Any, **named: Any) -> Any:
             patience, act = _patience.get(), partial(method, *arguments, **named)
-            return act() if patience is None else _patiently(patience.say, act, cause)
+            if patience is None or patience.over:
+                return act()
+            try:
+                return _patiently(patience.say, act, cause)
+            except KeyboardInterrupt:
+                patience.over = True
+                raise
 
         return call
 
