@@ -132,7 +132,7 @@ class Search:
                         return replace(training.row, seed=seed)
             elsewhere = self._sharing.elsewhere()
             busy = {*self._trainings, *(key for key, _ in elsewhere)}
-            if self._proposals.prepare(busy | self._known.in_progress()):
+            if self._proposals.prepare(busy, self._known.in_progress()):
                 self._try()
             elif undecided := self._race.next(busy):
                 self._begin_again(*undecided)

@@ -52,17 +52,22 @@ class Proposals:
         first = self._incomplete() if self.given is None else dict.fromkeys(self.given)
         self._waiting = deque(a for a in first if self.known.missing(a.key))
 
-    def prepare(self, training: Collection[str]) -> bool:
-        """Whether another trial is to begin, beside the networks in training; its network may be set beforehand."""
+    def prepare(self, training: Collection[str], begun: Collection[str] = ()) -> bool:
+        """Whether another trial is to begin, beside the networks in training and those that are `begun` for some seeds.
+
+        Its network may be set beforehand, as `next`.
+        """
         self.next = None
-        if self.given is None and len({*self.known.trained, *training}) >= self.wanted:
+        done = {*self.known.trained, *training}
+        enough = self.given is None and len(done | {*begun}) >= self.wanted
+        if self.given is None and len(done) >= self.wanted:
             return False
         while self._waiting and self.next is None:
             first = self._waiting.popleft()
-            self.next = first if first.key not in training else None
+            self.next = first if first.key not in training and (not enough or first.key in begun) else None
         if self.next is not None:
             return True
-        if self.given is not None or len({*self.known.complete, *training}) >= self.space.size:
+        if self.given is not None or enough or len({*self.known.complete, *training}) >= self.space.size:
             return False
         if self.free >= _PATIENCE:
             self.next = self._unseen(training) if self.free < _DESPAIR else None
