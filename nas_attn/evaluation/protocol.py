@@ -103,7 +103,7 @@ class TrainingProtocol:
         Raises `InputError` for what is no network's fault: of the machine, the images or the settings, or one that even
         the plain backbone has.
         """
-        found = self._found(row, on_epoch)
+        found = self._found(replace(row, batch_parts=1), on_epoch)
         self.forget(row)
         return found
 

@@ -85,7 +85,7 @@ def candidates(chain: Chain, failing: set[Placement]) -> Iterator[Finding]:
         for part, failure in culprits(architecture, chain.space, trial):
             cure = "each network with it will be a failed row"
             if "out of memory" in str(failure):
-                cure += "; a smaller batch_size needs less memory"
+                cure += " where half a batch is too large too; a smaller batch_size needs less memory"
             yield Finding("candidates", "warning", f"{part}: {failure}", cure)
             failing.update(part.placements)
     if not failing:

@@ -130,7 +130,9 @@ class ModuleTask(OwnTask):
         try:
             found = monitored(logged.values, self.said.monitor, self.said.module)
         except Diverged as failure:
-            raise Diverged("; ".join(filter(None, (str(failure), logged.fault)))) from None
+            failure.args = ("; ".join(filter(None, (str(failure), logged.fault))),)
+            failure.learning_curve = logged.learning_curve
+            raise
         train_loss = self._measured(logged.values)["train_loss"]
         return Score(found, train_loss, logged.seconds, learning_curve=logged.learning_curve)
 

@@ -38,10 +38,10 @@ class Logged:
     """By name, those of its last validation among them."""
     seconds: float
     """Wall-clock time, that before an interruption included."""
-    learning_curve: str = ""
-    """What was measured epoch by epoch, as a row has it."""
     fault: str = ""
     """Where the training loss first was no number, if that happened."""
+    learning_curve: str = ""
+    """What was measured epoch by epoch, as a row has it."""
 
 
 class _EpochSeeds(pl.Callback):
@@ -137,7 +137,7 @@ def fit_module(
         if driver.received_sigterm:
             raise KeyboardInterrupt("training was broken off")
         logged = dict(driver.callback_metrics)
-    return Logged(logged, end.seconds, end.learning_curve, seeds.fault)
+    return Logged(logged, end.seconds, seeds.fault, end.learning_curve)
 
 
 def run_module(
