@@ -24,7 +24,7 @@ demo: .venv/user ## install, then search, verdict, front, report and export of s
 	$(BIN)/nas-attn front $(STUDY)
 	$(BIN)/nas-attn report $(STUDY)
 	$(BIN)/nas-attn export $(STUDY) $(STUDY)/exported
-	$(BIN)/python -c '$(A_PICTURE)' $(STUDY)/three.png
+	@$(BIN)/python -c '$(A_PICTURE)' $(STUDY)/three.png
 	$(BIN)/python $(STUDY)/exported/predict.py $(STUDY)/three.png
 
 examples: .venv/developer ## minutes each: images where a study makes its own, search, front, verdict, report and export of every study in examples/

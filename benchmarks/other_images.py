@@ -9,7 +9,7 @@ half, which then says whether the interval holds. With `--keep` what was trained
 """
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -55,10 +55,10 @@ def images() -> Iterator[tuple[str, ImageData]]:
         typer.echo(f"CIFAR-10 is passed over, as there is no {CIFAR10}")
 
 
-def trained(data: ImageData, recipe: Recipe, seeds: int, folder: Path) -> Found:
+def trained(data: ImageData, recipe: Recipe, seeds: Iterable[int], folder: Path) -> Found:
     """What each validation image got from each network with each seed."""
     found: Found = {}
-    for seed in range(seeds):
+    for seed in seeds:
         for key, spelt in KEYS.items():
             path = outcomes_file(folder, key, seed)
             if not path.with_suffix(".sha256").exists():
@@ -81,7 +81,7 @@ def half(found: Found, name: str, seeds: np.ndarray, rows: np.ndarray) -> list[t
         for place, one in found.items()
         if place[1] in seeds
     }
-    known = trainings([_row(place, float(one.values[name].mean()), name) for place, one in kept.items()], name)
+    known = trainings([row(place, float(one.values[name].mean()), name) for place, one in kept.items()], name)
     fit = adjusted_means(known, measure(name).sign)
     keys = [row.key for row in known.networks]
     one = np.eye(len(keys))
@@ -100,7 +100,8 @@ def half(found: Found, name: str, seeds: np.ndarray, rows: np.ndarray) -> list[t
     return pairs
 
 
-def _row(place: tuple[str, int], value: float, name: str) -> Evaluation:
+def row(place: tuple[str, int], value: float, name: str) -> Evaluation:
+    """The row of a network and a seed, by its value of a measure."""
     known = {"key": place[0], "architecture": KEYS[place[0]], "seed": place[1], "state": "complete"}
     return evaluation(**known, params=1, macs=1, flops=1, **{name: value})
 
@@ -133,7 +134,7 @@ def main(
     every = []
     with tempfile.TemporaryDirectory() as scratch:
         for title, data in images():
-            found = trained(data, RECIPES[title], seeds, (keep or Path(scratch)) / title)
+            found = trained(data, RECIPES[title], range(seeds), (keep or Path(scratch)) / title)
             for name in ("accuracy", "loss"):
                 held, reaches = compare(found, name, splits)
                 without, with_images = 100 * held.mean(axis=(0, 1))

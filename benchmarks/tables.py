@@ -15,11 +15,11 @@ import altair as alt
 import numpy as np
 import typer
 from numpy.typing import NDArray
-from scipy import stats
 
 import nas_attn
 from nas_attn.results.pictures import DOMINATED, FRONT, INK, KNEE, dressed, write_picture
 from nas_attn.statistics import ceiling, components, membership, posterior, resamples
+from nas_attn.verdict.conclusion import conclude
 
 Numbers = NDArray[np.float64]
 
@@ -36,18 +36,15 @@ def accuracies(table: nas_attn.Table) -> Numbers:
 
 
 def effects(table: nas_attn.Table) -> list[dict[str, Any]]:
-    """What each answer adds to its slot, against nothing there: the mean over all else, and Student's interval over
-    seeds."""
-    values, seeds = accuracies(table), len(table.seeds)
-    reach = float(stats.t.ppf(0.975, seeds - 1)) / math.sqrt(seeds)
+    """What each answer adds to its slot where nothing stood, in points, with the verdict's simultaneous interval."""
+    slots = tuple((slot.name, [site.name for site in slot.sites]) for slot in table.space.slots)
     found = []
-    for slot, (name, answers) in enumerate(table.choices.items()):
-        means = np.moveaxis(values, slot, 0).reshape(len(answers), -1, seeds).mean(axis=1)
-        for answer, added in zip(answers[1:], (means - means[0])[1:], strict=True):
-            half = reach * float(added.std(ddof=1))
-            mean = float(added.mean())
-            what = answer.replace(f"{name}.", "")
-            found.append({"slot": name, "what": what, "mean": mean, "low": mean - half, "high": mean + half})
+    for one in conclude(table.rows, [], table.objectives, slots=slots).comparison.effects:
+        kind, _, slot = one.what.partition(" at ")
+        ends = {
+            end: 100 * getattr(one.gain, name) for end, name in (("mean", "value"), ("low", "low"), ("high", "high"))
+        }
+        found.append({"slot": slot, "what": kind, **ends})
     return found
 
 
@@ -110,7 +107,7 @@ def main_effects(table: nas_attn.Table) -> alt.VConcatChart:
         zero = data.mark_rule(color=INK, strokeDash=[4, 4]).encode(x=alt.datum(0))
         bars = data.mark_rule(color=FRONT, opacity=0.5, strokeWidth=2).encode(x=x, x2="high:Q", y=y)
         dots = data.mark_point(filled=True, size=70, color=FRONT, opacity=1).encode(x="mean:Q", y=y)
-        told = "Mean over all other answers, 95 % interval over seeds" if not panels else ""
+        told = "Over all other answers, with simultaneous 95 % intervals" if not panels else ""
         title = alt.TitleParams(f"What stands in {slot}", subtitle=told, anchor="start", fontSize=14, frame="group")
         panels.append(alt.LayerChart(layer=[zero, bars, dots]).properties(width=300, height=100, title=title))
     return alt.vconcat(*panels, spacing=14)

@@ -12,6 +12,7 @@ from .launch import open_study as open_study
 from .results import front as front
 from .results import hypervolume as hypervolume
 from .results import knee as knee
+from .results import learning_curves as learning_curves
 from .results import placements as placements
 from .results import read_csv as read_csv
 from .results import write_csv as write_csv

@@ -1,17 +1,21 @@
 """A measure that is added in one place, driven through everything that asks the table of measures."""
 
+from datetime import timedelta
+
 import numpy as np
 import optuna
 import pandas as pd
 import pytest
 from fakes import FakeEvaluator, begun, search, space, study_file
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nas_attn.cli.progress import _row_line
 from nas_attn.report.page import Report, write_report
 from nas_attn.results import evaluations, read_csv, table, write_csv
 from nas_attn.search import promoted
 from nas_attn.search.samplers import SAMPLERS, Problem
-from nas_attn.settings import BUILT_IN, MEASURES, Measure
+from nas_attn.settings import BUILT_IN, MEASURES, Measure, duration
 from nas_attn.space import former_key, parse
 from nas_attn.study import StudyFolder
 from nas_attn.verdict.conclusion import conclude
@@ -146,3 +150,20 @@ def test_the_page_shows_it(folder, one, tmp_path):
     assert one.spell(best[one.name]).removesuffix(f" {one.unit}") in text
     assert one.word in text
     assert GAIN[one.name] in text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.2, "1 second"), (99, "99 seconds"), (100, "1.7 minutes"), (597, "10 minutes"), (9e3, "2.5 hours")],
+)
+def test_a_time_is_spelt_in_its_unit(seconds, text):
+    assert duration(seconds) == text
+
+
+@given(st.floats(1.5, 1e9))
+def test_a_time_that_is_spelt_is_that_time(seconds):
+    """Read back by Python's own measure of time, it differs by what two digits, or a second, leave out."""
+    value, unit = duration(seconds).split()
+    again = timedelta(**{unit: float(value.replace(",", ""))}).total_seconds()
+    assert again == pytest.approx(seconds, rel=0.051, abs=0.5)
+    assert "e" not in value

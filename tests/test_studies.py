@@ -1,5 +1,6 @@
 """Every study and every search space that comes with the project can be used as it is."""
 
+import re
 from itertools import product
 from pathlib import Path
 
@@ -77,3 +78,17 @@ def test_a_space_offers_something_in_every_slot(path):
 def test_the_demo_and_the_agreed_spaces_are_there():
     assert "digits" in [folder.name for folder in STUDIES]
     assert {"digits", "resnet20", "resnet20-blocks"} <= {path.stem for path in SPACES}
+
+
+def test_what_the_table_says_of_kinds_is_what_the_verdict_says_of_its_rows():
+    """Each effect that surely adds or costs something stands in the README with its simultaneous interval."""
+    folder = ROOT / "studies" / "digits-table"
+    found = concluded(folder)[0].comparison
+    readme = " ".join((folder / "README.md").read_text().split())
+    sure = [one.gain for one in found.effects if one.gain.positive or one.gain.negative]
+    assert len(sure) == 4
+    for gain in sure:
+        low, high = sorted(abs(100 * end) for end in (gain.low, gain.high))
+        assert re.search(rf"{abs(100 * gain.value):.2f} (points of accuracy )?\({low:.2f} to {high:.2f}\)", readme)
+    assert f"all its {len(found.networks) + len(found.effects)} comparisons at once" in readme
+    assert not any(one.gain.positive or one.gain.negative for one in found.networks)

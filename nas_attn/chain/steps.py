@@ -74,6 +74,7 @@ class Chain:
     claims: Unshared = field(default_factory=Unshared)
     """They keep this process apart from others that work on the study."""
     _supernets: dict[int, tuple[Supernet, Checkpoint]] = field(default_factory=dict, init=False, repr=False)
+    _bases: dict[int, Checkpoint] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def open(cls, folder: StudyFolder, jobs: int = 1, watch: Watch | None = None) -> "Chain":
@@ -166,8 +167,9 @@ class Chain:
         if step.weights == "supernet":
             seed = self.folder.file.seed
             return replace(protocol, start="inherit", inherited=self._supernet(seed)[0].shared_weights())
-        trained = self.backbone.with_weights(str(self._base.path))
-        return replace(protocol, start="inherit", backbone=trained)
+        trained = tuple(self.backbone.with_weights(str(base.path)) for base in self._bases_of(step))
+        protocol = replace(protocol, start="inherit", backbone=trained[0])
+        return replace(protocol, of_folds=trained, first_seed=self.folder.file.seed) if len(trained) > 1 else protocol
 
     def untrained_protocol(self, step: Step) -> TrainingProtocol:
         """The training protocol of a step as if it inherited nothing."""
@@ -193,17 +195,27 @@ class Chain:
         if step.proxy == "scratch":
             return 0.0
         if step.proxy == "inherit" and step.weights == "base":
-            return self._base.seconds
+            return sum(base.seconds for base in self._bases_of(step))
         seeds = step.seeds if step.proxy == "supernet" else 1
         return sum(self._supernet(self.folder.file.seed + number)[1].seconds for number in range(seeds))
 
-    @cached_property
-    def _base(self) -> Checkpoint:
-        """Trained plain backbone."""
-        with reported("the plain backbone cannot be trained", TrainingFailed):
-            base = self._pretrained.base(self.folder.file.base_recipe)
-        self.watch.on_base(base.validation)
-        return base
+    def bases(self, step: Step) -> int:
+        """How many plain backbones are trained for the networks of a step to inherit from: one for each fold.
+
+        A fold validates only what inherits from a backbone that has not trained on it.
+        """
+        folds = len(self.task.data.folds) if isinstance(self.task, ImageTask) else 0
+        return max(1, folds if step.extra_trainings else min(folds, step.seeds))
+
+    def _bases_of(self, step: Step) -> list[Checkpoint]:
+        """Trained plain backbones, each with the seed that validates on its fold first."""
+        for fold in range(self.bases(step)):
+            if fold not in self._bases:
+                store = replace(self._pretrained, seed=self.folder.file.seed + fold)
+                with reported("the plain backbone cannot be trained", TrainingFailed):
+                    self._bases[fold] = store.base(self.folder.file.base_recipe)
+                self.watch.on_base(self._bases[fold].validation)
+        return [self._bases[fold] for fold in range(self.bases(step))]
 
     def _supernet(self, seed: int) -> tuple[Supernet, Checkpoint]:
         """Trained supernet of this seed."""

@@ -16,7 +16,7 @@ from .joined import status, worker
 from .spaces import kinds, sites, space
 from .studies import front, report
 from .trained import export, train
-from .working import audit, check, search, verdict
+from .working import audit, check, doctor, search, verdict
 
 app = typer.Typer(
     name="nas-attn",
@@ -45,7 +45,7 @@ def door(
 
 for command in (
     *(init, kinds, sites, space, check, plan, search, front, report),
-    *(audit, verdict, compare, ask, train, export, worker, status),
+    *(audit, verdict, compare, ask, train, export, worker, status, doctor),
 ):
     app.command()(command)
 

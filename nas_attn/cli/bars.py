@@ -79,6 +79,6 @@ class Bars:
         return float(sum(self.planned[name].seconds * pace for name in names[names.index(step.name) + 1 :]))
 
     def _left(self, seconds: float) -> str:
-        from nas_attn.planning.telling import duration
+        from nas_attn.settings import duration
 
         return f"{duration(seconds)} left" if seconds == seconds else ""

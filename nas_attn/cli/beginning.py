@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .reporting import AsJson, print_json
 from .working import Jobs, StudyPath
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def plan(
         typer.Option(min=1, help="Networks of the first step in all, as of search.", show_default="study.toml"),
     ] = None,
     jobs: Jobs = 1,
+    as_json: AsJson = False,
 ) -> None:
     """Say what the search of a study will take, before anything is trained for it.
 
@@ -65,7 +67,11 @@ def plan(
     from nas_attn.launch import open_study
     from nas_attn.planning import plan_said
 
-    for line in plan_said(open_study(study).plan(trials, jobs=jobs)):
+    found = open_study(study).plan(trials, jobs=jobs)
+    if as_json:
+        print_json({"study": str(study), **found.as_dict()}, indent=1)
+        return
+    for line in plan_said(found):
         typer.echo(line)
 
 

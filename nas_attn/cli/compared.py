@@ -1,6 +1,7 @@
 """The command that compares two networks of a study, or two studies of one space."""
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,6 +9,7 @@ import typer
 
 from nas_attn.space import InputError
 
+from .reporting import AsJson, print_json, records
 from .showing import show
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ def compare(
         list[str], typer.Argument(help="A study and two keys; or two studies, and keys if not all.", metavar="STUDY...")
     ],
     csv: Annotated[Path | None, typer.Option(help="Also write the table to this file.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Compare two networks of a study, or two studies of one space, seed by seed.
 
@@ -40,16 +43,16 @@ def compare(
     if things[: len(studies)] != studies or len(studies) not in (1, 2) or (len(studies) == 1 and len(keys) != 2):
         found = ", ".join([*(f"the study {study}" for study in studies), *(f"{key!r}, no study" for key in keys)])
         raise InputError(f"compare: found {found}; allowed: {_USAGE}")
-    table = _networks(folders[0], keys) if len(folders) == 1 else _studies(folders, keys)
+    table = _networks(folders[0], keys, as_json) if len(folders) == 1 else _studies(folders, keys, as_json)
     if csv is not None:
         from nas_attn.space import write_whole
 
         write_whole(csv, table.to_csv().encode())
-        typer.echo(f"Written: {csv}")
+        if not as_json:
+            typer.echo(f"Written: {csv}")
 
 
-def _networks(folder: "StudyFolder", keys: list[str]) -> "pd.DataFrame":
-    from nas_attn.settings import measure
+def _networks(folder: "StudyFolder", keys: list[str], as_json: bool) -> "pd.DataFrame":
     from nas_attn.space import parse
     from nas_attn.verdict.pair import compare_networks
 
@@ -59,23 +62,37 @@ def _networks(folder: "StudyFolder", keys: list[str]) -> "pd.DataFrame":
         {one.site: str(one.attention) for one in parse(folder.pick(key).architecture).placements} for key in names
     ]
     sites = [site for site in sorted({*placed[0], *placed[1]}) if placed[0].get(site) != placed[1].get(site)]
+    if as_json:
+        differing = [
+            {"site": site, **{name: one.get(site) for name, one in zip(names, placed, strict=True)}} for site in sites
+        ]
+        print_json({"study": str(folder.path), "sites": differing, "measures": records(table)}, indent=1)
+        return table
     show(("what stands where", *names), ((site, *(one.get(site, "-") for one in placed)) for site in sites))
-    lines = []
-    for name, row in table.iterrows():
-        one = measure(str(name))
-        lines.append((one.word, *(one.spell(row[key]) for key in names), _spelt(one, row, row[names[0]])))
     typer.echo("")
-    show(("measure", *names, "difference"), lines)
+    show(("measure", *names, "difference"), _lines(table, names))
     return table
 
 
-def _studies(folders: "list[StudyFolder]", keys: list[str]) -> "pd.DataFrame":
+def _lines(table: "pd.DataFrame", names: list[str]) -> Iterator[tuple[str, ...]]:
+    from nas_attn.settings import measure
+
+    for name, row in table.iterrows():
+        one = measure(str(name))
+        yield one.word, *(one.spell(row[key]) for key in names), _spelt(one, row, row[names[0]])
+
+
+def _studies(folders: "list[StudyFolder]", keys: list[str], as_json: bool) -> "pd.DataFrame":
     from nas_attn.verdict.pair import compare_studies, differing
 
     table, one = compare_studies(folders, keys), folders[0].file.leading
+    names = [str(folder.path) for folder in folders]
+    if as_json:
+        found = {"studies": names, "differing": differing(folders), "measure": one.name, "networks": records(table)}
+        print_json(found, indent=1)
+        return table
     for line in differing(folders) or ["both ask the same"]:
         typer.echo(line)
-    names = [str(folder.path) for folder in folders]
     lines = (
         (
             key,

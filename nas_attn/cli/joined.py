@@ -21,6 +21,7 @@ _URL = "The storage of the study, as its study.toml names it."
 _NAME = "The name of the study in its storage; it stands in study.id, in its folder."
 _FOLDER = "The folder to work in."
 _DATA = "Where the study's images lie on this machine."
+_TRUST = "Import the code that the study names."
 _WATCH_EVERY_S = 10.0
 
 
@@ -29,6 +30,7 @@ def worker(
     name: Annotated[str, typer.Argument(help=_NAME, metavar="NAME")],
     folder: Annotated[Path | None, typer.Option(help=_FOLDER, show_default="NAME, here")] = None,
     data: Annotated[Path | None, typer.Option(help=_DATA, show_default="as study.toml says")] = None,
+    trust: Annotated[bool, typer.Option("--trust", help=_TRUST)] = False,
     jobs: Jobs = 1,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -43,7 +45,7 @@ def worker(
     from nas_attn.study import StudyFolder, TakenOver, make_worker_folder
 
     study = folder or Path(name)
-    make_worker_folder(url, name, study, data)
+    make_worker_folder(url, name, study, data, trust=trust)
     if StudyFolder.open(study).file.search.artifacts is None:
         raise InputError(
             f"{study / 'study.toml'}: names no [search] artifacts, so that weights would lie in several folders; name "

@@ -1,5 +1,6 @@
 """What the commands say while a study is at work."""
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -58,15 +59,15 @@ class _Progress:
         self.rows: dict[str, list[Any]] = {}  # by key, of networks with seeds to come
         self.trained: int | None = None  # networks with all their seeds, once a row has said it
         self.more: Counter[str] = Counter()  # trainings beyond the seeds of the step
+        self.foretold = False  # whether the plan has said all of the only step
 
     def on_planned(self, plan: Any) -> None:
-        from dataclasses import asdict
-
         from nas_attn.planning import plan_said
 
         self.bars.plan(plan)
+        self.foretold = len(plan.steps) == 1 and plan.steps[0].trainings > 0
         if self.reporter.loudness.as_json:
-            self.reporter.say("plan", **{**asdict(plan), "measure": plan.measure.name, "seconds": plan.seconds})
+            self.reporter.say("plan", **plan.as_dict())
             return
         for line in plan_said(plan):
             self.reporter.say("plan", line)
@@ -80,7 +81,8 @@ class _Progress:
         ranked = "" if score in (None, self.leading) else f", ranked by {score}"
         noun = "network" if step.networks == 1 else "networks"
         facts = {"step": step.name, "networks": step.networks, "seeds": step.seeds, "ranked_by": score}
-        self.reporter.say("step", f"step {step.name}: up to {step.networks} {noun}{seeds}{ranked}", **facts)
+        line = f"step {step.name}: up to {step.networks} {noun}{seeds}{ranked}"
+        self.reporter.say("step", line, detail=self.foretold, **facts)
 
     def on_row(self, row: Any, trained: int) -> None:
         step = self.last if row.role == "width-matched" else self.known.get(row.step, self.last)
@@ -146,10 +148,12 @@ class _Progress:
 
 
 def _row_line(row: Any, measures: Sequence[str], seed: str, trained: int, total: int) -> str:
+    """What a training, or the mean of several, has found, so short that most fit into a line of a screen."""
     if row.state == "over_budget":
         return f"   -     {row.key}  over budget: {row.reason}  {row.architecture}"
-    *found, flops, latency = spelt(row, measures)
+    without_ends = row.but(latency_ms_low=math.nan, latency_ms_high=math.nan)
+    *found, flops, latency = spelt(without_ends, measures)
     texts = "  ".join(found) if row.state == "complete" else f"failed: {row.reason}"
     count = f"{trained:>4}/{max(total, trained):<4}"
-    over = f"mean of {row.seeds} seeds  " if row.seeds > 1 else ""
+    over = f"of {row.seeds} seeds  " if row.seeds > 1 else ""
     return f"{count}{row.key}  {seed}{texts:>8}  {over}{flops}FLOPs  {latency}  {row.architecture}"

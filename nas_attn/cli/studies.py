@@ -91,6 +91,7 @@ def report(
     picture: Annotated[
         Path | None, typer.Option(help="Also draw the front: .png, .svg or .html.", metavar="FILE")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Write report.html into a study's folder.
 
@@ -105,5 +106,8 @@ def report(
     if csv is not None:
         write_csv(table(StudyFolder.open(study).all_rows()), csv)
         written.append(csv)
+    if as_json:
+        print_json({"study": str(study), "files": written})
+        return
     for path in written:
         typer.echo(f"Written: {path}")

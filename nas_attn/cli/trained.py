@@ -1,12 +1,13 @@
 """The commands that hand out a network of a study: trained for good, and as files."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .progress import watched
-from .reporting import Loudness, Quiet, Reporter, Verbose
+from .reporting import AsJson, Loudness, Quiet, Reporter, Verbose, print_json, records
 from .showing import show, spelt
 from .working import Jobs, StudyPath
 
@@ -27,6 +28,7 @@ def train(
     jobs: Jobs = 1,
     quiet: Quiet = False,
     verbose: Verbose = False,
+    as_json: AsJson = False,
 ) -> None:
     """Train a network for good, beside what it has to beat, and let the test part judge, once.
 
@@ -38,17 +40,39 @@ def train(
     from nas_attn.study import StudyFolder
 
     row = StudyFolder.open(study).pick(pick)
-    reporter = Reporter(Loudness(quiet, verbose))
+    reporter = Reporter(Loudness(quiet, verbose, as_json))
     reporter.say("train", f"{study}: {row.key} is trained for good: {row.architecture}")
 
     from nas_attn.launch import open_study  # takes seconds, so something is said before
 
     with watched(reporter, study, f"train --pick {row.key} --seeds {seeds}") as watch:
         found, remarks = open_study(study).train(row.key, seeds, jobs=jobs, watch=watch)
+    if as_json:
+        reporter.end(_said(found), notes=remarks, **_facts(found))
+        return
     for remark in remarks:
         typer.echo(f"note: {remark}")
     _show(found)
     typer.echo(f"\nIts files, with these weights: nas-attn export {study} OUT")
+
+
+def _facts(found: "Retrained") -> dict[str, Any]:
+    """What was found, for programs: a row a network, and a gain over each other one."""
+    from nas_attn.results import table
+
+    gains = [
+        {"over": other.key, "gain": gain.value, "low": gain.low, "high": gain.high} for other, gain in found.gains()
+    ]
+    words = {row.key: found.word(row) for row in found.networks}
+    return {
+        "part": "test" if found.tested else "hold-out",
+        "images": found.test_images if found.tested else None,
+        "table": [{"is": words[row["key"]], **row} for row in records(table(found.networks))],
+        "chosen": {"seed": found.chosen.seed, **found.chosen.measures},
+        "chosen_tested": found.own and dict(found.own.measures),
+        "measure": found.leading.name,
+        "gains": gains,
+    }
 
 
 def _show(found: "Retrained") -> None:
@@ -74,11 +98,17 @@ def _show(found: "Retrained") -> None:
     )
     typer.echo(f"\nOn {part}, the mean over the seeds and their standard deviation:\n")
     show(head, lines)
+    typer.echo("")
+    for line in _said(found):
+        typer.echo(line)
+
+
+def _said(found: "Retrained") -> list[str]:
+    """Which seed is chosen, and what the network gains."""
     chosen = found.chosen
-    said = f"{found.ranked.word} {found.ranked.spell(chosen[found.ranked.name])}"
-    typer.echo(f"\nThe best of {found.networks[0].seeds} seeds by the hold-out part is {chosen.seed}, {said} there.")
-    for line in found.sentences():
-        typer.echo(f"{line[0].upper()}{line[1:]}.")
+    value = f"{found.ranked.word} {found.ranked.spell(chosen[found.ranked.name])}"
+    first = f"The best of {found.networks[0].seeds} seeds by the hold-out part is {chosen.seed}, {value} there."
+    return [first, *(f"{line[0].upper()}{line[1:]}." for line in found.sentences())]
 
 
 def export(
@@ -92,6 +122,7 @@ def export(
         typer.Option("--trained/--searched", help=_WEIGHTS, show_default="those of `train` where they are there"),
     ] = None,
     by_name: Annotated[bool, typer.Option("--import", help=_BY_NAME)] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write a trained network into a folder that needs torch alone, and prove that it works there.
 
@@ -110,15 +141,20 @@ def export(
         which = "" if pick is None else f" --pick {pick}"
         how = "" if trained is None else " --trained" if trained else " --searched"
         again = f"nas-attn export {study} {out}{which}{how}{' --import' if by_name else ''}"
-        typer.echo(f"Interrupted; nothing is left half-written. Again: {again}")
+        typer.echo(f"Interrupted; nothing is left half-written. Again: {again}", err=as_json)
         raise typer.Exit(130) from None
-    _tell_export(study, out, row, notes)
+    _tell_export(study, out, row, notes, as_json)
 
 
-def _tell_export(study: Path, out: Path, row: "Evaluation", notes: list[str]) -> None:
+def _tell_export(study: Path, out: Path, row: "Evaluation", notes: Sequence[str], as_json: bool) -> None:
+    from nas_attn.results import known_columns
     from nas_attn.settings import FINAL, listed
     from nas_attn.study import StudyFolder
 
+    proved = [name for name in ("model.py", "model.pt2", "model.onnx") if (out / name).is_file()]
+    if as_json:
+        print_json({"folder": str(out), "proved": proved, "notes": notes, "row": known_columns(row)}, indent=1)
+        return
     for note in notes:
         typer.echo(f"note: {note}")
     judged = StudyFolder.open(study).file.leading
@@ -126,7 +162,6 @@ def _tell_export(study: Path, out: Path, row: "Evaluation", notes: list[str]) ->
     found = f"{judged.word}{part} {judged.spell(row[judged.name])}"
     found += f", the mean of {row.seeds} seeds" if row.seeds > 1 else ""
     typer.echo(f"Written: {out}  ({row.key}, {found}: {row.architecture})")
-    proved = [name for name in ("model.py", "model.pt2", "model.onnx") if (out / name).is_file()]
     if proved:
         typer.echo(f"Loaded in a fresh process, {listed(proved)}, with the same outputs.")
     if (out / "predict.py").is_file():

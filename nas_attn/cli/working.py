@@ -1,4 +1,4 @@
-"""The commands that work at a study: check, search, audit and verdict."""
+"""The commands that work at a study: check, doctor, search, audit and verdict."""
 
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -39,6 +39,36 @@ def check(study: StudyPath, quiet: Quiet = False, verbose: Verbose = False, as_j
     faults = [str(fault) for fault in checked.faults] if quiet else []
     reporter.end([*faults, f"{study}: {checked.summary}"], faults=len(checked.faults))
     if checked.faults:
+        raise typer.Exit(2)
+
+
+def doctor(
+    study: StudyPath,
+    no_mend: Annotated[bool, typer.Option("--no-mend", help="Only say what could be mended.")] = False,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Check rows, claims, files and digests of a study after a fault, and mend what can be.
+
+    Whether the database is whole and every row can be true; which processes have died, so that what they had begun is
+    free; whether weights, what single images got, bases and latencies are as they were written. What is damaged is
+    fetched again from the artifacts, removed where it is made again, or named. Nothing that a living process works at
+    is touched. Exit code 2 for faults that are left.
+    """
+    from nas_attn.study import StudyFolder
+
+    folder = StudyFolder.open(study)
+    reporter = Reporter(Loudness(quiet, as_json=as_json))
+
+    from nas_attn.preflight import examine
+
+    def show(finding: Any) -> None:
+        reporter.say("finding", f"{finding.state:>10}  {finding}", result=True, **asdict(finding))
+
+    found = examine(folder, show, mend=not no_mend)
+    left = [str(one) for one in found.of("fault", "warning")] if quiet else []
+    reporter.end([*left, f"{study}: {found.summary}"], faults=len(found.faults))
+    if found.faults:
         raise typer.Exit(2)
 
 

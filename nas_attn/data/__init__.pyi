@@ -4,6 +4,7 @@ from .batches import PartBatches as PartBatches
 from .batches import batches_in_order as batches_in_order
 from .batches import training_batches as training_batches
 from .fingerprints import fingerprint as fingerprint
+from .fingerprints import parts_of as parts_of
 from .fingerprints import spelt_labels as spelt_labels
 from .images import ImageData as ImageData
 from .images import Part as Part

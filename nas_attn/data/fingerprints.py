@@ -22,7 +22,7 @@ _MADE: WeakKeyDictionary[ImageData, Fingerprint] = WeakKeyDictionary()
 
 
 def fingerprint(data: ImageData) -> Fingerprint:
-    """The fingerprint of all three parts, of images in memory whatever their order; made once.
+    """The fingerprint of all parts, of images in memory whatever their order; made once.
 
     A user's module may make other images from pass to pass, so only labels count, in the order in which they come: all
     of the validation and the test part, and those of the first batch that trains.
@@ -35,7 +35,7 @@ def fingerprint(data: ImageData) -> Fingerprint:
 
 
 def _made(data: ImageData) -> Fingerprint:
-    parts = {"train": data.train, "validation": data.validation, "test": data.test}
+    parts = parts_of(data)
     digests, images = {}, list[str]()
     for name, part in parts.items():
         if isinstance(part, Part):
@@ -49,6 +49,12 @@ def _made(data: ImageData) -> Fingerprint:
         digests[name] = sha256("\n".join(lines).encode()).hexdigest()
     sample = tuple(nsmallest(_SAMPLE, images))
     return Fingerprint(digests, sum(map(len, parts.values())), sample, f"Pillow {PIL.__version__}")
+
+
+def parts_of(data: ImageData) -> dict[str, Part | LoaderPart]:
+    """The disjoint parts of the data by their names: each of the folds, where images validate in turn."""
+    folds = {f"fold{number}": one.validation for number, one in enumerate(data.folds, start=1)}
+    return {**(folds or {"train": data.train, "validation": data.validation}), "test": data.test}
 
 
 def _images(part: Part) -> list[str]:

@@ -3,8 +3,10 @@
 import hashlib
 import logging
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import accumulate
 from weakref import WeakKeyDictionary
 
 import torch
@@ -82,6 +84,16 @@ class Part:
         return digest.hexdigest()
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Fold:
+    """One turn of images that validate in turn."""
+
+    train: Part
+    """All folds but one."""
+    validation: Part
+    """That one."""
+
+
 @dataclass(frozen=True, eq=False)
 class ImageData:
     """A data set in three disjoint parts; raises `ValueError` for labels that its task does not have."""
@@ -106,6 +118,9 @@ class ImageData:
     """Population standard deviation of the same, more than 0."""
     measures: tuple[Measure, ...] = ()
     """The learnt measures of networks on these images; without them those that the task always has."""
+    folds: tuple[Fold, ...] = ()
+    """Where images validate in turn: each turn, of which the first has the train and the validation part of these data;
+    mean and std are then those of all that validate once."""
 
     def __post_init__(self) -> None:
         for part in (self.train, self.validation, self.test):
@@ -126,6 +141,16 @@ class ImageData:
         if device not in there:
             there[device] = replace(self, train=self.train.to(device), validation=self.validation.to(device))
         return there[device]
+
+    def of_fold(self, number: int) -> "ImageData":
+        """The data of one turn, which alone stays in the memory of devices; themselves, where one part validates."""
+        for other in self._turns[:number] + self._turns[number + 1 :]:
+            _NEAR.pop(other, None)
+        return self._turns[number] if self._turns else self
+
+    @cached_property
+    def _turns(self) -> tuple["ImageData", ...]:
+        return tuple(replace(self, train=one.train, validation=one.validation, folds=()) for one in self.folds)
 
     @property
     def image(self) -> tuple[int, int, int]:
@@ -158,11 +183,25 @@ class ImageData:
         """
         facts = (self.train.digest, self.validation.digest, self.class_names, self.mean, self.std)
         more = () if self.task == "classification" else (self.task, self.target_mean, self.target_std)
-        return hashlib.sha256(repr(facts + more).encode()).hexdigest()
+        turns = tuple(one.validation.digest for one in self.folds)
+        return hashlib.sha256(repr(facts + more + turns).encode()).hexdigest()
 
 
 _NEAR: WeakKeyDictionary[ImageData, dict[torch.device, ImageData]] = WeakKeyDictionary()
 """Results of `near`; apart from the data, so that another process is not sent a device's memory."""
+
+
+def in_turn(parts: Sequence[Part]) -> tuple[Fold, ...]:
+    """Folds of these parts, each of which validates once; all are views of one copy of them, which is twice as long."""
+    images, labels = (
+        torch.cat([getattr(part, name) for part in (*parts, *parts[:-1])]) for name in ("images", "labels")
+    )
+    ends = [0, *accumulate(len(part) for part in (*parts, *parts[:-1]))]
+
+    def between(first: int, last: int) -> Part:
+        return Part(images[ends[first] : ends[last]], labels[ends[first] : ends[last]])
+
+    return tuple(Fold(between(one + 1, one + len(parts)), between(one, one + 1)) for one in range(len(parts)))
 
 
 def check_labels(labels: Tensor, task: BuiltIn, classes: int, size: tuple[int, ...]) -> None:

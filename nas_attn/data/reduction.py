@@ -8,7 +8,7 @@ from torch import Tensor
 
 from nas_attn.space import InputError
 
-from .images import ImageData, Part, channel_stats
+from .images import Fold, ImageData, Part, channel_stats
 
 _AT_ONCE = 1024
 
@@ -18,7 +18,8 @@ def reduced(data: ImageData, share: float, resolution: float) -> ImageData:
 
     A smaller share is part of a larger one, and has one image of each class at least; where images have no class each,
     the share is of all. Images are resized by antialiased bilinear interpolation, masks to the nearest pixel, to
-    rounded sizes; mean and std are of the reduced train part, those of the values of a regression stay.
+    rounded sizes; mean and std are of the reduced train part, of folds that of the first; those of the values of a
+    regression stay.
 
     Raises `InputError` for the data of a user's module, which makes its images itself.
     """
@@ -28,17 +29,22 @@ def reduced(data: ImageData, share: float, resolution: float) -> ImageData:
         found = f"data_share = {share:g}" if share != 1 else f"resolution = {resolution:g}"
         raise InputError(f"found {found} for a data module, which makes its images itself; leave it out")
     classes = data.classes if data.task == "classification" else None
-    train = data.train if share == 1 else _share(data.train, classes, share)
-    train, validation, test = (_resized(part, resolution) for part in (train, data.validation, data.test))
-    mean, std = channel_stats(train.images)
-    return replace(data, train=train, validation=validation, test=test, mean=mean, std=std)
+
+    def fewer(part: Part) -> Part:
+        return _resized(part if share == 1 else _share(part, classes, share), resolution)
+
+    folds = tuple(Fold(fewer(one.train), _resized(one.validation, resolution)) for one in data.folds)
+    first = folds[0] if folds else Fold(fewer(data.train), _resized(data.validation, resolution))
+    mean, std = channel_stats(first.train.images)
+    test = _resized(data.test, resolution)
+    return replace(data, train=first.train, validation=first.validation, test=test, mean=mean, std=std, folds=folds)
 
 
 def joined(data: ImageData, hold_out: float) -> ImageData:
     """The train part with all of the validation part but a share of each class, or of all, which stays to judge by.
 
-    Mean and std stay those of the train part. Raises `InputError` for the data of a user's module, which divides its
-    images itself.
+    Of folds, the share is of the first; nothing takes turns any more. Mean and std stay those of the train part. Raises
+    `InputError` for the data of a user's module, which divides its images itself.
     """
     if not (isinstance(data.train, Part) and isinstance(data.validation, Part)):
         raise InputError("a data module divides its images itself: its validation part cannot be joined to what trains")
@@ -47,7 +53,7 @@ def joined(data: ImageData, hold_out: float) -> ImageData:
     others[rows] = False
     more = _taken(data.validation, others.nonzero().flatten())
     images, labels = (torch.cat([getattr(one, name) for one in (data.train, more)]) for name in ("images", "labels"))
-    return replace(data, train=Part(images, labels), validation=_taken(data.validation, rows))
+    return replace(data, train=Part(images, labels), validation=_taken(data.validation, rows), folds=())
 
 
 def _share(part: Part, classes: int | None, share: float) -> Part:

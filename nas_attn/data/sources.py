@@ -1,7 +1,7 @@
 """Images of the data source that a study names."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -32,7 +32,16 @@ from .copies import report_copies
 from .data_module import open_module
 from .folder import images_in, open_folder
 from .gallery import Gallery, Rows
-from .images import ChannelStats, ImageData, Part, channel_stats, target_stats
+from .images import (
+    ChannelStats,
+    ImageData,
+    Part,
+    channel_stats,
+    channel_stats_of_levels,
+    count_levels,
+    in_turn,
+    target_stats,
+)
 from .label_file import open_labelled
 from .layout import find_image_parts, find_parts
 from .mask_folder import is_of_masks, open_masked
@@ -40,7 +49,7 @@ from .parquet import encoded_images, open_masked_parquet, open_parquet
 from .pixels import Encoded, faults_of, size
 from .planted import planted
 from .shards import find_shards
-from .split import split
+from .split import split, split_in_folds
 from .torchvision_sets import open_published
 
 _LOG = logging.getLogger(__name__)
@@ -58,7 +67,7 @@ def load_data(
 
     The parts depend on the images, the shares and `split_seed` alone. Where validation or test images stand apart, all
     of them are that part, and `limit` leaves them alone. A user's module, which is set up for `device` (default: CPU),
-    divides its images itself.
+    divides its images itself. With `folds` all images but those of the test part validate in turn.
 
     Raises `InputError` that says which file, column, mask or class is at fault, and the cure.
     """
@@ -80,13 +89,35 @@ def load_data(
     if getattr(source, "split_by", "order") == "order":
         gallery = replace(gallery, encoded=None)
     report_copies(gallery, apart)
+    if source.folds:
+        return _in_folds(source, source.folds, gallery, apart)
     train, *others = _parts(gallery, split(gallery, shares[0], shares[1], source.split_seed, limit))
     validation, test = (
         _part_apart(apart[part], gallery, train.images[0].numpy()) if part in apart else taken
         for part, taken in zip(("validation", "test"), others, strict=True)
     )
-    targets = _target_stats(gallery, train) if task == "regression" else ((), ())
+    targets = _target_stats(gallery, train.labels) if task == "regression" else ((), ())
     return ImageData(train, validation, test, gallery.class_names, *channel_stats(train.images), task, *targets)
+
+
+def _in_folds(source: _Galleried, number: int, gallery: Gallery, apart: Mapping[str, Gallery]) -> ImageData:
+    """The images of a gallery that validate in turn, in so many folds, and those that test."""
+    if "validation" in apart:
+        raise InputError(
+            f"{apart['validation'].where}: these images validate all the time, so that no others can take turns; leave "
+            f"out folds = {number}, or put them among the images that train"
+        )
+    tested = 0.0 if "test" in apart else source.test
+    shares = min(source.validation, (1 - tested) / 2), tested
+    rows, tests = split_in_folds(gallery, number, shares, source.split_seed, getattr(source, "limit", None))
+    *parts, test = _parts(gallery, (*rows, tests))
+    if "test" in apart:
+        test = _part_apart(apart["test"], gallery, parts[0].images[0].numpy())
+    folds, task = in_turn(parts), gallery.task
+    targets = _target_stats(gallery, torch.cat([part.labels for part in parts])) if task == "regression" else ((), ())
+    stats = channel_stats_of_levels(sum((count_levels(part.images) for part in parts), torch.tensor(0)))
+    first = folds[0].train, folds[0].validation
+    return ImageData(*first, test, gallery.class_names, *stats, task, *targets, folds=folds)
 
 
 def undecodable(source: DataSource, folder: Path) -> Iterator[str]:
@@ -114,11 +145,11 @@ def _is_mask(source: ImageFolder, path: Path, file: Path) -> bool:
     return source.masks is not None and any(map(of_masks, file.relative_to(path).parents))
 
 
-def _target_stats(gallery: Gallery, train: Part) -> ChannelStats:
-    mean, std = target_stats(train.labels)
+def _target_stats(gallery: Gallery, labels: torch.Tensor) -> ChannelStats:
+    mean, std = target_stats(labels)
     for name, one in zip(gallery.class_names, std, strict=True):
         if not one > 0:
-            found = f"{name} is {float(train.labels[0, gallery.class_names.index(name)]):g}"
+            found = f"{name} is {float(labels[0, gallery.class_names.index(name)]):g}"
             raise InputError(
                 f"{gallery.where}: {found} for every image that trains, so that there is nothing to learn; leave it out"
             )
@@ -192,12 +223,11 @@ def _digits() -> Gallery:
     return Gallery("digits", names, digits.target.astype(np.int64), lambda rows: images[rows])
 
 
-def _parts(gallery: Gallery, rows: tuple[Rows, Rows, Rows]) -> tuple[Part, Part, Part]:
+def _parts(gallery: Gallery, rows: tuple[Rows, ...]) -> list[Part]:
     taken = np.sort(np.concatenate(rows))
     images, labels = gallery.decode(taken), gallery.labels_of(taken)
     places = (np.searchsorted(taken, part) for part in rows)
-    train, validation, test = (_part(images[place], labels[place]) for place in places)
-    return train, validation, test
+    return [_part(images[place], labels[place]) for place in places]
 
 
 def _part_apart(tested: Gallery, known: Gallery, example: NDArray[np.uint8]) -> Part:

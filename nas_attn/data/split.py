@@ -4,6 +4,7 @@ import logging
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 from zlib import crc32
@@ -40,8 +41,7 @@ def split(
     counts = np.bincount(strata.of, minlength=len(strata.names))
     quotas = counts if limit is None else _apportion(counts, limit)
     contents = gallery.contents
-    divide: Callable[[int, Rows], list[Rows]]
-    divide = partial(_in_order, strata, seed) if contents is None else _Together(gallery, strata, contents, seed)
+    divide = _division(gallery, strata, contents, seed, len(PARTS))
     taken: list[list[Rows]] = [[], [], []]
     for label, name in enumerate(strata.names):
         full = _sizes(int(counts[label]), validation, test)
@@ -57,9 +57,60 @@ def split(
         sizes = np.array([sum(map(len, part)) for part in taken], dtype=np.int64)
         groups = "" if gallery.groups is None else f" in {len({*gallery.groups})} groups"
         _check(gallery.where, "there are", sizes, sizes, (1, validation, test), groups)
-    by = np.arange(len(gallery.labels)) if contents is None else _ranks(contents)
-    train, validation_rows, test_rows = (_sorted(np.concatenate(part), by) for part in taken)
+    train, validation_rows, test_rows = _in_ranks(taken, len(gallery.labels), contents)
     return train, validation_rows, test_rows
+
+
+def split_in_folds(
+    gallery: Gallery, folds: int, shares: tuple[float, float], seed: int, limit: int | None = None
+) -> tuple[list[Rows], Rows]:
+    """The rows of each fold, disjoint, and those for test, which are the ones that `split` finds with these shares.
+
+    What is not for test is divided as `split` divides, into folds whose sizes, and whose images of each class, differ
+    by one at most where no copies or groups keep images together. Raises `InputError` as `split` does, and where a
+    class cannot be in every fold.
+    """
+    *others, test = split(gallery, *shares, seed, limit)
+    rows = np.sort(np.concatenate(others))
+    contents = None if gallery.contents is None else [gallery.contents[row] for row in rows]
+    groups = None if gallery.groups is None else [gallery.groups[row] for row in rows]
+    left = replace(gallery, labels=gallery.labels[rows], encoded=None, groups=groups)
+    strata, given = strata_of(left, folds), 0
+    divide, taken = _division(left, strata, contents, seed, folds), [list[Rows]() for _ in range(folds)]
+    for label in range(len(strata.names)):
+        images = int((strata.of == label).sum())
+        extra = (np.arange(folds) - given) % folds < images % folds
+        given += images % folds
+        for fold, part in zip(taken, divide(label, images // folds + extra), strict=True):
+            fold.append(part)
+        if strata.needed and not all(len(fold[-1]) for fold in taken):
+            _refuse_few(gallery, f"class {strata.names[label]!r} has {images} images", folds)
+    if not all(sum(map(len, fold)) for fold in taken):
+        _refuse_few(gallery, f"there are {len(rows)} images", folds)
+    return [rows[fold] for fold in _in_ranks(taken, len(rows), contents)], test
+
+
+def _refuse_few(gallery: Gallery, found: str, folds: int) -> None:
+    tied = "" if gallery.groups is None else ", which groups keep together,"
+    raise InputError(
+        f"{gallery.where}: {found} that are not for test{tied}, too few to be in each of {folds} folds; "
+        "add images, or take fewer folds"
+    )
+
+
+def _division(
+    gallery: Gallery, strata: Strata, contents: Sequence[bytes] | None, seed: int, parts: int
+) -> "Callable[[int, Rows], list[Rows]] | _Together":
+    """What divides the images of a class, by its number, into so many parts of given sizes."""
+    if contents is None:
+        return partial(_in_order, strata, seed)
+    return _Together(gallery, strata, contents, seed, parts)
+
+
+def _in_ranks(taken: Sequence[Sequence[Rows]], images: int, contents: Sequence[bytes] | None) -> list[Rows]:
+    """The rows of parts, each in the order of contents, where they are known."""
+    by = np.arange(images) if contents is None else _ranks(contents)
+    return [_sorted(np.concatenate(part), by) for part in taken]
 
 
 def _in_order(strata: Strata, seed: int, label: int, full: Rows) -> list[Rows]:
@@ -72,7 +123,7 @@ def _in_order(strata: Strata, seed: int, label: int, full: Rows) -> list[Rows]:
 class _Together:
     """Division by content that keeps copies of an image, and images of a group, in one part, also across classes."""
 
-    def __init__(self, gallery: Gallery, strata: Strata, contents: Sequence[bytes], seed: int) -> None:
+    def __init__(self, gallery: Gallery, strata: Strata, contents: Sequence[bytes], seed: int, parts: int) -> None:
         self._labels, self._unit = strata.of, _units(contents, gallery.groups or ())
         tokens = contents if gallery.groups is None else [group.encode() for group in gallery.groups]
         keys = [sha256(f"{seed} ".encode() + token).digest() for token in tokens]
@@ -80,7 +131,7 @@ class _Together:
         self._part_of: dict[int, int] = {}
         for label, name in enumerate(strata.names if gallery.groups is None and strata.needed else ()):
             rows = np.flatnonzero(self._labels == label)
-            if (different := len(np.unique(self._unit[rows]))) < len(PARTS) <= len(rows):
+            if (different := len(np.unique(self._unit[rows]))) < parts <= len(rows):
                 self._unit[rows] = len(self._unit) + rows
                 message = "%s: class %r has but %d different images, so that copies of them are in several parts"
                 _LOG.warning(message, gallery.where, name, different)

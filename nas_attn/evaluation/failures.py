@@ -20,4 +20,4 @@ def failed_row(row: Evaluation, failure: Exception, folder: Path | None) -> Eval
         about = f"{row.architecture}\nstep {row.step}, seed {row.seed}, {row.versions}"
         write_whole(path, f"{about}\n\n{trace}\n".encode())
         reason = f"{reason}; see {folder.name}/{path.name}"
-    return replace(row, state="failed", reason=reason)
+    return replace(row, state="failed", reason=reason, learning_curve=getattr(failure, "learning_curve", ""))

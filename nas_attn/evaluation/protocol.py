@@ -50,6 +50,10 @@ class TrainingProtocol:
     trainer: Mapping[str, Any] = field(default_factory=dict)
     inherited: Callable[[Architecture], Mapping[str, Tensor]] | None = None
     """All weights of an architecture with identity start, where more than the backbone's are inherited."""
+    of_folds: tuple[Backbone, ...] = ()
+    """Where images validate in turn, the backbone for each fold, whose weights have not trained on it."""
+    first_seed: int = 0
+    """The study's, with which the first fold validates."""
     keeps: Path | None = None
     """The folder for trained weights; without one they are not kept."""
     outcomes: Path | None = None
@@ -62,7 +66,8 @@ class TrainingProtocol:
     def build(self, architecture: Architecture, seed: int) -> nn.Module:
         """The network as its training begins; raises `Raised` for whatever its own code raises."""
         started = identity_started(architecture) if self.start == "inherit" else architecture
-        backbone = self.backbone.untrained if self.inherited else self.backbone
+        own = self.of_folds[(seed - self.first_seed) % len(self.of_folds)] if self.of_folds else self.backbone
+        backbone = own.untrained if self.inherited else own
         with networks_own():
             network = self.task.build(started, backbone, seed)
             if self.inherited is not None:

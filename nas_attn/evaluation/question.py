@@ -48,5 +48,5 @@ def task_question(file: StudyFile) -> dict[str, Any]:
 
 
 def data_question(file: StudyFile) -> dict[str, Any]:
-    """Settings that decide a study's images; where their files stand does not."""
-    return file.data.model_dump(exclude={"path", "val_path", "test_path"})
+    """Settings that decide a study's images; where their files stand does not, and no folds are not named."""
+    return file.data.model_dump(exclude={"path", "val_path", "test_path", *(("folds",) if file.folds == 1 else ())})

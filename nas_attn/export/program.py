@@ -5,6 +5,7 @@ import io
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any
 
 import torch
@@ -44,30 +45,35 @@ def missing(file: str, reason: str) -> Program:
 
 
 def torch_program(network: nn.Module, shapes: list[Shape]) -> Program:
-    """Program of a network for as many sizes as `torch.export` allows."""
+    """Program of a network for as many sizes as `torch.export` allows.
+
+    It is traced so that a size of 1 is like any other. Where torch then decides by the sizes at hand how a permuted
+    tensor lies in memory, as before the layer norms of a ConvNeXt, the program would refuse a batch of one; such a
+    network is traced as if no size were 1, and whether its program takes one too is tried.
+    """
     one_size = [shape for shape in shapes if shape[2:] == shapes[0][2:]]
     freedoms = (
         (shapes, "any batch, height and width, but for images of a few pixels, which it refuses"),
         (one_size, f"any batch of images of {shapes[0][2]} x {shapes[0][3]} pixels"),
     )
     reason = ""
-    for takes, words in freedoms if shapes != one_size else freedoms[1:]:
+    for (takes, words), with_ones in product(freedoms if shapes != one_size else freedoms[1:], (True, False)):
         free = dict.fromkeys((0, 2, 3) if takes != one_size else (0,), torch.export.Dim.DYNAMIC)
         content = io.BytesIO()  # where torch writes a file by itself, a full disk ends the process
         try:
-            exported = _export_program(network, takes, free, content)
-            note = reason and f"{TORCH} takes {words} only, because torch.export refused others: {reason}"
-            return Program(TORCH, takes, content.getvalue(), words, note, exported)
+            exported = _export_program(network, takes, free, content, with_ones)
+            less = f"{TORCH} takes {words} only, because torch.export refused others: {reason}"
+            return Program(TORCH, takes, content.getvalue(), words, "" if takes == shapes else less, exported)
         except Exception as error:  # torch.export refuses in many ways, and the other files stand without it
             reason = first_line(error)
     return missing(TORCH, f"torch.export refused: {reason}")
 
 
 def _export_program(
-    network: nn.Module, shapes: list[Shape], free: dict[int, Any], content: io.BytesIO
+    network: nn.Module, shapes: list[Shape], free: dict[int, Any], content: io.BytesIO, with_ones: bool
 ) -> ExportedProgram:
     """Write a program, and try it: an older torch may refuse sizes that it has to leave free."""
-    any_size = shape_settings.patch(backed_size_oblivious=True)  # type: ignore[attr-defined]
+    any_size = shape_settings.patch(backed_size_oblivious=with_ones)  # type: ignore[attr-defined]
     with warnings.catch_warnings(), any_size:
         warnings.simplefilter("ignore")  # deprecations inside torch.export itself
         program = torch.export.export(network, (torch.zeros(shapes[0]),), dynamic_shapes=(free,))

@@ -81,6 +81,8 @@ class Answers:
     """What the plain backbone does, as if it had been trained with every seed."""
     matching: str = ""
     """Why there is no width-matched baseline, where there is none."""
+    share: float = 1.0
+    """Of the folds that have validated, where they do so in turn."""
 
     @property
     def open(self) -> bool:

@@ -42,12 +42,13 @@ def answered(
     prices: Sequence[str] = ("flops",),
     outcomes: Mapping[tuple[str, int], Outcomes] | None = None,
     seed: int = 0,
+    folds: int = 1,
 ) -> Answers:
     """What rows of full training say of these networks, judged by a measure.
 
     Every network with attention that was trained against the plain backbone, and these against width-matched baselines
     at their prices, share one family of simultaneous intervals: who was chosen for what it did before is not favoured.
-    With outcomes, by key and seed, intervals hold for other validation images too.
+    With outcomes, by key and seed, intervals hold for other validation images too; they are of so many folds.
 
     Raises `InputError` where rows come from several steps.
     """
@@ -66,14 +67,13 @@ def answered(
         for price in (prices if len(unattended) > 1 else ())
         if one.key in places and (found := matched(known.networks, unattended, price, places[one.key])) is not None
     ]
-    records = image_records([*places], outcomes or {}, name)
+    records = image_records([*places], outcomes or {}, name, folds)
     compare = _Comparisons(known, adjusted, plain, others, pairs, records, seed)
-    noise = float(np.sqrt(adjusted.variance))
     answers = tuple(
-        compare.answer(one, places[one.key], noise) if one.key in places else _untrained(one, rows) for one in wanted
+        compare.answer(one, places[one.key]) if one.key in places else _untrained(one, rows) for one in wanted
     )
-    mean, images = judged.sign * float(adjusted.means[plain]), compare.images
-    return Answers(judged, answers, known.networks[plain], noise, len(others) + len(pairs), images, mean)
+    mean = judged.sign * float(adjusted.means[plain])
+    return Answers(judged, answers, known.networks[plain], *compare.known_of_all, mean, share=compare.share)
 
 
 def _untrained(one: Candidate, rows: Sequence[Evaluation]) -> Answer:
@@ -107,14 +107,19 @@ class _Comparisons:
         names = [known.networks[number].key for number in (*others, *(number for number, _ in pairs))]
         self.seeds = differences(names, compared(adjusted, nothing, Family.single(contrasts), seed))
         self.both = self.seeds
-        self.images, self.known_images = 0, set[int]()
+        self.images, self.known_images, self.share = 0, set[int](), 1.0 if records is None else records.share
         if records is not None and self.seeds:
             self.both = for_other_images(self.seeds, image_variance(records, contrasts @ np.eye(networks), seed=seed))
             self.known_images = set(map(int, records.who))
             self.images = records.images if {place for row in self.rows for place in row} <= self.known_images else 0
-        self.plain = plain
+        self.plain, self.noise = plain, float(np.sqrt(adjusted.variance))
 
-    def answer(self, candidate: Candidate, number: int, noise: float) -> Answer:
+    @property
+    def known_of_all(self) -> tuple[float, int, int]:
+        """Seed noise, how many differences there are, and how many images are known."""
+        return self.noise, len(self.rows), self.images
+
+    def answer(self, candidate: Candidate, number: int) -> Answer:
         """What is known of a network that was trained."""
         chosen = [self.others.index(number)]
         chosen += [len(self.others) + place for place, (who, _) in enumerate(self.pairs) if who == number]
@@ -123,7 +128,7 @@ class _Comparisons:
             OverWidth(found.price, tuple(found.names(self.known.networks)), found.cheaper, each.gain)
             for each, found in zip(over, (found for who, found in self.pairs if who == number), strict=True)
         )
-        rule = Rule(noise, tuple(one.cheaper for one in widths))
+        rule = Rule(self.noise, tuple(one.cheaper for one in widths))
         seeds = int(self.known.counts[number])
         low, high = (np.array([getattr(self.both[place].gain, end) for place in chosen]) for end in ("low", "high"))
         known = bool(np.isfinite(low).all())
@@ -138,6 +143,7 @@ class _Comparisons:
         for line, place in enumerate(chosen):
             weights[line, [*self.rows[place]]] = [*self.rows[place].values()]
         covariance = self.adjusted.covariance(weights) * self.adjusted.variance
-        values, reach = np.array([(one.gain.value, one.gain.high - one.gain.value) for one in self.seeds])[chosen].T
-        far = np.array([self.both[place].images for place in chosen])
-        return replace(answer, more=more_seeds(rule, values, reach, far, covariance, seeds))
+        each = [(one.gain.value, one.seeds, one.images) for one in (self.both[place] for place in chosen)]
+        values, reach, images = np.array(each).T
+        more = more_seeds(rule, values, reach, images, covariance, seeds, share=self.share)
+        return replace(answer, more=more)

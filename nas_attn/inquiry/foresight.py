@@ -49,12 +49,20 @@ class Rule:
 
 
 def more_seeds(
-    rule: Rule, values: Numbers, reach: Numbers, images: Numbers, covariance: Numbers, seeds: int, seed: int = 0
+    rule: Rule,
+    values: Numbers,
+    reach: Numbers,
+    images: Numbers,
+    covariance: Numbers,
+    seeds: int,
+    seed: int = 0,
+    share: float = 1.0,
 ) -> float:
     """How many more seeds would, in at least half of the futures that the trainings leave open, give a finding.
 
     Values with how far their intervals reach because of seeds, which more seeds shorten, and of images, which they do
-    not, each of shape (1 + baselines,); the covariance of their errors over seeds is (1 + baselines, 1 + baselines).
+    not once all folds have validated, of which a share has; each of shape (1 + baselines,). The covariance of their
+    errors over seeds is (1 + baselines, 1 + baselines).
     NaN where noise is not known, infinite where not even 64 times as many seeds would do.
     """
     if seeds < 1 or not np.isfinite([*values, *reach]).all():
@@ -63,9 +71,9 @@ def more_seeds(
     root = directions * np.sqrt(np.maximum(spread, 0.0))
     drawn = np.random.default_rng(seed).standard_normal((_DRAWS, len(values))) @ root.T
     for more in _numbers(seeds):
-        share = seeds / (seeds + more)
-        future = values + math.sqrt(1 - share) * drawn
-        then = np.hypot(reach * math.sqrt(share), images)
+        left = seeds / (seeds + more)
+        future = values + math.sqrt(1 - left) * drawn
+        then = np.hypot(reach * math.sqrt(left), images * math.sqrt(max(left, share)))
         if rule.known(future - then, future + then).mean() >= 0.5:
             return float(more)
     return math.inf

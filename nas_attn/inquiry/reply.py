@@ -9,14 +9,14 @@ from typing import Any
 import pandas as pd
 
 from nas_attn.results.pages import page, specification
-from nas_attn.settings import lasting, with_null
+from nas_attn.settings import duration, lasting, with_null
 from nas_attn.space import without_passwords, write_whole
 from nas_attn.study import StudyFolder
 
 from .answer import Answer, Answers
 from .meaning import WORDS
 from .picture import answers_chart
-from .wording import details, minutes, screen, shared, title
+from .wording import details, screen, shared, title
 
 _PAGE, _JSON = "ask.html", "ask.json"
 
@@ -59,7 +59,7 @@ class Reply:
         """Why no more was trained."""
         why = "the time is over" if self.found.open else "all is known" + self._but
         number = f"{self.trained} {'training' if self.trained == 1 else 'trainings'}"
-        return f"stopped after {minutes(self.minutes)} and {number}: {why}"
+        return f"stopped after {duration(60 * self.minutes)} and {number}: {why}"
 
     @property
     def _but(self) -> str:

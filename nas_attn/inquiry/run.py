@@ -88,15 +88,16 @@ class Inquiry:
     def _known(self, beside: Beside) -> _Known:
         folder = self.chain.folder
         rows, baselines = folder.full_rows(), folder.width_matched()
+        file = folder.file
         outcomes = folder.outcomes([*rows, *baselines]).found
-        found = answered(self.wanted, rows, baselines, folder.file.leading.name, prices(folder.file), outcomes)
+        found = answered(self.wanted, rows, baselines, file.leading.name, prices(file), outcomes, folds=file.folds)
         seeds: dict[str, set[int]] = {}
         seconds: dict[str, float] = {}
         for row in (*rows, *baselines):
             seeds.setdefault(row.key, set()).add(row.seed)
             seconds[row.key] = float(np.nanmax([seconds.get(row.key, 0.0), row.train_seconds]))
         seconds |= self._spent
-        plan = planned(found, {key: in_turn(some, folder.file.seed) for key, some in seeds.items()}, beside)
+        plan = planned(found, {key: in_turn(some, file.seed) for key, some in seeds.items()}, beside)
         answers = tuple(replace(one, minutes=one.more * round_minutes(found, seconds, beside)) for one in found.answers)
         return _Known(replace(found, answers=answers, matching=beside.reason), plan, seconds)
 

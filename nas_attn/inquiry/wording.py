@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from nas_attn.results import spell_cell
-from nas_attn.settings import Measure, listed, measure
+from nas_attn.settings import Measure, duration, listed, measure
 from nas_attn.space import Architecture
 from nas_attn.statistics import Estimate
 
@@ -64,7 +64,7 @@ def gained(judged: Measure, gain: Estimate) -> str:
 def _images(found: Answers, one: Answer) -> str:
     seeds, images = (found.measure.difference(reach, signed=False) for reach in (one.seeds_reach, one.images))
     text = f"other seeds may change the gain by {seeds} {found.measure.points}".rstrip()
-    more = "images for validation" if one.images > one.seeds_reach else "seeds"
+    more = "images for validation" if one.images > one.seeds_reach and found.share == 1 else "seeds"
     return f"{text}, other validation images by {images}" + f": more {more} would tell more" * one.open
 
 
@@ -120,14 +120,7 @@ def _more(one: Answer) -> str:
     seeds = f"{one.more:.0f} more {'seed' if one.more == 1 else 'seeds'}"
     if math.isnan(one.minutes):
         return f"{seeds} would most likely tell"
-    return f"{minutes(one.minutes)} more ({seeds}) would most likely tell"
-
-
-def minutes(time: float) -> str:
-    """A time in words."""
-    if time < 1:
-        return f"{max(1, round(60 * time))} seconds"
-    return f"{time:.0f} {'minute' if round(time) == 1 else 'minutes'}" if time < 120 else f"{time / 60:.0f} hours"
+    return f"{duration(60 * one.minutes)} more ({seeds}) would most likely tell"
 
 
 def shared(found: Answers) -> Iterator[str]:

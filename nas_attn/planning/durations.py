@@ -43,7 +43,7 @@ class Durations:
         if known is None or batches is None:
             return math.nan
         if step.proxy == "inherit" and step.weights == "base":
-            return known.seconds(file.base_recipe.epochs, batches)
+            return self.chain.bases(step) * known.seconds(file.base_recipe.epochs, batches)
         if step.proxy != "supernet":
             return 0.0
         part = self.chain.data.validation

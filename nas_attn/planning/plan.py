@@ -38,7 +38,14 @@ def plan_search(chain: Chain, trials: int | None = None) -> SearchPlan:
         batch_size=first.recipe(file.recipe).batch_size,
         jobs=chain.jobs,
         device=device_name(training_device(file.trainer)),
+        folds=file.folds,
+        judging=0 if data is None else _judging(data, file.steps[-1].seeds),
     )
+
+
+def _judging(data: ImageData, seeds: int) -> int:
+    """Images that validate with so many seeds."""
+    return sum(len(one.validation) for one in data.folds[:seeds]) if data.folds else len(data.validation)
 
 
 def _parts(data: ImageData) -> tuple[int, int, int] | None:

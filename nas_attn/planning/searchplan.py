@@ -1,6 +1,7 @@
 """What a search will take, as values."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from nas_attn.settings import Measure
 
@@ -46,8 +47,16 @@ class SearchPlan:
     batch_size: int
     jobs: int
     device: str
+    folds: int = 1
+    """How many parts validate in turn, with one seed after the other; `parts` are those of the first."""
+    judging: int = 0
+    """Images that validate with all seeds of the last step."""
 
     @property
     def seconds(self) -> float:
         """Of all steps; NaN where it is not known."""
         return (sum(step.seconds for step in self.steps) + self.latency_s) / self.jobs
+
+    def as_dict(self) -> dict[str, Any]:
+        """The plan as plain values, with the name of its measure and the seconds of all."""
+        return {**asdict(self), "measure": self.measure.name, "seconds": self.seconds}

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from scipy.stats import binomtest
 
-from nas_attn.settings import Measure
+from nas_attn.settings import Measure, duration
 
 from .searchplan import PlannedStep, SearchPlan
 
@@ -18,6 +18,9 @@ def plan_said(plan: SearchPlan) -> Iterator[str]:
     if plan.parts is not None:
         train, validation, test = (f"{number:,}" for number in plan.parts)
         yield f"{plan.space:,} networks to choose from; {train} images train, {validation} judge, {test} are kept apart"
+        if plan.folds > 1:
+            judging = f"{plan.judging:,} images with those of the last step"
+            yield f"{plan.folds} folds judge in turn, one with each seed: {judging}"
     yield from map(_step_said, plan.steps)
     left = sum(step.trainings for step in plan.steps)
     if not left:
@@ -25,13 +28,12 @@ def plan_said(plan: SearchPlan) -> Iterator[str]:
     elif math.isnan(plan.seconds):
         yield f"At most {left:,} trainings, by code of your own, which is not timed before"
     else:
-        where = f"{plan.device}, {plan.jobs} at a time"
-        yield f"At most {left:,} trainings: about {duration(plan.seconds)} here ({where}), timing of latencies included"
-        of = f"{plan.timed} baseline{'s' if plan.timed > 1 else ''}"
-        pace = f"{_spelt(plan.iteration_ms)} for {plan.batch_size} images"
-        yield f"From a few batches of {of}, timed just now: {pace} in the mean. Other work makes it longer"
+        of = f"a few batches of {plan.timed} baseline{'s' if plan.timed > 1 else ''}"
+        pace = f"{_spelt(plan.iteration_ms)} for {plan.batch_size} images, as {of} take just now"
+        where = f"{plan.device}, {plan.jobs} at a time" if plan.jobs > 1 else plan.device
+        yield f"At most {left:,} trainings: about {duration(plan.seconds)} with all timing, on {where} ({pace})"
     if plan.parts is not None:
-        yield _resolution(plan.measure, plan.parts[1])
+        yield _resolution(plan.measure, plan.judging or plan.parts[1])
 
 
 def _step_said(step: PlannedStep) -> str:
@@ -57,14 +59,3 @@ def _resolution(measure: Measure, images: int) -> str:
 
 def _spelt(milliseconds: float) -> str:
     return f"{milliseconds:.3g} ms" if milliseconds < 999.5 else f"{milliseconds / 1000:.3g} s"
-
-
-def duration(seconds: float) -> str:
-    """A time in the unit that people use for it.
-
-    >>> duration(8), duration(130), duration(20_000)
-    ('8 seconds', '2.2 minutes', '5.6 hours')
-    """
-    if seconds < 100:
-        return f"{max(1, round(seconds))} second{'s' if round(seconds) > 1 else ''}"
-    return f"{seconds / 60:.2g} minutes" if seconds < 6000 else f"{seconds / 3600:.2g} hours"

@@ -10,7 +10,7 @@ from itertools import combinations
 import torch
 from torch import Tensor
 
-from nas_attn.data import ImageData, LoaderPart, Part, batches_in_order, spelt_labels, training_batches
+from nas_attn.data import ImageData, LoaderPart, Part, batches_in_order, parts_of, spelt_labels, training_batches
 from nas_attn.settings import VOID, Recipe
 from nas_attn.space import InputError
 
@@ -148,16 +148,27 @@ def copies(data: ImageData, of_loaders: Mapping[str, set[str]]) -> Iterator[Find
         yield Finding("copies", "ok", "no image is in more than one part")
 
 
-def last_batch(part: Part, batch_sizes: set[int]) -> Iterator[Finding]:
-    """Whether batches of these sizes leave one image for the last of an epoch."""
-    if alone := [size for size in sorted(batch_sizes) if size < len(part) and len(part) % size == 1]:
+def in_turn(folds: int, seeds: int) -> Iterator[Finding]:
+    """Whether all folds validate, with so many seeds of a network that is trained as the winner will be."""
+    if seeds >= folds:
+        yield Finding("folds", "ok", f"each of {folds} validates with a seed of its own, so that all images judge")
+    else:
+        text = (
+            f"{seeds} of {folds} validate in the search, as its last step trains with {seeds} seed{'s' * (seeds > 1)}"
+        )
+        yield Finding("folds", "warning", text, f"give that step seeds = {folds}; a verdict trains as many")
+
+
+def last_batch(images: set[int], batch_sizes: set[int]) -> Iterator[Finding]:
+    """Whether batches of these sizes leave one image for the last of an epoch of so many."""
+    if alone := [size for size in sorted(batch_sizes) if any(size < many and many % size == 1 for many in images)]:
         text = f"with batch_size = {alone[0]} the last batch of an epoch has one image; it is left out each time"
         yield Finding("batches", "coped with", text)
 
 
 def _parts(data: ImageData) -> dict[str, Part | LoaderPart]:
-    parts = {"train": data.train, "validation": data.validation}
-    return parts if data.test is data.validation else {**parts, "test": data.test}
+    parts = parts_of(data)
+    return parts if data.test is not data.validation else {name: parts[name] for name in parts if name != "test"}
 
 
 def _digests(images: Tensor) -> Iterator[str]:

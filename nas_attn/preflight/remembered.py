@@ -51,6 +51,8 @@ def digest(chain: Chain) -> str:
         "code": {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(_own_code(chain))},
         "versions": [nas_attn.__version__, sys.version, *map(_version, _PACKAGES)],
     }
+    if file.folds > 1:
+        depends["seeds"] = file.steps[-1].seeds
     return hashlib.sha256(json.dumps(depends, sort_keys=True, default=str).encode()).hexdigest()
 
 

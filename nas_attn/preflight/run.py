@@ -12,7 +12,7 @@ from nas_attn.tasks import ImageTask, open_task
 from nas_attn.training import check_trainer, training_device
 
 from .findings import Checked, Finding, Findings, OnFinding
-from .images import Labels, copies, last_batch
+from .images import Labels, copies, in_turn, last_batch
 from .leaving import leaving
 from .networks import candidates, plain, priced, timed, written
 from .recipes import recipes
@@ -108,7 +108,10 @@ def _check_images(folder: StudyFolder, data: ImageData, found: Findings) -> Labe
     found.attempt("labels", labels.check())
     found.attempt("copies", copies(data, labels.seen))
     if isinstance(data.train, Part):
-        found.attempt("batches", last_batch(data.train, {step.recipe(file.recipe).batch_size for step in file.steps}))
+        images = {len(data.train), *(len(one.train) for one in data.folds)}
+        found.attempt("batches", last_batch(images, {step.recipe(file.recipe).batch_size for step in file.steps}))
+    if data.folds:
+        found.attempt("folds", in_turn(file.folds, file.steps[-1].seeds))
     return labels
 
 

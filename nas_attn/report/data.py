@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from nas_attn.drawing import Outline, labels, more
-from nas_attn.results import Front, Slots, spell_cell, staircase
+from nas_attn.results import Front, Slots, read_curve, spell_cell, staircase
 from nas_attn.settings import MEASURES, Measure, measure
 from nas_attn.space import InputError, parse
 from nas_attn.statistics import UNKNOWN
@@ -22,6 +22,11 @@ STANDINGS = {"in": "on the front", "undecided": "undecided", "out": "not on the 
 """Where a network stands, in words; without a known noise it is on the front of the means, or not."""
 WIDTH_MATCHED = "width-matched baseline"
 _ROLES = {"search": "found by the search", "baseline": "baseline", "width-matched": WIDTH_MATCHED}
+_LEVEL = 6
+"""Of compression; the highest takes several times as long for a hundredth."""
+_POINTS, _FEWEST_POINTS = 50_000, 8
+"""Epochs of learning curves that a page holds, and of one at least."""
+_LOSSES = ("train_loss", "loss")
 _WORDS = {"seeds": "Seeds", "role": "Role", "step": "Step", "state": "State"}
 
 
@@ -57,6 +62,8 @@ def document(
         "words": {word: [_word(name, row) for row in rows] for name, word in _words(table).items()},
         "roles": [_ROLES.get(str(row.get("role")), _ROLES["search"]) for row in rows],
         "standings": _standings(table, drawn, front, standings),
+        "curves": _curves(table, front),
+        "spent": _spent(table),
         "lines": {f"{x} {y}": staircase(front, x, y) for x in names for y in names if x != y},
         "limits": {name: limit for name, limit in limits.items() if name in names},
     }
@@ -65,7 +72,7 @@ def document(
 def packed(content: Mapping[str, Any]) -> str:
     """A document as a page holds it: compressed JSON, in base64."""
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return base64.b64encode(gzip.compress(text.encode("utf-8", "replace"), mtime=0)).decode()
+    return base64.b64encode(gzip.compress(text.encode("utf-8", "replace"), _LEVEL, mtime=0)).decode()
 
 
 def _described(one: Measure) -> dict[str, Any]:
@@ -92,6 +99,46 @@ def _part(part: str, outline: Outline, slots: Slots) -> dict[str, Any]:
         "prices": [more(outline.share(site, attention)) for site in sites],
         "cells": [f"{attention.kind} at {slot_of.get(site, ELSEWHERE)}" for site in sites],
     }
+
+
+def _curves(table: pd.DataFrame, front: Front) -> dict[str, Any] | None:
+    """Learning curves row by row, of the losses and the leading measure; None where no row has one.
+
+    `epochs` and `lines`, a list for each of the `measures`, are None where there is none.
+    """
+    texts: Any = table["learning_curve"] if "learning_curve" in table.columns else []
+    curves = [read_curve(text) for text in texts]
+    wanted = [name for name in dict.fromkeys((*_LOSSES, *front.objectives)) if name in MEASURES]
+    learnt = [name for name in wanted if measure(name).source == "learnt"]
+    shown = [name for name in learnt[:3] if any(name in curve for curve in curves)]
+    if not shown:
+        return None
+    most = max(_FEWEST_POINTS, _POINTS // len(curves))
+    having = [_thinned(curve, most) if any(name in curve for name in shown) else {} for curve in curves]
+    return {
+        "measures": [
+            {"title": measure(name).title, "loss": name in _LOSSES, "training": name == "train_loss"} for name in shown
+        ],
+        "epochs": [curve.get("epoch") for curve in having],
+        "lines": [[curve.get(name) for name in shown] if curve else None for curve in having],
+    }
+
+
+def _thinned(curve: Mapping[str, list[Any]], most: int) -> dict[str, list[Any]]:
+    """A curve of so many epochs at most, the first and the last among them."""
+    epochs = len(curve["epoch"])
+    if epochs <= most:
+        return dict(curve)
+    places = [round(number * (epochs - 1) / (most - 1)) for number in range(most)]
+    return {name: [values[place] for place in places] for name, values in curve.items()}
+
+
+def _spent(table: pd.DataFrame) -> dict[str, list[Any]]:
+    """The trainings of each row, and the seconds that they took; None where that is not known."""
+    seeds = table["seeds"].tolist() if "seeds" in table.columns else [1] * len(table)
+    seconds = table["train_seconds"].tolist() if "train_seconds" in table.columns else [math.nan] * len(table)
+    spent = [_number(float(f"{count * each:.4g}")) for count, each in zip(seeds, seconds, strict=True)]
+    return {"trainings": seeds, "seconds": spent}
 
 
 def _words(table: pd.DataFrame) -> dict[str, str]:
@@ -137,7 +184,8 @@ def _ends(table: pd.DataFrame, drawn: Sequence[bool], standings: Standings | Non
     if standings is not None:
         member = standings.membership
         known = dict(zip(member.posterior.keys, member.estimates, strict=True))
-        ends = [known[str(key)] if own else UNKNOWN for key, own in zip(table.index, drawn, strict=True)]
+        within = zip(map(str, table.index), drawn, strict=True)
+        ends = [known[key] if own else standings.baselines.get(key, UNKNOWN) for key, own in within]
         found[member.measure.name] = [_interval(one.low, one.high) for one in ends]
     return found
 

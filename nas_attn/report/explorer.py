@@ -1,6 +1,5 @@
 """Charts of a page whose data the page hands them: the front with axes to choose, and how the search went."""
 
-from collections.abc import Sequence
 from typing import Any, Literal
 
 import altair as alt
@@ -116,9 +115,10 @@ def _named(needed: str, chart: alt.Chart) -> alt.Chart:
 def progress() -> dict[str, Any]:
     """What each training found, in the order in which they came, and the best so far.
 
-    Its data are `trained` (`key`, `number`, `y`, `standing`, `tooltip`) and `best` (`number`, `y`).
+    Its data are `trained` (`key`, `along`, `y`, `standing`, `tooltip`) and `best` (`along`, `y`); what `along` is, the
+    page chooses.
     """
-    x = alt.X("number:Q", title="Networks, in the order in which they were trained", axis=alt.Axis(tickMinStep=1))
+    x = _along()
     colour = alt.Color("standing:N", scale=alt.Scale(domain=[*COLOURS], range=[*COLOURS.values()]), legend=None)
     dots = alt.Chart(alt.NamedData(name="trained")).mark_point(filled=True, size=55, opacity=0.8)
     best = alt.Chart(alt.NamedData(name="best")).mark_line(interpolate="step-after", color=INK, strokeWidth=1.4)
@@ -128,15 +128,19 @@ def progress() -> dict[str, Any]:
     )
 
 
-def volumes(values: Sequence[tuple[int, float]]) -> dict[str, Any]:
-    """The hypervolume of the front after so many networks."""
-    data = alt.InlineData(values=[{"number": number, "share": share} for number, share in values])
-    x = alt.X("number:Q", title="Networks, in the order in which they were trained", axis=alt.Axis(tickMinStep=1))
+def volumes() -> dict[str, Any]:
+    """The hypervolume of the front, as the search went; its data are `volumes` (`along`, `share`, `tooltip`)."""
     y = alt.Y(
         "share:Q", title="Hypervolume, of that at the end", axis=alt.Axis(format="~%"), scale=alt.Scale(zero=True)
     )
-    line = alt.Chart(data).mark_line(interpolate="step-after", color=FRONT).encode(x=x, y=y)
-    return _filled(alt.LayerChart(layer=[line]), 200)
+    chart = alt.Chart(alt.NamedData(name="volumes")).encode(x=_along(), y=y, tooltip=TOOLTIP)
+    line = chart.mark_line(interpolate="step-after", color=FRONT)
+    return _filled(alt.LayerChart(layer=[line, chart.mark_point(filled=True, size=24, color=FRONT)]), 200)
+
+
+def _along() -> alt.X:
+    """What a search has spent: networks, trainings or time."""
+    return alt.X("along:Q", title="@along", axis=alt.Axis(tickMinStep=alt.ExprRef(expr="@alongstep")))
 
 
 def _filled(chart: alt.LayerChart, height: int) -> dict[str, Any]:

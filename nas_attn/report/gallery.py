@@ -31,18 +31,23 @@ def gallery(changed: ChangedImages | None, classes: Sequence[str], pngs: Mapping
     """What a page shows of changed images; None where none changes. `pngs` are pictures by the images' numbers."""
     if changed is None or not changed.most:
         return None
-    seeds = f"{changed.seeds} {'seed' if changed.seeds == 1 else 'seeds'}"
+    seeds = _seeds(changed.seeds)
+    turns = ", and an image validates with those of its fold" if len(changed.folds) > 1 else ""
     sentence = (
         f"Of {changed.count:,} validation images, {changed.better:,} gain: more seeds of {changed.key} than of the "
-        f"plain backbone are right. {changed.worse:,} lose. There are {seeds} of each. Those that change most:"
+        f"plain backbone are right. {changed.worse:,} lose. There are {seeds} of each{turns}. Those that change most:"
     )
     shown = tuple(
         Shown(
             classes[one.label] if 0 <= one.label < len(classes) else f"class {one.label}",
-            f"right with {one.other} of {seeds}, the plain backbone with {one.plain}",
+            f"right with {one.other} of {_seeds(one.seeds)}, the plain backbone with {one.plain}",
             one.other > one.plain,
             pngs.get(one.number, ""),
         )
         for one in changed.most
     )
     return Gallery(sentence, shown)
+
+
+def _seeds(number: int) -> str:
+    return f"{number} {'seed' if number == 1 else 'seeds'}"

@@ -117,6 +117,7 @@ def _contents(report: Report, front: Front) -> dict[str, Any]:
         "sentences": headline(judged(report.table), front, report.standings),
         "charts": {} if front.rows.empty else _charts(front),
         "document": packed(known),
+        "volumes": bool(known["volumes"]),
         "rows": len(known["keys"]),
         "drawing": _drawing(outline, known, chosen),
         "kinds": known["kinds"],
@@ -139,16 +140,16 @@ def _document(report: Report, front: Front, outline: Outline) -> dict[str, Any]:
     if report.width_matched:
         others = table_of(report.width_matched)
         everything = pd.concat([everything, others[[name for name in others if name in everything]]])
-    return document(everything, front, report.standings, outline, report.slots, report.limits)
+    known = document(everything, front, report.standings, outline, report.slots, report.limits)
+    return {**known, "volumes": [] if front.rows.empty else _volumes(front)}
 
 
 def _charts(front: Front) -> dict[str, Any]:
-    found = _volumes(front)
-    return {"explorer": explorer(), "progress": progress(), "volumes": volumes(found) if found else None}
+    return {"explorer": explorer(), "progress": progress(), "volumes": volumes()}
 
 
 def _volumes(front: Front) -> list[tuple[int, float]]:
-    """The hypervolume of the front of the first so many networks, as a share of that of all."""
+    """The hypervolume of the front of the first so many networks, as a share of that of all; nothing without any."""
     rows, count = front.rows, len(front.rows)
     if not (whole := hypervolume(rows, front.objectives)):
         return []

@@ -1,6 +1,7 @@
 """Rows of what was found, the table of them, and their Pareto front."""
 
 from .agreement import Agreement, agreement, measured_later
+from .curves import Epochs, learning_curves, read_curve, spelt_curve
 from .front import Front, Objectives, candidates, directions, front, hypervolume, knee, losses, pareto_front
 from .kept import OUTCOMES, Kept, outcomes_file, read_outcomes, write_outcomes
 from .outcomes import Outcomes, images_digest, packed_outcomes, unpacked_outcomes

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,12 +20,14 @@ _NAMED = 3
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Kept:
-    """What is known of single images, of trainings whose validation part is the same in the same order."""
+    """What is known of single images, of trainings with the same images in the same order, or the same for a fold."""
 
     found: Mapping[tuple[str, int], Outcomes]
     """By key and seed."""
     ignored: tuple[str, ...] = ()
     """Files that do not count, each with the reason."""
+    folds: int = 1
+    """How many parts validate in turn, with one seed after the other; 1 where one always does."""
 
     @property
     def said(self) -> str:
@@ -48,10 +50,13 @@ def write_outcomes(outcomes: Outcomes, path: Path) -> str:
     return sha256
 
 
-def read_outcomes(folder: Path, rows: Iterable[Evaluation]) -> Kept:
+def read_outcomes(
+    folder: Path, rows: Iterable[Evaluation], folds: int = 1, fold_of: Callable[[int], int] = lambda _seed: 0
+) -> Kept:
     """What each image got in these trainings, of those whose rows say that it was kept.
 
-    A file that is missing, damaged or of other images than most is named, in the log too, and ignored.
+    A file that is missing, damaged or of other images than most is named, in the log too, and ignored; of so many
+    folds, of other images than most of those whose seeds validate on the same, or of images of another fold.
     """
     found: dict[tuple[str, int], Outcomes] = {}
     ignored = []
@@ -64,12 +69,21 @@ def read_outcomes(folder: Path, rows: Iterable[Evaluation]) -> Kept:
                 ignored.append(f"{path.name} (is missing)")
             except (OSError, InputError) as error:
                 ignored.append(f"{path.name} ({error})")
-    most = Counter(one.images for one in found.values()).most_common(1)
-    others = [place for place, one in found.items() if one.images != most[0][0]]
+    most = _commonest((fold_of(seed), one.images) for (_, seed), one in found.items())
+    others = [(key, seed) for (key, seed), one in found.items() if one.images != most.get(fold_of(seed))]
     for place in others:
         del found[place]
         ignored.append(f"{outcomes_file(folder, *place).name} (is of other images, or of another order of them)")
-    kept = Kept(found, tuple(ignored))
+    kept = Kept(found, tuple(ignored), folds)
     if kept.said:
         _LOG.warning("%s: %s", folder, kept.said)
     return kept
+
+
+def _commonest(pairs: Iterable[tuple[int, str]]) -> dict[int, str]:
+    """The commonest images of each fold, those of the commonest pair first; no two folds have the same."""
+    found: dict[int, str] = {}
+    for (fold, images), _ in Counter(pairs).most_common():
+        if fold not in found and images not in found.values():
+            found[fold] = images
+    return found

@@ -10,6 +10,8 @@ from pydantic import Field
 
 from nas_attn.settings import MEASURES, Count, Measure, bounded, digits, measure
 
+from .curves import CurveText
+
 State = Literal["priced", "complete", "over_budget", "failed"]
 """`priced`: cost known, not trained; `complete`: trained; `over_budget`: costs more than the budget allows; `failed`:
 training gave no result. The last two for the reason that the row gives."""
@@ -90,6 +92,9 @@ class Evaluation:
     outcomes_sha256: str = ""
     """The SHA-256 of the file of what each validation image got, of several seeds the first's; empty where there is
     none."""
+    learning_curve: CurveText = ""
+    """What was measured epoch by epoch, as `spelt_curve` writes it, of several seeds of the first; empty where nothing
+    was."""
 
     def __getitem__(self, column: str) -> Any:
         """The value of a column; of a measure that is not known it is NaN."""

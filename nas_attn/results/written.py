@@ -12,8 +12,9 @@ from nas_attn.space import InputError, parse, present_key, quoted
 
 from .rows import Evaluation, evaluation, known_columns, row_columns
 
-ROW_FORMAT = 3
-"""The form in which rows are written. 1, which says no number, is that of version 0.1.0; 2 of version 0.2.0."""
+ROW_FORMAT = 4
+"""The form in which rows are written. 1, which says no number, is that of version 0.1.0; 2 of version 0.2.0; 3 without
+learning curves."""
 
 _WIDTH = re.compile(r"width=\d+(\.\d+)?(e[+-]\d+)?", re.ASCII)
 _MOST_FAULTS = 10  # that are reported at once

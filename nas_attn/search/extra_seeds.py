@@ -102,4 +102,4 @@ def untrained(row: Evaluation, seed: int) -> Evaluation:
     """What is known of a row's network before it is trained with another seed."""
     known = {name: value for name, value in row.measures.items() if measure(name).source == "counted"}
     priced = replace(row, seed=seed, state="priced", measures=known, train_seconds=math.nan)
-    return replace(priced, weights_sha256="", outcomes_sha256="")
+    return replace(priced, weights_sha256="", outcomes_sha256="", learning_curve="")

@@ -28,6 +28,7 @@ from .measures import (
     Objective,
     Score,
     digits,
+    duration,
     known_measure,
     leading,
     learnt,

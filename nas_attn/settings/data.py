@@ -1,14 +1,21 @@
 """Which images a study learns from, and what they are labelled with: the `[data]` of a study."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from .metrics import BuiltIn
 from .objects import is_named_object
 from .recipe import Settings
+
+_BESIDE_FOLDS = {
+    "validation": "folds of one size validate in turn, so leave validation out",
+    "val_path": "images that validate all the time cannot take turns: leave out folds, or put them among the others",
+}
+"""What cannot be said where folds validate, with the cure."""
 
 
 class _Split(Settings):
@@ -18,6 +25,16 @@ class _Split(Settings):
     """Share of the images that the search never sees; not used where they stand apart."""
     split_seed: int = Field(0, ge=0, strict=True)
     """Fixes which image belongs to which part."""
+    folds: int | None = Field(None, ge=2, le=20, strict=True)
+    """Parts, of one size, of all images but the test part that take turns: the study's first seed validates on the
+    first of them and trains on the others, its next seed on the second, and so on. Without it, one part validates."""
+
+    @model_validator(mode="after")
+    def _folds_validate(self) -> Self:
+        for name, cure in _BESIDE_FOLDS.items():
+            if self.folds and name in self.model_fields_set and (found := getattr(self, name)) is not None:
+                raise ValueError(f"found folds = {self.folds} beside {name} = {found!r}; {cure}")
+        return self
 
 
 class _Many(_Split):
@@ -129,7 +146,19 @@ class Planted(_Split):
     """Fixes the images."""
 
 
-class DataModule(Settings):
+class _DividedElsewhere(Settings):
+    @model_validator(mode="before")
+    @classmethod
+    def _has_no_folds(cls, said: Any) -> Any:
+        if isinstance(said, Mapping) and "folds" in said:
+            raise ValueError(
+                f"found folds = {said['folds']} for images that code of your own divides, so that no others can "
+                "validate; leave it out"
+            )
+        return said
+
+
+class DataModule(_DividedElsewhere):
     """A `LightningDataModule` of the user's own, whose loaders and batch hooks are used as they are."""
 
     kind: Literal["module"] = "module"
@@ -146,7 +175,7 @@ class DataModule(Settings):
         return module
 
 
-class OfTask(Settings):
+class OfTask(_DividedElsewhere):
     """Images that a task of the user's own brings."""
 
     kind: Literal["task"] = "task"

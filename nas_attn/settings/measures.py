@@ -14,6 +14,8 @@ Direction = Literal["max", "min"]
 
 _PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 _MINUS = "\N{MINUS SIGN}"
+_UNITS = (("minutes", 60, 6_000), ("hours", 3_600, 360_000), ("days", 86_400, math.inf))
+"""Of a time, each with its seconds, and the seconds from which there is a larger one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +242,19 @@ def listed(words: Sequence[str]) -> str:
     'accuracy, FLOPs and latency'
     """
     return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
+
+
+def duration(seconds: float) -> str:
+    """A time in the unit that people use for it, with two digits at least.
+
+    >>> duration(8), duration(130), duration(5_999), duration(20_000), duration(1e6)
+    ('8 seconds', '2.2 minutes', '100 minutes', '5.6 hours', '12 days')
+    """
+    if seconds < 100:
+        return f"{max(1, round(seconds))} second{'s' if round(seconds) > 1 else ''}"
+    unit, size = next((unit, size) for unit, size, most in _UNITS if seconds < most)
+    value = seconds / size
+    return f"{f'{value:.1f}'.removesuffix('.0') if value < 9.95 else f'{value:,.0f}'} {unit}"
 
 
 def short(value: float) -> str:

@@ -172,6 +172,26 @@ class StudyFile(Settings):
             )
         return chain
 
+    @field_validator("chain")
+    @classmethod
+    def _inherits_from_what_saw_no_other_fold(cls, chain: tuple[Step, ...], info: ValidationInfo) -> tuple[Step, ...]:
+        folds = getattr(info.data.get("data"), "folds", None)
+        if folds and any(step.weights == "supernet" for step in chain):
+            raise ValueError(
+                f"found weights = 'supernet' with folds = {folds}: that supernet has trained on images that validate "
+                "with other seeds; leave out weights, to inherit from a base for each fold, or folds"
+            )
+        return chain
+
+    @property
+    def folds(self) -> int:
+        """How many parts validate in turn; 1 where one always does."""
+        return getattr(self.data, "folds", None) or 1
+
+    def fold_of(self, seed: int) -> int:
+        """Which of them validates with a seed, from 0 on: all networks that share a seed share it."""
+        return (seed - self.seed) % self.folds
+
     @property
     def measures(self) -> tuple[Measure, ...]:
         """The learnt measures of a row."""

@@ -2,11 +2,14 @@
 
 import errno
 import os
+import re
 import secrets
 from contextlib import suppress
 from pathlib import Path
 
 from .errors import InputError
+
+_PART = re.compile(r"\.[0-9a-f]{16}\.part")
 
 
 def write_whole(path: Path, content: bytes | memoryview) -> None:
@@ -45,3 +48,8 @@ def make_folder(path: Path) -> None:
 def _unwritten(path: Path, error: Exception) -> InputError:
     name = str(path).replace("\0", "\\0")
     return InputError(f"{name}: cannot be written: {getattr(error, 'strerror', None) or error}")
+
+
+def stray_files(folder: Path) -> list[Path]:
+    """The files below a folder that a killed process has not written to their end."""
+    return sorted(path for path in folder.rglob(".*.part") if _PART.fullmatch(path.name) and path.is_file())

@@ -3,7 +3,7 @@
 from .balanced import Truth, truth
 from .contrasts import Contrasts
 from .front_probability import SURE, Membership, Standing, costs_among, membership
-from .images import ImageRecords, ImageVariance, image_records, image_variance
+from .images import FoldRecords, ImageRecords, ImageVariance, image_records, image_variance
 from .least_squares import AdjustedMeans, Trainings, adjusted_means, trainings
 from .lookahead import Lookahead, lookahead
 from .main_effects import Additive, Level, additive, cells, fillings, interactions, removals

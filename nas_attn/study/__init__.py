@@ -26,5 +26,14 @@ from .record import (
     write_rows,
 )
 from .retrained import RETRAINED, read_picks, read_tested, write_pick, write_tested
-from .storage import OptunaStudy, activity_of, begin_study, find_study, shared, storage_faults, storage_url
+from .storage import (
+    OptunaStudy,
+    activity_of,
+    begin_study,
+    database_faults,
+    find_study,
+    shared,
+    storage_faults,
+    storage_url,
+)
 from .unwritten import drop_row, keep_row, kept_rows

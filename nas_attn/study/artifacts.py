@@ -56,7 +56,7 @@ class Artifacts:
     def _place(self) -> tuple[Any, str]:
         url = self.url or ""
         if "://" not in url:
-            url = str(self.folder.absolute() / Path(url).expanduser())
+            url = str((self.folder / Path(url).expanduser()).resolve())
         with self._reported("cannot be used"):
             system, root = import_module("fsspec").url_to_fs(url)  # not for who only reads rows
         return system, root

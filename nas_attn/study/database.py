@@ -1,5 +1,6 @@
 """What may stand behind a study's `storage`: a SQL database, Redis, or a journal file, by Optuna's own names."""
 
+import logging
 import time
 import warnings
 from contextlib import suppress
@@ -8,7 +9,7 @@ from pathlib import Path
 
 from optuna.exceptions import ExperimentalWarning, OptunaError
 from optuna.storages import BaseStorage, JournalStorage, get_storage
-from optuna.storages.journal import JournalFileBackend, JournalRedisBackend
+from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock, JournalRedisBackend
 from sqlalchemy.exc import DBAPIError, IntegrityError, NoSuchModuleError, SQLAlchemyError
 
 from nas_attn.space import allowed
@@ -25,6 +26,7 @@ FAULTS = _faults()
 OPENING_FAULTS: tuple[type[Exception], ...] = (ImportError, OSError, RuntimeError, ValueError, KeyError, *FAULTS)
 """What is raised where it cannot even be opened."""
 
+_LOG = logging.getLogger(__name__)
 _TRIES, _PAUSE_S = 10, 0.5
 _DATABASES = ("postgresql", "mysql", "mariadb", "sqlite", "oracle", "mssql", "redis")
 _PACKAGES = {
@@ -51,6 +53,7 @@ def database(url: str) -> BaseStorage:
     if is_journal(url):
         if Path(url).suffix in (".db", ".sqlite", ".sqlite3"):
             raise ValueError(f"a SQLite file is sqlite:///{Path(url).name}; a journal file has an end such as .log")
+        _mend_journal(Path(url))
         return JournalStorage(JournalFileBackend(url))
     if url.startswith("redis"):
         with warnings.catch_warnings():
@@ -66,6 +69,30 @@ def database(url: str) -> BaseStorage:
             if not (others_begin and tries_left):
                 raise
             time.sleep(_PAUSE_S)
+
+
+def _mend_journal(path: Path) -> None:
+    """Cut off a last line that was not written to its end: what is written after it could never be read again."""
+    if not path.exists() or _ends_whole(path):
+        return
+    lock = JournalFileSymlinkLock(str(path))
+    lock.acquire()
+    try:
+        if not _ends_whole(path):  # another process may have been writing
+            content = path.read_bytes()
+            whole = content[: content.rfind(b"\n") + 1]
+            with path.open("r+b") as file:
+                file.truncate(len(whole))
+            _LOG.warning("%s: its last line was not written to its end, and was cut off", path)
+    finally:
+        lock.release()
+
+
+def _ends_whole(path: Path) -> bool:
+    with path.open("rb") as file:
+        end = file.seek(0, 2)
+        file.seek(max(0, end - 1))
+        return end == 0 or file.read() == b"\n"
 
 
 def missing(url: str, error: BaseException | None) -> str:

@@ -1,6 +1,10 @@
 """Definition of a study in its storage: its files, so that a process elsewhere can work on it without its folder."""
 
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import optuna
 from pydantic import TypeAdapter, ValidationError
@@ -13,6 +17,7 @@ from .storage import leases_of
 
 _STUDY = "study.toml"
 _DEFINITION = "definition"
+_CODE = re.compile(r"(?!timm:|torchvision:|smp:)[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 _STORAGE = "{storage}"
 """Stands for the storage's URL, which may have a password."""
 
@@ -28,15 +33,21 @@ def write_definition(leases: optuna.Study, folder: Path, file: StudyFile) -> Non
         leases.set_user_attr(_DEFINITION, texts)
 
 
-def make_worker_folder(url: str, name: str, folder: Path, data: Path | None = None) -> None:
+def make_worker_folder(url: str, name: str, folder: Path, data: Path | None = None, *, trust: bool = False) -> None:
     """Write the files of a study in a storage into a folder, where they are not there, to work on it.
 
     `data` is where its images lie on this machine; a link in the folder leads there.
 
-    Raises `InputError` where the storage has no such study, or its files are not there; where the folder is of another
-    study; and where the images' path leads out of the folder, for which there is no link.
+    Raises `InputError` where the storage has no such study, or its files are not there; where they name code that would
+    be imported, without `trust`; where the folder is of another study; and where the images' path leads out of the
+    folder, for which there is no link.
     """
     texts = _definition(url, name)
+    if (code := _named_code(texts)) and not trust:
+        raise InputError(
+            f"study {name}: names code that is imported and called: {', '.join(code)}; with --trust it is, where you "
+            "know who wrote the study"
+        )
     if (known := read_study_id(folder)) and known != name:
         raise InputError(f"{folder}: is of the study {known}, and not of {name}; name another folder")
     for relative, text in texts.items():
@@ -65,6 +76,21 @@ def _definition(url: str, name: str) -> dict[str, str]:
             "URL, or its space file lies outside its folder; copy the folder here, and search there"
         )
     return texts
+
+
+def _named_code(texts: Mapping[str, str]) -> list[str]:
+    """What looks like a name of code, such as `package.module:Class`, in the values of some TOML files."""
+
+    def walk(value: Any) -> Iterator[str]:
+        if isinstance(value, Mapping):
+            value = list(value.values())
+        if isinstance(value, list):
+            for one in value:
+                yield from walk(one)
+        elif isinstance(value, str) and _CODE.fullmatch(value):
+            yield value
+
+    return [*dict.fromkeys(name for text in texts.values() for name in walk(tomllib.loads(text)))]
 
 
 def _link(folder: Path, data: Path) -> None:

@@ -13,7 +13,7 @@ def image_changes(
     before: Fingerprint, now: Fingerprint, classes_before: Sequence[str], classes_now: Sequence[str]
 ) -> list[str]:
     """One line, or none where images, labels and parts are what they were; files may have other names."""
-    parts = [part for part, digest in now.parts.items() if before.parts[part] != digest]
+    parts = [part for part, digest in now.parts.items() if before.parts.get(part) != digest]
     if not parts:
         return []
     if not (before.sample and now.sample):

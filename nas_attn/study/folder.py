@@ -133,7 +133,7 @@ class StudyFolder:
         """What each validation image got in these trainings, as `read_outcomes` says; fetched where it is missing."""
         rows, place = [*rows], self.path / OUTCOMES
         self.artifacts.fetch(*(outcomes_file(place, row.key, row.seed) for row in rows if row.outcomes_sha256))
-        return read_outcomes(place, rows)
+        return read_outcomes(place, rows, self.file.folds, self.file.fold_of)
 
     def retrained(self) -> optuna.Study | None:
         """The Optuna study of what was trained for good; None where nothing was."""

@@ -137,8 +137,8 @@ class Lease:
         return alive
 
     def _dead(self, worker: Worker) -> bool:
-        if is_local(worker) and not is_locked(worker):
-            return True
+        if is_local(worker):
+            return not is_locked(worker)
         watched = self._watched.setdefault(worker.number, _Watched(worker.renewed, time.monotonic()))
         return watched.see(worker.renewed) >= STALE_AFTER_S
 

@@ -95,13 +95,15 @@ def _patiently(say: Callable[[str], None], act: Callable[[], T], cause: Callable
 
 
 def open_storage(url: str, open_it: Callable[[str], BaseStorage], cause: Callable[[Exception], str]) -> BaseStorage:
-    """The storage of a URL; within `patient` one whose methods are tried again, `cause` saying in a line what fails."""
+    """The storage of a URL; within `patient` one whose methods are tried again, `cause` saying in a line what fails.
+
+    What cannot be opened is not waited for: its URL may be wrong.
+    """
     patience = _patience.get()
     if patience is None:
         return open_it(url)
     if url not in patience.storages:
-        storage = _patiently(patience.say, partial(open_it, url), cause)
-        patience.storages[url] = _with_patience(storage, cause)
+        patience.storages[url] = _with_patience(open_it(url), cause)
     return patience.storages[url]
 
 

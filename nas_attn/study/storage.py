@@ -1,7 +1,8 @@
 """Optuna storage of a study, by default a SQLite file in the study's folder."""
 
+import sqlite3
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -113,6 +114,18 @@ def activity_of(folder: Path, storage: str | None, *, wait: bool = True) -> Acti
     """Who works on this folder's study, as `activity` says; nothing where nobody ever did."""
     leases, claims = (find_study(folder, storage, name) for name in (_LEASE, _CLAIMS))
     return None if leases is None or claims is None else activity(leases, claims, wait)
+
+
+def database_faults(folder: Path, storage: str | None) -> list[str]:
+    """What a study's SQLite file says of its own damages; nothing of other databases, which look after themselves."""
+    url = storage_url(folder, storage)
+    path = Path(url.removeprefix(_SQLITE))
+    if not url.startswith(_SQLITE) or not path.exists():
+        return []
+    with suppress(sqlite3.Error), closing(sqlite3.connect(path)) as connection:
+        lines = [str(line) for (line,) in connection.execute("PRAGMA quick_check")]
+        return [] if lines == ["ok"] else [f"{path}: {line}" for line in lines]
+    return [f"{path}: is no SQLite file any more"]
 
 
 def _prefix(folder: Path, storage: str | None, names: Collection[str], new: bool = False) -> str | None:

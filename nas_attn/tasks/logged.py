@@ -4,6 +4,7 @@ import logging
 import math
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -31,6 +32,15 @@ def monitored(said: Mapping[str, Any], monitor: Mapping[str, Monitored], where: 
             raise Diverged(f"{where}: {name} became {value}")
         if monitor[name].unit == "%" and not 0 <= value <= 1:
             raise InputError(f"{where}: {name} is {value:g}; allowed with unit = '%': a share from 0 to 1")
+    return found
+
+
+def known_so_far(said: Mapping[str, Any], monitor: Mapping[str, Monitored], where: str) -> dict[str, float]:
+    """The monitored numbers as `monitored` finds them, in the midst of a training: those that are there already."""
+    found = dict[str, float]()
+    for name, one in monitor.items():
+        with suppress(InputError):
+            found[name] = _value(said, name, one, where)
     return found
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import nn
@@ -21,6 +21,12 @@ class ImageTask:
     """Images and their labels, as the recipe trains on them."""
 
     data: ImageData
+    first: int = 0
+    """The study's first seed, from which on folds validate in turn."""
+
+    def of_seed(self, seed: int) -> ImageData:
+        """The images of the trainings with this seed."""
+        return self.data.of_fold((seed - self.first) % max(1, len(self.data.folds)))
 
     @property
     def facts(self) -> ImageFacts:
@@ -38,12 +44,12 @@ class ImageTask:
         return self.data.digest
 
     def fingerprint(self) -> Fingerprint:
-        """Of all three parts."""
+        """Of all parts."""
         return fingerprint(self.data)
 
     def reduced(self, share: float, resolution: float) -> "ImageTask":
         """The same task of fewer and smaller images; raises `InputError` for a user's data module."""
-        return ImageTask(reduced(self.data, share, resolution))
+        return replace(self, data=reduced(self.data, share, resolution))
 
     def build(self, architecture: Architecture, backbone: Backbone, seed: int) -> nn.Module:
         """The backbone with attention."""
@@ -60,7 +66,7 @@ class ImageTask:
         """Train a network in place."""
         return train(
             network,
-            self.data,
+            self.of_seed(how.seed),
             how.recipe,
             how.seed,
             how.on_epoch,
@@ -73,14 +79,15 @@ class ImageTask:
     def try_iteration(self, network: nn.Module, how: Training, images: int | None = None) -> float:
         """The loss of the first training batch, or of so many images of it."""
         weight, trainer = how.auxiliary_weight, how.trainer
-        options = (network, self.data, how.recipe, how.seed)
+        options = (network, self.of_seed(how.seed), how.recipe, how.seed)
         return try_iteration(*options, images=images, auxiliary_weight=weight, trainer=trainer)
 
     def recalibration(
         self, network: nn.Module, how: Training, images: int, batch_size: int
     ) -> AbstractContextManager[Callable[[], Score]]:
         """Context with a function that scores a network with renewed statistics."""
-        return recalibration(network, self.data, images, batch_size, how.seed, training_device(how.trainer))
+        device = training_device(how.trainer)
+        return recalibration(network, self.of_seed(how.seed), images, batch_size, how.seed, device)
 
     def test(self, network: nn.Module, batch_size: int, trainer: Mapping[str, Any]) -> tuple[Mapping[str, float], int]:
         """The learnt measures on the test part, and its images."""

@@ -24,7 +24,7 @@ def open_task(file: StudyFile, folder: Path) -> Task:
         return own
     kind = file.task.kind if isinstance(file.task, BuiltInTask) else "classification"
     data = load_data(file.data, folder, training_device(file.trainer), kind)
-    return ImageTask(replace(data, measures=file.measures))
+    return ImageTask(replace(data, measures=file.measures), file.seed)
 
 
 def open_own_task(file: StudyFile, folder: Path, image: tuple[int, int, int] | None = None) -> Task | None:

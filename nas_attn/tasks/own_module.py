@@ -19,7 +19,7 @@ from nas_attn.space import Architecture, InputError, reported
 from nas_attn.training import Score, deciding, fit_module, identity_of, module_recalibration, run_module
 
 from .lightning_package import read_lightning
-from .logged import monitored, tested
+from .logged import known_so_far, monitored, tested
 from .observation import observed_image
 from .own import OwnTask
 from .seeded_loaders import seed_loaders
@@ -125,10 +125,16 @@ class ModuleTask(OwnTask):
             checkpoint=how.checkpoint,
             identity=identity_of(network, facts) if how.checkpoint else "",
             variants=how.variants,
+            measured=self._measured,
         )
         found = monitored(logged.values, self.said.monitor, self.said.module)
-        train_loss = next((float(logged.values[name]) for name in _TRAIN_LOSSES if name in logged.values), math.nan)
-        return Score(found, train_loss, logged.seconds)
+        train_loss = self._measured(logged.values)["train_loss"]
+        return Score(found, train_loss, logged.seconds, learning_curve=logged.learning_curve)
+
+    def _measured(self, logged: Mapping[str, Any]) -> dict[str, float]:
+        """The training loss among what is logged, NaN where it is not, and what is monitored, as far as it is there."""
+        train_loss = next((float(logged[name]) for name in _TRAIN_LOSSES if name in logged), math.nan)
+        return {"train_loss": train_loss, **known_so_far(logged, self.said.monitor, self.said.module)}
 
     def try_iteration(self, network: nn.Module, how: Training, images: int | None = None) -> float | None:
         """The loss of the module's first batch, after one of validation too; what it logs must have what judges."""

@@ -4,7 +4,8 @@ import io
 import json
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,11 @@ from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 from torch import Tensor, nn
 
 from nas_attn.data import ImageData
+from nas_attn.results import spelt_curve
 from nas_attn.settings import Recipe, check_format, lasting
 from nas_attn.space import InputError, first_line, make_folder, write_whole
 
-from .failure import callers_own
+from .failure import TrainingFailed, callers_own
 from .trainer import Trainer, deciding
 
 OnEpoch = Callable[[int, int], None]
@@ -51,6 +53,9 @@ class EpochEnd(pl.callbacks.Checkpoint):
 
     def __init__(self, path: Path | None, on_epoch: OnEpoch | None) -> None:
         self.identity = ""
+        self.measured: Callable[[pl.Trainer], Mapping[str, float]] = lambda _trainer: {}
+        """What gives the measures that were computed in an epoch, at its end."""
+        self._curve: list[tuple[int, dict[str, float]]] = []
         self._path = path
         self._on_epoch = on_epoch
         self.done = 0
@@ -70,14 +75,30 @@ class EpochEnd(pl.callbacks.Checkpoint):
         """Wall-clock time of this training, that before an interruption included."""
         return self._seconds_before + time.perf_counter() - self._began
 
+    @property
+    def learning_curve(self) -> str:
+        """Of all epochs that are done, those before an interruption included, as a row has it."""
+        return spelt_curve(self._curve)
+
+    @contextmanager
+    def kept_by_failures(self) -> Iterator[None]:
+        """Context in which a training that fails has its learning curve with the failure."""
+        try:
+            yield
+        except TrainingFailed as failure:
+            failure.learning_curve = self.learning_curve
+            raise
+
     def state_dict(self) -> dict[str, Any]:
-        """The training's identity, and how long it took."""
-        return {"format_version": _NEWEST, "identity": self.identity, "seconds": self.seconds, "done": self._now}
+        """The training's identity, how long it took, and what was measured so far."""
+        state = {"identity": self.identity, "seconds": self.seconds, "done": self._now, "curve": self._curve}
+        return {"format_version": _NEWEST, **state}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Add the time of a checkpoint."""
+        """Add the time and the measures of a checkpoint."""
         self._seconds_before = state_dict["seconds"]
         self.done = self._now = state_dict.get("done", 0)
+        self._curve = [*state_dict.get("curve", ())]
 
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
@@ -87,9 +108,10 @@ class EpochEnd(pl.callbacks.Checkpoint):
             checkpoint.pop(owner.CHECKPOINT_HYPER_PARAMS_KEY, None)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Write a checkpoint where it is time to and there is more to come; then call `on_epoch`."""
+        """Note what was measured; write a checkpoint where it is time to and there is more to come; call `on_epoch`."""
         self._now = done = trainer.current_epoch + 1
         epochs = trainer.max_epochs or 0
+        self._curve.append((done, dict(self.measured(trainer))))
         due = time.perf_counter() - self._last_kept >= KEEP_EVERY_SECONDS
         if self._path is not None and due and done < epochs:
             self._keeping = True

@@ -87,7 +87,7 @@ class Classifier(pl.LightningModule):
     def on_train_epoch_start(self) -> None:
         """Begin with the random states of this epoch."""
         seed_rng(self.device, self.seed, self.current_epoch)
-        self.train_mean = RunningMean()
+        self.train_mean, self.validation = RunningMean(), {}
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         """The recipe's loss of a batch; of several variants, the mean."""
@@ -125,6 +125,10 @@ class Classifier(pl.LightningModule):
         """Log the training loss and the learning rate."""
         rate = self.trainer.optimizers[0].param_groups[0]["lr"]
         self.log_dict({"train_loss": self.train_loss, "learning_rate": rate})
+
+    def measured(self) -> dict[str, float]:
+        """What was measured in this epoch: the training loss and, where it was validated, what judges."""
+        return {"train_loss": self.train_loss, **self.validation}
 
     def loss(self, images: Tensor, labels: Tensor) -> Tensor:
         """The recipe's loss of a batch, weighted auxiliary ones included."""

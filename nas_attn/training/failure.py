@@ -27,6 +27,8 @@ class TrainingFailed(Exception):
 
     trace = ""
     """The last lines of the traceback of what was raised, if anything was."""
+    learning_curve = ""
+    """Of the epochs before it, as a row has it."""
 
 
 class Diverged(TrainingFailed):

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 
 from nas_attn.data import ImageData, LoaderPart, Part, batches_in_order, quiet, training_batches
-from nas_attn.results import Outcomes
 from nas_attn.settings import Recipe
 from nas_attn.space import reported
 
@@ -54,18 +53,18 @@ def train(
     end = EpochEnd(checkpoint, on_epoch)
     double = {name for name, tensor in _tensors(network) if tensor.dtype == torch.float64}
     try:
-        with quiet(), own_switches(), interrupts_reported(), memory_faults_reported():
+        with end.kept_by_failures(), quiet(), own_switches(), interrupts_reported(), memory_faults_reported():
             device = training_device(trainer)
             if checkpoint is not None:
                 end.identity = identity(network, data, recipe, seed, trainer)
             driver = make_trainer(recipe.epochs, device, trainer, [*averaging(recipe, device), end], WholeFiles())
             classifier = Classifier(network, data.near(device), recipe, seed, variants, auxiliary_weight)
-            _fit(driver, classifier, checkpoint and resumable(checkpoint, end.identity))
+            _fit(driver, classifier, end, checkpoint and resumable(checkpoint, end.identity))
     finally:
         _retire(network, double)
     if checkpoint is not None:
         checkpoint.unlink(missing_ok=True)
-    return Score(classifier.validation, classifier.train_loss, end.seconds, _outcomes(classifier, data.validation))
+    return _score(classifier, data.validation, end)
 
 
 def try_iteration(
@@ -132,8 +131,9 @@ def score(
         _retire(network, {name for name, _ in _tensors(network)})
 
 
-def _fit(trainer: pl.Trainer, classifier: Classifier, checkpoint: Path | None) -> None:
+def _fit(trainer: pl.Trainer, classifier: Classifier, end: EpochEnd, checkpoint: Path | None) -> None:
     device = trainer.strategy.root_device
+    end.measured = lambda _: classifier.measured()
     classifier.network.train()
     lay_out(classifier.network, device)
     part = classifier.data.train
@@ -144,10 +144,11 @@ def _fit(trainer: pl.Trainer, classifier: Classifier, checkpoint: Path | None) -
         raise KeyboardInterrupt("training was broken off")
 
 
-def _outcomes(classifier: Classifier, part: Part | LoaderPart) -> Outcomes | None:
-    gathered = classifier.metrics.gathered
+def _score(classifier: Classifier, part: Part | LoaderPart, end: EpochEnd) -> Score:
+    gathered, found = classifier.metrics.gathered, classifier.validation
     digest = part.digest if isinstance(part, Part) else ""  # a user's loader is known by its labels alone
-    return None if gathered is None else gathered.read(classifier.validation, digest)
+    outcomes = None if gathered is None else gathered.read(found, digest)
+    return Score(found, classifier.train_loss, end.seconds, outcomes, end.learning_curve)
 
 
 def _retire(network: nn.Module, double: Collection[str]) -> None:

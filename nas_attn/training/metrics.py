@@ -32,11 +32,14 @@ class Score:
     """Wall-clock time of training and validation, that before an interruption included."""
     outcomes: Outcomes | None = field(default=None, compare=False, repr=False)
     """What each validation image got; None where no measure is a mean over images."""
+    learning_curve: str = ""
+    """What was measured epoch by epoch, as a row has it."""
 
     @property
-    def columns(self) -> dict[str, float]:
+    def columns(self) -> dict[str, Any]:
         """Columns of a row."""
-        return {**self.validation, "train_loss": self.train_loss, "train_seconds": self.train_seconds}
+        learnt = {**self.validation, "train_loss": self.train_loss}
+        return {**learnt, "train_seconds": self.train_seconds, "learning_curve": self.learning_curve}
 
 
 class Normalise(nn.Module):

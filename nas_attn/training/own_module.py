@@ -39,6 +39,8 @@ class Logged:
     """By name, those of its last validation among them."""
     seconds: float
     """Wall-clock time, that before an interruption included."""
+    learning_curve: str = ""
+    """What was measured epoch by epoch, as a row has it."""
 
 
 class _EpochSeeds(pl.Callback):
@@ -92,16 +94,17 @@ def fit_module(
     checkpoint: Path | None = None,
     identity: str = "",
     variants: Variants | None = None,
+    measured: Callable[[Mapping[str, Any]], Mapping[str, float]] = lambda _logged: {},
 ) -> Logged:
     """Train a module by its own steps, optimisers, callbacks and loaders for the recipe's epochs, on one device.
 
     It is validated after every epoch. What its steps draw derives from seed and epoch. Torch's random states and
     switches go on as they were, and the module comes back on the CPU, in eval mode. `checkpoint` names a file from
     which the training of the same `identity` goes on. `variants` make it another network before each batch that
-    trains. Raises as `train` does.
+    trains. `measured` picks from what is logged what belongs to the learning curve. Raises as `train` does.
     """
     end, seeds = EpochEnd(checkpoint, on_epoch), _EpochSeeds(seed, variants)
-    end.identity = identity
+    end.identity, end.measured = identity, lambda driver: measured(driver.callback_metrics)
     files = checkpoint and checkpoint.with_suffix(".files")
     with _running(module, data, trainer, recipe.epochs, seed, end, seeds, on_loaders, files) as driver:
         begun = checkpoint and resumable(checkpoint, identity)
@@ -112,7 +115,7 @@ def fit_module(
     if checkpoint is not None and files is not None:
         checkpoint.unlink(missing_ok=True)
         shutil.rmtree(files, ignore_errors=True)
-    return Logged(logged, end.seconds)
+    return Logged(logged, end.seconds, end.learning_curve)
 
 
 def run_module(
@@ -162,6 +165,7 @@ def _running(
     draws = RngState(mixed_seed(seed, 0))
     try:
         with (
+            end.kept_by_failures(),
             interrupts_reported(),
             memory_faults_reported(),
             guest(module, training_device(trainer)),

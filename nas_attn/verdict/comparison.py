@@ -69,12 +69,13 @@ def comparison(
     seed: int = 0,
     on_front: Mapping[str, float] | None = None,
     outcomes: Mapping[tuple[str, int], Outcomes] | None = None,
+    folds: int = 1,
 ) -> Comparison:
     """Compare every network, and every kind in every slot, with the plain backbone, and the leader with other widths.
 
     Values are a network's, plus what a seed does to all networks, plus noise, whose variance is pooled. One family of
     simultaneous intervals covers all networks and all effects. Of equally promising networks the probabilities of their
-    keys to be on the front decide.
+    keys to be on the front decide. `outcomes`, by key and seed, are of so many folds, which validate in turn.
 
     Raises `InputError` where rows come from several steps, a spelling cannot be read, or a width-matched baseline has a
     key of the space.
@@ -85,7 +86,7 @@ def comparison(
             f"width-matched baselines: {', '.join(sorted(twice))}: a network of the space has this key too"
         )
     known, judged = trainings([*inside, *outside], name), measure(name)
-    records = image_records([row.key for row in known.networks], outcomes or {}, name)
+    records = image_records([row.key for row in known.networks], outcomes or {}, name, folds)
     networks = Networks.of(known, {row.key for row in outside}, judged.sign, slots, seed, records)
     return _compared(judged, known, networks, prices, on_front or {})
 
@@ -129,10 +130,11 @@ def beating(
     slots: Slots | None = None,
     seed: int = 0,
     outcomes: Mapping[tuple[str, int], Outcomes] | None = None,
+    folds: int = 1,
 ) -> frozenset[int]:
     """Those of the networks that surely beat the plain backbone by a measure, as `comparison` says."""
     known = trainings(rows, name)
-    records = image_records([row.key for row in known.networks], outcomes or {}, name)
+    records = image_records([row.key for row in known.networks], outcomes or {}, name, folds)
     networks = Networks.of(known, set(), measure(name).sign, slots, seed, records)
     singles, effects = networks.against_plain()
     return frozenset(networks.beating(singles, effects, networks.over_plain(effects)))

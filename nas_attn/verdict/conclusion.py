@@ -133,7 +133,8 @@ class Conclusion:
 
     def _tail(self) -> list[str]:
         front = [words.fronts(self.membership, self.objectives)] if len(self.membership.networks) else []
-        noise = [words.noise(self.comparison.measure, self.comparison.trainings)] if self.comparison.freedom > 0 else []
+        known = (self.comparison.measure, self.comparison.trainings)
+        noise = [f"{words.noise(*known)} {words.pairing(*known)}"] if self.comparison.freedom > 0 else []
         images = [] if self.kept is None else images_said(self.comparison, self.kept)
         ahead = words.ahead(self.comparison, self.lookahead)
         return [*front, *noise, *images, *ahead, *claim_sentences(self.claims)]
@@ -158,15 +159,15 @@ def conclude(
     printed somewhere, are compared with what was measured. Raises `InputError` as `membership` and `comparison` do.
     """
     inside, outside, judged = list(rows), list(baselines), leading(objectives)
-    images = None if kept is None else kept.found
+    images, folds = (None, 1) if kept is None else (kept.found, kept.folds)
     member = membership(inside, objectives, seed)
     on_front = dict(zip(member.posterior.keys, member.probability.tolist(), strict=True))
     prices = costs_among(objectives) or ["flops"]
-    found = comparison(inside, outside, judged.name, prices, slots, seed, on_front, images)
+    found = comparison(inside, outside, judged.name, prices, slots, seed, on_front, images, folds)
     nothing = nothing_gained(found, member.posterior)
     complete = [row for row in inside if row.state == "complete"]
     others = tuple(
-        (one.word, len(beating(inside, one.name, slots, seed, images)))
+        (one.word, len(beating(inside, one.name, slots, seed, images, folds)))
         for one in learnt()
         if one.name != judged.name and complete and all(math.isfinite(row[one.name]) for row in complete)
     )

@@ -1,5 +1,6 @@
 """Differences between networks, as they are reported."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,11 @@ class Difference:
     """How many times as many trainings would just show it, were it as large as it looks."""
     images: float = 0.0
     """How far the interval reaches because of the images; 0 where it holds for the validation images only."""
+
+    @property
+    def seeds(self) -> float:
+        """How far it reaches because of the seeds; both together as the root of the sum of their squares."""
+        return math.sqrt(max((self.gain.high - self.gain.value) ** 2 - self.images**2, 0.0))
 
 
 def differences(names: Sequence[str], found: Compared) -> tuple[Difference, ...]:

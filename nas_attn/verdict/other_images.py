@@ -23,6 +23,8 @@ class OtherImages:
     """With an interval that holds for other seeds and other images."""
     count: int
     """How many images validated it."""
+    share: float = 1.0
+    """Of the folds that have validated."""
 
     @property
     def images(self) -> float:
@@ -32,8 +34,7 @@ class OtherImages:
     @property
     def seeds(self) -> float:
         """How far it reaches because of the seeds; both together as the root of the sum of their squares."""
-        reach = self.difference.gain.high - self.difference.gain.value
-        return math.sqrt(max(reach**2 - self.images**2, 0.0))
+        return self.difference.seeds
 
     @property
     def sure(self) -> bool:
@@ -60,6 +61,8 @@ class OtherImages:
     @property
     def _cure(self) -> str:
         size, missing = abs(self.difference.gain.value), self.difference.missing
+        if self.share < 1:
+            return "More seeds would help, with which other images validate."
         if not self.sure and min(self.seeds, self.images) >= size:
             return "Neither more seeds alone nor more validation images alone would show a gain of this size."
         enough = ""
@@ -73,13 +76,15 @@ class OtherImages:
         return f"More seeds will not help; more validation images would{enough}."
 
 
-def over_images(found: Comparison, outcomes: Mapping[tuple[str, int], Outcomes]) -> Mapping[str, OtherImages]:
+def over_images(
+    found: Comparison, outcomes: Mapping[tuple[str, int], Outcomes], folds: int = 1
+) -> Mapping[str, OtherImages]:
     """By key, what holds for other images of each network with attention against the plain backbone.
 
     Their family is that of these networks. A network of which no image is known by the measure is left out.
     """
     keys, judged = [row.key for row in found.trainings.networks], found.measure.name
-    records = image_records(keys, outcomes, judged)
+    records = image_records(keys, outcomes, judged, folds)
     if records is None or found.plain is None or not found.networks:
         return {}
     wide = found.networks
@@ -89,7 +94,7 @@ def over_images(found: Comparison, outcomes: Mapping[tuple[str, int], Outcomes])
         wide = for_other_images(wide, image_variance(records, weights))
     known = {keys[number] for number in records.who}
     return {
-        single.what: OtherImages(single, records.images)
+        single.what: OtherImages(single, records.images, records.share)
         for single in wide
         if math.isfinite(single.gain.high) and {single.what, keys[found.plain]} <= known
     }
@@ -101,11 +106,27 @@ def images_said(found: Comparison, kept: Kept) -> Iterator[str]:
         yield kept.said
     if not found.order or found.freedom < 1:
         return
+    if kept.folds > 1 and kept.found:
+        yield _in_turn(kept)
     number = found.order[0] if found.leader is None else found.leader
     key, parts = found.trainings.networks[number].key, listed(found.parts[number])
-    if (one := over_images(found, kept.found).get(key)) is not None:
+    if (one := over_images(found, kept.found, kept.folds).get(key)) is not None:
         yield one.sentence(found.measure, f"{key} ({parts})")
     else:
         known = not kept.found or any(found.measure.name in one.values for one in kept.found.values())
         why = "what each of them got was not kept" if known else f"{found.measure.word} is not known image by image"
         yield f"All intervals hold for these validation images only: {why}."
+
+
+def _in_turn(kept: Kept) -> str:
+    """How many images have validated, of how many folds."""
+    sizes = {one.images: len(one) for one in kept.found.values()}
+    images = f"{sum(sizes.values()):,} images"
+    if len(sizes) == kept.folds:
+        return (
+            f"{kept.folds} folds validate in turn, one with each seed: {images} judge, which are all but the test part."
+        )
+    return (
+        f"{len(sizes)} of {kept.folds} folds have validated, one with each seed: {images} judge so far, and more with "
+        "further seeds."
+    )

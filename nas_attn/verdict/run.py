@@ -41,9 +41,10 @@ def run_verdict(chain: Chain, seeds: int | None = None, minutes: float | None = 
 
     That is the plain backbone, itself without one of its placements at a time, and the backbone at the widths just
     below and just above its price, each with the same seeds: at least so many; without a number, as many as the final
-    step of the chain has, and at least 3. Where another network is the most promising one afterwards, its turn comes,
-    up to 3 times. Where none is promising, the one that loses least and the plain backbone get these seeds, so that
-    noise is known, and no width-matched baseline is trained. `minutes` is what `conclude` says of that many more.
+    step of the chain has, and at least 3, or one for each fold. Where another network is the most promising one
+    afterwards, its turn comes, up to 3 times. Where none is promising, the one that loses least and the plain backbone
+    get these seeds, so that noise is known, and no width-matched baseline is trained. `minutes` is what `conclude` says
+    of that many more.
 
     Raises `InputError` where no network was trained as the winner will be, and as `Chain.run_step` does.
     """
@@ -158,7 +159,7 @@ def _seeds(chain: Chain, found: _Found, leader: Evaluation, requested: int | Non
     """How many seeds everything has that is compared: at least as many as the leader or the plain backbone has."""
     file, keys = chain.folder.file, (leader.key, Architecture().key)
     had = [row.seed - file.seed + 1 for row in found.rows if row.key in keys]
-    usual = max([_SEEDS, *(step.seeds for step in file.steps if step.name == FINAL)])
+    usual = max([_SEEDS, file.folds, *(step.seeds for step in file.steps if step.name == FINAL)])
     return max(requested or usual, *had)
 
 

@@ -1,14 +1,14 @@
 """Which networks are on the front, and how sure that is: one answer for the front, the page and the verdict."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from nas_attn.results import Evaluation, Front
 from nas_attn.settings import FINAL
-from nas_attn.statistics import Membership, Trainings, membership, trainings
+from nas_attn.statistics import Estimate, Membership, Trainings, estimate, membership, posterior, trainings
 from nas_attn.study import StudyFolder
 
 from . import words
@@ -25,6 +25,8 @@ class Standings:
     trainings: Trainings
     """Those of the networks and of width-matched baselines, from all of which noise is known."""
     objectives: tuple[str, ...]
+    baselines: Mapping[str, Estimate] = field(default_factory=dict)
+    """What is known of the leading measure of each width-matched baseline, by its key, as of the networks."""
 
     @classmethod
     def of(
@@ -34,11 +36,13 @@ class Standings:
 
         Raises `InputError` as `membership` does.
         """
-        inside = list(rows)
+        inside, outside = list(rows), list(baselines)
         found = membership(inside, objectives)
-        known = trainings([*inside, *baselines], found.measure.name)
-        decidable = len(found.probability) and np.isfinite(found.probability).all()
-        return cls(found, known, tuple(objectives)) if decidable else None
+        if not len(found.probability) or not np.isfinite(found.probability).all():
+            return None
+        name = found.measure.name
+        known = trainings([*inside, *outside], name)
+        return cls(found, known, tuple(objectives), _estimates(inside, outside, name))
 
     def place(self, key: str) -> str:
         """Whether a network is on the front, with the probability that it is; empty where it is not compared."""
@@ -69,6 +73,16 @@ class Standings:
     def noise(self) -> str:
         """How noisy trainings are, as the verdict says it."""
         return words.noise(self.membership.measure, self.trainings)
+
+
+def _estimates(inside: Sequence[Evaluation], outside: Sequence[Evaluation], name: str) -> dict[str, Estimate]:
+    """Of what is outside, judged together with what is inside, with which it shares seeds."""
+    keys = {row.key for row in outside if row.state == "complete"}
+    if not keys:
+        return {}
+    known = posterior([*inside, *outside], name)
+    means = np.concatenate([known.draws.mean(axis=0, keepdims=True), known.draws])
+    return {key: estimate(means[:, number]) for number, key in enumerate(known.keys) if key in keys}
 
 
 def standings(folder: StudyFolder) -> Standings | None:

@@ -1,6 +1,7 @@
 """Small pictures of the validation images that changed most, from the images of a study that is open."""
 
 import io
+from collections.abc import Sequence
 
 from PIL import Image
 from torch import Tensor
@@ -20,12 +21,24 @@ _SIDE = 96
 def keep_thumbnails(chain: Chain, conclusion: Conclusion) -> None:
     """Write pictures of the images that a conclusion shows, where they are in memory; whole or not at all."""
     changed = conclusion.changed
-    part = chain.task.data.validation if isinstance(chain.task, ImageTask) else None
-    if changed is None or not isinstance(part, Part):
+    data = chain.task.data if isinstance(chain.task, ImageTask) else None
+    if changed is None or data is None:
         return
-    if images_digest(part.digest, part.labels.cpu().numpy()) == changed.images:
-        pngs = {one.number: thumbnail(part.images[one.number]) for one in changed.most}
+    judging = [one.validation for one in data.folds] if data.folds else [data.validation]
+    known = {images_digest(part.digest, part.labels.cpu().numpy()): part for part in judging if isinstance(part, Part)}
+    if known.keys() >= {*changed.folds}:
+        parts = [known[digest] for digest in changed.folds]
+        pngs = {one.number: thumbnail(_image(parts, one.number)) for one in changed.most}
         write_thumbnails(chain.folder.path, changed.images, pngs)
+
+
+def _image(parts: Sequence[Part], number: int) -> Tensor:
+    """The image of this number, of one part after the other."""
+    for part in parts:
+        if number < len(part):
+            break
+        number -= len(part)
+    return part.images[number]
 
 
 def thumbnail(image: Tensor) -> bytes:

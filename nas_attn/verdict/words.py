@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from nas_attn.settings import Measure, listed, measure
+from nas_attn.settings import Measure, duration, listed, measure
 from nas_attn.statistics import Estimate, Lookahead, Membership, Standing, Trainings, adjusted_means
 
 from .comparison import Comparison
@@ -162,7 +162,7 @@ def place(standing: Standing, probability: float) -> str:
 
 
 def noise(judged: Measure, known: Trainings) -> str:
-    """How noisy trainings are, and how many there were."""
+    """How many trainings there were, and how noisy they are."""
     counts, fitted = known.counts, adjusted_means(known)
     fewest, most = (int(number) for number in (counts.min(initial=99), counts.max(initial=0)))
     seeds = f"{most}" if fewest == most else f"{fewest} to {most}"
@@ -170,15 +170,23 @@ def noise(judged: Measure, known: Trainings) -> str:
     among = (
         ", width-matched baselines among them," if any(row.role == "width-matched" for row in known.networks) else ""
     )
-    own = math.sqrt(fitted.variance)
-    sd, paired, unpaired = (
-        judged.difference(one, signed=False) for one in (own, math.sqrt(2) * own, math.sqrt(2) * known.spread)
-    )
+    sd = judged.difference(math.sqrt(fitted.variance), signed=False)
     return (
         f"{len(counts)} networks{among} were trained with {seeds} {'seed' if most == 1 else 'seeds'} each; what a seed "
         f"does to one network and not to all has a standard deviation of {sd} {unit} ({fitted.freedom} degrees of "
-        f"freedom). Seeds are paired: the difference of two networks has one of {paired}, where with seeds of their "
-        f"own it would be {unpaired}."
+        "freedom)."
+    )
+
+
+def pairing(judged: Measure, known: Trainings) -> str:
+    """What it is worth that networks share seeds."""
+    paired, unpaired = (
+        judged.difference(math.sqrt(2) * one, signed=False)
+        for one in (math.sqrt(adjusted_means(known).variance), known.spread)
+    )
+    return (
+        f"Seeds are paired: the difference of two networks has a standard deviation of {paired}, where with seeds of "
+        f"their own it would be {unpaired}."
     )
 
 
@@ -186,7 +194,7 @@ def ahead(found: Comparison, later: Lookahead) -> Iterator[str]:
     """What further minutes would decide."""
     spent_on = [key for key in later.undecided if key in later.trained]
     if spent_on:
-        time = "" if math.isnan(later.minutes) else f"{_time(later.minutes)} of training: "
+        time = "" if math.isnan(later.minutes) else f"{duration(60 * later.minutes)} of training: "
         some = "" if len(spent_on) == len(later.undecided) else f" {len(spent_on)} of"
         yield (
             f"{time}{later.seeds} more {'seed' if later.seeds == 1 else 'seeds'} of{some} the {len(later.undecided)} "
@@ -197,13 +205,13 @@ def ahead(found: Comparison, later: Lookahead) -> Iterator[str]:
     if hopes and not found.beating and not any(one.gain.positive for one in found.effects):
         first, networks = min(hopes, key=lambda one: one.missing), found.trainings
         seconds = float(np.nansum([row.train_seconds for row in networks.networks] * networks.counts))
-        cost = (first.missing - 1) * seconds / 60
+        cost = (first.missing - 1) * seconds
         if first.missing > _MOST:
             yield f"What {first.what} seems to gain would take over {_MOST} times as many trainings to show."
             return
         yield (
             f"If {first.what} gained what it seems to, {first.missing:.1f} times as many trainings of all networks"
-            f"{f' ({_time(cost)} more)' if cost > 0 else ''} would have even chances to show it."
+            f"{f' ({duration(cost)} more)' if cost > 0 else ''} would have even chances to show it."
         )
 
 
@@ -227,13 +235,3 @@ def _confidence(one: Difference) -> str:
 
 def _keys(keys: Sequence[str]) -> str:
     return listed([*keys[:_NAMED], *([f"{len(keys) - _NAMED} more"] if len(keys) > _NAMED else [])]) or "none"
-
-
-def _time(minutes: float) -> str:
-    if minutes < 1:
-        return f"{60 * minutes:.0f} seconds"
-    return (
-        f"{minutes:.0f} {'minute' if round(minutes) == 1 else 'minutes'}"
-        if minutes < 120
-        else f"{minutes / 60:.1f} hours"
-    )

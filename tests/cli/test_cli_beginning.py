@@ -1,6 +1,7 @@
 """A study begins at the command line: its files are made, and what it will take is said."""
 
 import io
+import json
 import sys
 
 import pytest
@@ -63,3 +64,12 @@ def test_a_plan_is_shown_without_a_training(run, make_study):
     assert outcome.exit_code == 0, outcome.output
     assert "step final: up to 2 networks, 1 epoch of 1,079 images: " in outcome.output
     assert not (folder / "study.db").exists()
+
+
+def test_a_plan_is_a_table_for_programs(run, make_study):
+    folder = make_study()
+    found = json.loads(run("plan", folder, "--trials", 2, "--json").stdout)
+    (step,) = found["steps"]
+    assert (step["name"], step["networks"], step["epochs"], step["images"]) == ("final", 2, 1, 1079)
+    assert found["parts"] == [1079, 359, 359]
+    assert found["seconds"] > step["seconds"] > 0

@@ -10,7 +10,6 @@ from parity_page import FAMILIES, PAGE, compared, families, kinds, page, rows_of
 from nas_attn.attention import ATTENTIONS
 
 _LARGEST = 1e-4  # share of the largest output by which rounding may change another
-_MOST_WITHOUT = 3  # families whose program torch refuses, or ONNX does
 
 
 @pytest.mark.skipif(not os.environ.get("NAS_ATTN_PARITY"), reason="takes many minutes: make parity")
@@ -24,7 +23,4 @@ def test_every_kind_and_ten_families_leave_in_forms_that_agree():
 def test_the_page_has_every_kind_and_ten_families_and_their_forms_agree():
     rows = rows_of(PAGE.read_text(encoding="utf-8"))
     assert [*rows] == [*ATTENTIONS, *FAMILIES]
-    known = [cell for row in rows.values() for cell in row if cell[0].isdigit()]
-    assert all(float(cell) < _LARGEST for cell in known)
-    assert all(cell[0].isdigit() for kind in ATTENTIONS for cell in rows[kind])
-    assert len(known) >= 3 * len(rows) - _MOST_WITHOUT
+    assert all(float(cell) < _LARGEST for row in rows.values() for cell in row)

@@ -12,7 +12,6 @@ import nas_attn
 from nas_attn.chain import Watch
 from nas_attn.evaluation import Pace
 from nas_attn.planning import plan_said
-from nas_attn.planning.telling import duration
 from nas_attn.settings import usual_measures
 
 RACE = STUDY.split("[search]")[0] + "[[chain]]\n" + 'proxy = "final"\nnetworks = 4\nseeds = 2\nextra_trainings = 3\n'
@@ -102,13 +101,6 @@ def test_nothing_is_timed_where_nothing_is_left(planned):
 
 def test_seconds_add_up():
     assert Pace(start_s=1.0, iteration_s=0.5, validation_s=2.0, networks=1).seconds(epochs=3, batches=4) == 9.0
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(0.2, "1 second"), (99, "99 seconds"), (100, "1.7 minutes"), (9e3, "2.5 hours")]
-)
-def test_a_time_is_spelt_in_its_unit(seconds, text):
-    assert duration(seconds) == text
 
 
 def test_measures_that_are_no_share_of_images_have_no_points(planned):

@@ -19,7 +19,7 @@ from nas_attn.audit.ranking import audit
 from nas_attn.report.headline import headline
 from nas_attn.report.page import Report, write_report
 from nas_attn.report.placements import ELSEWHERE, Standing, matrix
-from nas_attn.results import across_seeds, evaluations, front, knee, pareto_front, table
+from nas_attn.results import across_seeds, evaluations, front, knee, pareto_front, spelt_curve, table
 from nas_attn.settings import Claim
 from nas_attn.space import InputError
 from nas_attn.verdict import Standings
@@ -234,7 +234,12 @@ def test_a_page_tells_the_chain_and_compares_rows_of_the_deciding_step_alone(tmp
 def test_a_page_of_5000_rows_is_small_and_soon_written(tmp_path, rows, slots):
     many = pd.concat([rows] * 715).iloc[:5000].copy()
     many.index = pd.Index([f"key{number}" for number in range(len(many))], name="key")
-    many["accuracy"] += np.random.default_rng(0).uniform(-0.05, 0.05, len(many))
+    rng = np.random.default_rng(0)
+    many["accuracy"] += rng.uniform(-0.05, 0.05, len(many))
+    losses = np.exp(-np.arange(30) / 10)[:, None] + rng.uniform(0, 0.1, (len(many), 30, 3))
+    names = ("train_loss", "loss", "accuracy")
+    curves = [[(number, dict(zip(names, line, strict=True))) for number, line in enumerate(one, 1)] for one in losses]
+    many["learning_curve"] = list(map(spelt_curve, curves))
     page(tmp_path / "first", rows, slots)
     before = time.process_time()
     text = page(tmp_path / "page", many, slots)
@@ -335,3 +340,23 @@ def test_what_stands_outside_every_slot_is_not_hidden(slots):
     found = matrix([("a", "stage9.block0.branch=gate")], slots)
     assert found.columns == ("stage1", "stage2", ELSEWHERE)
     assert found.lines == (("a", ((), (), (Standing("gate", "", ""),))),)
+
+
+def test_a_width_matched_baseline_is_as_uncertain_as_a_network_of_the_same_values(tmp_path):
+    """One that got in each training what the plain backbone got, and another with two of its five seeds."""
+    rows = trained(2, effect=4.0)
+    plain = [row for row in rows if row.architecture == "none"]
+    wider = [row.but(key="width=1.25", role="width-matched") for row in plain]
+    wider += [row.but(key="width=1.5", role="width-matched") for row in plain[:2]]
+    report = Report(
+        "x", table(across_seeds(rows)), ["accuracy", "flops"], (), "", {}, width_matched=across_seeds(wider)
+    )
+    standings = Standings.of(rows, wider, ["accuracy", "flops"])
+    write_report(replace(report, standings=standings), tmp_path / "report.html")
+    known = document_of((tmp_path / "report.html").read_text(encoding="utf-8"))
+    ends = dict(zip(known["keys"], known["ends"]["accuracy"], strict=True))
+    low, high = ends[plain[0].key]
+    assert ends["width=1.25"] == pytest.approx([low, high], abs=0.1 * (high - low))
+    assert ends["width=1.5"][1] - ends["width=1.5"][0] > 1.2 * (high - low)
+    assert known["spent"]["trainings"][-2:] == [5, 2]
+    assert known["spent"]["seconds"][-2:] == [150.0, 60.0]

@@ -12,7 +12,7 @@ from made_up_trainings import trained
 
 from nas_attn.drawing import Outline, Place
 from nas_attn.report.page import Report, write_report
-from nas_attn.results import across_seeds, table
+from nas_attn.results import across_seeds, spelt_curve, table
 from nas_attn.space import parse
 from nas_attn.verdict import Standings
 from nas_attn.verdict.conclusion import conclude
@@ -34,9 +34,15 @@ OUTLINE = Outline(
 Study = namedtuple("Study", "path networks rows limits")
 
 
+def curve_of(one):
+    """A made-up learning curve that ends at the row's own loss."""
+    losses = [(1, 2.3, 2.2), (5, 1.0, 1.1), (30, one["loss"] / 2, one["loss"])]
+    return spelt_curve([(epoch, {"train_loss": train, "loss": loss}) for epoch, train, loss in losses])
+
+
 def judged():
     """Networks with five seeds, what they conclude, a width-matched baseline and a budget."""
-    rows = trained(2, effect=4.0)
+    rows = [one.but(learning_curve=curve_of(one)) for one in trained(2, effect=4.0)]
     wider = [
         one.but(key="width=1.25", role="width-matched", flops=95_000_000) for one in rows if one.architecture == "none"
     ]
@@ -225,6 +231,33 @@ def test_rows_are_filtered_and_sorted(opened, study):
     assert page.locator("#rows th[aria-sort='descending']").inner_text().startswith("Accuracy")
 
 
+def test_learning_curves_are_drawn_and_say_their_values(opened, study):
+    """Each line begins at the left and ends at the right, lower where the loss fell; its words are the numbers."""
+    page = opened.page
+    curves = page.locator("#rows svg.curve")
+    assert curves.count() == (study.rows if "a demonstration" in page.title() else 0)
+    assert page.locator("#rows thead", has_text="Learning curve").count() == bool(curves.count())
+    for number in range(min(3, curves.count())):
+        curve = curves.nth(number)
+        words = curve.locator("title").text_content()
+        training, validation = words.split("\n")
+        numbers = [float(value) for value in re.findall(r"\d+: ([\d.]+)", training)]
+        assert words.startswith("Training loss by epoch: 1: 2.3, 5: 1, 30: 0.")
+        assert validation.startswith("Loss by epoch: 1: 2.2, 5: 1.1, 30: 0.")
+        assert page.get_by_role("img", name=words).count() >= 1
+        assert curve.locator("path").count() == 2
+        drawn = curve.locator("path.training").get_attribute("d")
+        points = [tuple(map(float, point.split())) for point in drawn[1:].split("L")]
+        assert [point[0] for point in points] == pytest.approx([0, 100 * 4 / 29, 100], abs=0.06)
+        heights = [24 * (1 - (value - numbers[-1]) / (numbers[0] - numbers[-1])) for value in numbers]
+        assert [point[1] for point in points] == pytest.approx(heights, abs=0.3)
+    if curves.count():
+        page.locator("#rows thead button", has_text="Learning curve").click()
+        shown = [float(re.search(r"30: ([\d.]+)", words)[1]) for words in curves.locator("title").all_text_contents()]
+        assert shown == sorted(shown)
+        page.locator("#rows thead button", has_text="Key").click()
+
+
 def test_a_cell_of_the_map_shows_the_networks_that_have_it(browser, opened, study):
     buttons = opened.page.locator("[data-cell]")
     if not buttons.count():
@@ -256,6 +289,49 @@ def test_a_cell_of_the_map_shows_the_networks_that_have_it(browser, opened, stud
 def test_the_budget_stands_in_the_chart(opened, study):
     words = opened.page.locator("#explorer svg text", has_text="budget").count()
     assert words == bool(study.limits)
+
+
+def test_how_the_search_went_is_shown_by_what_was_spent(opened, study):
+    """The demonstration's networks have five seeds of 30 s each; those of others one, whose time is not known."""
+    page = opened.page
+    assert page.locator("#volumes").count() == (len(study.networks) > 1)
+    if len(study.networks) == 1:
+        return
+    judged = "a demonstration" in page.title()
+    ways = page.locator("#along option").evaluate_all("ways => ways.map((way) => way.value)")
+    assert ways == (["networks", "trainings", "seconds"] if judged else ["networks"])
+    networks = sum(not key.startswith("width=") for key in study.networks)
+    ends = {
+        "networks": ("Networks, in the order in which they were trained", networks),
+        "trainings": ("Trainings, network by network", 5 * networks),
+        "seconds": ("Minutes of training", 5 * networks * 30 / 60),
+    }
+    for way in [*ways, ways[0]]:
+        page.select_option("#along", way)
+        title, end = ends[way]
+        for place in ("progress", "volumes"):
+            page.wait_for_function(
+                "([place, title]) => document.querySelector(`#${place} svg`)?.textContent.includes(title)",
+                arg=[place, title],
+            )
+        found = [opened.told(mark) for mark in (opened.marks("volumes")[0], opened.marks("volumes")[-1])]
+        assert [list(one) for one in found] == [[title, "Hypervolume"]] * 2
+        assert float(found[1][title].replace(",", "")) == pytest.approx(end, rel=5e-3)
+        assert float(found[0][title]) == pytest.approx(end / networks, rel=5e-3)
+        assert found[1]["Hypervolume"] == "100.0 %"
+    quiet(opened)
+
+
+def test_width_matched_baselines_have_intervals_in_the_chart_too(opened, study):
+    """Of the demonstration every network has one of accuracy, the baseline among them."""
+    if "a demonstration" not in opened.page.title():
+        return
+    rules = opened.page.locator("#explorer svg [aria-roledescription='rule mark'][stroke='var(--green)']")
+    assert rules.count() == sum(key.startswith("width=") for key in study.networks) == 1
+    box = rules.first.bounding_box()
+    (dot,) = [mark for mark in dots(opened).all() if "width-matched" in mark.get_attribute("aria-label")]
+    middle = dot.bounding_box()
+    assert box["y"] < middle["y"] + middle["height"] / 2 < box["y"] + box["height"]
 
 
 def test_paper_loses_nothing(opened, study):

@@ -88,3 +88,14 @@ def test_damaged_missing_and_foreign_files_are_named_and_ignored(tmp_path, caplo
 def test_rows_of_an_earlier_version_have_no_outcomes(tmp_path):
     found = read_outcomes(tmp_path / "nowhere", [evaluation(accuracy=0.5, loss=1.0, state="complete")])
     assert (found.found, found.said) == ({}, "")
+
+
+def test_folds_have_images_of_their_own_and_a_seed_of_another_fold_s_is_ignored(tmp_path):
+    """Seeds 0, 2, 4, 6 validate on the first of two folds, the others on the second."""
+    first, second, other = IMAGES, "cd" * 32, "ef" * 32
+    images = [first, second, first, second, second, other, first]
+    rows = [kept(tmp_path, seed, images=which) for seed, which in enumerate(images)]
+    found = read_outcomes(tmp_path, rows, 2, lambda seed: seed % 2)
+    assert ({seed for _, seed in found.found}, found.folds) == ({0, 1, 2, 3, 6}, 2)
+    assert [line.partition(".npz")[0][-6:] for line in found.ignored] == ["-seed4", "-seed5"]
+    assert {seed for _, seed in read_outcomes(tmp_path, rows).found} == {0, 2, 6}

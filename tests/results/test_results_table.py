@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from made_up import evaluation
 
 from nas_attn.results import evaluation as evaluation_of
-from nas_attn.results import evaluations, front, known_columns, read_csv, table, write_csv
+from nas_attn.results import evaluations, front, known_columns, read_csv, spelt_curve, table, write_csv
 from nas_attn.results.rows import row_columns
 from nas_attn.settings import MEASURES
 from nas_attn.space import InputError, parse
@@ -45,6 +45,9 @@ rows = st.builds(
         "architecture": spellings,
         "accuracy": share,
         "loss": share,
+        "learning_curve": st.lists(real, max_size=30).map(
+            lambda losses: spelt_curve([(epoch, {"train_loss": loss}) for epoch, loss in enumerate(losses, 1)])
+        ),
     },
 )
 

@@ -1,5 +1,6 @@
 """A network is trained for good beside what it has to beat; a hold-out part chooses the seed, the test part nothing."""
 
+import csv
 import json
 import signal
 import statistics
@@ -12,8 +13,10 @@ from made_up import evaluation
 from safetensors.torch import load_file
 from scipy import stats
 from small_study import SPACE, STUDY
+from typer.testing import CliRunner
 
 import nas_attn
+from nas_attn import cli
 from nas_attn.chain import Watch
 from nas_attn.data import ImageData, joined, load_data
 from nas_attn.launch.winner import another
@@ -251,3 +254,54 @@ def test_images_that_a_module_divides_stay_as_they_are():
     data = ImageData(None, None, None, ("a", "b"), (0.5,), (0.2,))
     with pytest.raises(InputError, match="a data module divides its images itself"):
         joined(data, 0.25)
+
+
+def test_training_for_good_ends_with_a_table_for_programs_that_says_what_its_words_say(study, found):
+    said = processes.command("train", study.folder.path, "--pick", found.pick, "--seeds", "2")
+    lines = processes.command("train", study.folder.path, "--pick", found.pick, "--seeds", "2", "--json").splitlines()
+    first, *_, end = map(json.loads, lines)
+    assert (first["event"], end["event"], end["part"], end["images"]) == ("train", "end", "test", 359)
+    assert "On the test part, 359 images, " in said
+    assert [row["is"] for row in end["table"]] == ["picked", "plain backbone", "width-matched baseline"]
+    for row in end["table"]:
+        (line,) = [line for line in said.splitlines() if line.startswith(f"{row['is']}  ")]
+        spread = f"{100 * row['accuracy']:.2f} % \N{PLUS-MINUS SIGN} {100 * row['accuracy_std']:.2f}"
+        assert row["key"] in line.split()
+        assert spread in line
+    assert said.splitlines()[-len(end["sentences"]) - 2 : -2] == end["sentences"]
+    assert end["sentences"][0].startswith(f"The best of 2 seeds by the hold-out part is {end['chosen']['seed']}, ")
+    assert f"{100 * end['chosen_tested']['accuracy']:.2f} %" in said
+    for gain in end["gains"]:
+        (sentence,) = [one for one in end["sentences"] if f", {gain['over']}: " in one]
+        ends = f"{100 * gain['low']:+.2f} to {100 * gain['high']:+.2f}".replace("-", "\N{MINUS SIGN}")
+        assert ends in sentence
+
+
+def test_two_networks_and_two_studies_are_compared_for_programs(study, tmp_path):
+    folder, se, plain = study.folder.path, nas_attn.parse(SE).key, nas_attn.parse("none").key
+    pair = json.loads(processes.command("compare", folder, plain, se, "--json", "--csv", tmp_path / "pair.csv"))
+    assert pair["sites"][0] == {"site": "stage1.block0.branch", plain: None, se: "se(reduction=4)"}
+    with (tmp_path / "pair.csv").open(newline="") as file:
+        lines = {row["measure"]: row for row in csv.DictReader(file)}
+    for row in pair["measures"]:
+        name = row.pop("measure")
+        assert row == {column: float(cell) if cell else None for column, cell in lines[name].items() if column in row}
+    both = json.loads(processes.command("compare", folder, folder, "best", "--json"))
+    assert (both["differing"], both["measure"]) == ([], "accuracy")
+    (network,) = both["networks"]
+    assert network["first"] == network["second"] == study.folder.pick("best")["accuracy"]
+    assert (network["difference"], network["low"], network["seeds"]) == (0, None, 1)
+
+
+def test_a_page_and_an_export_are_named_for_programs(study, tmp_path, forked_proofs, no_program):
+    folder = study.folder.path
+    page = json.loads(processes.command("report", folder, "--csv", tmp_path / "rows.csv", "--json"))
+    assert page == {"study": str(folder), "files": [str(folder / "report.html"), str(tmp_path / "rows.csv")]}
+    plain, out = nas_attn.parse("none").key, tmp_path / "out"
+    outcome = CliRunner().invoke(cli.app, ["export", str(folder), str(out), "--pick", plain, "--searched", "--json"])
+    assert outcome.exit_code == 0, outcome.output
+    left, config = json.loads(outcome.stdout), json.loads((out / "config.json").read_text())
+    assert left["folder"] == str(out)
+    assert (left["row"]["key"], left["row"]["weights_sha256"]) == (plain, config["weights_sha256"])
+    assert left["proved"] == [name for name in ("model.py", "model.pt2", "model.onnx") if (out / name).is_file()]
+    assert any(note.startswith(f"{plain} is the plain backbone, without attention") for note in left["notes"])

@@ -197,12 +197,13 @@ def test_all_faults_are_told_at_once_in_the_order_of_their_lines(faults_of):
         ("space = 's'\n[data]\nkind = 'folder'\npath = 'p'\nchannels = 2", "5: data.channels: found 2; allowed: 1, 3"),
         (
             "space = 's'\n[data]\nkind = 'digits'\nsplit_sed = 3",
-            "4: data.split_sed: unknown name; did you mean 'split_seed'? allowed: validation, test, split_seed, kind",
+            "4: data.split_sed: unknown name; did you mean 'split_seed'?"
+            " allowed: validation, test, split_seed, folds, kind",
         ),
         (
             "space = 's'\n[data]\nkind = 'folder'\npath = 'p'\nshuffle = true",
-            "5: data.shuffle: unknown name; allowed: validation, test, split_seed, limit, image_size, path,"
-            " val_path, test_path, split_by, channels, background, label_columns, class_names, kind, labels,"
+            "5: data.shuffle: unknown name; allowed: validation, test, split_seed, folds, limit, image_size,"
+            " path, val_path, test_path, split_by, channels, background, label_columns, class_names, kind, labels,"
             " file_column, label_column, masks, groups",
         ),
     ],

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from nas_attn.results import Outcomes
-from nas_attn.statistics import ImageRecords, image_records, image_variance
+from nas_attn.statistics import FoldRecords, ImageRecords, image_records, image_variance
 
 OWN = np.array([0.0, 0.5, 0.8, 0.2])
 """Standard deviation of what an image does to one network and not to all."""
@@ -30,7 +30,7 @@ def records(values, met=None):
     networks, seeds, images = values.shape
     who, when = (places.ravel() for places in np.indices((networks, seeds)))
     kept = np.ones(len(who), dtype=bool) if met is None else np.asarray(met, dtype=bool).ravel()
-    return ImageRecords(values.reshape(-1, images)[kept], who[kept], when[kept], networks)
+    return ImageRecords((FoldRecords(values.reshape(-1, images)[kept], who[kept], when[kept]),), networks)
 
 
 def test_it_is_the_estimator_of_the_two_way_analysis_of_variance():
@@ -146,6 +146,7 @@ def test_records_of_outcomes_are_in_the_order_of_the_networks():
 
     found = {("b", 7): outcome(True, False), ("a", 0): outcome(True, True), ("elsewhere", 0): outcome(False, False)}
     kept = image_records(["a", "b", "c"], found, "accuracy")
-    assert (kept.who.tolist(), kept.when.tolist(), kept.networks, kept.images) == ([1, 0], [7, 0], 3, 2)
-    assert kept.values.tolist() == [[1, 0], [1, 1]]
+    (fold,) = kept.folds
+    assert (fold.who.tolist(), fold.when.tolist(), kept.networks, kept.images) == ([1, 0], [7, 0], 3, 2)
+    assert fold.values.tolist() == [[1, 0], [1, 1]]
     assert image_records(["c"], found, "accuracy") is None

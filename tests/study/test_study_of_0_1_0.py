@@ -267,5 +267,5 @@ def test_rows_of_a_newer_version_are_refused_with_that_reason(folder):
     path = folder / "rows.csv"
     lines = path.read_text().splitlines()
     path.write_text("\n".join([f"{lines[0]},format_version", *(f"{line},99" for line in lines[1:])]))
-    with pytest.raises(InputError, match="row 1: format_version: found 99; allowed: 1 to 3; a newer nas-attn reads it"):
+    with pytest.raises(InputError, match="row 1: format_version: found 99; allowed: 1 to 4; a newer nas-attn reads it"):
         read_csv(path)

@@ -16,6 +16,7 @@ from nas_attn.assembly import build, identity_started
 from nas_attn.backbones import plan
 from nas_attn.cost import count
 from nas_attn.data import quiet
+from nas_attn.results import read_curve
 from nas_attn.settings import DataModule, OfTask, OwnModule, Recipe
 from nas_attn.space import Architecture, InputError, parse
 from nas_attn.tasks import ModuleTask, Training
@@ -119,6 +120,11 @@ def test_a_training_that_was_interrupted_ends_where_one_ends_that_was_not(said, 
     rest = trained(task, SE, epochs=3, checkpoint=path)
     assert rest[2] == whole[2][-3:]  # the third epoch alone
     assert rest[0].validation == whole[0].validation
+    assert rest[0].learning_curve == whole[0].learning_curve
+    curve = read_curve(whole[0].learning_curve)
+    assert (curve["epoch"], [*curve]) == ([1, 2, 3], ["epoch", "train_loss", "iou", "loss"])
+    assert curve["iou"][-1] == pytest.approx(whole[0].validation["iou"], rel=5e-3)
+    assert len({*curve["loss"]}) > 1
     assert all(torch.equal(one, rest[1][name]) for name, one in whole[1].items())
     assert not path.exists()
 

@@ -10,6 +10,7 @@ import processes
 import pytest
 import torch
 
+from nas_attn.results import read_curve
 from nas_attn.settings import Recipe
 from nas_attn.space import InputError
 from nas_attn.training import checkpoint as checkpoints
@@ -37,13 +38,15 @@ def stop_after(epochs):
 
 
 def outcome(network, result):
-    return result.validation["accuracy"], result.validation["loss"], result.train_loss, network.state_dict()
+    known = (result.validation["accuracy"], result.validation["loss"], result.train_loss, result.learning_curve)
+    assert len(read_curve(result.learning_curve)["epoch"]) >= 3, "those before an interruption too"
+    return *known, network.state_dict()
 
 
 def assert_same_end(one, other):
-    assert one[:3] == other[:3]
-    assert one[3].keys() == other[3].keys()
-    assert all(torch.equal(one[3][name], other[3][name]) for name in one[3])
+    assert one[:-1] == other[:-1]
+    assert one[-1].keys() == other[-1].keys()
+    assert all(torch.equal(one[-1][name], other[-1][name]) for name in one[-1])
 
 
 @pytest.fixture

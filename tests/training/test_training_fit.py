@@ -6,10 +6,13 @@ from argparse import Namespace
 import pytest
 import torch
 import torch.nn.functional as F
+from made_up import evaluation
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from nas_attn.data import Part, training_batches
+from nas_attn.evaluation.failures import failed_row
+from nas_attn.results import read_curve
 from nas_attn.settings import Recipe
 from nas_attn.training import Classifier, TrainingFailed, score, train, training_device
 from nas_attn.training.device import lay_out
@@ -157,6 +160,25 @@ def test_a_loss_that_is_no_number_is_found_out_at_the_end_of_its_epoch(digits):
     with pytest.raises(TrainingFailed, match="training loss became nan in epoch 1 of 9"):
         train(network, digits, Recipe(epochs=9, batch_size=2), seed=0)
     assert network.passes == len(digits.train) // 2
+
+
+def test_what_was_measured_before_a_failure_is_kept_with_it(digits):
+    class Breaking(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers, self.passes = nn.Sequential(nn.Flatten(), nn.Linear(64, 10)), 0
+
+        def forward(self, images):
+            self.passes += 1
+            return self.layers(images) * (math.nan if self.passes > 3 * 9 else 1)  # nine batches an epoch
+
+    with pytest.raises(TrainingFailed, match="training loss became nan in epoch 4 of 6") as failed:
+        train(Breaking(), digits, Recipe(epochs=6, batch_size=128), seed=0)
+    known = read_curve(failed.value.learning_curve)
+    assert known["epoch"] == [1, 2, 3]
+    assert sorted(known["train_loss"], reverse=True) == known["train_loss"]
+    row = failed_row(evaluation(), failed.value, None)
+    assert (row.state, row.learning_curve) == ("failed", failed.value.learning_curve)
 
 
 def test_a_network_that_is_good_for_training_only_is_found_out(digits):

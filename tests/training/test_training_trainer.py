@@ -11,6 +11,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import EarlyStopping
 
+from nas_attn.results import read_curve
 from nas_attn.settings import Recipe
 from nas_attn.space import InputError
 from nas_attn.training import check_trainer, score, train, training_device
@@ -166,6 +167,12 @@ def test_each_epoch_reaches_the_logger(digits, small_network, tmp_path, monkeypa
         [result.train_loss, result.validation["loss"], result.validation["accuracy"]], rel=1e-5
     )
     assert table["learning_rate"].iloc[-1] < table["learning_rate"].iloc[0] < RECIPE.learning_rate
+    curve = read_curve(result.learning_curve)
+    assert curve.pop("epoch") == [1, 2, 3]
+    logged = {"train_loss": "train_loss", "loss": "val_loss", "accuracy": "val_accuracy"}
+    assert curve.keys() == logged.keys()
+    for name, column in logged.items():
+        assert curve[name] == pytest.approx(table[column].tolist(), rel=5e-3)
 
 
 def test_logs_lie_in_the_root_folder_where_they_are_given_no_other(digits, small_network, tmp_path):

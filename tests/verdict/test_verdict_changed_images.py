@@ -46,6 +46,35 @@ def test_images_are_counted_over_the_seeds_that_both_have_and_the_most_changed_c
     assert changed_images(losses, "plain", "se") is None
 
 
+def test_images_of_folds_are_counted_each_over_the_seeds_of_its_own():
+    """Three images validate with seeds 0 and 2, two with seed 1; numbers go on from fold to fold."""
+    other = "cd" * 32
+    found = {
+        ("plain", 0): outcomes([0, 0, 1]),
+        ("plain", 1): outcomes([0, 1], images=other),
+        ("plain", 2): outcomes([0, 1, 1]),
+        ("se", 0): outcomes([0, 1, 1]),
+        ("se", 1): outcomes([1, 1], images=other),
+        ("se", 2): outcomes([0, 1, 0]),
+    }
+    changed = changed_images(found, "plain", "se")
+    assert (changed.seeds, changed.count, changed.better, changed.worse) == (3, 5, 2, 1)
+    assert [(one.number, one.plain, one.other, one.seeds) for one in changed.most] == [
+        (3, 0, 1, 1),
+        (1, 1, 2, 2),
+        (2, 2, 1, 2),
+    ]
+    assert changed.folds == (IMAGES, other)
+    assert changed.images not in changed.folds
+    shown = gallery(changed, ["a", "b", "c"], {})
+    assert "There are 3 seeds of each, and an image validates with those of its fold." in shown.sentence
+    assert [one.words for one in shown.shown] == [
+        "right with 1 of 1 seed, the plain backbone with 0",
+        "right with 2 of 2 seeds, the plain backbone with 1",
+        "right with 1 of 2 seeds, the plain backbone with 2",
+    ]
+
+
 def test_at_most_six_of_each_are_shown():
     rng = np.random.default_rng(0)
     found = {(key, seed): outcomes(rng.uniform(size=200) < 0.5) for key in ("plain", "se") for seed in range(3)}

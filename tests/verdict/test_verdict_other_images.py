@@ -23,7 +23,7 @@ def difference(value, reach, p=0.01):
 
 
 def images(*sds, quantile=2.0):
-    return ImageVariance(np.square(sds), np.full(len(sds), 100.0), quantile, 400)
+    return ImageVariance(np.square(sds), np.full(len(sds), 100.0), quantile, 400, np.zeros(len(sds)))
 
 
 def test_reaches_add_up_in_squares():
@@ -150,3 +150,63 @@ def test_where_no_image_is_known_intervals_are_said_to_hold_for_these_only():
     damaged = Kept(found, ("h1-seed0.npz (is missing)",))
     sentences = conclude(rows, [], OBJECTIVES, kept=damaged).sentences
     assert "Ignored of what single validation images got: h1-seed0.npz (is missing)." in sentences
+
+
+def test_what_seeds_have_in_their_reach_already_is_not_added_again():
+    known = ImageVariance(np.square([0.02] * 3), np.full(3, 100.0), 2.0, 400, np.square([0.0, 0.012, 0.02]))
+    apart, some, within = for_other_images([difference(0.1, 0.05)] * 3, known)
+    assert [one.gain.high - 0.1 for one in (apart, some, within)] == pytest.approx(
+        [math.hypot(0.05, 0.04), math.hypot(0.05, 0.032), 0.05]
+    )
+    assert [one.images for one in (apart, some, within)] == [0.04] * 3
+    assert [one.seeds for one in (apart, some, within)] == pytest.approx(
+        [0.05, math.sqrt(0.05**2 + 0.032**2 - 0.04**2), 0.03]
+    )
+
+
+def folded(rng, folds, seeds):
+    """Rows and outcomes of a study whose seeds validate on folds of 100 images in turn."""
+    rows, found, own = [], {}, {}
+    for row in trained(0, networks=4, seeds=seeds):
+        profile = own.setdefault((row.key, row.seed % folds), 0.3 * rng.standard_normal(100))
+        loss = 0.5 + profile + 0.02 * rng.standard_normal() + 0.1 * rng.standard_normal(100)
+        rows.append(row.but(loss=float(loss.mean()), accuracy=float((loss < 0.5).mean())))
+        images = f"{row.seed % folds}a" * 32
+        found[row.key, row.seed] = Outcomes(images, np.zeros(0, np.int32), {"accuracy": loss < 0.5, "loss": loss})
+    return rows, found
+
+
+def test_how_many_images_judge_in_turn_is_said():
+    rows, found = folded(np.random.default_rng(3), 3, 6)
+    sentences = conclude(rows, [], ["loss", "flops"], kept=Kept(found, folds=3)).sentences
+    all_judge = "3 folds validate in turn, one with each seed: 300 images judge, which are all but the test part."
+    assert all_judge in sentences
+    assert any(one.startswith("For other images than these 300 too, ") for one in sentences)
+    rows, found = folded(np.random.default_rng(3), 5, 2)
+    sentences = conclude(rows, [], ["loss", "flops"], kept=Kept(found, folds=5)).sentences
+    some = "2 of 5 folds have validated, one with each seed: 200 images judge so far, and more with further seeds."
+    assert some in sentences
+    (said,) = (one for one in sentences if one.startswith("For other images than these 200 too, "))
+    assert said.endswith("More seeds would help, with which other images validate.")
+
+
+def test_intervals_of_folds_are_narrower_where_images_leave_more_open_than_seeds():
+    """As many trainings, as many images each: with folds three times as many images judge in all."""
+    reaches = {}
+    for folds in (1, 3):
+        rows, found = folded(np.random.default_rng(4), folds, 6)
+        comparison = conclude(rows, [], ["loss", "flops"], kept=Kept(found, folds=folds)).comparison
+        reaches[folds] = np.mean([one.gain.high - one.gain.value for one in comparison.networks])
+    assert reaches[3] < 0.8 * reaches[1]
+
+
+def test_further_folds_that_judge_make_further_trainings_worth_more():
+    """With 1 of 4 folds, twice as many trainings halve both terms; with all, the term of images stays."""
+    some, every = (
+        for_other_images(
+            [difference(0.05, 0.06)], ImageVariance(np.square([0.015]), np.ones(1), 2.0, 100, np.zeros(1), share)
+        )[0]
+        for share in (0.25, 1.0)
+    )
+    assert some.missing == pytest.approx((0.06**2 + 0.03**2) / 0.05**2)
+    assert every.missing == pytest.approx(0.06**2 / (0.05**2 - 0.03**2))

@@ -80,6 +80,10 @@ function begin() {
       searched();
     });
   }
+  byId("along").append(
+    ...ways().map((name) => made("option", { value: name }, spent(name).title.replace(/,.*/, ""))),
+  );
+  byId("along").addEventListener("change", searched);
   byId("placed")
     .querySelector("button")
     .addEventListener("click", () => place(state.placed));
@@ -94,7 +98,7 @@ list();
 if (byId("explorer")) {
   begin();
   show();
-  for (const place of ["verdict", "claims", "audit", "volumes"]) if (byId(place)) draw(place);
+  for (const place of ["verdict", "claims", "audit"]) if (byId(place)) draw(place);
   await Promise.all([explore(), searched()]);
 }
 document.documentElement.dataset.drawn = "true";

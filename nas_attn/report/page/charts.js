@@ -140,22 +140,56 @@ async function explore() {
   return view;
 }
 
+const inOrder = drawn.filter((row) => data.roles[row] !== "width-matched baseline");
+const ALONG = {
+  networks: { title: "Networks, in the order in which they were trained", step: "1", of: () => 1 },
+  trainings: { title: "Trainings, network by network", step: "1", of: (row) => data.spent.trainings[row] },
+  seconds: { title: "Seconds of training", step: "0", of: (row) => data.spent.seconds[row] },
+};
+const UNITS = [
+  ["Hours", 3600],
+  ["Minutes", 60],
+  ["Seconds", 1],
+];
+
+function spent(name) {
+  let sum = 0;
+  const sums = inOrder.map((row) => (sum += ALONG[name].of(row)));
+  if (name !== "seconds") return { title: ALONG[name].title, step: ALONG[name].step, sums };
+  const [unit, seconds] = UNITS.find(([, size]) => sum >= 2 * size) ?? UNITS.at(-1);
+  return { title: `${unit} of training`, step: "0", sums: sums.map((value) => value / seconds) };
+}
+
+function ways() {
+  const known = inOrder.every((row) => data.spent.seconds[row] !== null);
+  const several = inOrder.some((row) => data.spent.trainings[row] > 1);
+  return ["networks", ...(several ? ["trainings"] : []), ...(known ? ["seconds"] : [])];
+}
+
 function searched() {
-  const order = drawn.filter(
-    (row) => data.roles[row] !== "width-matched baseline" && data.values[axis.up][row] !== null,
-  );
+  const { title, step, sums } = spent(byId("along").value || "networks");
+  const named = { ...tokens(), "@along": title, "@alongstep": step };
+  const order = inOrder.filter((row) => data.values[axis.up][row] !== null);
+  const along = new Map(inOrder.map((row, at) => [row, sums[at]]));
   const sign = measures[axis.up].better === "max" ? 1 : -1;
   let best = -Infinity;
-  const line = order.map((row, at) => ({
-    number: at + 1,
+  const line = order.map((row) => ({
+    along: along.get(row),
     y: sign * (best = Math.max(best, sign * data.values[axis.up][row])),
   }));
-  const trained = order.map((row, at) => ({
+  const trained = order.map((row) => ({
     key: data.keys[row],
-    number: at + 1,
+    along: along.get(row),
     y: data.values[axis.up][row],
     standing: data.standings[row],
     tooltip: described(row),
   }));
-  return draw("progress", { trained, best: line }, tokens());
+  const volumes = data.volumes.map(([networks, share]) => ({
+    along: sums[networks - 1],
+    share,
+    tooltip: { [title]: Number(sums[networks - 1].toPrecision(3)), Hypervolume: `${(100 * share).toFixed(1)} %` },
+  }));
+  const drawing = [draw("progress", { trained, best: line }, named)];
+  if (volumes.length) drawing.push(draw("volumes", { volumes }, named));
+  return Promise.all(drawing);
 }

@@ -17,6 +17,14 @@ const columns = [
     down: false,
   })),
 ];
+if (data.curves)
+  columns.push({
+    title: "Learning curve",
+    text: () => "",
+    value: (row) => data.curves.lines[row]?.find((line) => line)?.findLast((value) => value !== null) ?? null,
+    cell: (row) => (data.curves.lines[row] ? curve(row) : made("span", { class: "empty" }, "-")),
+    down: false,
+  });
 const spelt = { title: "Architecture", text: spelling, value: spelling, down: false };
 const key = { title: "Key", text: (row) => data.keys[row], value: (row) => data.keys[row], down: false };
 const all = [key, ...columns, spelt];
@@ -70,13 +78,40 @@ function coded(row) {
   return made("code", {}, ...parts.flatMap((part) => [part, " "]));
 }
 
+function curve(row) {
+  const epochs = data.curves.epochs[row];
+  const lines = data.curves.lines[row].map((values, number) => ({ ...data.curves.measures[number], values }));
+  const known = lines.filter((one) => one.values);
+  const apart = known.some((one) => one.loss) ? known.filter((one) => one.loss) : known.slice(0, 1);
+  const seen = apart.flatMap((one) => one.values.filter((value) => value !== null));
+  const [low, high, last] = [Math.min(...seen), Math.max(...seen), epochs.at(-1)];
+  const node = made("div");
+  node.innerHTML = '<svg class="curve" viewBox="-2 -2 104 28" role="img"><title></title></svg>';
+  for (const one of apart) {
+    const points = one.values.flatMap((value, at) =>
+      value === null
+        ? []
+        : [`${((100 * (epochs[at] - 1)) / Math.max(1, last - 1)).toFixed(1)} ${(24 * (1 - (value - low) / (high - low || 1))).toFixed(1)}`],
+    );
+    const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
+    path.setAttribute("d", `M${points.join("L")}`);
+    path.setAttribute("class", one.training ? "training" : "validation");
+    node.firstChild.append(path);
+  }
+  const told = known.map(
+    (one) => `${one.title} by epoch: ${epochs.map((epoch, at) => `${epoch}: ${one.values[at] ?? "-"}`).join(", ")}`,
+  );
+  node.querySelector("title").textContent = told.join("\n");
+  return node.firstChild;
+}
+
 function line(row) {
   const button = made("button", { type: "button", "data-key": data.keys[row] }, data.keys[row]);
   return made(
     "tr",
     { "data-key": data.keys[row] },
     made("th", { scope: "row", class: "key" }, rowOf.has(data.keys[row]) ? button : data.keys[row]),
-    ...columns.map((one) => made("td", { class: one.number ? "number" : "word" }, one.text(row))),
+    ...columns.map((one) => made("td", { class: one.number ? "number" : "word" }, one.cell ? one.cell(row) : one.text(row))),
     made("td", { class: "spelling" }, coded(row)),
   );
 }
