@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from nas_attn.results import Evaluation
-from nas_attn.settings import FINAL, Measure, check_format, with_nan, with_null
+from nas_attn.settings import FINAL, Measure, check_format, sealed, unsealed, with_nan, with_null
 from nas_attn.space import InputError, present_key, write_whole
 
 from .ranking import Audit, Ranking, audit
@@ -21,13 +21,13 @@ _NEWEST = 2
 def write_rankings(rankings: Iterable[Ranking], path: Path) -> None:
     """Write rankings down; the file appears whole or not at all, and what is not finite is null."""
     stored = {"format_version": _NEWEST, "rankings": [with_null(asdict(ranking)) for ranking in rankings]}
-    write_whole(path, json.dumps(stored, indent=1, allow_nan=False).encode())
+    write_whole(path, json.dumps(sealed(stored), indent=1, allow_nan=False).encode())
 
 
 def read_rankings(path: Path) -> list[Ranking]:
     """The rankings in a file; raises `InputError` where it is damaged, or of a format that is too new."""
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
+        stored = unsealed(json.loads(path.read_text(encoding="utf-8")))
         if not isinstance(stored, list):
             check_format(stored["format_version"], _NEWEST, str(path))
             stored = stored["rankings"]

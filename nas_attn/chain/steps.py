@@ -3,7 +3,6 @@
 import logging
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -25,13 +24,13 @@ from nas_attn.evaluation import (
     Supernet,
     Timing,
     TrainingProtocol,
-    Workers,
     open_ledger,
     predictor,
     question_of,
     screened,
     screened_row,
     timing_device,
+    workers,
 )
 from nas_attn.pricing import COUNTED, filled
 from nas_attn.results import OUTCOMES, Evaluation, agreement
@@ -116,12 +115,12 @@ class Chain:
         if step.proxy == "supernet":
             return self._screen(study, step, self.pool(step.networks or 1) if chosen is None else chosen)
         protocol = self.protocol(step)
-        with Workers(protocol, self.jobs) if self.jobs > 1 else nullcontext() as workers:
+        with workers(protocol, self.jobs) as pool:
             learnt = self._predictor if self.folder.file.latency.source == "predicted" else None
             if learnt is not None:
                 write_prediction(study, agreement(learnt.prediction.left_out_ms, learnt.prediction.latencies_ms))
             on_epoch, failures = self.watch.on_epoch, self.failures
-            evaluator = Evaluator(self.timing, learnt, protocol, workers, on_epoch, failures=failures)
+            evaluator = Evaluator(self.timing, learnt, protocol, pool, on_epoch, failures=failures)
             searching = Search(study, self.space, self.folder.file, step, evaluator, self.watch.on_row, chosen)
             store, unwritten = partial(self.store, protocol), self.folder.path / "unwritten"
             return replace(searching, claims=self.claims, unwritten=unwritten, store=store).run()
@@ -184,6 +183,8 @@ class Chain:
             outcomes=self.folder.path / OUTCOMES if step.name == FINAL else None,
             failures=self.failures,
             logs=self.folder.path / "logs",
+            running=self.folder.path / "running",
+            limit_minutes=file.search.limit_minutes,
         )
 
     def store(self, protocol: TrainingProtocol, row: Evaluation) -> None:

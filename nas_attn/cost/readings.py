@@ -1,15 +1,17 @@
 """Measured latencies in a file, one a line, which several processes may write."""
 
 import json
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
-from nas_attn.settings import check_format, complete, read_written
-from nas_attn.space import InputError, quoted
+from nas_attn.settings import check_format, complete, read_written, sealed, unsealed
+from nas_attn.space import InputError, first_line, quoted
 
 from .latency import LatencyReading
 
@@ -17,6 +19,8 @@ Question = Mapping[str, Any]
 """All that a latency depends on, in values that JSON knows."""
 _NEWEST = 1
 """The format version of a line; version 0.1.0 wrote format 1 without its number."""
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +30,7 @@ class Readings:
     path: Path
 
     def get(self, question: Question) -> LatencyReading | None:
-        """The first answer to a question, or nothing; lines that were not written to their end are passed over.
+        """The first answer to a question, or nothing; lines that are damaged are passed over, and the log names them.
 
         Raises `InputError` where the file cannot be read, or a line cannot be true or is of a format that is too new.
         """
@@ -35,12 +39,11 @@ class Readings:
 
     def put(self, question: Question, reading: LatencyReading) -> None:
         """Write an answer down; raises `InputError` where the file cannot be written."""
-        line = json.dumps({"format_version": _NEWEST, "question": dict(question), "reading": asdict(reading)}) + "\n"
+        stored = {"format_version": _NEWEST, "question": dict(question), "reading": asdict(reading)}
+        line = json.dumps(sealed(stored)) + "\n"
         try:
-            with FileLock(self.path.with_name(f".{self.path.name}.lock")), self.path.open("a+b") as file:
-                file.seek(max(file.seek(0, 2) - 1, 0))
-                torn = file.read() not in (b"", b"\n")
-                file.write(b"\n" * torn + line.encode())
+            with FileLock(self.path.with_name(f".{self.path.name}.lock")):
+                _append(self.path, line.encode())
         except (OSError, ValueError) as error:
             raise InputError(f"{self.path}: cannot be written: {getattr(error, 'strerror', None) or error}") from None
 
@@ -52,12 +55,32 @@ class Readings:
         except OSError as error:
             raise InputError(f"{self.path}: cannot be read: {error.strerror}") from None
         for number, line in enumerate(lines, start=1):
-            try:
-                stored = json.loads(line)
-            except (ValueError, RecursionError):
-                continue
             where = f"{self.path}:{number}"
+            try:
+                stored = unsealed(json.loads(line))
+            except (ValueError, RecursionError) as error:
+                _name_once(where, first_line(error))
+                continue
             if not isinstance(stored, dict) or not isinstance(stored.get("question"), dict) or "reading" not in stored:
                 raise InputError(f"{where}: found {quoted(stored)}; allowed: a table of a question and a reading")
             check_format(stored.get("format_version", 1), _NEWEST, where)
             yield stored["question"], read_written(LatencyReading, stored["reading"], f"{where}: reading")
+
+
+def _append(path: Path, line: bytes) -> None:
+    """Write a line behind the others, whole or not at all; one that is torn ends there."""
+    with path.open("a+b", buffering=0) as file:
+        end = file.seek(0, 2)
+        file.seek(max(end - 1, 0))
+        left = b"\n" * (file.read() not in (b"", b"\n")) + line
+        try:
+            while left:  # a disk that becomes full takes a part
+                left = left[file.write(left) or 0 :]
+        except OSError:
+            file.truncate(end)
+            raise
+
+
+@cache
+def _name_once(where: str, cause: str) -> None:
+    _LOG.warning("%s: is damaged and passed over, so its network is timed again: %s", where, cause)

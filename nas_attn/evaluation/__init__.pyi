@@ -7,6 +7,7 @@ from .evaluator import screened_row as screened_row
 from .evaluator import timing_device as timing_device
 from .evaluator import versions as versions
 from .jobs import Workers as Workers
+from .jobs import workers as workers
 from .ledger import Ledger as Ledger
 from .ledger import open_ledger as open_ledger
 from .pace import Pace as Pace

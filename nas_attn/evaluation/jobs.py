@@ -3,8 +3,10 @@
 import os
 import signal
 import threading
+import time
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
@@ -14,7 +16,7 @@ import torch
 
 from nas_attn.data import share_devices
 from nas_attn.results import Evaluation
-from nas_attn.space import InputError, reported
+from nas_attn.space import InputError, parse, reported
 
 from .protocol import TrainingProtocol
 
@@ -25,6 +27,24 @@ _UNSENDABLE = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Epoch:
+    """What a process says after an epoch."""
+
+    done: int
+    epochs: int
+
+
+class _Late(Exception):
+    """A training that took longer than it may; the message says how far it came."""
+
+
+def workers(protocol: TrainingProtocol, jobs: int) -> "AbstractContextManager[Workers | None]":
+    """Context with processes for several jobs, or for one that has a limit, since a process alone can be ended."""
+    needed = jobs > 1 or protocol.limit_minutes is not None
+    return Workers(protocol, jobs) if needed else nullcontext()
+
+
 class Workers:
     """Pool of processes, each with a share of this process's threads and one of its CUDA devices; they end with it.
 
@@ -33,6 +53,7 @@ class Workers:
 
     def __init__(self, protocol: TrainingProtocol, jobs: int) -> None:
         self.jobs = jobs
+        self._protocol = protocol
         threads = max(1, torch.get_num_threads() // jobs)
         self._idle: SimpleQueue[_Worker] = SimpleQueue()
         devices = _devices(jobs)
@@ -54,7 +75,8 @@ class Workers:
     def train(self, row: Evaluation) -> Future[Evaluation]:
         """The row, trained as by `TrainingProtocol.train`; failed where two processes have died while they trained it.
 
-        The future raises `InputError` where a process ends before it is ready to train anything.
+        Where it takes longer than the protocol's limit, its process is ended and it has failed. The future raises
+        `InputError` where a process ends before it is ready to train anything, or the plain backbone takes too long.
         """
         return self._drivers.submit(self._drive, row)
 
@@ -64,6 +86,10 @@ class Workers:
             for _ in range(_LIVES):
                 try:
                     return worker.train(row)
+                except _Late as late:
+                    worker.end()
+                    worker.start()
+                    return self._failed(row, str(late), whole=True)
                 except (EOFError, OSError):
                     if self._ended:
                         raise
@@ -71,7 +97,15 @@ class Workers:
                 worker.start()
         finally:
             self._idle.put(worker)
-        reason = f"{_LIVES} processes died while they trained it, the last by {death}; memory may not suffice"
+        return self._failed(
+            row, f"{_LIVES} processes died while they trained it, the last by {death}; memory may not suffice"
+        )
+
+    def _failed(self, row: Evaluation, reason: str, whole: bool = False) -> Evaluation:
+        """The failed row; raises `InputError` where the `whole` study is at fault, because the plain backbone is."""
+        self._protocol.forget(row)
+        if whole and row.role != "width-matched" and not parse(row.architecture).placements:
+            raise InputError(f"the plain backbone cannot be trained: {reason}")
         return replace(row, state="failed", reason=reason)
 
 
@@ -81,6 +115,7 @@ class _Worker:
 
     def __init__(self, protocol: TrainingProtocol, device: str | None, threads: int, sharing: int) -> None:
         self._given = protocol, device, threads, sharing
+        self._limit_minutes = protocol.limit_minutes
         self.start()
 
     def start(self) -> None:
@@ -97,7 +132,8 @@ class _Worker:
     def train(self, row: Evaluation) -> Evaluation:
         """The trained row; raises what was raised there, and `EOFError` or `OSError` where the process died.
 
-        Raises `InputError` where it died before it was ready: a fault of what it imports is none of the network's.
+        Raises `_Late` where it takes longer than it may, and `InputError` where its process died before it was ready: a
+        fault of what it imports is none of the network's.
         """
         try:
             self._ready = self._ready or self._line.recv()
@@ -108,10 +144,22 @@ class _Worker:
                 'under `if __name__ == "__main__":`'
             ) from None
         self._line.send(row)
-        outcome: Evaluation | BaseException = self._line.recv()
+        outcome = self._outcome()
         if isinstance(outcome, BaseException):
             raise outcome
         return outcome
+
+    def _outcome(self) -> Evaluation | BaseException:
+        began, reached = time.monotonic(), "no epoch was done"
+        while True:
+            if self._limit_minutes is not None:
+                left = began + 60 * self._limit_minutes - time.monotonic()
+                if not self._line.poll(max(0.0, left)):
+                    raise _Late(f"it took longer than search.limit_minutes = {self._limit_minutes:g}; {reached}")
+            said: Evaluation | BaseException | _Epoch = self._line.recv()
+            if not isinstance(said, _Epoch):
+                return said
+            reached = f"{said.done} of {said.epochs} epochs were done"
 
     def death(self) -> str:
         """The signal or the exit code by which the process ended."""
@@ -139,7 +187,7 @@ def _serve(line: Connection, protocol: TrainingProtocol, device: str | None, thr
         except EOFError:
             return
         try:
-            outcome: Evaluation | BaseException = protocol.train(row)
+            outcome: Evaluation | BaseException = protocol.train(row, lambda done, all_: line.send(_Epoch(done, all_)))
         except BaseException as error:  # whatever it is, the search has to know
             outcome = error
         line.send(outcome)

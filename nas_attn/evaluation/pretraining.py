@@ -15,15 +15,16 @@ from torch import nn
 
 from nas_attn.export.standalone.weights import broken
 from nas_attn.settings import Backbone, Recipe, check_format, lasting, learnt
-from nas_attn.space import Architecture, InputError, Placement, SearchSpace, make_folder
+from nas_attn.space import Architecture, InputError, Placement, SearchSpace, first_line, make_folder
 from nas_attn.study import Artifacts, Unshared
 from nas_attn.tasks import Task, Training
-from nas_attn.training import Variants, deciding, faults_reported, logging_apart
+from nas_attn.training import Variants, deciding, drop_checkpoint, faults_reported, logging_apart
 
 from .coverage import covering, culprits
 from .protocol import read_weights, write_weights
 from .supernet import Supernet, build_supernet, variants
 
+_NAME = "made_for"
 _NEWEST = 1
 """The format version of what is kept; version 0.1.0 wrote format 1 without its number."""
 _LOG = logging.getLogger(__name__)
@@ -143,19 +144,21 @@ class PretrainedStore:
         self, what: str, network: nn.Module, recipe: Recipe, path: Path, sampled: Callable[[], Variants] | None
     ) -> Checkpoint:
         """The network, trained and kept."""
+        checkpoint = path.with_suffix(".ckpt")
         make_folder(path.parent)
         with faults_reported():
             how = self._how(
                 recipe,
                 logging_apart(self.trainer, self.folder.parent / "logs", what, path.stem, {"seed": self.seed}),
                 on_epoch=lambda done, epochs: self.on_epoch(what, done, epochs),
-                checkpoint=path.with_suffix(".ckpt"),
+                checkpoint=checkpoint,
                 variants=sampled and sampled(),
             )
             score = self.task.train(network, how)
         found = {**score.validation, "seconds": score.train_seconds}
-        words = {name: repr(value) for name, value in found.items()}
+        words = {name: repr(value) for name, value in found.items()} | {_NAME: path.stem}
         write_weights(network, path, format_version=str(_NEWEST), **words)
+        drop_checkpoint(checkpoint)
         if self.artifacts is not None:
             self.artifacts.put(path)
         return Checkpoint(path, score.validation, score.train_seconds)
@@ -176,14 +179,18 @@ def _find(path: Path) -> Checkpoint | None:
     """The checkpoint in a file, if it is whole and as it was written; raises `InputError` for a newer format."""
     try:
         if broken(path.read_bytes()):
-            _LOG.warning("%s: holds other numbers than were written into it, so it is trained again", path)
-            return None
+            raise ValueError("it holds other numbers than were written into it")
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
+        if (name := metadata.get(_NAME, path.stem)) != path.stem:
+            raise ValueError(f"it was written as {name}")
         check_format(int(metadata.get("format_version", "1")), _NEWEST, str(path))
         known = {one.name: float(metadata[one.name]) for one in learnt() if one.name in metadata}
         return Checkpoint(path, known, float(metadata["seconds"]))
     except InputError:
         raise
-    except (OSError, SafetensorError, TypeError, KeyError, ValueError):
+    except FileNotFoundError:
+        return None
+    except (OSError, SafetensorError, TypeError, KeyError, ValueError) as error:
+        _LOG.warning("%s: cannot be used, so it is trained again: %s", path, first_line(error))
         return None

@@ -1,6 +1,7 @@
 """Training protocol of a step, and the files of trained weights."""
 
 import hashlib
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,9 +20,11 @@ from nas_attn.tasks import Task, Training
 from nas_attn.training import (
     Diverged,
     OnEpoch,
+    OutOfMemory,
     Raised,
     Score,
     TrainingFailed,
+    drop_checkpoint,
     faults_reported,
     logging_apart,
     networks_own,
@@ -34,6 +37,14 @@ _CURE = (
     "the file was damaged or exchanged after training: put a copy of the right one there; without one, search in a new "
     "folder, because a network that has its row is not trained again"
 )
+
+
+_PARTS = 2  # of a batch that needs more memory than there is
+_AGAIN = (
+    "%s, seed %d: %s; batches of %d images need more memory than there is, so it is trained once more with each batch "
+    "in %d parts, whose gradients are added up: batch normalisation sees parts, and its row says so as batch_parts"
+)
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -60,6 +71,10 @@ class TrainingProtocol:
     """The folder for what each validation image got; without one it is not kept."""
     failures: Path | None = None
     """The folder for tracebacks; without one they are not kept."""
+    running: Path | None = None
+    """The folder for checkpoints of trainings that are under way; without one an interrupted training begins anew."""
+    limit_minutes: float | None = None
+    """Longest that a training may take in a process of its own; without it as long as it does."""
     logs: Path | None = None
     """The folder of loggers that have names, with a folder for each training; without one they choose it themselves."""
 
@@ -88,21 +103,61 @@ class TrainingProtocol:
         Raises `InputError` for what is no network's fault: of the machine, the images or the settings, or one that even
         the plain backbone has.
         """
+        found = self._found(row, on_epoch)
+        self.forget(row)
+        return found
+
+    def forget(self, row: Evaluation) -> None:
+        """Remove the checkpoints of a training whose row is known."""
+        for parts in (1, _PARTS):
+            if (checkpoint := self._checkpoint(row, parts)) is not None:
+                drop_checkpoint(checkpoint)
+
+    def _found(self, row: Evaluation, on_epoch: OnEpoch | None) -> Evaluation:
+        """The row of a training, once more in parts of a batch where the whole needs more memory than there is."""
+        begun = self._checkpoint(row, _PARTS)
+        if begun is None or not begun.exists():
+            try:
+                return self._attempt(row, on_epoch, 1)
+            except OutOfMemory as failure:
+                if not self.task.divisible:
+                    return self._failed(
+                        row, _remarked(failure, "code of your own makes the batches, so they stay whole")
+                    )
+                _LOG.warning(_AGAIN, row.key, row.seed, str(failure), self.recipe.batch_size, _PARTS)
+        try:
+            return self._attempt(row, on_epoch, _PARTS)
+        except OutOfMemory as failure:
+            return self._failed(row, _remarked(failure, f"with each batch in {_PARTS} parts too"))
+
+    def _attempt(self, row: Evaluation, on_epoch: OnEpoch | None, parts: int) -> Evaluation:
+        """The row of a training whose batches pass in so many parts; raises `OutOfMemory`."""
         digest = sealed = ""
         try:
             with faults_reported():
+                how = self._how(row.seed, on_epoch, self._logging(row))
                 network = self.build(parse(row.architecture), row.seed)
-                score = self.task.train(network, self._how(row.seed, on_epoch, self._logging(row)))
+                score = self.task.train(network, replace(how, checkpoint=self._checkpoint(row, parts), parts=parts))
                 if self.keeps is not None:
                     digest = write_weights(network, weights_file(self.keeps, row.key, row.seed))
                 if self.outcomes is not None and score.outcomes is not None:
                     sealed = write_outcomes(score.outcomes, outcomes_file(self.outcomes, row.key, row.seed))
+        except OutOfMemory:
+            raise
         except TrainingFailed as failure:
-            self._check_plain(row, failure)
-            return failed_row(row, failure, self.failures)
+            return self._failed(row, failure)
         device = device_name(training_device(self.trainer))
         sha256 = {"weights_sha256": digest, "outcomes_sha256": sealed}
-        return row.but(state="complete", **score.columns, device=device, **sha256)
+        return row.but(state="complete", **score.columns, device=device, batch_parts=parts, **sha256)
+
+    def _failed(self, row: Evaluation, failure: TrainingFailed) -> Evaluation:
+        self._check_plain(row, failure)
+        return failed_row(row, failure, self.failures)
+
+    def _checkpoint(self, row: Evaluation, parts: int) -> Path | None:
+        in_parts = f"-in{parts}" if parts > 1 else ""
+        name = f"{row.step}-{row.key}-seed{row.seed}{in_parts}.ckpt"
+        return None if self.running is None else self.running / name
 
     def files(self, row: Evaluation) -> list[Path]:
         """What is kept of a training: the files that its row seals."""
@@ -140,6 +195,11 @@ class TrainingProtocol:
             return self.trainer
         facts = {name: row[name] for name in ("key", "architecture", "step", "seed", "params", "macs", "flops")}
         return logging_apart(self.trainer, self.logs, row.step, f"{row.key}-seed{row.seed}", facts)
+
+
+def _remarked(failure: OutOfMemory, remark: str) -> OutOfMemory:
+    failure.args = (f"{failure} ({remark})",)
+    return failure
 
 
 def weights_file(folder: Path, key: str, seed: int) -> Path:

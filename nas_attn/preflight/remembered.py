@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -12,12 +13,13 @@ from typing import Any
 import nas_attn
 from nas_attn.chain import Chain
 from nas_attn.evaluation import question_of
-from nas_attn.settings import check_format, is_named_object, read_written
-from nas_attn.space import write_whole
+from nas_attn.settings import check_format, is_named_object, read_written, sealed, unsealed
+from nas_attn.space import first_line, write_whole
 
 from .findings import Checked, Finding
 
 _FILE, _NEWEST = "checked.json", 1
+_LOG = logging.getLogger(__name__)
 _PACKAGES = ("torch", "pytorch-lightning", "timm", "torchvision", "albumentations", "onnxruntime")
 _INSTALLED = {"site-packages", "dist-packages"}
 
@@ -26,19 +28,22 @@ def read_checked(chain: Chain) -> Checked | None:
     """What an earlier preflight of the same study found; None where there was none, or its file is damaged."""
     path = chain.folder.path / _FILE
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
+        stored = unsealed(json.loads(path.read_text(encoding="utf-8")))
         check_format(stored["format_version"], _NEWEST, str(path))
         if stored["digest"] != digest(chain):
             return None
         return Checked(tuple(read_written(Finding, one, str(path)) for one in stored["findings"]), before=True)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):  # then it is done again
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        _LOG.warning("%s: is damaged, so the study is checked again: %s", path, first_line(error))
         return None
 
 
 def write_checked(chain: Chain, checked: Checked) -> None:
     """Write down what a preflight found; raises `InputError` where that cannot be written."""
     found = {"format_version": _NEWEST, "digest": digest(chain), "findings": [*map(asdict, checked.findings)]}
-    write_whole(chain.folder.path / _FILE, (json.dumps(found, indent=2) + "\n").encode())
+    write_whole(chain.folder.path / _FILE, (json.dumps(sealed(found), indent=2) + "\n").encode())
 
 
 def digest(chain: Chain) -> str:

@@ -195,7 +195,9 @@ def _interval(low: float, high: float) -> list[float | None] | None:
 
 
 def _word(name: str, row: Mapping[str, Any]) -> str:
-    """A cell of words; a state with its reason."""
-    reason = row.get("reason") if name == "state" else None
+    """A cell of words; a state with its reason, or with what was unusual in the training."""
+    parts = int(row.get("batch_parts", 1))
+    unusual = f"with each batch in {parts} parts, for want of memory" if parts > 1 else None
+    reason = (row.get("reason") or unusual) if name == "state" else None
     word = str(row[name]).replace("_", " ")
     return f"{word}: {reason}" if reason else word

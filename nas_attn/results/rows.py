@@ -85,6 +85,9 @@ class Evaluation:
     """Time that training took."""
     device: str = ""
     """The device that trained, by its model's name."""
+    batch_parts: Annotated[Count, Field(ge=1)] = 1
+    """In how many parts each batch was trained, the gradients added up, because the whole needed more memory than there
+    is; batch normalisation saw parts."""
     versions: str = ""
     """What computed the row: `nas_attn 0.1.0, torch 2.13.0, ...`."""
     weights_sha256: str = ""

@@ -56,6 +56,7 @@ def _mean(group: list[Evaluation]) -> Evaluation:
         **{f"{name}_std": statistics.stdev(values) if _known(values) else math.nan for name, values in found.items()},
         train_seconds=statistics.fmean(row.train_seconds for row in complete),
         seeds=len(complete),
+        batch_parts=max(row.batch_parts for row in complete),
     )
 
 

@@ -1,7 +1,6 @@
 """Training for good: the final recipe on all images but the test part, which then judges once."""
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from math import log
@@ -11,7 +10,7 @@ from torch import nn
 
 from nas_attn.chain import Chain
 from nas_attn.data import Part, joined
-from nas_attn.evaluation import Evaluator, Workers, data_question, read_weights, weights_file
+from nas_attn.evaluation import Evaluator, data_question, read_weights, weights_file, workers
 from nas_attn.results import Evaluation
 from nas_attn.search import train_width_matched
 from nas_attn.settings import Backbone, Step
@@ -100,8 +99,8 @@ class Retraining:
             self.chain.watch,
             self.chain,
         )
-        with Workers(protocol, chain.jobs) if chain.jobs > 1 else nullcontext() as workers:
-            evaluator = Evaluator(chain.timing, None, protocol, workers, watch.on_epoch, failures=chain.failures)
+        with workers(protocol, chain.jobs) as pool:
+            evaluator = Evaluator(chain.timing, None, protocol, pool, watch.on_epoch, failures=chain.failures)
             costs = {one: evaluator.measure(evaluator.count(one)) for one in networks}
             rows = [replace(costs[one], seed=seed, step=self.step.name) for one, seed in pairs]
             rows = [row if parse(row.architecture).placements else replace(row, role="baseline") for row in rows]

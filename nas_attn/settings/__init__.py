@@ -46,4 +46,4 @@ from .table import Settings
 from .task import BuiltInTask, Monitored, OwnFunction, OwnModule, Task
 from .toml_text import toml_comment, toml_lines, toml_value
 from .transform import Transform
-from .written import Count, bounded, check_format, read_written, with_nan, with_null
+from .written import Count, bounded, check_format, read_written, sealed, unsealed, with_nan, with_null

@@ -36,6 +36,9 @@ class Search(Settings):
     """Where trained weights lie when several folders work on one storage: a shared folder, relative to the study's, or
     any fsspec URL such as `s3://bucket/studies`."""
 
+    limit_minutes: float | None = Field(None, gt=0, le=30_000, strict=True)
+    """Longest that the training of one network may take here; one that takes longer is ended, and has failed."""
+
     @model_validator(mode="after")
     def _are_for_a_storage(self) -> "Search":
         if self.artifacts is not None and self.storage is None:

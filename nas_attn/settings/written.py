@@ -1,5 +1,7 @@
 """Stored values, checked against their types and the version of their format when they are read."""
 
+import hashlib
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
@@ -36,6 +38,7 @@ def bounded(largest: float = math.inf, smallest: float = 0.0) -> Any:
 Count = Annotated[int, Field(ge=0, le=LARGEST, strict=True)]
 """A whole number of 0 or more: what an `int` is taken for."""
 
+_SEAL = "sha256"
 _BY_TYPE: Mapping[Any, Any] = {int: Count, float: bounded(), str: Annotated[str, Strict()]}
 
 
@@ -44,6 +47,28 @@ def check_format(found: object, newest: int, where: str) -> None:
     if type(found) is not int or not 1 <= found <= newest:
         newer = "; a newer nas-attn reads it" if type(found) is int and found > newest else ""
         raise InputError(f"{where}: format_version: found {quoted(found)}; allowed: 1 to {newest}{newer}")
+
+
+def sealed(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """A table that is written down as JSON, with the SHA-256 of all else in it."""
+    return {**stored, _SEAL: _digest(stored)}
+
+
+def unsealed(stored: Any) -> Any:
+    """What `sealed` was given; what earlier versions wrote, without a seal, is as it is.
+
+    Raises `ValueError` where it is not what was written.
+    """
+    if not isinstance(stored, dict) or _SEAL not in stored:
+        return stored
+    known = {name: value for name, value in stored.items() if name != _SEAL}
+    if stored[_SEAL] != _digest(known):
+        raise ValueError("its contents are not those that were written")
+    return known
+
+
+def _digest(stored: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(stored, sort_keys=True).encode()).hexdigest()
 
 
 def with_null(value: Any) -> Any:

@@ -74,7 +74,13 @@ class ImageTask:
             auxiliary_weight=how.auxiliary_weight,
             checkpoint=how.checkpoint,
             trainer=how.trainer,
+            parts=how.parts,
         )
+
+    @property
+    def divisible(self) -> bool:
+        """True: its batches are made here."""
+        return True
 
     def try_iteration(self, network: nn.Module, how: Training, images: int | None = None) -> float:
         """The loss of the first training batch, or of so many images of it."""

@@ -27,6 +27,11 @@ class OwnTask:
         parts = [(code_digest(name), said.model_dump()) for name, said in self.made_by().items()]
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 
+    @property
+    def divisible(self) -> bool:
+        """False: its batches are made by the user's own code."""
+        return False
+
     def fingerprint(self) -> Fingerprint:
         """Nothing: no image is known."""
         return Fingerprint({}, 0, (), "")

@@ -16,7 +16,7 @@ from nas_attn.assembly import build
 from nas_attn.backbones import ordinary_part, part_of, seeded, without_advice
 from nas_attn.settings import Backbone, DataModule, ImageFacts, OfTask, OwnModule, Settings, named_object
 from nas_attn.space import Architecture, InputError, reported
-from nas_attn.training import Score, deciding, fit_module, identity_of, module_recalibration, run_module
+from nas_attn.training import Diverged, Score, deciding, fit_module, identity_of, module_recalibration, run_module
 
 from .lightning_package import read_lightning
 from .logged import known_so_far, monitored, tested
@@ -127,7 +127,10 @@ class ModuleTask(OwnTask):
             variants=how.variants,
             measured=self._measured,
         )
-        found = monitored(logged.values, self.said.monitor, self.said.module)
+        try:
+            found = monitored(logged.values, self.said.monitor, self.said.module)
+        except Diverged as failure:
+            raise Diverged("; ".join(filter(None, (str(failure), logged.fault)))) from None
         train_loss = self._measured(logged.values)["train_loss"]
         return Score(found, train_loss, logged.seconds, learning_curve=logged.learning_curve)
 

@@ -27,6 +27,8 @@ class Training:
     """A file from which an interrupted training goes on."""
     variants: Variants | None = None
     """Of a supernet, what it becomes in an iteration."""
+    parts: int = 1
+    """How many parts of a batch pass one after the other, where the batches are not the user's own code's to make."""
 
 
 class Task(Protocol):
@@ -60,7 +62,11 @@ class Task(Protocol):
         """The network with attention, in what `build` gave."""
 
     def train(self, network: nn.Module, how: Training) -> Score:
-        """Train what `build` gave, in place; raises as `nas_attn.training.train` does."""
+        """Train what `build` gave, in place; raises as `nas_attn.training.train` does, and leaves its checkpoint."""
+
+    @property
+    def divisible(self) -> bool:
+        """Whether its batches can pass in parts."""
 
     def try_iteration(self, network: nn.Module, how: Training, images: int | None = None) -> float | None:
         """The loss of the first training batch, passed forth and back; None where the user's own code keeps it."""

@@ -1,10 +1,11 @@
 """Training of a network by a recipe: trainer, checkpoints, scores of trained and of untrained networks."""
 
-from .checkpoint import OnEpoch, identity_of
+from .checkpoint import OnEpoch, drop_checkpoint, identity_of
 from .classifier import Classifier, Variants
 from .device import guest
 from .failure import (
     Diverged,
+    OutOfMemory,
     Raised,
     TrainingFailed,
     faults_reported,

@@ -1,12 +1,15 @@
 """Checkpoints of a training, so that one which was interrupted goes on."""
 
+import inspect
 import io
 import json
 import logging
+import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +36,7 @@ _KEY = "nas_attn.training"
 _NEWEST = 1
 """The format version of what the package adds to a checkpoint; version 0.1.0 wrote format 1 without its number."""
 _SEAL = b"\nnas_attn sha256 "
+_TRAIN = ("torch", "pytorch-lightning")
 _LOG = logging.getLogger(__name__)
 
 
@@ -123,19 +127,23 @@ class EpochEnd(pl.callbacks.Checkpoint):
                 self._on_epoch(done, epochs)
 
 
-def identity(network: nn.Module, data: ImageData, recipe: Recipe, seed: int, trainer: Trainer | None) -> str:
+def identity(
+    network: nn.Module, data: ImageData, recipe: Recipe, seed: int, trainer: Trainer | None, parts: int
+) -> str:
     """Digest of all that a training begins with; two of one identity come to the same end."""
     facts = {
-        "data": [len(data.train), data.class_names, data.mean, data.std],
+        "data": data.digest,
         "recipe": lasting(recipe),
         "seed": seed,
         "trainer": deciding(trainer),
+        "parts": parts,
     }
     return identity_of(network, facts)
 
 
 def identity_of(network: nn.Module, facts: Mapping[str, Any]) -> str:
-    """Digest of a network's weights and of whatever else its training begins with."""
+    """Digest of a network's weights and source files, of what trains it, and of what else its training begins with."""
+    facts = {**facts, "versions": [version(package) for package in _TRAIN], "code": sorted(_sources(network))}
     digest = sha256(json.dumps(facts, sort_keys=True, default=str).encode())
     for name, value in network.state_dict().items():
         digest.update(name.encode())
@@ -145,8 +153,28 @@ def identity_of(network: nn.Module, facts: Mapping[str, Any]) -> str:
     return digest.hexdigest()
 
 
+def _sources(network: nn.Module) -> set[str]:
+    """Digests of the files in which the classes of a network's modules are written."""
+    found = set[str]()
+    for kind in {type(module) for module in network.modules()}:
+        with suppress(TypeError, OSError):  # what was made at runtime has no file
+            found.add(sha256(Path(inspect.getfile(kind)).read_bytes()).hexdigest())
+    return found
+
+
 def _digest(content: bytes | memoryview) -> bytes:
     return sha256(content).hexdigest().encode()
+
+
+def own_files(checkpoint: Path) -> Path:
+    """The folder beside a checkpoint for what the callbacks of a training write."""
+    return checkpoint.with_suffix(".files")
+
+
+def drop_checkpoint(path: Path) -> None:
+    """Remove a checkpoint, and what callbacks have written beside it: what came of the training is written down."""
+    path.unlink(missing_ok=True)
+    shutil.rmtree(own_files(path), ignore_errors=True)
 
 
 def resumable(path: Path, identity: str) -> Path | None:

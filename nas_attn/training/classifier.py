@@ -8,6 +8,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from nas_attn.data import Batch, ImageData, batches_in_order, training_batches
 from nas_attn.settings import Recipe
@@ -39,6 +40,7 @@ class Classifier(pl.LightningModule):
         seed: int,
         variants: Variants | None = None,
         auxiliary_weight: float | None = None,
+        parts: int = 1,
     ) -> None:
         super().__init__()
         self.network = network
@@ -47,9 +49,14 @@ class Classifier(pl.LightningModule):
         self.seed = seed
         self.variants = variants
         self.auxiliary_weight = auxiliary_weight
+        self.parts = parts
         self.normalise = Normalise(data)
         self.criterion = TrainingLoss(recipe, data)
         self.train_mean, self.metrics = RunningMean(), Judges(data, gathering=True)
+        self._course: list[tuple[float, list[Tensor]]] = []
+        """Of each iteration of an epoch its learning rate, and the losses of its parts, read where one matters."""
+        self._begun = False
+        """Whether parts of the present batch have given gradients before its last one."""
         self.validation: dict[str, float] = {}
         self.train_loss = math.nan
 
@@ -87,18 +94,41 @@ class Classifier(pl.LightningModule):
     def on_train_epoch_start(self) -> None:
         """Begin with the random states of this epoch."""
         seed_rng(self.device, self.seed, self.current_epoch)
-        self.train_mean, self.validation = RunningMean(), {}
+        self.train_mean, self.validation, self._course = RunningMean(), {}, []
+
+    def on_train_batch_start(self, batch: Batch, index: int) -> None:
+        """Note the learning rate."""
+        self._course.append((self.trainer.optimizers[0].param_groups[0]["lr"], []))
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
-        """The recipe's loss of a batch; of several variants, the mean."""
-        images, labels = batch
+        """The recipe's loss of a batch, or of its last part, when those before it have given their gradients."""
+        *before, last = _cut(batch, self.parts)
+        self._begun = bool(before)
+        if before:
+            accumulated = self.trainer.accumulate_grad_batches
+            if index % accumulated == 0:
+                self.trainer.optimizers[0].zero_grad()
+            for part in before:
+                self.trainer.strategy.backward(self._part_loss(part, len(batch[1]), index) / accumulated, None)
+        return self._part_loss(last, len(batch[1]), index)
+
+    def _part_loss(self, part: Batch, count: int, index: int) -> Tensor:
+        """The share of a part in the mean loss of a batch of so many images; of several variants, the mean."""
+        images, labels = part
         if self.variants is None:
             loss = self.loss(images, labels)
         else:
             iteration = self.current_epoch * int(self.trainer.num_training_batches) + index
             loss = torch.stack([self.loss(images, labels) for _ in self.variants(iteration)]).mean()
         self.train_mean.add(loss.detach() * len(labels), len(labels))
-        return loss
+        for _, losses in self._course[-1:]:
+            losses.append(loss.detach())
+        return loss if len(labels) == count else loss * (len(labels) / count)
+
+    def optimizer_zero_grad(self, epoch: int, batch_idx: int, optimizer: Optimizer) -> None:
+        """As usual, but not where the first parts of a batch have given gradients already."""
+        if not self._begun:
+            optimizer.zero_grad()
 
     def on_train_batch_end(self, outputs: object, batch: Batch, index: int) -> None:
         """Stop after an epoch's last batch, and before its validation, where the loss is no number."""
@@ -112,8 +142,8 @@ class Classifier(pl.LightningModule):
 
     def validation_step(self, batch: Batch, index: int) -> None:
         """The learnt measures of a batch, the loss without smoothing."""
-        images, labels = batch
-        self.metrics.update(self(images), labels)
+        for images, labels in _cut(batch, self.parts):
+            self.metrics.update(self(images), labels)
 
     def on_validation_epoch_end(self) -> None:
         """Log the metrics; stop where the loss is no number."""
@@ -142,7 +172,21 @@ class Classifier(pl.LightningModule):
 
     def _check(self, loss: float, which: str) -> None:
         if not math.isfinite(loss):
-            raise Diverged(
-                f"the {which} loss became {loss} in epoch {self.current_epoch + 1} of {self.recipe.epochs};"
-                f" a learning_rate below {self.recipe.learning_rate:g} may help"
-            )
+            where = f"epoch {self.current_epoch + 1} of {self.recipe.epochs}{self._where()}"
+            cure = f"a learning_rate below {self.recipe.learning_rate:g} may help"
+            raise Diverged(f"the {which} loss became {loss} in {where}; {cure}")
+
+    def _where(self) -> str:
+        """The iteration of this epoch whose loss is the first that is no number, and its learning rate."""
+        finite = [all(math.isfinite(float(loss)) for loss in losses) for _, losses in self._course]
+        if all(finite):
+            return f", after a learning rate of {self._course[-1][0]:.3g}" if finite else ""
+        first = finite.index(False)
+        return f", in iteration {first + 1} of {len(finite)}, at a learning rate of {self._course[first][0]:.3g}"
+
+
+def _cut(batch: Batch, parts: int) -> list[Batch]:
+    """A batch in parts of two images or more, as many as these at most."""
+    images, labels = batch
+    parts = max(1, min(parts, len(labels) // 2))
+    return [*zip(torch.tensor_split(images, parts), torch.tensor_split(labels, parts), strict=True)]

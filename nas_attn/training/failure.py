@@ -1,6 +1,7 @@
 """Failures of a training as one-line errors: of a network, or of the machine, the images and the settings."""
 
 import errno
+import gc
 import signal
 import threading
 import traceback
@@ -14,7 +15,12 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from nas_attn.space import InputError, first_line, in_a_line
 
-_NO_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "alloc_failed")
+_NO_MEMORY = (
+    *("out of memory", "out_of_device_memory", "out_of_host_memory"),  # CUDA, HIP and MPS; Level Zero
+    *("can't allocate memory", "cannot allocate memory", "not enough memory", "bad_alloc"),  # of the host
+    *("alloc_failed", "allocation_failed"),  # cuBLAS, cuSOLVER, cuFFT and cuDNN 8; cuDNN 9
+)
+"""How a lack of memory is spelt, in small letters, where it is no exception of its own."""
 _OF_CALLER = "_raised_by_the_caller"
 _OF_MACHINE = {
     getattr(errno, name, None) for name in ("ENOSPC", "EDQUOT", "EROFS", "EIO", "EMFILE", "ENFILE", "ESTALE")
@@ -29,6 +35,10 @@ class TrainingFailed(Exception):
     """The last lines of the traceback of what was raised, if anything was."""
     learning_curve = ""
     """Of the epochs before it, as a row has it."""
+
+
+class OutOfMemory(TrainingFailed):
+    """Lack of memory, on any device."""
 
 
 class Diverged(TrainingFailed):
@@ -69,7 +79,7 @@ def networks_own() -> Iterator[None]:
     try:
         yield
     except (InputError, OSError, StopIteration) as error:
-        if (isinstance(error, OSError) and error.errno in _OF_MACHINE) or _signalled(error):
+        if (isinstance(error, OSError) and error.errno in (*_OF_MACHINE, errno.ENOMEM)) or _signalled(error):
             raise
         raise _raised(error) from error
 
@@ -126,15 +136,16 @@ class Read:
 
 @contextmanager
 def memory_faults_reported() -> Iterator[None]:
-    """Context in which a lack of memory, on any device, is a `TrainingFailed`; what filled the memory is let go."""
+    """Context in which a lack of memory, on any device, is an `OutOfMemory`; what filled the memory is let go."""
     try:
         yield
-    except (RuntimeError, MemoryError) as error:
+    except (RuntimeError, MemoryError, OSError) as error:
         if not _out_of_memory(error):
             raise
-        failure = TrainingFailed(f"out of memory: {first_line(error)}")
+        failure = OutOfMemory(f"out of memory: {first_line(error)}")
         failure.trace = last_lines(error)
         traceback.clear_frames(error.__traceback__)
+        gc.collect()
         torch.cuda.empty_cache()
         raise failure from None
 
@@ -142,7 +153,9 @@ def memory_faults_reported() -> Iterator[None]:
 def _out_of_memory(error: Exception) -> bool:
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    return any(sign in str(error).lower() for sign in _NO_MEMORY)
+    if isinstance(error, OSError):  # of a process that cannot be begun, for instance
+        return error.errno == errno.ENOMEM
+    return isinstance(error, RuntimeError) and any(sign in str(error).lower() for sign in _NO_MEMORY)
 
 
 @contextmanager

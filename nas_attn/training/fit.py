@@ -36,6 +36,7 @@ def train(
     auxiliary_weight: float | None = None,
     checkpoint: Path | None = None,
     trainer: Mapping[str, Any] | None = None,
+    parts: int = 1,
 ) -> Score:
     """Train a network (B, C, H, W) -> (B, classes) in place, on one device.
 
@@ -45,10 +46,13 @@ def train(
 
     `on_epoch` is called with the epochs done and those in all. `variants` is called with the number of an iteration and
     makes the network another one before each of its yields; the loss is the mean over them. `checkpoint` names a file
-    from which the same call goes on, to the same end, and which it removes. `trainer` is as `check_trainer` takes it.
+    from which the same call goes on, to the same end; `drop_checkpoint` removes it once what came of it is written
+    down. `trainer` is as `check_trainer` takes it. Each batch passes in so many `parts`, one after the other, whose
+    gradients are added up: it needs less memory, and batch normalisation sees parts of a batch.
 
-    Raises `TrainingFailed` where the loss is no number or memory does not suffice, `InputError` for a checkpoint, a
-    `trainer` or images at fault, `KeyboardInterrupt` on Ctrl-C and SIGTERM, and whatever the network raises.
+    Raises `Diverged` where the loss is no number, `OutOfMemory` where memory does not suffice, `InputError` for a
+    checkpoint, a `trainer` or images at fault, `KeyboardInterrupt` on Ctrl-C and SIGTERM, and whatever the network
+    raises.
     """
     end = EpochEnd(checkpoint, on_epoch)
     double = {name for name, tensor in _tensors(network) if tensor.dtype == torch.float64}
@@ -56,14 +60,12 @@ def train(
         with end.kept_by_failures(), quiet(), own_switches(), interrupts_reported(), memory_faults_reported():
             device = training_device(trainer)
             if checkpoint is not None:
-                end.identity = identity(network, data, recipe, seed, trainer)
+                end.identity = identity(network, data, recipe, seed, trainer, parts)
             driver = make_trainer(recipe.epochs, device, trainer, [*averaging(recipe, device), end], WholeFiles())
-            classifier = Classifier(network, data.near(device), recipe, seed, variants, auxiliary_weight)
+            classifier = Classifier(network, data.near(device), recipe, seed, variants, auxiliary_weight, parts)
             _fit(driver, classifier, end, checkpoint and resumable(checkpoint, end.identity))
     finally:
         _retire(network, double)
-    if checkpoint is not None:
-        checkpoint.unlink(missing_ok=True)
     return _score(classifier, data.validation, end)
 
 

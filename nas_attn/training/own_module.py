@@ -2,7 +2,6 @@
 
 import logging
 import random
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from torch import Tensor
 from nas_attn.data import RngState, mixed_seed
 from nas_attn.settings import Recipe
 
-from .checkpoint import EpochEnd, OnEpoch, WholeFiles, resumable
+from .checkpoint import EpochEnd, OnEpoch, WholeFiles, own_files, resumable
 from .classifier import Variants
 from .device import guest, seed_rng
 from .failure import interrupts_reported, memory_faults_reported, networks_own
@@ -41,6 +40,8 @@ class Logged:
     """Wall-clock time, that before an interruption included."""
     learning_curve: str = ""
     """What was measured epoch by epoch, as a row has it."""
+    fault: str = ""
+    """Where the training loss first was no number, if that happened."""
 
 
 class _EpochSeeds(pl.Callback):
@@ -52,6 +53,18 @@ class _EpochSeeds(pl.Callback):
     def __init__(self, seed: int, variants: Variants | None = None) -> None:
         self.seed, self.variants = seed, variants
         self.first_loss: float | None = None
+        self.fault = ""
+        """Where the training loss first was no number."""
+        self._losses: list[tuple[float, Tensor]] = []
+        """Of this epoch, with the learning rates."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a training that goes on has to know."""
+        return {"fault": self.fault}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over what happened before an interruption."""
+        self.fault = state_dict["fault"]
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Say in the log which weights no optimiser has, attention's among them."""
@@ -76,10 +89,22 @@ class _EpochSeeds(pl.Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Note the first loss, if the module gives it to Lightning."""
+        """Note the loss, if the module gives it to Lightning."""
+        loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs
+        known = loss if isinstance(loss, Tensor) and loss.numel() == 1 else None
         if trainer.global_step <= 1 and batch_idx == 0:
-            loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs
-            self.first_loss = float(loss) if isinstance(loss, Tensor) and loss.numel() == 1 else None
+            self.first_loss = None if known is None else float(known)
+        if known is not None and not self.fault and trainer.optimizers:
+            self._losses.append((trainer.optimizers[0].param_groups[0]["lr"], known.detach().reshape(())))
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Read the losses, once an epoch."""
+        finite = torch.stack([loss for _, loss in self._losses]).isfinite().tolist() if self._losses else []
+        if not all(finite):
+            rate, loss = self._losses[first := finite.index(False)]
+            where = f"epoch {trainer.current_epoch + 1} of {trainer.max_epochs}, in iteration {first + 1}"
+            self.fault = f"the training loss became {float(loss)} in {where}, at a learning rate of {rate:.3g}"
+        self._losses = []
 
 
 def fit_module(
@@ -100,22 +125,19 @@ def fit_module(
 
     It is validated after every epoch. What its steps draw derives from seed and epoch. Torch's random states and
     switches go on as they were, and the module comes back on the CPU, in eval mode. `checkpoint` names a file from
-    which the training of the same `identity` goes on. `variants` make it another network before each batch that
-    trains. `measured` picks from what is logged what belongs to the learning curve. Raises as `train` does.
+    which the training of the same `identity` goes on, as for `train`. `variants` make it another network before each
+    batch that trains. `measured` picks from what is logged what belongs to the learning curve. Raises as `train` does.
     """
     end, seeds = EpochEnd(checkpoint, on_epoch), _EpochSeeds(seed, variants)
     end.identity, end.measured = identity, lambda driver: measured(driver.callback_metrics)
-    files = checkpoint and checkpoint.with_suffix(".files")
+    files = checkpoint and own_files(checkpoint)
     with _running(module, data, trainer, recipe.epochs, seed, end, seeds, on_loaders, files) as driver:
         begun = checkpoint and resumable(checkpoint, identity)
         driver.fit(module, datamodule=data, ckpt_path=begun, weights_only=True if begun else None)
         if driver.received_sigterm:
             raise KeyboardInterrupt("training was broken off")
         logged = dict(driver.callback_metrics)
-    if checkpoint is not None and files is not None:
-        checkpoint.unlink(missing_ok=True)
-        shutil.rmtree(files, ignore_errors=True)
-    return Logged(logged, end.seconds, end.learning_curve)
+    return Logged(logged, end.seconds, end.learning_curve, seeds.fault)
 
 
 def run_module(

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas_attn.results import Outcomes
-from nas_attn.settings import check_format
+from nas_attn.settings import check_format, sealed, unsealed
 from nas_attn.space import InputError, write_whole
 
 THUMBNAILS = "verdict_images.json"
@@ -22,6 +23,7 @@ THUMBNAILS = "verdict_images.json"
 _MOST = 6
 """How many images of each kind are shown."""
 _NEWEST = 1
+_LOG = logging.getLogger(__name__)
 _BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 
 
@@ -103,16 +105,21 @@ def write_thumbnails(folder: Path, images: str, pngs: Mapping[int, bytes]) -> No
     """Write small pictures of validation images, by their numbers, whole or not at all."""
     pictures = {str(number): base64.b64encode(png).decode() for number, png in pngs.items()}
     stored = {"format_version": _NEWEST, "images": images, "png": pictures}
-    write_whole(folder / THUMBNAILS, json.dumps(stored).encode())
+    write_whole(folder / THUMBNAILS, json.dumps(sealed(stored)).encode())
 
 
 def read_thumbnails(folder: Path, images: str, numbers: Sequence[int]) -> Mapping[int, str]:
     """The pictures of these images, PNG in base64, as far as they are there and of these images."""
     try:
-        stored = json.loads((folder / THUMBNAILS).read_bytes())
+        stored = unsealed(json.loads((folder / THUMBNAILS).read_bytes()))
         check_format(stored["format_version"], _NEWEST, THUMBNAILS)
         pictures = stored["png"] if stored["images"] == images else {}
         found = {number: pictures[str(number)] for number in numbers if str(number) in pictures}
-    except (OSError, ValueError, RecursionError, KeyError, TypeError, InputError):
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, RecursionError, KeyError, TypeError, InputError) as error:
+        _LOG.warning(
+            "%s: is damaged, so no picture is shown; a verdict writes it again: %s", folder / THUMBNAILS, error
+        )
         return {}
     return {number: png for number, png in found.items() if isinstance(png, str) and _BASE64.fullmatch(png)}

@@ -3,7 +3,6 @@
 import math
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from operator import methodcaller
@@ -11,7 +10,7 @@ from pathlib import Path
 
 from nas_attn.backbones import scaled, wider
 from nas_attn.chain import Chain
-from nas_attn.evaluation import Costs, Evaluator, Workers
+from nas_attn.evaluation import Costs, Evaluator, workers
 from nas_attn.results import Evaluation
 from nas_attn.search import train_width_matched
 from nas_attn.settings import FINAL, Backbone, Step, StudyFile, measure
@@ -77,8 +76,8 @@ class Widened:
     ) -> None:
         """Train it for the seed of each row; the weights are kept where there is a folder for them."""
         protocol = replace(self._chain.protocol(step), keeps=keeps)
-        with Workers(protocol, self.chain.jobs) if self.chain.jobs > 1 else nullcontext() as workers:
-            evaluator = Evaluator(self._chain.timing, None, protocol, workers, self.chain.watch.on_epoch)
+        with workers(protocol, self.chain.jobs) as pool:
+            evaluator = Evaluator(self._chain.timing, None, protocol, pool, self.chain.watch.on_epoch)
             store = partial(self.chain.store, protocol)
             train_width_matched(study, rows, evaluator, on_row, self.chain.claims, store)
 

@@ -39,13 +39,22 @@ def row(spelling, seed):
 ROWS = [row("none", 0), row("stage2.block0.branch=se(reduction=4)", 1), row("none", 1)]
 
 
-class Stubborn:
+class Fake:
+    """As much of a protocol as processes need."""
+
+    limit_minutes = None
+
+    def forget(self, row):
+        """Nothing is kept of it."""
+
+
+class Stubborn(Fake):
     """Ends the process that it is trained in, as often as it is made to."""
 
     def __init__(self, folder, deaths):
         self.folder, self.deaths = folder, deaths
 
-    def train(self, row):
+    def train(self, row, on_epoch):
         died = len(list(self.folder.iterdir()))
         if died < self.deaths:
             (self.folder / str(died)).touch()
@@ -53,22 +62,22 @@ class Stubborn:
         return replace(row, state="complete")
 
 
-class Unloadable:
+class Unloadable(Fake):
     """What cannot be taken over by another process, as a class of a script without a main guard."""
 
     def __reduce__(self):
         return os._exit, (1,)
 
 
-class Told:
+class Told(Fake):
     """Tells which device a process sees, and how many share it."""
 
-    def train(self, row):
+    def train(self, row, on_epoch):
         return replace(row, reason=f"{os.environ['CUDA_VISIBLE_DEVICES']} of {images._sharing}")
 
 
-class Faulty:
-    def train(self, row):
+class Faulty(Fake):
+    def train(self, row, on_epoch):
         raise InputError("the disk: is full")
 
 

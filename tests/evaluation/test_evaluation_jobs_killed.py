@@ -31,10 +31,15 @@ FILE = StudyFile.model_validate(
 class Noted:
     """A protocol that trains nothing and notes what is begun and what is done; one process is killed in its middle."""
 
+    limit_minutes = None
+
     def __init__(self, log):
         self.log = log
 
-    def train(self, row):
+    def forget(self, row):
+        """Nothing is kept of it."""
+
+    def train(self, row, on_epoch):
         self._note("begin", row)
         time.sleep(0.05)
         if len(noted(self.log, "end")) >= 6:

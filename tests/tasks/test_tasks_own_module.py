@@ -21,7 +21,7 @@ from nas_attn.settings import DataModule, OfTask, OwnModule, Recipe
 from nas_attn.space import Architecture, InputError, parse
 from nas_attn.tasks import ModuleTask, Training
 from nas_attn.tasks.logged import monitored
-from nas_attn.training import TrainingFailed
+from nas_attn.training import TrainingFailed, drop_checkpoint
 
 SOURCE = DataModule(module="lit_squares:SquaresData")
 PLAIN = Architecture()
@@ -126,7 +126,8 @@ def test_a_training_that_was_interrupted_ends_where_one_ends_that_was_not(said, 
     assert curve["iou"][-1] == pytest.approx(whole[0].validation["iou"], rel=5e-3)
     assert len({*curve["loss"]}) > 1
     assert all(torch.equal(one, rest[1][name]) for name, one in whole[1].items())
-    assert not path.exists()
+    drop_checkpoint(path)
+    assert [one.name for one in tmp_path.iterdir() if one.name.startswith("base")] == []
 
 
 def test_callbacks_and_schedules_of_the_module_are_its_own():

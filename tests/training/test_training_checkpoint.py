@@ -14,7 +14,7 @@ from nas_attn.results import read_curve
 from nas_attn.settings import Recipe
 from nas_attn.space import InputError
 from nas_attn.training import checkpoint as checkpoints
-from nas_attn.training import train, training_device
+from nas_attn.training import drop_checkpoint, train, training_device
 
 RECIPE = Recipe(epochs=4, batch_size=128, horizontal_flip=True, crop_padding=1, label_smoothing=0.1)
 
@@ -56,6 +56,8 @@ def run(digits, small_network, path):
     def run(on_epoch=None, seed=3, checkpoint=path, recipe=RECIPE, network=None, **others):
         network = network or small_network(dropout=0.5)
         result = train(network, digits, recipe, seed, on_epoch, checkpoint=checkpoint, **others)
+        if checkpoint is not None:
+            drop_checkpoint(checkpoint)
         return outcome(network, result)
 
     return run
@@ -296,6 +298,8 @@ try:
     result = train(network, load_data(Digits(), Path.cwd()), recipe, 0, on_epoch, checkpoint=path)
 except ValueError as error:
     sys.exit(str(error))
+if path is not None:
+    checkpoint.drop_checkpoint(path)
 digest = hashlib.sha256(b"".join(tensor.numpy().tobytes() for tensor in network.state_dict().values()))
 print(result.validation["accuracy"], result.validation["loss"], result.train_loss, digest.hexdigest())
 """
