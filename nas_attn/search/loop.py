@@ -276,7 +276,7 @@ class Search:
             drop_row(self.unwritten, row)
 
     def _write_kept(self) -> None:
-        """Write down the rows that a process of this folder had finished when it ended."""
+        """Write down the rows that a process of this folder had finished when it ended, if nobody else trains them."""
         if self.unwritten is None:
             return
         for row in kept_rows(self.unwritten, self.step.name):
@@ -285,7 +285,8 @@ class Search:
                     self._write(row, trial)
                 self._answers.end_orphans(self.claims, ours=True)
                 self._sharing.finish(row.key, row.seed)
-            drop_row(self.unwritten, row)
+            if self._known.has(row.key, row.seed):  # else another process trains it, or is about to write this one
+                drop_row(self.unwritten, row)
 
     def _report(self, row: Evaluation) -> None:
         self.on_row(row, len(self._known.trained))

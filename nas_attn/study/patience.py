@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial, wraps
 from typing import Any, TypeVar
 
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import BaseStorage
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -22,6 +23,8 @@ _SAID_EVERY_S = 60.0
 _LASTING = ("no such table", "no such column", "does not exist", "syntax error", "readonly database", "too long")
 """Parts of messages of operational errors that no waiting mends."""
 _OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE)
+_ENDS = "set_trial_state_values"
+"""The method that ends a trial, which is not to be ended twice."""
 _OF_REDIS = ("ConnectionError", "TimeoutError", "BusyLoadingError", "ReadOnlyError")
 
 T = TypeVar("T")
@@ -113,12 +116,15 @@ def _with_patience(storage: BaseStorage, cause: Callable[[Exception], str]) -> B
         @wraps(method)
         def call(_self: BaseStorage, *arguments: Any, **named: Any) -> Any:
             patience, act = _patience.get(), partial(method, *arguments, **named)
-            if patience is None or patience.over:
-                return act()
             try:
-                return _patiently(patience.say, act, cause)
+                return act() if patience is None or patience.over else _patiently(patience.say, act, cause)
+            except UpdateFinishedTrialError:
+                if name != _ENDS:
+                    raise
+                return False  # another process has ended it at this moment, or we have, and the answer was lost
             except KeyboardInterrupt:
-                patience.over = True
+                if patience is not None:
+                    patience.over = True
                 raise
 
         return call
