@@ -1,6 +1,6 @@
 # Everything from nothing but Python 3.11 or newer and the package registry. `make help` lists the commands.
 .DEFAULT_GOAL := help
-.PHONY: help demo examples check floors thorough families parity docs wheel gpu gpu-wheels format clean
+.PHONY: help demo examples check floors thorough families parity docs wheel audit gpu gpu-wheels format clean
 
 OLD_ENOUGH = import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))
 NEW_ENOUGH = import sys; sys.exit(sys.version_info < (3, 11))
@@ -69,6 +69,10 @@ wheel: .venv/bin/python ## build the wheel, install it into an empty environment
 	build/wheel/env/bin/pip install --quiet --constraint constraints.txt build/wheel/*.whl
 	set -e; study=$$(mktemp -d); cp $(STUDY)/*.toml $$study; cd $$study; \
 		$(MAKE) -f $(CURDIR)/Makefile -o .venv/user demo BIN=$(CURDIR)/build/wheel/env/bin STUDY=$$study
+
+audit: .venv/bin/python ## known vulnerabilities of the pinned packages, by the package index's advisory service
+	$(BIN)/pip install --quiet pip-audit
+	$(BIN)/pip-audit --requirement constraints.txt --no-deps --disable-pip
 
 gpu: ## everything that one GPU can tell, in under 9 minutes, with the Python at hand; GPU_OPTIONS=--help lists options
 	PYTHONPATH=.:benchmarks $(firstword $(wildcard $(BIN)/python) $(PYTHON)) -m gpu $(GPU_OPTIONS)
