@@ -25,3 +25,7 @@ TIMM_HAS_COORDINATE = pytest.mark.skipif(older("timm", "1.0.23"), reason="timm h
 TIMM_JOINS_DPN = pytest.mark.skipif(
     older("timm", "1.0.31"), reason="timm up to 1.0.25 hands two maps on between blocks"
 )
+TORCH_EXPORTS_ON_META = pytest.mark.skipif(older("torch", "2.8"), reason="torch 2.6 exports nothing on the meta device")
+PILLOW_READS_ITS_YCBCR = pytest.mark.skipif(
+    older("pillow", "13.0"), reason="Pillow 12.0 reads no TIFF of YCbCr of its own"
+)

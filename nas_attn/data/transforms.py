@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from inspect import signature
 from types import NoneType
-from typing import Any
+from typing import Any, get_args
 from warnings import catch_warnings, filterwarnings
 
 import numpy as np
@@ -133,10 +133,19 @@ def _kind(name: str) -> Any:
 
 
 def _enumerated(kind: Any, arguments: dict[str, Any]) -> dict[str, Any]:
-    """The arguments, texts as members of an enumeration where a class takes one, as `AutoAugment` takes a policy."""
-    taken = {name: one.annotation for name, one in signature(kind).parameters.items()}
-    enums = {name: one for name, one in taken.items() if isinstance(one, type) and issubclass(one, Enum)}
-    return {name: enums[name](one) if name in enums else one for name, one in arguments.items()}
+    """The arguments, texts as members of an enumeration where a class takes one, as `AutoAugment` takes a policy.
+
+    So does torchvision 0.21 an interpolation, or a number in its place.
+    """
+    taken = {name: (one.annotation, *get_args(one.annotation)) for name, one in signature(kind).parameters.items()}
+    enums = {
+        name: enum
+        for name, kinds in taken.items()
+        for enum in kinds
+        if isinstance(enum, type) and issubclass(enum, Enum) and str not in kinds
+    }
+    texts = {name for name, one in arguments.items() if isinstance(one, str) or len(taken.get(name, ())) == 1}
+    return {name: enums[name](one) if name in enums and name in texts else one for name, one in arguments.items()}
 
 
 def _filled(kind: Any, arguments: dict[str, Any]) -> dict[str, Any]:
