@@ -134,7 +134,7 @@ class Conclusion:
     def _tail(self) -> list[str]:
         front = [words.fronts(self.membership, self.objectives)] if len(self.membership.networks) else []
         known = (self.comparison.measure, self.comparison.trainings)
-        noise = [f"{words.noise(*known)} {words.pairing(*known)}"] if self.comparison.freedom > 0 else []
+        noise = [words.noise(*known), words.pairing(*known)] if self.comparison.freedom > 0 else []
         images = [] if self.kept is None else images_said(self.comparison, self.kept)
         ahead = words.ahead(self.comparison, self.lookahead)
         return [*front, *noise, *images, *ahead, *claim_sentences(self.claims)]
