@@ -50,9 +50,8 @@ def train(
     down. `trainer` is as `check_trainer` takes it. Each batch passes in so many `parts`, one after the other, whose
     gradients are added up: it needs less memory, and batch normalisation sees parts of a batch.
 
-    Raises `Diverged` where the loss is no number, `OutOfMemory` where memory does not suffice, `InputError` for a
-    checkpoint, a `trainer` or images at fault, `KeyboardInterrupt` on Ctrl-C and SIGTERM, and whatever the network
-    raises.
+    Raises `Diverged`, `OutOfMemory`, `InputError` for a checkpoint, a `trainer` or images at fault, `KeyboardInterrupt`
+    on Ctrl-C and SIGTERM, and whatever the network raises.
     """
     end = EpochEnd(checkpoint, on_epoch)
     double = {name for name, tensor in _tensors(network) if tensor.dtype == torch.float64}
