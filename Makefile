@@ -1,12 +1,16 @@
 # Everything from nothing but Python 3.11 or newer and the package registry. `make help` lists the commands.
 .DEFAULT_GOAL := help
-.PHONY: help demo examples check thorough families parity docs wheel gpu gpu-wheels format clean
+.PHONY: help demo examples check floors thorough families parity docs wheel audit gpu gpu-wheels format clean
 
+OLD_ENOUGH = import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))
 NEW_ENOUGH = import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python; do \
 	$$p -c '$(NEW_ENOUGH)' >/dev/null 2>&1 && echo $$p && break; done)
 BIN := .venv/bin
 STUDY := studies/tiny
+FLOORS := .floors/bin
+FLOORS_PYTHON ?= $(shell for p in python3.11 python3.12 $(PYTHON); do \
+	$$p -c '$(OLD_ENOUGH)' >/dev/null 2>&1 && echo $$p && break; done)
 GPU_PYTHON ?= 3.12
 GPU_OPTIONS ?=
 BROWSERS := chromium chromium-browser google-chrome google-chrome-stable chrome
@@ -39,6 +43,9 @@ check: .venv/developer .venv/browser ## format, lint, types, import plan, tests 
 	$(BIN)/lint-imports
 	$(BIN)/pytest --numprocesses 2 --dist worksteal
 
+floors: .floors/tests .venv/browser ## the tests in .floors, with the lowest version of every package that pyproject.toml allows
+	$(FLOORS)/pytest --numprocesses 2 --dist worksteal
+
 thorough: .venv/developer ## an hour: every built-in network, kind, position and option, and 1,000 counts of each space of search_spaces/
 	NAS_ATTN_THOROUGH=1 $(BIN)/pytest --numprocesses 2 tests/evaluation/test_evaluation_ledger.py tests/assembly/test_assembly.py \
 		tests/assembly/test_assembly_every_kind_everywhere.py tests/attention/test_attention_export.py
@@ -53,7 +60,6 @@ docs: .venv/docs ## the site in build/site: every page, and the public names fro
 	@echo "build/site/index.html"
 
 parity: .venv/developer ## half an hour: every kind and ten families, exported, in fresh processes as source, program and ONNX; docs/parity.md
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,onnx]'
 	NAS_ATTN_PARITY=1 $(BIN)/pytest tests/parity
 
 wheel: .venv/bin/python ## build the wheel, install it into an empty environment, and run the demo from it, away from here
@@ -63,6 +69,10 @@ wheel: .venv/bin/python ## build the wheel, install it into an empty environment
 	build/wheel/env/bin/pip install --quiet --constraint constraints.txt build/wheel/*.whl
 	set -e; study=$$(mktemp -d); cp $(STUDY)/*.toml $$study; cd $$study; \
 		$(MAKE) -f $(CURDIR)/Makefile -o .venv/user demo BIN=$(CURDIR)/build/wheel/env/bin STUDY=$$study
+
+audit: .venv/bin/python ## known vulnerabilities of the pinned packages, by the package index's advisory service
+	$(BIN)/pip install --quiet pip-audit
+	$(BIN)/pip-audit --requirement constraints.txt --no-deps --disable-pip
 
 gpu: ## everything that one GPU can tell, in under 9 minutes, with the Python at hand; GPU_OPTIONS=--help lists options
 	PYTHONPATH=.:benchmarks $(firstword $(wildcard $(BIN)/python) $(PYTHON)) -m gpu $(GPU_OPTIONS)
@@ -74,8 +84,8 @@ format: .venv/developer ## put the code into its one form
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-clean: ## remove the environment, the caches and what studies/tiny and examples have produced
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+clean: ## remove the environments, the caches and what studies/tiny and examples have produced
+	rm -rf .venv .floors .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	git clean -qfdX $(STUDY) examples
 
 .venv/bin/python:
@@ -89,6 +99,16 @@ clean: ## remove the environment, the caches and what studies/tiny and examples 
 .venv/developer: .venv/bin/python pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@ .venv/user
+
+# Lowest versions stand in pyproject.toml alone; what those packages need in turn is as new as they take it. Wheels of the
+# lowest numpy are for Python 3.11 and 3.12.
+.floors/tests: pyproject.toml
+	@test -n "$(FLOORS_PYTHON)" || { echo "Python 3.11 or 3.12 is needed: make FLOORS_PYTHON=/path/to/python3.11 floors" >&2; exit 2; }
+	$(FLOORS_PYTHON) -m venv --clear .floors
+	sed -n '/^\[project\]/,/^\[project.scripts\]/p' pyproject.toml | grep -oE '"[A-Za-z0-9-]+>=[0-9a-z.]+' | \
+		sed 's/"//; s/>=/==/' >.floors/lowest.txt
+	$(FLOORS)/pip install --quiet --constraint .floors/lowest.txt --editable '.[tests]'
+	@touch $@
 
 .venv/docs: .venv/bin/python pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[docs]'

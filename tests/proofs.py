@@ -9,8 +9,11 @@ import sys
 from functools import cache
 
 _SERVER = """
-import os, pickle, sys, tempfile, traceback
-import torch, torch.export, torch._export.serde.serialize, torch.export.pt2_archive
+import contextlib, importlib, os, pickle, sys, tempfile, traceback
+import torch, torch.export
+for name in ("torch._export.serde.serialize", "torch.export.pt2_archive"):  # what a program loads, by version
+    with contextlib.suppress(ImportError):
+        importlib.import_module(name)
 
 while True:
     try:

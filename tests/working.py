@@ -1,22 +1,29 @@
-"""Searches a study with an evaluator that costs nothing but time: `FOLDER URL NETWORKS SECONDS [SEEDS]`.
+"""A worker in a process of its own, whose evaluator costs nothing but time; it prints what it does, line by line."""
 
-It prints a line for each training when it begins. URL is `-` for the folder's own SQLite file.
-"""
-
-import sys
+import random
 import time
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 from fakes import FACTS, FakeEvaluator, space, study_file
 
 from nas_attn.search import Search
-from nas_attn.study import begin_study, find_study, shared, write_question
+from nas_attn.space import InputError
+from nas_attn.study import begin_study, find_study, identity, lease, shared, terminable, write_question
 
 say = partial(print, flush=True)
 
 
-class Slow(FakeEvaluator):
+class Noisy(FakeEvaluator):
+    """Finds accuracies that differ by chance from seed to seed."""
+
+    def result(self, row):
+        noise = random.Random(f"{row.key} {row.seed}").gauss(0, 0.02)
+        return (found := super().result(row)).but(accuracy=min(1.0, max(0.0, found["accuracy"] + noise)))
+
+
+class Slow(Noisy):
     """Trains for some time, and says so."""
 
     def __init__(self, seconds):
@@ -24,13 +31,13 @@ class Slow(FakeEvaluator):
         self.seconds = seconds
 
     def train(self, row):
-        say(row.key, row.seed)
+        say("trains", row.key, row.seed)
         time.sleep(self.seconds)
         return super().train(row)
 
 
 def searched(folder, url, networks, seconds, seeds=1, extra_trainings=0, waited=lambda _line: None):
-    """Why a search of this folder's study has stopped."""
+    """Why a search of this folder's study has stopped; without a URL, in its own SQLite file."""
     step = {"proxy": "final", "networks": networks, "seeds": seeds, "extra_trainings": extra_trainings}
     file = study_file(search={"storage": url}, chain=[step])
     with shared(folder, url, waited, "there" if url else None) as claims:
@@ -41,12 +48,16 @@ def searched(folder, url, networks, seconds, seeds=1, extra_trainings=0, waited=
         return searching.run()
 
 
-def main():
-    folder, url, networks, seconds, *more = sys.argv[1:]
+def work(folder, begins_at=0.0, machine=None, stale_s=None, renewed_s=None, **how):
+    """Search as `searched` does, from a moment on, until that is done or a signal comes."""
+    if machine is not None:
+        lease.machine = identity.machine = lambda: machine
+    if stale_s is not None:
+        lease.STALE_AFTER_S, lease.RENEWED_EVERY_S = stale_s, renewed_s
+    time.sleep(max(0.0, begins_at - time.time()))
     Path(folder).mkdir(exist_ok=True)
-    url = None if url == "-" else url
-    say(searched(Path(folder), url, int(networks), float(seconds), *map(int, more), waited=say))
-
-
-if __name__ == "__main__":
-    main()
+    try:
+        with suppress(KeyboardInterrupt), terminable():
+            say("ends:", searched(Path(folder), waited=partial(say, "waits:"), **how))
+    except InputError as error:
+        say("stops:", error)

@@ -6,11 +6,10 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import TypeVar
 
-import torch
 from torch import nn
 
 from nas_attn.attention import STARTS, IdentityStart, attention_class, changes_nothing, construct, is_own, signature_of
-from nas_attn.backbones import load_backbone_weights, network, seeded
+from nas_attn.backbones import is_on_meta, load_backbone_weights, network, seeded
 from nas_attn.settings import Backbone
 from nas_attn.space import Architecture, Attention, InputError, Placement, Site, allowed, reported
 
@@ -76,7 +75,7 @@ def furnish(
     for name in placed:
         if name not in known:
             raise InputError(f"{name}: {chosen.name} has no such site; {allowed(name, known)}")
-    if chosen.weights is not None and within is None and torch.get_default_device().type != "meta":
+    if chosen.weights is not None and within is None and not is_on_meta():
         _log_once(chosen.name, load_backbone_weights(built, chosen, in_channels=in_channels, classes=classes))
     return built
 

@@ -22,6 +22,8 @@ from .kinds import usable_class as usable_class
 from .multi_scale import EfficientMultiScaleAttention as EfficientMultiScaleAttention
 from .non_local import NonLocal as NonLocal
 from .own import fitting_situation as fitting_situation
+from .programs import exported as exported
+from .programs import without_remarks as without_remarks
 from .scse import ConcurrentSqueezeExcitation as ConcurrentSqueezeExcitation
 from .se import SqueezeExcitation as SqueezeExcitation
 from .selective_kernel import SelectiveKernel as SelectiveKernel

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache, partial
+from importlib.metadata import version
 from typing import Any
 
 from torch import nn
@@ -154,7 +155,10 @@ def _object(kind: str) -> Any:
     if name not in TIMM:
         raise InputError(f"{kind}: {allowed(name, TIMM)}, or a class as timm.layers:SEModule")
     library("timm")
-    return named_object("timm.layers:get_attn")(name)
+    try:
+        return named_object("timm.layers:get_attn")(name)
+    except AssertionError:
+        raise InputError(f"{kind}: timm {version('timm')} does not have it; pip install --upgrade timm") from None
 
 
 @cache

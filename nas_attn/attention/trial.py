@@ -1,6 +1,5 @@
 """Whether an attention of somebody else's can stand where the map has a width and a size: built, run and exported."""
 
-import warnings
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -8,10 +7,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.export import Dim, export
 
 from nas_attn.space import reported
 
+from .programs import exported, without_remarks
 from .signature import construct, signature_of
 
 Size = tuple[int, int]
@@ -133,15 +132,15 @@ def _check_program(
     module: nn.Module, words: str, free: tuple[int, ...], shapes: list[tuple[tuple[int, ...], ...]]
 ) -> None:
     given = tuple(map(torch.randn, shapes[0]))
-    with reported(f"torch.export refuses {words}"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # deprecations inside torch.export itself
-        sides = dict.fromkeys(free, Dim.DYNAMIC)
-        program = export(module, given, dynamic_shapes=(sides,) * len(given)).module()
+    with reported(f"torch.export refuses {words}"):
+        program = exported(module, given, free)
+    with without_remarks():
+        runs = program.module()
     for one in shapes:
         maps = tuple(map(torch.randn, one))
         with reported(f"what torch.export makes of it fails with a map of {one[0]}"):
-            exported = program(*maps)
-        if not torch.allclose(exported, module(*maps), rtol=1e-4, atol=1e-5):
+            found = runs(*maps)
+        if not torch.allclose(found, module(*maps), rtol=1e-4, atol=1e-5):
             raise ValueError(f"gives other numbers when torch.export has been through it, with a map of {one[0]}")
 
 

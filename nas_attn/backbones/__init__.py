@@ -14,7 +14,7 @@ from .builtin import BACKBONES
 from .foreign import foreign_network, plan
 from .insertion import Insert, attend, seeded, sites
 from .libraries import construction, is_foreign, of_library, ordinary_part, part_of, plain_network, without_advice
-from .meta import on_meta
+from .meta import is_on_meta, on_meta
 from .mobilenet import MobileNetV2
 from .resnet import CifarResNet
 from .vgg import VGG

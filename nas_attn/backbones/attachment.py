@@ -61,7 +61,10 @@ class _Attached:
         """The features, weighed; while it learns a copy, for the network may write in place what the way back reads."""
         signal = features if self.signal is None or self.signal.features is None else self.signal.features
         weighed = attend(self.attention, features, signal)
-        return weighed.clone() if weighed.requires_grad and not torch.compiler.is_exporting() else weighed
+        exporting = getattr(
+            torch.compiler, "is_exporting", torch.compiler.is_compiling
+        )  # torch 2.6 has only the latter
+        return weighed.clone() if weighed.requires_grad and not exporting() else weighed
 
 
 def attach(network: nn.Module, attached: Iterable[tuple[Point, nn.Module]]) -> nn.Module:

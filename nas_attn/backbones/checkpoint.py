@@ -69,9 +69,9 @@ def _content(path: Path) -> Any:
     if not start.startswith((b"PK", _OLD)):
         return load_file(path)
     unknown = [] if start == _OLD else torch.serialization.get_unsafe_globals_in_checkpoint(path)
-    numbers = {f"{one.__module__}.{one.__qualname__}": one for one in _NUMPY}
+    numbers = {_as_numpy_2(f"{one.__module__}.{one.__qualname__}"): one for one in _NUMPY}
     for stand_in in (_Mapping, _Filled):
-        known = [(numbers.get(name.replace("numpy.core", "numpy._core"), stand_in), name) for name in unknown]
+        known = [(numbers.get(_as_numpy_2(name), stand_in), name) for name in unknown]
         try:
             with torch.serialization.safe_globals([*known, *_DTYPES]):
                 return torch.load(path, map_location="cpu", weights_only=True)
@@ -79,6 +79,10 @@ def _content(path: Path) -> Any:
             if stand_in is _Filled or not unknown:
                 raise
     return None
+
+
+def _as_numpy_2(name: str) -> str:
+    return name.replace("numpy.core.", "numpy._core.")
 
 
 def _walk(content: Any, seen: set[int], place: tuple[str, ...] = ()) -> Iterator[StateDict]:

@@ -14,6 +14,7 @@ from torch import nn
 from nas_attn.settings import Backbone, is_named_object, library, named_object
 from nas_attn.space import InputError, allowed
 
+from .meta import is_on_meta
 from .ordinary import ordinary
 
 _USUAL_SIZE = 64, 64  # pixels, in which what is made by a first pass is made
@@ -37,7 +38,7 @@ def plain_network(backbone: Backbone, *, in_channels: int, classes: int) -> nn.M
 
     Raises `InputError` where the library, the network or an argument does not exist.
     """
-    if torch.get_default_device().type == "meta":
+    if is_on_meta():
         with suppress(InputError):
             return _make(backbone, in_channels, classes)
         with torch.device("cpu"), torch.random.fork_rng(devices=()):

@@ -46,3 +46,13 @@ def on_meta() -> Iterator[None]:
     """
     with torch.device("meta"), _Undrawn():
         yield
+
+
+def is_on_meta() -> bool:
+    """Whether tensors are made on the `meta` device here; torch 2.6's default device knows no `with torch.device`.
+
+    >>> with on_meta():
+    ...     print(is_on_meta())
+    True
+    """
+    return torch.empty(0).is_meta

@@ -52,7 +52,7 @@ def front(
         print_json({"study": str(study), "knee": found.knee, "rows": records(best)}, indent=1)
         return
     counted, *_, noise = headline(table, found, sure)
-    typer.echo(f"{study}{',' if where else ''}{meeting}: {counted}\n")
+    typer.echo(f"{study}{',' if where else ''}{meeting}: {counted if sure is None else sure.counted}\n")
     _show_front(rows := evaluations(best.drop(columns="front", errors="ignore")), [*found.objectives], found.knee, sure)
     typer.echo(f"\n* the knee, the most balanced of them. Latency with its 95 % interval, on {_timed_on(rows[0])}.")
     typer.echo(noise)

@@ -164,6 +164,5 @@ def _tell_export(study: Path, out: Path, row: "Evaluation", notes: Sequence[str]
     typer.echo(f"Written: {out}  ({row.key}, {found}: {row.architecture})")
     if proved:
         typer.echo(f"Loaded in a fresh process, {listed(proved)}, with the same outputs.")
-    if (out / "predict.py").is_file():
-        typer.echo(f"What is in an image: python {out / 'predict.py'} IMAGE...")
-    typer.echo(f"How to use it: {out / 'README.md'}")
+    first = f"python {out / 'predict.py'} IMAGE...; " if (out / "predict.py").is_file() else ""
+    typer.echo(f"How to use it: {first}{out / 'README.md'}")

@@ -16,6 +16,7 @@ from nas_attn.space import InputError, quoted, reported
 from .fvcore import FlopCountAnalysis
 from .operators import FREE, OPAQUE, RULES, Rule
 from .products import PRODUCTS
+from .sizes import PlainSizes
 
 
 class UncountedOperator(InputError):
@@ -71,6 +72,7 @@ def count(network: nn.Module, *shapes: tuple[int, ...], rules: Mapping[str, Rule
     with torch.inference_mode(False), torch.no_grad(), ExitStack() as after:
         after.callback(torch.backends.mha.set_fastpath_enabled, torch.backends.mha.get_fastpath_enabled())
         torch.backends.mha.set_fastpath_enabled(False)  # one operator that would hide products
+        after.enter_context(PlainSizes())
         counted: Counter[str] = analysis.by_operator()
     if uncounted := analysis.unsupported_ops():
         raise _uncounted(uncounted)

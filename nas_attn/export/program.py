@@ -2,19 +2,18 @@
 
 import importlib.util
 import io
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from itertools import product
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.export import ExportedProgram
-from torch.fx.experimental import _config as shape_settings
 from torch.utils._pytree import tree_leaves
 
-from nas_attn.space import first_line
+from nas_attn.attention import exported, without_remarks
+from nas_attn.space import first_line, in_a_line
 
 from .standalone.proof import Shape
 
@@ -57,26 +56,24 @@ def torch_program(network: nn.Module, shapes: list[Shape]) -> Program:
         (one_size, f"any batch of images of {shapes[0][2]} x {shapes[0][3]} pixels"),
     )
     reason = ""
-    for (takes, words), with_ones in product(freedoms if shapes != one_size else freedoms[1:], (True, False)):
-        free = dict.fromkeys((0, 2, 3) if takes != one_size else (0,), torch.export.Dim.DYNAMIC)
+    for (takes, words), one_alike in product(freedoms if shapes != one_size else freedoms[1:], (True, False)):
+        free = (0, 2, 3) if takes != one_size else (0,)
         content = io.BytesIO()  # where torch writes a file by itself, a full disk ends the process
         try:
-            exported = _export_program(network, takes, free, content, with_ones)
+            program = _export_program(network, takes, free, content, one_alike)
             less = f"{TORCH} takes {words} only, because torch.export refused others: {reason}"
-            return Program(TORCH, takes, content.getvalue(), words, "" if takes == shapes else less, exported)
+            return Program(TORCH, takes, content.getvalue(), words, "" if takes == shapes else less, program)
         except Exception as error:  # torch.export refuses in many ways, and the other files stand without it
             reason = first_line(error)
     return missing(TORCH, f"torch.export refused: {reason}")
 
 
 def _export_program(
-    network: nn.Module, shapes: list[Shape], free: dict[int, Any], content: io.BytesIO, with_ones: bool
+    network: nn.Module, shapes: list[Shape], free: tuple[int, ...], content: io.BytesIO, one_alike: bool
 ) -> ExportedProgram:
     """Write a program, and try it: an older torch may refuse sizes that it has to leave free."""
-    any_size = shape_settings.patch(backed_size_oblivious=with_ones)  # type: ignore[attr-defined]
-    with warnings.catch_warnings(), any_size:
-        warnings.simplefilter("ignore")  # deprecations inside torch.export itself
-        program = torch.export.export(network, (torch.zeros(shapes[0]),), dynamic_shapes=(free,))
+    program = exported(network, [torch.zeros(shapes[0])], free, one_alike=one_alike)
+    with without_remarks():
         for graph in program.graph_module.modules():
             for node in graph.graph.nodes if isinstance(graph, torch.fx.GraphModule) else ():
                 node.meta.pop("stack_trace", None)  # the paths of this machine
@@ -97,15 +94,20 @@ def onnx_program(made: Program) -> Program:
     if made.exported is None:
         return missing(ONNX, f"it is made of {TORCH}")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # deprecations inside the exporter itself
+        with without_remarks():
             found = torch.onnx.export(
                 made.exported, (), dynamo=True, verbose=False, input_names=["images"], output_names=["scores"]
             )
         content = found.model_proto.SerializeToString()  # type: ignore[union-attr]
     except Exception as error:  # the exporter refuses in many ways
-        return missing(ONNX, f"torch.onnx refused: {first_line(error)}")
+        having = ", ".join(f"{package} {version(package)}" for package in ("torch", "onnxscript"))
+        return missing(ONNX, f"torch.onnx refused ({having}): {in_a_line(_origin(error))}")
     return Program(ONNX, made.shapes, content, made.takes)
+
+
+def _origin(error: BaseException) -> BaseException:
+    """What an exception was raised from first: the exporter's own says in many lines what to do about it."""
+    return error if error.__cause__ is None else _origin(error.__cause__)
 
 
 def taken_shapes(network: nn.Module, image: tuple[int, int, int]) -> list[Shape]:

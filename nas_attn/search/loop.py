@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,8 @@ from nas_attn.results import Evaluation, front, table
 from nas_attn.settings import Step, StudyFile
 from nas_attn.space import Architecture, InputError, SearchSpace, parse
 from nas_attn.study import (
+    STORAGE_FAULTS,
+    TakenOver,
     Unshared,
     below_floor,
     drop_row,
@@ -109,14 +111,19 @@ class Search:
         try:
             train_all(self.evaluator, self._next, self._write_trained, self._finish, self._wait)
         except BaseException:
-            self.claims.check()
-            for training in self._trainings.values():
-                for trial in training.trials:
-                    self.study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
+            self._release()
             raise
         if self.step.name == self.file.steps[-1].name:
             self._measure_front()
         return self._proposals.reason() + self._race.summary() + self._failures()
+
+    def _release(self) -> None:
+        """End our trials, unless another process has taken them over or the storage is away."""
+        with suppress(TakenOver, *STORAGE_FAULTS):
+            self.claims.check()
+            for training in self._trainings.values():
+                for trial in training.trials:
+                    self.study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
 
     def _failures(self) -> str:
         """How many of the networks that were trained have failed, and one reason; nothing where none has."""
@@ -182,14 +189,12 @@ class Search:
 
     def _settle(self) -> None:
         """Answer the trials of networks that other processes have trained meanwhile."""
+        running = {key for key, _ in self._running}
         for key, training in [*self._trainings.items()]:
             training.elsewhere -= {seed for seed in training.elsewhere if self._known.has(key, seed)}
-            if not (training.seeds or training.elsewhere or self._known.missing(key) or self._runs(key)):
-                self._answer_all(key)
-
-    def _runs(self, key: str) -> bool:
-        """Whether a network is in training in this process."""
-        return any(claimed == key for claimed, _ in self._running)
+            if not (training.seeds or training.elsewhere or self._known.missing(key) or key in running):
+                for trial in self._trainings.pop(key).trials:
+                    self._answers.give(trial, key)
 
     def _try(self) -> None:
         """Begin a trial, and check its costs; what needs no training is answered."""
@@ -234,10 +239,6 @@ class Search:
         self._settle()
         self._report(row)
 
-    def _answer_all(self, key: str) -> None:
-        for trial in self._trainings.pop(key).trials:
-            self._answers.give(trial, key)
-
     def _measure_front(self) -> None:
         if not self._predicted_front():
             return
@@ -275,7 +276,7 @@ class Search:
             drop_row(self.unwritten, row)
 
     def _write_kept(self) -> None:
-        """Write down the rows that a process of this folder had finished when it ended."""
+        """Write down the rows that a process of this folder had finished when it ended, if nobody else trains them."""
         if self.unwritten is None:
             return
         for row in kept_rows(self.unwritten, self.step.name):
@@ -284,7 +285,8 @@ class Search:
                     self._write(row, trial)
                 self._answers.end_orphans(self.claims, ours=True)
                 self._sharing.finish(row.key, row.seed)
-            drop_row(self.unwritten, row)
+            if self._known.has(row.key, row.seed):  # else another process trains it, or is about to write this one
+                drop_row(self.unwritten, row)
 
     def _report(self, row: Evaluation) -> None:
         self.on_row(row, len(self._known.trained))

@@ -44,8 +44,10 @@ class Sharing:
         self.claims.finish(self._item(key, seed))
 
     def before(self, key: str, seed: int) -> set[Training]:
-        """The trainings that are claimed earlier than this one of our own."""
-        return self._of_step(self.claims.before(self._item(key, seed)))
+        """The trainings that are claimed earlier than this one of our own; what is finished meanwhile is taken in."""
+        before = self._of_step(self.claims.before(self._item(key, seed)))
+        self.refresh()  # afterwards, so that each of them is among the claimed ones or in a row
+        return before
 
     def elsewhere(self) -> set[Training]:
         """The trainings that other living processes have claimed."""

@@ -3,6 +3,7 @@
 from .activity import Activity, Training, Working
 from .artifacts import Artifacts
 from .claims import Claims, Unshared
+from .database import FAULTS as STORAGE_FAULTS
 from .definition import make_worker_folder, write_definition
 from .folder import StudyFolder, below_floor, over_budget
 from .interrupts import terminable

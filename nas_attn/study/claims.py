@@ -94,10 +94,10 @@ class Claims(Unshared):
         attributes = {_ITEM: item, _WORKER: self.number, _TOKEN: token}
         self.study.add_trial(create_trial(state=TrialState.RUNNING, user_attrs=attributes))
         first, *others = [one for one in self._living() if one.item == item]
+        for mine in others:
+            if mine.token == token:  # several where the answer of the storage was lost, and it was written again
+                self._end(mine)
         if first.token != token:
-            for mine in others:
-                if mine.token == token:
-                    self._end(mine)
             return False
         self._mine[item] = first
         self._pause_s = _FIRST_PAUSE_S

@@ -6,10 +6,12 @@ import warnings
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from optuna.exceptions import ExperimentalWarning, OptunaError
-from optuna.storages import BaseStorage, JournalStorage, get_storage
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage, get_storage
 from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock, JournalRedisBackend
+from sqlalchemy import event, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError, NoSuchModuleError, SQLAlchemyError
 
 from nas_attn.space import allowed
@@ -27,6 +29,16 @@ OPENING_FAULTS: tuple[type[Exception], ...] = (ImportError, OSError, RuntimeErro
 """What is raised where it cannot even be opened."""
 
 _LOG = logging.getLogger(__name__)
+_SILENT_S = 60
+"""How long a connection may be silent in the midst of a transaction, whose locks stop all others."""
+_LIBPQ = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 1000 * _SILENT_S,
+}
+"""Of a connection to PostgreSQL: without them one that is cut off is missed after hours."""
 _TRIES, _PAUSE_S = 10, 0.5
 _DATABASES = ("postgresql", "mysql", "mariadb", "sqlite", "oracle", "mssql", "redis")
 _PACKAGES = {
@@ -62,13 +74,30 @@ def database(url: str) -> BaseStorage:
     tries_left = _TRIES
     while True:
         try:
-            return get_storage(url)  # of Optuna's own use, but no other way leads to its cache of finished trials
+            return get_storage(_served(url))  # of Optuna's own use, but no other way leads to its cache
         except DBAPIError as error:
             tries_left -= 1
             others_begin = isinstance(error, IntegrityError) or "already exists" in str(error)  # and make the tables
             if not (others_begin and tries_left):
                 raise
             time.sleep(_PAUSE_S)
+
+
+def _served(url: str) -> str | RDBStorage:
+    """The database of a URL; of PostgreSQL one that neither waits for a cut-off connection, nor lets others wait."""
+    if not url.startswith("postgresql") or make_url(url).get_driver_name() not in ("psycopg", "psycopg2"):
+        return url
+    arguments = {name: value for name, value in _LIBPQ.items() if name not in make_url(url).query}
+    storage = RDBStorage(url, engine_kwargs={"connect_args": arguments})
+    event.listen(storage.engine, "connect", _end_when_silent)
+    storage.engine.dispose()  # what it has opened before
+    return storage
+
+
+def _end_when_silent(connection: Any, _record: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET idle_in_transaction_session_timeout = {1000 * _SILENT_S}")
+    connection.commit()
 
 
 def _mend_journal(path: Path) -> None:

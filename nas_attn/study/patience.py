@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial, wraps
 from typing import Any, TypeVar
 
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import BaseStorage
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -22,14 +23,18 @@ _SAID_EVERY_S = 60.0
 _LASTING = ("no such table", "no such column", "does not exist", "syntax error", "readonly database", "too long")
 """Parts of messages of operational errors that no waiting mends."""
 _OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE)
+_ENDS = "set_trial_state_values"
+"""The method that ends a trial, which is not to be ended twice."""
 _OF_REDIS = ("ConnectionError", "TimeoutError", "BusyLoadingError", "ReadOnlyError")
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Patience:
     say: Callable[[str], None]
+    over: bool = False
+    """Whether the user, or a scheduler, wants an end: then nothing is waited for any more."""
     storages: dict[str, BaseStorage] = field(default_factory=dict)
     """Those that are open, by URL."""
 
@@ -111,7 +116,16 @@ def _with_patience(storage: BaseStorage, cause: Callable[[Exception], str]) -> B
         @wraps(method)
         def call(_self: BaseStorage, *arguments: Any, **named: Any) -> Any:
             patience, act = _patience.get(), partial(method, *arguments, **named)
-            return act() if patience is None else _patiently(patience.say, act, cause)
+            try:
+                return act() if patience is None or patience.over else _patiently(patience.say, act, cause)
+            except UpdateFinishedTrialError:
+                if name != _ENDS:
+                    raise
+                return False  # another process has ended it at this moment, or we have, and the answer was lost
+            except KeyboardInterrupt:
+                if patience is not None:
+                    patience.over = True
+                raise
 
         return call
 

@@ -82,7 +82,7 @@ def shared(
     where others work with other versions of packages.
     """
     apart = storage is not None and artifacts is None
-    with patient(on_waiting):
+    with patient(on_waiting), _without_log():
         with _opened(storage_url(folder, storage)) as storage_of_all:
             prefix = _prefix(folder, storage, optuna.get_all_study_names(storage_of_all), new=True)
             leases, claims = (
@@ -151,14 +151,22 @@ def storage_faults(folder: Path, storage: str | None) -> Iterator[None]:
 @contextmanager
 def _opened(url: str) -> Iterator[BaseStorage]:
     """The database behind a URL, without Optuna's log; every failure is an `InputError`."""
+    with _without_log():
+        try:
+            yield open_storage(url, database, partial(_cause, url))
+        except InputError:
+            raise
+        except OPENING_FAULTS as error:
+            raise _fault(url, error) from None
+
+
+@contextmanager
+def _without_log() -> Iterator[None]:
+    """Within it Optuna logs nothing, such as that another process has ended a trial before."""
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
     try:
-        yield open_storage(url, database, partial(_cause, url))
-    except InputError:
-        raise
-    except OPENING_FAULTS as error:
-        raise _fault(url, error) from None
+        yield
     finally:
         optuna.logging.set_verbosity(before)
 

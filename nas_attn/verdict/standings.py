@@ -1,5 +1,6 @@
 """Which networks are on the front, and how sure that is: one answer for the front, the page and the verdict."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -63,6 +64,13 @@ class Standings:
         order = [*map(str, front.best.index), *others[:_LISTED]]
         rows = front.rows.loc[[key for key in order if key in front.rows.index]]
         return rows.assign(front=[self.place(str(key)) for key in rows.index])
+
+    @property
+    def counted(self) -> str:
+        """How many networks stand where."""
+        found = Counter(self.membership.standing(number) for number in range(len(self.membership.networks)))
+        sure = f"{found['in']} on the front with probability at least 0.95"
+        return f"{found.total():,} networks were trained: {sure}, {found['undecided']} undecided, {found['out']} out."
 
     @property
     def sentence(self) -> str:

@@ -179,14 +179,14 @@ def noise(judged: Measure, known: Trainings) -> str:
 
 
 def pairing(judged: Measure, known: Trainings) -> str:
-    """What it is worth that networks share seeds."""
+    """What it is worth that networks share seeds, as it follows `noise`."""
     paired, unpaired = (
         judged.difference(math.sqrt(2) * one, signed=False)
         for one in (math.sqrt(adjusted_means(known).variance), known.spread)
     )
     return (
-        f"Seeds are paired: the difference of two networks has a standard deviation of {paired}, where with seeds of "
-        f"their own it would be {unpaired}."
+        f"Seeds are paired: the difference of two networks has one of {paired}, where with seeds of their own it "
+        f"would be {unpaired}."
     )
 
 

@@ -1,14 +1,17 @@
 """Attention of other people in a search space: where it stands, what it costs, and what is told of it."""
 
 from functools import partial
+from importlib.metadata import version
 
 import attentions_of_others as others
 import pytest
 import torch
 from timm.layers import create_attn
+from torch import nn
+from versions import TIMM_HAS_COORDINATE
 
 from nas_attn.assembly import build, load_space, offers
-from nas_attn.attention import IdentityStart, changes_nothing
+from nas_attn.attention import IdentityStart, changes_nothing, own
 from nas_attn.evaluation import open_ledger
 from nas_attn.space import InputError
 
@@ -49,6 +52,7 @@ TIMM = {
     "bottleneck": lambda c, size: create_attn("bottleneck", c, feat_size=(size, size)),
     "bat": lambda c, _: create_attn("bat", c, block_size=8),
 }
+NEWER = dict.fromkeys(("timm:coord", "timm:scoord", "timm:ela", "timm:strip"), TIMM_HAS_COORDINATE)
 OPTIONS = {"timm:ge": "use_mlp = false", "timm:bat": "block_size = 8"}
 KINDS = {
     **{f"attentions_of_others:{name}": made for name, made in PASTED.items()},
@@ -75,7 +79,7 @@ def parameters(module):
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [pytest.param(kind, marks=NEWER.get(kind, ())) for kind in KINDS])
 def test_attention_of_others_stands_in_every_stage_and_costs_what_its_own_class_has(opened, kind):
     space, ledger = opened(kind, OPTIONS.get(kind, ""))
     assert [slot.name for slot in space.slots] == ["stage1", "stage2", "stage3"]
@@ -122,10 +126,15 @@ def test_a_value_that_a_class_of_others_cannot_have_is_told(opened, options, tol
 def test_a_kind_for_wide_stages_is_offered_there_and_the_others_are_told(opened):
     space, _ = opened("attentions_of_others:GroupEnhance")
     assert [slot.name for slot in space.slots] == ["stage3"]
-    assert space.remarks == (
-        "attentions_of_others:GroupEnhance is left out at stage1-2: ValueError: num_channels (16) must be divisible by "
-        "num_groups (64)",
-    )
+    with pytest.raises(ValueError, match="divisible") as torchs:  # in the words of this torch
+        nn.GroupNorm(64, 16)
+    assert space.remarks == (f"attentions_of_others:GroupEnhance is left out at stage1-2: ValueError: {torchs.value}",)
+
+
+def test_an_attention_that_this_timm_lacks_is_told_with_its_version(opened, monkeypatch):
+    monkeypatch.setattr(own, "TIMM", (*own.TIMM, "of_tomorrow"))
+    with pytest.raises(InputError, match=f"timm:of_tomorrow: timm {version('timm')} does not have it; pip install"):
+        opened("timm:of_tomorrow")
 
 
 def test_lazy_layers_are_refused_by_name(opened):

@@ -24,7 +24,8 @@ def test_an_exported_attention_takes_any_batch_height_and_width(kind, options):
     least = 3 if options.get("subsample") else 1 + options.get("extent", 0)  # torch.export fixes a pooled side of 1
     attention = build(kind, 8, **options)
     examples = inputs(attention, 3, 8, 8, 6)
-    sides = {0: Dim("batch", min=1), 2: Dim("height", min=least), 3: Dim("width", min=least)}
+    least_sides = {0: ("batch", 1), 2: ("height", least), 3: ("width", least)}
+    sides = {place: Dim(name, min=side, max=4096) for place, (name, side) in least_sides.items()}
     exported = export(attention, examples, dynamic_shapes=(sides,) * len(examples)).module()
     smallest = (1, 8, least, least + too_small(kind, (1, 8, least, least)))
     for shape in [*(shape for shape in SHAPES if min(shape[2:]) >= least), smallest]:

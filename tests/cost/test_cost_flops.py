@@ -108,6 +108,23 @@ def test_computing_with_sizes_costs_nothing():
     assert elements(lambda x: x / x.numel()) == ELEMENTS
 
 
+BY_SIZES = {
+    "a pooling": (lambda x: F.avg_pool2d(x, x.size(3)), lambda x: F.avg_pool2d(x, 8)),
+    "an adaptive pooling": (lambda x: F.adaptive_avg_pool2d(x, x.shape[-1]), lambda x: F.adaptive_avg_pool2d(x, 8)),
+    "patches": (lambda x: F.unfold(x, x.shape[-1] // 2), lambda x: F.unfold(x, 4)),
+    "a roll": (lambda x: x.roll(x.shape[2] // 2, 2) + 1, lambda x: x.roll(4, 2) + 1),
+    "a mean by hand": (lambda x: x.sum((2, 3)) / (x.numel() // 4), lambda x: x.sum((2, 3)) / 64),
+    "all sizes": (lambda x: F.layer_norm(x, x.shape[1:]), lambda x: F.layer_norm(x, (4, 8, 8))),
+}
+
+
+@pytest.mark.parametrize("name", BY_SIZES)
+def test_an_argument_that_is_computed_from_sizes_costs_what_its_number_costs(name):
+    by_sizes, by_numbers = BY_SIZES[name]
+    assert torch.equal(by_sizes(torch.ones(1, 4, 8, 8)), by_numbers(torch.ones(1, 4, 8, 8)))
+    assert count(Function(by_sizes), (4, 8, 8)) == count(Function(by_numbers), (4, 8, 8))
+
+
 def test_dropout_that_is_told_to_train_costs_its_elements():
     assert elements(lambda x: F.dropout(x, 0.5)) == ELEMENTS
 

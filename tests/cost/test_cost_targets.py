@@ -1,8 +1,7 @@
-from importlib.util import find_spec
-
 import pytest
 import torch
 from torch import nn
+from versions import needs_onnx
 
 from nas_attn.cost import Unrunnable, prepare
 from nas_attn.settings import LatencyTarget
@@ -65,7 +64,7 @@ def test_a_compiled_network_gives_what_the_network_gives(net):
     torch.testing.assert_close(run(net, runtime="compile"), expected(net))
 
 
-@pytest.mark.skipif(not (find_spec("onnxruntime") and find_spec("onnxscript")), reason="needs nas-attn[onnx]")
+@needs_onnx
 def test_onnxruntime_gives_what_the_network_gives(net):
     (found,) = run(net, runtime="onnxruntime", batch=2)
     torch.testing.assert_close(torch.from_numpy(found), expected(net, batch=2))

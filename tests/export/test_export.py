@@ -359,7 +359,7 @@ def test_a_librarys_network_leaves_with_a_call_of_its_library(tmp_path, backbone
 def test_attention_of_a_library_leaves_with_a_call_of_its_library_and_for_its_size(tmp_path, forked_proofs):
     given = winner(
         "stage1.block0.branch=timm:ecam(rd_ratio=0.5,start=identity) "
-        "stage2.block0.branch=timm.layers.coord_attn:CoordAttn(has_skip=true) "
+        "stage2.block0.branch=timm.layers.squeeze_excite:SEModule(add_maxpool=true) "
         "stage3.block0.branch=timm:bottleneck(height=3,width=2,num_heads=2)"
     )
     (note,) = export(given, tmp_path / "out")
@@ -367,9 +367,9 @@ def test_attention_of_a_library_leaves_with_a_call_of_its_library_and_for_its_si
     source = (tmp_path / "out" / "model.py").read_text()
     layers = 'importlib.import_module("timm.layers")'
     assert f'IdentityStart({layers}.get_attn("ecam")(16, rd_ratio=0.5))' in source
-    assert 'importlib.import_module("timm.layers.coord_attn").CoordAttn(32, has_skip=True)' in source
+    assert 'importlib.import_module("timm.layers.squeeze_excite").SEModule(32, add_maxpool=True)' in source
     assert f'{layers}.get_attn("bottleneck")(64, 64, num_heads=2, feat_size=(3, 2))' in source
-    assert "class CoordAttn" not in source
+    assert "class SEModule" not in source
     images = torch.randn(3, 3, 9, 8)
     with torch.no_grad():
         (theirs,) = outputs_of(tmp_path / "out", [images])

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import torch
 from PIL import ExifTags, Image
-from placing import installed
 from small_study import SPACE, STUDY
+from versions import needs_onnx
 
 import nas_attn
 from nas_attn.data import load_data
@@ -23,7 +23,6 @@ from nas_attn.settings import DataModule, Digits, ImageFacts
 from nas_attn.space import InputError
 from nas_attn.training.metrics import Normalise
 
-ONNX = ("onnx", "onnxscript", "onnxruntime")
 CLASSES = ("daisy", "rose", "fern leaf")
 SIZE = 12
 
@@ -110,7 +109,7 @@ def test_its_accuracy_over_the_validation_files_is_that_of_the_card_to_the_last_
     assert [Path(one["image"]) for one in found] == files
     right = sum(next(iter(one["classes"])) == Path(one["image"]).parent.name for one in found)
     assert 0.4 < row["accuracy"] < 0.95  # else this would tell nothing
-    assert right == pytest.approx(row["accuracy"] * len(files), abs=1e-6)
+    assert right == pytest.approx(row["accuracy"] * len(files), abs=1e-4)  # the row's is a mean in float32
     assert f"{100 * right / len(files):.2f} %" in (out / "README.md").read_text()
     assert all(sum(one["classes"].values()) == pytest.approx(1) for one in found)
 
@@ -229,9 +228,6 @@ def test_images_that_a_users_own_code_prepares_are_said_not_to_be_read():
     assert found.reason == "images are prepared by mine.data:Module, which does not go along"
 
 
-needs_onnx = pytest.mark.skipif(not all(map(installed, ONNX)), reason="needs nas-attn[onnx]")
-
-
 @needs_onnx
 def test_the_onnx_program_reaches_the_accuracy_of_the_card_without_torch(study, exported):
     out, row, _ = exported
@@ -240,7 +236,7 @@ def test_the_onnx_program_reaches_the_accuracy_of_the_card_without_torch(study, 
     assert (said.returncode, said.stderr) == (0, "")
     found = [json.loads(line) for line in said.stdout.splitlines()]
     right = sum(next(iter(one["classes"])) == Path(one["image"]).parent.name for one in found)
-    assert right == pytest.approx(row["accuracy"] * len(files), abs=1e-6)
+    assert right == pytest.approx(row["accuracy"] * len(files), abs=1e-4)  # the row's is a mean in float32
 
 
 @needs_onnx

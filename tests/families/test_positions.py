@@ -6,11 +6,14 @@ import pytest
 from family_positions import BLOCKS, OWN, STAGES, check_own, check_sites, check_stages
 from family_table import FAMILIES
 from placing import installed
+from versions import TIMM_JOINS_DPN
 
 ALL = bool(os.environ.get("NAS_ATTN_FAMILIES"))
 SIZES = {family.network: family.size for family in FAMILIES}
 SHORT_STAGES = ("dla34", "cspresnet50", "ese_vovnet19b_dw", "selecsls42", "convnext_atto")
 SHORT_OWN = ("legacy_seresnet18", "nfnet_l0", "ese_vovnet19b_dw", "mobilenet_v3_small", "ghostnet_050")
+
+NEWER = {"timm:dpn48b": TIMM_JOINS_DPN}
 
 
 def some(networks, short):
@@ -30,7 +33,7 @@ def _libraries(network):
 
 
 @pytest.mark.filterwarnings("ignore:Mapping deprecated model name")
-@pytest.mark.parametrize("network", BLOCKS)
+@pytest.mark.parametrize("network", [pytest.param(one, marks=NEWER.get(one, ())) for one in BLOCKS])
 def test_the_first_and_the_last_block_branch_and_stage_are_those_of_the_source(network):
     check_sites(network)
 

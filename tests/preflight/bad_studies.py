@@ -79,7 +79,7 @@ class Narrow(Ends):
 
 class Moody(Ends):
     def forward(self, x):
-        if self.training and torch.is_grad_enabled() and not torch.compiler.is_exporting() and x.shape[-1] in (4, 8):
+        if self.training and torch.is_grad_enabled() and not torch.compiler.is_compiling() and x.shape[-1] in (4, 8):
             raise TypeError("not today")
         return super().forward(x)
 
@@ -102,7 +102,7 @@ class Unpriced(nn.Module):
         self.scale = nn.Parameter(torch.ones(channels, 1, 1))
 
     def forward(self, x):
-        return torch.special.bessel_j0(x * self.scale)
+        return torch.special.i1(x * self.scale)
 """
 )
 

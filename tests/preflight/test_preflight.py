@@ -61,7 +61,7 @@ def test_a_study_that_is_bad_in_every_way_is_known_in_one_run(make_bad, tmp_path
     )
     assert list(map(len, (tied, scores, batches, copies, in_place))) == [1] * 5, found
     assert len(prices) == 1
-    assert "special_bessel_j0" in prices[0]
+    assert "special_i1" in prices[0]
     assert prices[0].endswith("or leave it out there, by slots or position")
     assert not (folder / "checked.json").exists()
 

@@ -360,3 +360,14 @@ def test_a_width_matched_baseline_is_as_uncertain_as_a_network_of_the_same_value
     assert ends["width=1.5"][1] - ends["width=1.5"][0] > 1.2 * (high - low)
     assert known["spent"]["trainings"][-2:] == [5, 2]
     assert known["spent"]["seconds"][-2:] == [150.0, 60.0]
+
+
+def test_networks_are_counted_by_where_they_stand():
+    rows = trained(2, effect=4.0)
+    standings = Standings.of(rows, [], ["accuracy", "flops"])
+    frame = standings.rows(pareto_front(table(across_seeds(rows)), ["accuracy", "flops"]))
+    shown = frame["front"].str.split(" ").str[0].value_counts()
+    first, *counts = map(int, re.findall(r"(\d+) (?:networks|on|undecided|out)", standings.counted))
+    assert first == sum(counts) == 24
+    assert counts[0] == shown["in"]
+    assert counts[1] == shown["undecided"]

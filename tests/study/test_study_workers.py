@@ -1,0 +1,253 @@
+"""Workers on one study: real processes, on a file and on a server, killed, restarted and cut off from it."""
+
+import random
+import signal
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from threading import Thread
+
+import processes
+import pytest
+from fakes import search, study_file
+from optuna.study import StudyDirection
+from optuna.trial import TrialState
+from servers import Proxy, Server
+from sqlalchemy import Engine, event, text
+from sqlalchemy.exc import DBAPIError
+from working import Noisy, work
+
+from nas_attn.space import parse
+from nas_attn.study import database, find_study, read_rows
+from nas_attn.study.identity import write_study_id
+from nas_attn.study.patience import is_passing
+
+STORAGES = ["sqlite", "postgresql"]
+
+
+@pytest.fixture(autouse=True)
+def _closed():
+    """What reads a server's rows here is closed in the end."""
+    connections = []
+
+    def note(connection, _record):
+        connections.append(connection)
+
+    event.listen(Engine, "connect", note)
+    yield
+    event.remove(Engine, "connect", note)
+    for one in connections:
+        one.close()
+
+
+@pytest.fixture(scope="session")
+def server():
+    """A PostgreSQL server; what needs it is skipped where none can be started."""
+    try:
+        made = Server()
+    except Exception as error:
+        pytest.skip(f"no PostgreSQL server can be started here: {type(error).__name__}: {error}")
+    yield made
+    made.stop()
+
+
+@dataclass
+class Crew:
+    """Workers on one study, and all that they have said."""
+
+    folders: list[Path]
+    url: str | None
+    options: dict
+    """Of `work`."""
+    lines: list[str] = field(default_factory=list)
+    ended: list[int] = field(default_factory=list)
+    """Exit codes."""
+
+    def begin(self, number=0, **options):
+        """Begin a worker in one of the folders."""
+        arguments = {"url": self.url, **self.options, **options}
+        return processes.Forked(partial(work, str(self.folders[number % len(self.folders)]), **arguments))
+
+    def end(self, *workers):
+        """Wait until they have ended, and return what they have said."""
+        said = []
+        for worker in workers:
+            printed, error = worker.communicate()
+            assert error == "", error
+            said += printed.splitlines()
+            self.ended.append(worker.returncode)
+        self.lines += said
+        return said
+
+    def trained(self):
+        """How often each training was begun, by key and seed."""
+        return Counter(tuple(line.split()[1:]) for line in self.lines if line.startswith("trains"))
+
+    def rows(self):
+        return read_rows(self.study())
+
+    def study(self, name="final"):
+        return find_study(self.folders[0], self.url, name)
+
+    def strays(self):
+        """What workers have left behind that should not be there: running trials, locks, and rows unwritten."""
+        names = ("final", "search-lease", "search-claims")
+        running = [trial for name in names for trial in self.study(name).get_trials(states=(TrialState.RUNNING,))]
+        left = [path for folder in self.folders for path in folder.rglob("*") if path.is_file()]
+        return running + [path for path in left if path.suffix in (".lock", ".part") or "unwritten" in path.parts]
+
+
+@pytest.fixture
+def make(request, tmp_path):
+    """Make a crew for a study: in one folder with a SQLite file, or in several with a database of the server."""
+
+    def make(storage, folders=3, **options):
+        if storage == "sqlite":
+            return Crew([tmp_path / "study"], None, options)
+        crew = Crew(
+            [tmp_path / f"study{n}" for n in range(folders)], request.getfixturevalue("server").database(), options
+        )
+        for folder in crew.folders:
+            folder.mkdir()
+            write_study_id(folder, "study-1")
+        return crew
+
+    return make
+
+
+def check(crew, tmp_path, networks, seeds=1, repeated=0):
+    """Every network and seed has its row, once trained, as one worker alone writes it."""
+    rows, trained = crew.rows(), crew.trained()
+    assert {(key, str(seed)) for key, seed in rows} == {*trained}
+    assert sum(trained.values()) - len(trained) <= repeated
+    assert len({key for key, _ in rows}) == networks
+    assert len(rows) == networks * seeds
+    assert rows == alone(tmp_path, rows)
+    assert crew.strays() == []
+
+
+def alone(tmp_path, rows):
+    """The rows of the same networks, by one worker in one process, with the same seeds."""
+    seeds = {seed for _, seed in rows}
+    file = study_file(chain=[{"proxy": "final", "seeds": len(seeds)}])
+    given = dict.fromkeys(parse(row.architecture) for row in rows.values())
+    (tmp_path / "alone").mkdir()
+    searching = search(tmp_path / "alone", Noisy(), file=file, given=[*given])
+    searching.run()
+    found = read_rows(searching.study)
+    return {place: found[place] for place in rows}
+
+
+@pytest.mark.parametrize(("storage", "workers"), [("sqlite", 4), ("postgresql", 10)])
+def test_workers_that_begin_at_one_instant_train_everything_once(make, tmp_path, storage, workers):
+    crew = make(storage, 5, seconds=0.05, networks=14, seeds=2)
+    began = time.time() + 1.0
+    crew.end(*(crew.begin(number, begins_at=began) for number in range(workers)))
+    check(crew, tmp_path, 14, 2)
+    assert crew.ended == workers * [0]
+    assert {line for line in crew.lines if line.startswith("ends")} == {"ends: 14 of 14 networks are trained"}
+
+
+@pytest.mark.parametrize("storage", STORAGES)
+def test_workers_that_are_stopped_and_restarted_lose_nothing(make, tmp_path, storage):
+    crew, rng = make(storage, seconds=0.1, networks=12, seeds=2), random.Random(storage)
+    working, stopped = [crew.begin(number) for number in range(3)], 0
+    while stopped < 9:
+        number = rng.randrange(3)
+        time.sleep(rng.uniform(0.0, 0.3))
+        if working[number].poll() is not None:
+            break
+        working[number].send_signal(rng.choice([signal.SIGKILL, signal.SIGTERM, signal.SIGINT]))
+        crew.end(working[number])
+        working[number], stopped = crew.begin(number), stopped + 1
+    crew.end(*working)
+    crew.end(*map(crew.begin, range(3)))  # what the last that was killed has left behind is found by its next start
+    check(crew, tmp_path, 12, 2, repeated=stopped)
+
+
+def test_a_worker_may_join_later_and_leave_earlier(make, tmp_path):
+    crew = make("postgresql", seconds=0.2, networks=16)
+    first = crew.begin(0)
+    crew.lines.append(first.stdout.readline().rstrip())
+    second = crew.begin(1)
+    crew.lines.append(second.stdout.readline().rstrip())
+    first.send_signal(signal.SIGTERM)
+    crew.end(first, second)
+    assert crew.lines[-1] == "ends: 16 of 16 networks are trained"
+    check(crew, tmp_path, 16, repeated=1)
+
+
+def test_further_seeds_are_shared_too(make, tmp_path):
+    crew = make("postgresql", seconds=0.05, networks=7, seeds=2, extra_trainings=6)
+    ends = [line for line in crew.end(*map(crew.begin, range(3))) if line.startswith("ends")]
+    rows, trained = crew.rows(), crew.trained()
+    assert {(key, str(seed)): 1 for key, seed in rows} == trained
+    more = len([seed for _, seed in rows if seed > 1])
+    assert 0 < more <= 6
+    assert len(rows) - more == 14
+    assert all(f"; {more} of 6 more trainings were spent" in line for line in ends)
+    assert rows == alone(tmp_path, rows)
+    assert crew.strays() == []
+
+
+def test_a_server_that_restarts_ends_no_worker(make, tmp_path, server):
+    crew = make("postgresql", seconds=0.1, networks=14)
+    working = [crew.begin(number) for number in range(3)]
+    crew.lines += [one.stdout.readline().rstrip() for one in working for _ in range(2)]
+    server.restart()
+    for one in working:
+        said = crew.end(one)
+        assert len([line for line in said if "the storage is away" in line]) <= 1
+    assert any("the storage is there again" in line for line in crew.lines)
+    assert len([line for line in crew.lines if line.startswith("ends")]) == 3
+    check(crew, tmp_path, 14)
+
+
+def test_a_short_partition_is_waited_out(make, tmp_path, server):
+    crew = make("postgresql", seconds=0.1, networks=10)
+    with Proxy(server.socket) as proxy:
+        cut_off = crew.begin(0, url=proxy.url(crew.url))
+        other = crew.begin(1)
+        crew.lines.append(cut_off.stdout.readline().rstrip())
+        with proxy.cut():
+            time.sleep(2)
+        assert crew.end(other, cut_off)[-1] == "ends: 10 of 10 networks are trained"
+    check(crew, tmp_path, 10)
+
+
+def test_what_is_finished_behind_a_long_partition_is_written_once(make, tmp_path, server):
+    crew = make("postgresql", networks=2, stale_s=1.5, renewed_s=0.2)
+    with Proxy(server.socket) as proxy:
+        cut_off = crew.begin(0, url=proxy.url(crew.url), machine="elsewhere", seconds=1.0)
+        crew.lines.append(begun := cut_off.stdout.readline().rstrip())
+        with proxy.cut():
+            other = crew.begin(1, seconds=1.5)
+            while crew.lines.count(begun) < 2:  # it takes over
+                crew.lines.append(next(other.stdout).rstrip())
+            other.send_signal(signal.SIGKILL)
+            crew.end(other)
+        (said,) = crew.end(cut_off)
+    assert said.startswith("stops: study study-1.search-lease: another process has taken over the work of this one")
+    assert len([*(crew.folders[0] / "unwritten").iterdir()]) == 1
+    assert crew.end(crew.begin(0, seconds=0.1)) == ["ends: 2 of 2 networks are trained"]
+    check(crew, tmp_path, 2, repeated=1)
+
+
+def test_a_worker_that_is_cut_off_in_the_midst_of_writing_stops_no_other(server, monkeypatch):
+    monkeypatch.setattr(database, "_SILENT_S", 1)
+    url = server.database()
+    other = database.database(url)
+    study = other.create_new_study([StudyDirection.MINIMIZE])
+    writing = Thread(target=other.create_new_trial, args=(study,))
+    with Proxy(server.socket) as proxy, database._served(proxy.url(url)).engine.connect() as connection:
+        connection.execute(text("SELECT * FROM studies FOR UPDATE"))
+        with proxy.cut():
+            writing.start()
+            writing.join(timeout=30)
+            assert not writing.is_alive()
+        with pytest.raises(DBAPIError) as ended:
+            connection.execute(text("SELECT 1"))
+    assert is_passing(ended.value)
+    assert len(other.get_all_trials(study)) == 1

@@ -1,0 +1,27 @@
+"""What the oldest versions that are allowed cannot do, in one place: why a test is skipped there."""
+
+from importlib.metadata import version
+from importlib.util import find_spec
+
+import pytest
+
+ONNX = ("onnx", "onnxruntime", "onnxscript")
+
+
+def older(package, than):
+    """Whether an installed package is of an earlier version than this one."""
+    return [*map(int, version(package).split("+")[0].split(".")[:3])] < [*map(int, than.split("."))]
+
+
+def needs_onnx(test):
+    """Marks a test that makes an ONNX program."""
+    test = pytest.mark.skipif(not all(map(find_spec, ONNX)), reason="needs nas-attn[onnx]")(test)
+    return pytest.mark.skipif(older("torch", "2.8"), reason="today's onnxscript converts nothing of torch before 2.8")(
+        test
+    )
+
+
+TIMM_HAS_COORDINATE = pytest.mark.skipif(older("timm", "1.0.23"), reason="timm has it from 1.0.23 on")
+TIMM_JOINS_DPN = pytest.mark.skipif(
+    older("timm", "1.0.31"), reason="timm up to 1.0.25 hands two maps on between blocks"
+)
