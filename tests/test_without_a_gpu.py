@@ -275,7 +275,7 @@ def test_a_network_that_does_not_fit_is_a_failed_row_and_memory_is_given_back(gp
     failed = protocol.train(row("stage1.block0.branch=se"))
     assert (failed.state, failed.reason) == (
         "failed",
-        "out of memory: CUDA out of memory. Tried to allocate 20.00 MiB.",
+        "out of memory: CUDA out of memory. Tried to allocate 20.00 MiB. (with each batch in 2 parts too)",
     )
     assert gpu.emptied >= 1
     trained = protocol.train(row("none"))

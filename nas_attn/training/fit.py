@@ -47,12 +47,10 @@ def train(
     `on_epoch` is called with the epochs done and those in all. `variants` is called with the number of an iteration and
     makes the network another one before each of its yields; the loss is the mean over them. `checkpoint` names a file
     from which the same call goes on, to the same end; `drop_checkpoint` removes it once what came of it is written
-    down. `trainer` is as `check_trainer` takes it. Each batch passes in so many `parts`, one after the other, whose
-    gradients are added up: it needs less memory, and batch normalisation sees parts of a batch.
+    down. `trainer` is as `check_trainer` takes it. Each batch passes in so many `parts`, whose gradients are added up.
 
-    Raises `Diverged` where the loss is no number, `OutOfMemory` where memory does not suffice, `InputError` for a
-    checkpoint, a `trainer` or images at fault, `KeyboardInterrupt` on Ctrl-C and SIGTERM, and whatever the network
-    raises.
+    Raises `Diverged`, `OutOfMemory`, `InputError` for a checkpoint, a `trainer` or images at fault, `KeyboardInterrupt`
+    on Ctrl-C and SIGTERM, and whatever the network raises.
     """
     end = EpochEnd(checkpoint, on_epoch)
     double = {name for name, tensor in _tensors(network) if tensor.dtype == torch.float64}
