@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from torch import Tensor
 from nas_attn.space import InputError, in_a_line
 
 _OLD = b"\x80\x02\x8a\nl\xfc\x9c"  # how files of `torch.save` began before they were archives
-_CORE = np.core if np.__version__.startswith("1.") else np._core  # NumPy 1.26 has an empty `_core` too
+_CORE = import_module("numpy.core" if np.__version__.startswith("1.") else "numpy._core")  # 1.26 has an empty `_core`
 _NUMPY = (np.dtype, np.ndarray, _CORE.multiarray.scalar, _CORE.multiarray._reconstruct)
 _DTYPES = [one for one in vars(np.dtypes).values() if isinstance(one, type)]
 
