@@ -14,7 +14,7 @@ from torch import Tensor
 from nas_attn.space import InputError, in_a_line
 
 _OLD = b"\x80\x02\x8a\nl\xfc\x9c"  # how files of `torch.save` began before they were archives
-_CORE = np.core if np.__version__.startswith("1.") else np._core  # NumPy 1.26 has an empty `_core` too
+_CORE = np.core if np.__version__.startswith("1.") else np._core  # type: ignore[attr-defined]  # NumPy 1.26 has an empty `_core` too
 _NUMPY = (np.dtype, np.ndarray, _CORE.multiarray.scalar, _CORE.multiarray._reconstruct)
 _DTYPES = [one for one in vars(np.dtypes).values() if isinstance(one, type)]
 
