@@ -87,7 +87,7 @@ def act(log: str, begun: str, machine: str, folder: str) -> None:
         os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND), stream)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     latency.WARM_UP_MS = 0.0
-    lease.STALE_AFTER_S, lease.RENEWED_EVERY_S = STALE_S, STALE_S / 12
+    lease.STALE_AFTER_S, lease.RENEWED_EVERY_S = STALE_S, STALE_S / 4
     lease.machine = identity.machine = lambda: (
         machine
     )  # what lives on one of several machines is seen by its lease alone
@@ -189,7 +189,7 @@ def fill(disk: Path, seconds: float) -> None:
         while True:
             file.write(bytes(4096))
     time.sleep(seconds)
-    path.unlink()
+    path.unlink(missing_ok=True)
 
 
 def cut(proxy: Proxy, seconds: float) -> None:
@@ -311,7 +311,7 @@ def disturbances(chaos: Chaos, place: Place, counts: dict[str, int]) -> Iterator
     for _ in range(counts["restarts"]):
         yield rng.uniform(0.05, 0.9), "server restarted", place.server.restart
     for number in range(counts["partitions"]):
-        seconds = (STALE_S / 4, 2 * STALE_S)[number % 2]
+        seconds = (STALE_S / 4, 5 * STALE_S)[number % 2]
         yield (
             rng.uniform(0.05, 0.8),
             f"cut off for {seconds:g} s",
