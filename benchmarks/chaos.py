@@ -87,7 +87,7 @@ def act(log: str, begun: str, machine: str, folder: str) -> None:
         os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND), stream)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     latency.WARM_UP_MS = 0.0
-    lease.STALE_AFTER_S, lease.RENEWED_EVERY_S = STALE_S, STALE_S / 12
+    lease.STALE_AFTER_S, lease.RENEWED_EVERY_S = STALE_S, STALE_S / 4
     lease.machine = identity.machine = lambda: (
         machine
     )  # what lives on one of several machines is seen by its lease alone
@@ -179,7 +179,7 @@ def small_disk(folder: Path) -> Iterator[bool]:
         yield mounted
     finally:
         if mounted:
-            subprocess.run(["umount", str(folder)], check=True)
+            subprocess.run(["umount", "--lazy", str(folder)], check=True)  # SQLite files may be open here
 
 
 def fill(disk: Path, seconds: float) -> None:
@@ -189,7 +189,7 @@ def fill(disk: Path, seconds: float) -> None:
         while True:
             file.write(bytes(4096))
     time.sleep(seconds)
-    path.unlink()
+    path.unlink(missing_ok=True)
 
 
 def cut(proxy: Proxy, seconds: float) -> None:
@@ -311,7 +311,7 @@ def disturbances(chaos: Chaos, place: Place, counts: dict[str, int]) -> Iterator
     for _ in range(counts["restarts"]):
         yield rng.uniform(0.05, 0.9), "server restarted", place.server.restart
     for number in range(counts["partitions"]):
-        seconds = (STALE_S / 4, 2 * STALE_S)[number % 2]
+        seconds = (STALE_S / 4, 5 * STALE_S)[number % 2]
         yield (
             rng.uniform(0.05, 0.8),
             f"cut off for {seconds:g} s",
@@ -372,6 +372,10 @@ def main(
             said = "".join(worker.log.read_text() for worker in crew)
             if keep is not None:
                 keep.write_text(said)
+            for line in place.strays():
+                typer.echo(f"left for the next start to remove: {line}")
+            crew[0].begin()
+            chaos.run([])
             if not report(chaos, quiet, place, said):
                 raise typer.Exit(1)
 

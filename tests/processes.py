@@ -19,7 +19,13 @@ from sqlalchemy import Engine, event
 from nas_attn import cli
 
 FORKS = get_context("forkserver")
-FORKS.set_forkserver_preload(["nas_attn.cli", "nas_attn.launch", "nas_attn.report.page", "sklearn.datasets"])
+FORKS.set_forkserver_preload(
+    [
+        *("nas_attn.cli", "nas_attn.launch", "nas_attn.report.page", "sklearn.datasets"),
+        *("alembic.config", "alembic.script", "optuna.storages._rdb.models", "sqlalchemy.dialects.postgresql.psycopg"),
+        "psycopg",
+    ]
+)
 
 
 def make_haste(patch):

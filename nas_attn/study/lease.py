@@ -179,6 +179,7 @@ def leased(study: optuna.Study, folder: Path, **about: str) -> Iterator[Lease]:
         lease.trial.set_user_attr(_HOLDER, {**me, "since": f"{datetime.now().astimezone():%Y-%m-%d %H:%M %Z}"})
         lease.check()
         thread.start()
+        _remove_locks(study, folder)
         yield lease
     finally:
         ended.set()
@@ -188,6 +189,14 @@ def leased(study: optuna.Study, folder: Path, **about: str) -> Iterator[Lease]:
             study.tell(lease.trial, state=TrialState.FAIL, skip_if_finished=True)
         lock.release()
         (folder / _LOCKS / name).unlink(missing_ok=True)
+
+
+def _remove_locks(study: optuna.Study, folder: Path) -> None:
+    """Remove the locks of killed processes whose leases others have ended, which cannot reach their locks."""
+    ended = {one.lock: one for one in map(Worker.of, study.get_trials(deepcopy=False, states=(TrialState.FAIL,)))}
+    for path in (folder / _LOCKS).glob("*.lock"):
+        if path.name in ended and is_local(ended[path.name]):
+            is_locked(ended[path.name])
 
 
 def is_local(worker: Worker) -> bool:

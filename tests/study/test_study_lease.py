@@ -219,6 +219,20 @@ def test_a_search_that_is_killed_here_goes_on_at_once(folder, url, monkeypatch):
     assert [*(folder / ".workers").iterdir()] == []
 
 
+def test_the_lock_of_a_killed_search_is_removed_although_another_machine_has_ended_its_lease(folder, url):
+    script = f"""
+        from nas_attn.study import shared; import os, pathlib
+        with shared(pathlib.Path({str(folder)!r}), {url!r}) as claims:
+            claims.lease.study.tell(claims.number, state=__import__('optuna').trial.TrialState.FAIL)
+            os._exit(9)
+    """
+    processes.program(script)
+    assert len([*(folder / ".workers").iterdir()]) == 1
+    with shared(folder, url):
+        assert len([*(folder / ".workers").iterdir()]) == 1
+    assert [*(folder / ".workers").iterdir()] == []
+
+
 def test_nothing_is_written_once_the_work_is_taken_over(tmp_path):
     class Lost(Unshared):
         def check(self):
