@@ -26,7 +26,7 @@ def test_an_exported_attention_takes_any_batch_height_and_width(kind, options):
     examples = inputs(attention, 3, 8, 8, 6)
     least_sides = {0: ("batch", 1), 2: ("height", least), 3: ("width", least)}
     sides = {place: Dim(name, min=side, max=4096) for place, (name, side) in least_sides.items()}
-    exported = export(attention, examples, dynamic_shapes=(sides,) * len(examples)).module()
+    exported = export(attention, examples, dynamic_shapes=(sides,) * len(examples), strict=False).module()
     smallest = (1, 8, least, least + too_small(kind, (1, 8, least, least)))
     for shape in [*(shape for shape in SHAPES if min(shape[2:]) >= least), smallest]:
         maps = inputs(attention, *shape)
