@@ -137,9 +137,13 @@ class _Doctor:
         if len(self.claims.living()) > 1:
             yield Finding("strays", "ok", "are left alone while others work on the study")
             return
-        paths = stray_files(self.folder.path)
+        running = self.folder.path / "running"
+        done = {f"{row.step}-{row.key}-seed{row.seed}.ckpt" for row in self.folder.all_rows() if row.state != "priced"}
+        known = [path for path in sorted(running.glob("*.ckpt")) if path.name in done]
+        paths = [*stray_files(self.folder.path), *known]
         for path in paths[:_MOST_LINES]:
-            yield Finding("strays", "coped with", f"{path.name} was left half-written; it {self._removed}")
+            what = "is of a training that has its row" if path in known else "was left half-written"
+            yield Finding("strays", "coped with", f"{path.name} {what}; it {self._removed}")
         if self.mend:
             for path in paths:
                 path.unlink(missing_ok=True)

@@ -5,7 +5,7 @@ import logging
 from pathlib import Path
 
 from nas_attn.results import Evaluation, read_row, written_row
-from nas_attn.settings import with_nan, with_null
+from nas_attn.settings import sealed, unsealed, with_nan, with_null
 from nas_attn.space import InputError, first_line, make_folder, write_whole
 
 _LOG = logging.getLogger(__name__)
@@ -14,7 +14,7 @@ _LOG = logging.getLogger(__name__)
 def keep_row(folder: Path, row: Evaluation) -> None:
     """Keep a finished row until it stands in the storage; raises `InputError` where that cannot be."""
     make_folder(folder)
-    write_whole(_file(folder, row), json.dumps(with_null(written_row(row))).encode())
+    write_whole(_file(folder, row), json.dumps(sealed(with_null(written_row(row)))).encode())
 
 
 def drop_row(folder: Path, row: Evaluation) -> None:
@@ -27,7 +27,7 @@ def kept_rows(folder: Path, step: str) -> list[Evaluation]:
     rows = []
     for path in sorted(folder.glob(f"{step}-*.json")):
         try:
-            row = read_row(with_nan(json.loads(path.read_bytes())), str(path), None)
+            row = read_row(with_nan(unsealed(json.loads(path.read_bytes()))), str(path), None)
         except (InputError, ValueError, OSError, RecursionError) as error:
             _LOG.warning("%s: is no row, so its network is trained again: %s", path, first_line(error))
             continue

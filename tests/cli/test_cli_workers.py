@@ -107,6 +107,10 @@ def test_doctor_finds_and_mends(first, tmp_path):
     base = next((folder / "trained").iterdir())
     base.write_bytes(base.read_bytes()[:-7])
     (folder / "weights" / ".0123456789abcdef.part").touch()
+    row = StudyFolder.open(folder).all_rows()[0]
+    (folder / "running").mkdir(exist_ok=True)
+    for seed in (row.seed, row.seed + 7):
+        (folder / "running" / f"{row.step}-{row.key}-seed{seed}.ckpt").touch()
     with (folder / "latency.jsonl").open("a") as file:
         file.write('{"question": ')
     untouched = json.dumps(sorted(map(str, folder.rglob("*"))))
@@ -125,5 +129,6 @@ def test_doctor_finds_and_mends(first, tmp_path):
     assert not base.exists()
     assert "1 of" in said
     assert not [*folder.rglob("*.part")]
+    assert [path.name for path in (folder / "running").iterdir()] == [f"{row.step}-{row.key}-seed{row.seed + 7}.ckpt"]
     again = processes.command("doctor", folder)
     assert "coped with" not in again
