@@ -271,7 +271,7 @@ class Place:
         """What is left behind: locks, files that are not whole, rows that are not written, running trials."""
         files = [path for folder in self.folders for path in folder.rglob("*") if path.is_file()]
         found = [str(path) for path in files if path.suffix == ".part" or path.parent.name in (".workers", "unwritten")]
-        for name in ("final", "search-lease", "search-claims"):
+        for name in ("final", "search-lease", "search-reservations"):
             study = find_study(self.folders[0], self.url, name)
             running = [] if study is None else [one for one in study.trials if not one.state.is_finished()]
             found += [f"running trial {one.number} of {name}: {one.user_attrs}" for one in running]

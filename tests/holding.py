@@ -14,13 +14,13 @@ def main():
     folder, url, how, *items = sys.argv[1:]
     lease.machine = identity.machine = lambda: "elsewhere"
     lease.RENEWED_EVERY_S = 0.1 if how == "renews" else 3600
-    with shared(Path(folder), url, artifacts="there") as claims:
+    with shared(Path(folder), url, artifacts="there") as reservations:
         for item in items:
-            assert claims.take(item)
+            assert reservations.take(item)
         say("locked")
         for _ in sys.stdin:
             try:
-                claims.check()
+                reservations.check()
                 say("still locked")
             except InputError as error:
                 say(error)

@@ -40,10 +40,12 @@ def searched(folder, url, networks, seconds, seeds=1, extra_trainings=0, waited=
     """Why a search of this folder's study has stopped; without a URL, in its own SQLite file."""
     step = {"proxy": "final", "networks": networks, "seeds": seeds, "extra_trainings": extra_trainings}
     file = study_file(search={"storage": url}, chain=[step])
-    with shared(folder, url, waited, "there" if url else None) as claims:
+    with shared(folder, url, waited, "there" if url else None) as reservations:
         study = find_study(folder, url, "final") or begin_study(folder, url, file.objectives, "final")
         write_question(study, {"objectives": file.objectives, "seed": file.seed}, space(), FACTS)
-        searching = Search(study, space(), file, file.steps[0], Slow(seconds), lambda *_: None, claims=claims)
+        searching = Search(
+            study, space(), file, file.steps[0], Slow(seconds), lambda *_: None, reservations=reservations
+        )
         searching.unwritten = folder / "unwritten"
         return searching.run()
 

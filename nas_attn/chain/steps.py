@@ -70,7 +70,7 @@ class Chain:
     timing: Timing
     jobs: int = 1
     watch: Watch = field(default_factory=Watch)
-    claims: Unshared = field(default_factory=Unshared)
+    reservations: Unshared = field(default_factory=Unshared)
     """They keep this process apart from others that work on the study."""
     _supernets: dict[int, tuple[Supernet, Checkpoint]] = field(default_factory=dict, init=False, repr=False)
     _bases: dict[int, Checkpoint] = field(default_factory=dict, init=False, repr=False)
@@ -123,7 +123,7 @@ class Chain:
             evaluator = Evaluator(self.timing, learnt, protocol, pool, on_epoch, failures=failures)
             searching = Search(study, self.space, self.folder.file, step, evaluator, self.watch.on_row, chosen)
             store, unwritten = partial(self.store, protocol), self.folder.path / "unwritten"
-            return replace(searching, claims=self.claims, unwritten=unwritten, store=store).run()
+            return replace(searching, reservations=self.reservations, unwritten=unwritten, store=store).run()
 
     def pool(self, networks: int) -> list[Architecture]:
         """So many architectures that fit the budget, all where there are no more, and the baselines first.
@@ -242,7 +242,7 @@ class Chain:
             file.trainer,
             file.seed,
             self.watch.on_pretrained,
-            self.claims,
+            self.reservations,
             self.folder.artifacts,
         )
 
@@ -257,7 +257,7 @@ class Chain:
         for seed in range(file.seed, file.seed + step.seeds):
             score = partial(self._screened, step, costs, seed)
             with reported("networks cannot be screened", TrainingFailed):
-                screen(study, step, seed, architectures, score, self.watch.on_screened, self.claims)
+                screen(study, step, seed, architectures, score, self.watch.on_screened, self.reservations)
         return f"{len(architectures)} networks are screened"
 
     def _screened(

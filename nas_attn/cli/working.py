@@ -48,7 +48,7 @@ def doctor(
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
-    """Check rows, claims, files and digests of a study after a fault, and mend what can be.
+    """Check rows, reservations, files and digests of a study after a fault, and mend what can be.
 
     Whether the database is whole and every row can be true; which processes have died, so that what they had begun is
     free; whether weights, what single images got, bases and latencies are as they were written. What is damaged is

@@ -54,7 +54,7 @@ class PretrainedStore:
     trainer: Mapping[str, Any]
     seed: int
     on_epoch: OnPretrained
-    claims: Unshared = field(default_factory=Unshared)
+    reservations: Unshared = field(default_factory=Unshared)
     """Of several processes one trains, and the others wait."""
     artifacts: Artifacts | None = None
     """Where others find what is trained here."""
@@ -130,7 +130,7 @@ class PretrainedStore:
         """The network as it was kept, or trained, with variants that are made then, and kept."""
         path = self.folder / f"{what}-{self._digest({**question, 'recipe': lasting(recipe)})}.safetensors"
         if (kept := self._found(path)) is None:
-            with self.claims.alone_with(path.stem):
+            with self.reservations.alone_with(path.stem):
                 kept = self._found(path) or self._trained(what, network, recipe, path, sampled)
         read_weights(network, path)
         return kept

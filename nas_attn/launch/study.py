@@ -197,11 +197,11 @@ class Study:
         with (
             storage_faults(path, storage),
             terminable(),
-            shared(path, storage, watch.on_waiting, place, **about) as claims,
+            shared(path, storage, watch.on_waiting, place, **about) as reservations,
         ):
-            write_definition(claims.lease.study, path, self.folder.file)
+            write_definition(reservations.lease.study, path, self.folder.file)
             chain = self._checked(jobs, watch) if check else Chain.open(self.folder, jobs, watch)
-            yield replace(chain, claims=claims)
+            yield replace(chain, reservations=reservations)
 
     def _checked(self, jobs: int, watch: Watch) -> Chain:
         """The chain, after a preflight without faults."""

@@ -11,7 +11,7 @@ from nas_attn.export.standalone.weights import broken
 from nas_attn.results import OUTCOMES, Evaluation, outcomes_file
 from nas_attn.settings import FINAL
 from nas_attn.space import first_line, stray_files, write_whole
-from nas_attn.study import Claims, StudyFolder, database_faults, read_rows, shared
+from nas_attn.study import Reservations, StudyFolder, database_faults, read_rows, shared
 
 from .findings import Checked, Finding, Findings, OnFinding
 
@@ -19,13 +19,13 @@ _MOST_LINES = 10
 
 
 def examine(folder: StudyFolder, on_finding: OnFinding = lambda _finding: None, *, mend: bool = True) -> Checked:
-    """Check rows, claims, files and digests of a study; mend what can be, which each finding says.
+    """Check rows, reservations, files and digests of a study; mend what can be, which each finding says.
 
     Nothing that a living process works at is touched. Raises `InputError` where the storage cannot be opened.
     """
     found = Findings([], on_finding)
-    with shared(folder.path, folder.file.search.storage, artifacts=folder.file.search.artifacts) as claims:
-        doctor = _Doctor(folder, claims, mend)
+    with shared(folder.path, folder.file.search.storage, artifacts=folder.file.search.artifacts) as reservations:
+        doctor = _Doctor(folder, reservations, mend)
         found.attempt("storage", doctor.storage())
         found.attempt("processes", doctor.processes())
         found.attempt("rows", doctor.rows())
@@ -40,7 +40,7 @@ def examine(folder: StudyFolder, on_finding: OnFinding = lambda _finding: None, 
 @dataclass(frozen=True)
 class _Doctor:
     folder: StudyFolder
-    claims: Claims
+    reservations: Reservations
     mend: bool
 
     def storage(self) -> Iterator[Finding]:
@@ -51,8 +51,8 @@ class _Doctor:
             yield Finding("storage", "ok", "can be read, whole")
 
     def processes(self) -> Iterator[Finding]:
-        before = {worker.number: worker for worker in self.claims.lease.workers()}
-        living = self.claims.living()
+        before = {worker.number: worker for worker in self.reservations.lease.workers()}
+        living = self.reservations.living()
         dead = [str(worker) for number, worker in before.items() if number not in living]
         yield from (Finding("processes", "coped with", f"{one} has died; what it had begun is free") for one in dead)
         others = len(living) - 1
@@ -134,7 +134,7 @@ class _Doctor:
         yield Finding("latencies", "ok", f"{len(good)} readings are whole")
 
     def strays(self) -> Iterator[Finding]:
-        if len(self.claims.living()) > 1:
+        if len(self.reservations.living()) > 1:
             yield Finding("strays", "ok", "are left alone while others work on the study")
             return
         running = self.folder.path / "running"

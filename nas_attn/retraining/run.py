@@ -104,7 +104,9 @@ class Retraining:
             costs = {one: evaluator.measure(evaluator.count(one)) for one in networks}
             rows = [replace(costs[one], seed=seed, step=self.step.name) for one, seed in pairs]
             rows = [row if parse(row.architecture).placements else replace(row, role="baseline") for row in rows]
-            train_width_matched(self.study, rows, evaluator, self._on_row, chain.claims, partial(chain.store, protocol))
+            train_width_matched(
+                self.study, rows, evaluator, self._on_row, chain.reservations, partial(chain.store, protocol)
+            )
 
     def _train_baseline(self, baseline: Widened) -> None:
         known, row = read_rows(self.study), replace(baseline.row(), step=self.step.name)
@@ -127,7 +129,7 @@ class Retraining:
                 with reported(f"{row.key}: cannot be tested", TrainingFailed):
                     measures, images = task.test(network, file.recipe.batch_size, file.trainer)
                 if measures:
-                    self.chain.claims.check()
+                    self.chain.reservations.check()
                     write_tested(self.study, row.key, row.seed, measures, images)
 
 

@@ -66,7 +66,7 @@ class Search:
     on_row: OnRow
     given: Sequence[Architecture] | None = None
     """What is trained, these and no others; without it, baselines and then what the sampler proposes."""
-    claims: Unshared = field(default_factory=Unshared)
+    reservations: Unshared = field(default_factory=Unshared)
     """They keep processes that work on the step apart."""
     unwritten: Path | None = None
     """The folder for rows that are finished and not written down yet; without one they are lost with the process."""
@@ -80,7 +80,7 @@ class Search:
     _trainings: dict[str, _Training] = field(init=False, default_factory=dict)
     """By key."""
     _running: set[Training] = field(init=False, default_factory=set)
-    """Those that are claimed by this process."""
+    """Those that are reserved by this process."""
     _waited: bool = field(init=False, default=False)
     """Whether others were training when we waited last."""
 
@@ -88,7 +88,7 @@ class Search:
         self._known = Known(self.file.budget, range(self.file.seed, self.file.seed + self.step.seeds))
         objectives = read_objectives(self.study)
         self._answers = Answers(self.study, self.file, objectives, self._known)
-        self._sharing = Sharing(self.study, self.step.name, self.claims, self._known)
+        self._sharing = Sharing(self.study, self.step.name, self.reservations, self._known)
         self._race = Race(self._known, objectives, self.step.extra_trainings)
 
     def run(self, trials: int | None = None) -> str:
@@ -103,11 +103,11 @@ class Search:
         among it, what is finished is written down and the running trials are ended first.
         """
         self._sharing.refresh()
-        self._answers.end_orphans(self.claims, ours=True)
+        self._answers.end_orphans(self.reservations, ours=True)
         self._write_kept()
         problem = Problem(self.space, self.file, partial(self.evaluator.prices, self.space))
         wanted = (self.step.networks if trials is None else trials) or 0
-        self._proposals = Proposals(self.study, problem, self._known, wanted, self.given, self.claims.rank)
+        self._proposals = Proposals(self.study, problem, self._known, wanted, self.given, self.reservations.rank)
         try:
             train_all(self.evaluator, self._next, self._write_trained, self._finish, self._wait)
         except BaseException:
@@ -120,7 +120,7 @@ class Search:
     def _release(self) -> None:
         """End our trials, unless another process has taken them over or the storage is away."""
         with suppress(TakenOver, *STORAGE_FAULTS):
-            self.claims.check()
+            self.reservations.check()
             for training in self._trainings.values():
                 for trial in training.trials:
                     self.study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
@@ -131,7 +131,7 @@ class Search:
         return f"; {len(rows)} of them failed, the first for this reason: {rows[0].reason}" if rows else ""
 
     def _next(self) -> Evaluation | None:
-        """The next row to be trained, which is claimed; nothing where others train all that is left."""
+        """The next row to be trained, which is reserved; nothing where others train all that is left."""
         while True:
             for key, training in [*self._trainings.items()]:
                 while key in self._trainings and training.seeds:
@@ -147,7 +147,7 @@ class Search:
                 return None
 
     def _take(self, key: str, seed: int) -> bool:
-        """Claim a training of a network that is begun here; one too many of several processes is given up."""
+        """Reserve a training of a network that is begun here; one too many of several processes is given up."""
         training = self._trainings[key]
         if not self._sharing.take(key, seed):
             training.elsewhere.add(seed)
@@ -176,15 +176,15 @@ class Search:
         written, self._waited = self._sharing.refresh(), bool(elsewhere)
         for training in self._trainings.values():
             left = {seed for key, seed in elsewhere if key == training.row.key}
-            training.seeds.extend(sorted(training.elsewhere - left))  # where it is done, it is not claimed again
+            training.seeds.extend(sorted(training.elsewhere - left))  # where it is done, it is not reserved again
             training.elsewhere &= left
         self._settle()
         if not (elsewhere or self._trainings or written or before):
             return False
-        self._answers.end_orphans(self.claims)
+        self._answers.end_orphans(self.reservations)
         self._proposals.renew()
         if elsewhere:
-            self.claims.pause()
+            self.reservations.pause()
         return True
 
     def _settle(self) -> None:
@@ -242,7 +242,7 @@ class Search:
     def _measure_front(self) -> None:
         if not self._predicted_front():
             return
-        with self.claims.alone_with(f"{self.step.name} front"):
+        with self.reservations.alone_with(f"{self.step.name} front"):
             self._sharing.refresh()
             while predicted := self._predicted_front():
                 for row in predicted:
@@ -260,12 +260,12 @@ class Search:
         return [rows[key] for key in best if rows[key].latency.source == "predicted"]
 
     def _write(self, row: Evaluation, trial: optuna.Trial) -> None:
-        self.claims.check()
+        self.reservations.check()
         write_row(trial, row)
         self._known.add([row])
 
     def _write_trained(self, row: Evaluation) -> None:
-        """Write a row down whose training was claimed; whatever happens meanwhile, it is kept."""
+        """Write a row down whose training was reserved; whatever happens meanwhile, it is kept."""
         self.store(row)
         if self.unwritten is not None:
             keep_row(self.unwritten, row)
@@ -283,7 +283,7 @@ class Search:
             if self._sharing.take(row.key, row.seed):
                 with self._trial(parse(row.architecture)) as (trial, _):
                     self._write(row, trial)
-                self._answers.end_orphans(self.claims, ours=True)
+                self._answers.end_orphans(self.reservations, ours=True)
                 self._sharing.finish(row.key, row.seed)
             if self._known.has(row.key, row.seed):  # else another process trains it, or is about to write this one
                 drop_row(self.unwritten, row)
@@ -294,6 +294,6 @@ class Search:
     @contextmanager
     def _trial(self, given: Architecture | None = None) -> Iterator[tuple[optuna.Trial, Architecture]]:
         """A trial, of this architecture or of one that is proposed, with its architecture."""
-        self.claims.check()
-        with begun(self.study, self.space, self.claims.number, given) as found:
+        self.reservations.check()
+        with begun(self.study, self.space, self.reservations.number, given) as found:
             yield found

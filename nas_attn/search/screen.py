@@ -25,7 +25,7 @@ def screen(
     architectures: Iterable[Architecture],
     score: Score,
     on_progress: OnProgress = lambda _done, _total: None,
-    claims: Unshared | None = None,
+    reservations: Unshared | None = None,
 ) -> None:
     """Give each of these networks a row of this step and seed, if it has none yet.
 
@@ -33,8 +33,8 @@ def screen(
     with its parameters than a supernet to score it. Whatever is raised meanwhile, what `score` has yielded is written
     first; a killed process loses what it has scored of the last 25. Of several processes one scores, the others wait.
     """
-    wanted, claims = list(dict.fromkeys(architectures)), claims or Unshared()
-    with claims.alone_with(f"{step.name} {seed}"):
+    wanted, reservations = list(dict.fromkeys(architectures)), reservations or Unshared()
+    with reservations.alone_with(f"{step.name} {seed}"):
         known = read_rows(study)
         keys, kept = {key for key, known_seed in known if known_seed == seed}, len(known)
         left = [architecture for architecture in wanted if architecture.key not in keys]
@@ -47,6 +47,6 @@ def screen(
                     rows.append(replace(row, step=step.name, seed=seed))
                     on_progress(done + len(rows), len(wanted))
             finally:
-                claims.check()
+                reservations.check()
                 write_rows(study, rows, kept)
             done, kept = done + len(rows), kept + len(rows)

@@ -15,11 +15,11 @@ Training = tuple[str, int]
 
 @dataclass
 class Sharing:
-    """Claims on the trainings of one step, with its rows as all processes have written them so far."""
+    """Reservations on the trainings of one step, with its rows as all processes have written them so far."""
 
     study: optuna.Study
     step: str
-    claims: Unshared
+    reservations: Unshared
     known: Known
     _seen: set[str] = field(init=False, default_factory=set)
 
@@ -30,8 +30,8 @@ class Sharing:
         return rows
 
     def take(self, key: str, seed: int) -> bool:
-        """Claim a training; False where another process has it, or has done it already."""
-        if not self.claims.take(self._item(key, seed)):
+        """Reserve a training; False where another process has it, or has done it already."""
+        if not self.reservations.take(self._item(key, seed)):
             return False
         self.refresh()
         if self.known.has(key, seed):
@@ -41,17 +41,17 @@ class Sharing:
 
     def finish(self, key: str, seed: int) -> None:
         """Give a training back: it is written down, or not needed."""
-        self.claims.finish(self._item(key, seed))
+        self.reservations.finish(self._item(key, seed))
 
     def before(self, key: str, seed: int) -> set[Training]:
-        """The trainings that are claimed earlier than this one of our own; what is finished meanwhile is taken in."""
-        before = self._of_step(self.claims.before(self._item(key, seed)))
-        self.refresh()  # afterwards, so that each of them is among the claimed ones or in a row
+        """The trainings that are reserved earlier than this one of our own; what is finished meanwhile is taken in."""
+        before = self._of_step(self.reservations.before(self._item(key, seed)))
+        self.refresh()  # afterwards, so that each of them is among the reserved ones or in a row
         return before
 
     def elsewhere(self) -> set[Training]:
-        """The trainings that other living processes have claimed."""
-        return self._of_step(self.claims.elsewhere())
+        """The trainings that other living processes have reserved."""
+        return self._of_step(self.reservations.elsewhere())
 
     def _item(self, key: str, seed: int) -> str:
         return f"{self.step} {key} {seed}"

@@ -84,14 +84,14 @@ class Answers:
             return TrialState.COMPLETE, values
         return TrialState.PRUNED, None
 
-    def end_orphans(self, claims: Unshared, *, ours: bool = False) -> None:
+    def end_orphans(self, reservations: Unshared, *, ours: bool = False) -> None:
         """End the trials that dead processes left behind: with their values if all rows are written, else failed.
 
         Those of this process too where none of them is `ours` any more.
         """
         left = self.study.get_trials(deepcopy=False, states=(TrialState.WAITING, TrialState.RUNNING))
-        living = claims.living() if left else set()
-        alone, living = living == {claims.number}, living - ({claims.number} if ours else set())
+        living = reservations.living() if left else set()
+        alone, living = living == {reservations.number}, living - ({reservations.number} if ours else set())
         for trial in left:
             worker = trial.user_attrs.get(WORKER)
             if worker in living or (worker is None and not alone):

@@ -22,17 +22,17 @@ def train_width_matched(
     rows: Iterable[Evaluation],
     evaluator: Evaluator,
     on_row: OnTrained = lambda _row: None,
-    claims: Unshared | None = None,
+    reservations: Unshared | None = None,
     store: OnTrained = lambda _row: None,
 ) -> None:
     """Train these rows, each for its seed, and write each down once it is known; what others train is waited for.
 
     Whatever is raised meanwhile, `KeyboardInterrupt` among it, what is finished is written down first; but nothing is
-    once `claims.check` raises. `store` is called with each row before it is written down.
+    once `reservations.check` raises. `store` is called with each row before it is written down.
     """
-    claims, left = claims or Unshared(), deque(rows)
+    reservations, left = reservations or Unshared(), deque(rows)
     known = Known(Budget(), range(0))
-    sharing = Sharing(study, study.study_name, claims, known)
+    sharing = Sharing(study, study.study_name, reservations, known)
 
     def following() -> Evaluation | None:
         for _ in range(len(left)):
@@ -45,13 +45,13 @@ def train_width_matched(
 
     def write(row: Evaluation) -> None:
         store(row)
-        claims.check()
+        reservations.check()
         write_rows(study, [row], sum(map(len, known.rows.values())))
         sharing.finish(row.key, row.seed)
 
     def waiting() -> bool:
         if left:
-            claims.pause()
+            reservations.pause()
         return bool(left)
 
     train_all(evaluator, following, write, on_row, waiting)

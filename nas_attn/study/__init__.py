@@ -1,8 +1,7 @@
-"""A study's folder and its storage: question, rows, and the leases and claims of those who write them."""
+"""A study's folder and its storage: question, rows, and the leases and reservations of those who write them."""
 
 from .activity import Activity, Training, Working
 from .artifacts import Artifacts
-from .claims import Claims, Unshared
 from .database import FAULTS as STORAGE_FAULTS
 from .definition import make_worker_folder, write_definition
 from .folder import StudyFolder, below_floor, over_budget
@@ -26,6 +25,7 @@ from .record import (
     write_row,
     write_rows,
 )
+from .reservations import Reservations, Unshared
 from .retrained import RETRAINED, read_picks, read_tested, write_pick, write_tested
 from .storage import (
     OptunaStudy,

@@ -1,4 +1,4 @@
-"""Who works on a study, on what, and how fast: read from the leases and claims in its storage."""
+"""Who works on a study, on what, and how fast: read from the leases and reservations in its storage."""
 
 import time
 from collections.abc import Iterable, Sequence
@@ -16,14 +16,14 @@ _RECENTLY_S = 3600.0
 
 @dataclass(frozen=True)
 class Training:
-    """What a process has claimed: a network with a seed, or what is done once for all networks of a step."""
+    """What a process has reserved: a network with a seed, or what is done once for all networks of a step."""
 
     step: str
     what: str
     """The key of a network, or a word."""
     seed: int | None
     seconds: float
-    """Since it was claimed, or until it was finished."""
+    """Since it was reserved, or until it was finished."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,11 @@ class Working:
     minutes: float
     """Since it began."""
     trainings: Sequence[Training]
-    """Those that it has claimed now."""
+    """Those that it has reserved now."""
     finished: int
     """How many it has finished."""
     busy: float
-    """The share of its time in which it had something claimed, at most one for each process that it trains in."""
+    """The share of its time in which it had something reserved, at most one for each process that it trains in."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,11 @@ class Activity:
 
     workers: Sequence[Working]
     per_hour: float
-    """Claims that were finished in the last hour, or since the first where that is less, for an hour; NaN for none."""
+    """Reservations finished in the last hour, or since the first where that is less, for an hour; NaN for none."""
 
 
-def activity(leases: optuna.Study, claims: optuna.Study, wait: bool = True) -> Activity:
-    """Who works on a study, by its leases and claims.
+def activity(leases: optuna.Study, reservations: optuna.Study, wait: bool = True) -> Activity:
+    """Who works on a study, by its leases and reservations.
 
     Whether a process elsewhere lives is seen by its lease being renewed, for which seconds pass, unless not to `wait`.
     """
@@ -64,7 +64,7 @@ def activity(leases: optuna.Study, claims: optuna.Study, wait: bool = True) -> A
         running = leases.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
         later = [Worker.of(one) for one in running]
     renewed = {one.number for one in later if one not in first}
-    made = claims.get_trials(deepcopy=False)
+    made = reservations.get_trials(deepcopy=False)
     starts = {one.number: one.datetime_start for one in began}
     return Activity(
         workers=[
@@ -75,8 +75,10 @@ def activity(leases: optuna.Study, claims: optuna.Study, wait: bool = True) -> A
     )
 
 
-def _working(worker: Worker, lives: bool, starts: dict[int, datetime | None], claims: Iterable[FrozenTrial]) -> Working:
-    own = [one for one in claims if one.user_attrs.get("worker") == worker.number]
+def _working(
+    worker: Worker, lives: bool, starts: dict[int, datetime | None], reservations: Iterable[FrozenTrial]
+) -> Working:
+    own = [one for one in reservations if one.user_attrs.get("worker") == worker.number]
     running = [_training(one) for one in own if one.state == TrialState.RUNNING]
     seconds = _seconds(starts[worker.number])
     spent = sum(_training(one).seconds for one in own)
@@ -84,10 +86,10 @@ def _working(worker: Worker, lives: bool, starts: dict[int, datetime | None], cl
     return Working(worker, lives, seconds / 60, running, finished, min(1.0, spent / seconds) if seconds else 0.0)
 
 
-def _training(claim: FrozenTrial) -> Training:
-    step, _, rest = str(claim.user_attrs.get("item", "")).partition(" ")
+def _training(reservation: FrozenTrial) -> Training:
+    step, _, rest = str(reservation.user_attrs.get("item", "")).partition(" ")
     what, _, seed = rest.partition(" ")
-    seconds = _seconds(claim.datetime_start, claim.datetime_complete)
+    seconds = _seconds(reservation.datetime_start, reservation.datetime_complete)
     return Training(step, what or step, int(seed) if seed.isdigit() else None, seconds)
 
 
@@ -95,8 +97,8 @@ def _seconds(start: datetime | None, end: datetime | None = None) -> float:
     return max(0.0, ((end or datetime.now()) - start).total_seconds()) if start else 0.0
 
 
-def _rate(claims: Iterable[FrozenTrial]) -> float:
-    """Finished claims an hour, of the last hour."""
-    ages = [_seconds(one.datetime_complete) for one in claims if one.datetime_complete is not None]
+def _rate(reservations: Iterable[FrozenTrial]) -> float:
+    """Finished reservations an hour, of the last hour."""
+    ages = [_seconds(one.datetime_complete) for one in reservations if one.datetime_complete is not None]
     recent = [age for age in ages if age <= _RECENTLY_S]
     return len(recent) * 3600.0 / max(recent) if len(recent) > 1 and max(recent) > 0 else float("nan")

@@ -5,6 +5,7 @@ import time
 import warnings
 from contextlib import suppress
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,8 @@ def database(url: str) -> BaseStorage:
 
 def _served(url: str) -> str | RDBStorage:
     """The database of a URL; of PostgreSQL one that neither waits for a cut-off connection, nor lets others wait."""
+    if url.startswith("postgresql://") and find_spec("psycopg") is not None:
+        url = url.replace("postgresql", "postgresql+psycopg", 1)  # SQLAlchemy 2.0 means psycopg2
     if not url.startswith("postgresql") or make_url(url).get_driver_name() not in ("psycopg", "psycopg2"):
         return url
     arguments = {name: value for name, value in _LIBPQ.items() if name not in make_url(url).query}

@@ -14,18 +14,18 @@ from nas_attn.settings import measure
 from nas_attn.space import InputError, allowed, without_password, without_passwords
 
 from .activity import Activity, activity
-from .claims import Claims
 from .database import FAULTS, OPENING_FAULTS, database, is_journal, missing
 from .identity import new_study_id, open_house, refuse_apart, refuse_copy, refuse_other_versions, settle, study_id
 from .lease import OnWaiting, leased
 from .patience import open_storage, patient
+from .reservations import Reservations
 
 OptunaStudy = optuna.Study
 """The stored form of one step of a study."""
 
 _SQLITE = "sqlite:///"
-_LEASE, _CLAIMS = "search-lease", "search-claims"
-"""The names of the leases and the claims beside the steps; no step can be called so."""
+_LEASE, _RESERVATIONS = "search-lease", "search-reservations"
+"""The names of the leases and the reservations beside the steps; no step can be called so."""
 
 
 def storage_url(folder: Path, storage: str | None) -> str:
@@ -73,8 +73,8 @@ def shared(
     on_waiting: OnWaiting = lambda _message: None,
     artifacts: str | None = None,
     **about: str,
-) -> Iterator[Claims]:
-    """Work on a study beside any number of other processes, here and elsewhere; with the claims that keep them apart.
+) -> Iterator[Reservations]:
+    """Work on a study beside any number of other processes, here and elsewhere; with what keeps them apart.
 
     They see `about` this process what its lease says: its `device` and its `versions`. A storage that is away is waited
     for meanwhile, with a line for `on_waiting`. Raises `InputError` where the folder
@@ -85,9 +85,9 @@ def shared(
     with patient(on_waiting), _without_log():
         with _opened(storage_url(folder, storage)) as storage_of_all:
             prefix = _prefix(folder, storage, optuna.get_all_study_names(storage_of_all), new=True)
-            leases, claims = (
+            leases, reservations = (
                 optuna.create_study(study_name=f"{prefix}{name}", storage=storage_of_all, load_if_exists=True)
-                for name in (_LEASE, _CLAIMS)
+                for name in (_LEASE, _RESERVATIONS)
             )
         if apart:
             refuse_copy(leases, folder)
@@ -98,7 +98,7 @@ def shared(
                 settle(leases, folder)
             else:
                 open_house(leases)
-            yield Claims(claims, lease)
+            yield Reservations(reservations, lease)
 
 
 def leases_of(url: str, name: str) -> optuna.Study:
@@ -112,8 +112,8 @@ def leases_of(url: str, name: str) -> optuna.Study:
 
 def activity_of(folder: Path, storage: str | None, *, wait: bool = True) -> Activity | None:
     """Who works on this folder's study, as `activity` says; nothing where nobody ever did."""
-    leases, claims = (find_study(folder, storage, name) for name in (_LEASE, _CLAIMS))
-    return None if leases is None or claims is None else activity(leases, claims, wait)
+    leases, reservations = (find_study(folder, storage, name) for name in (_LEASE, _RESERVATIONS))
+    return None if leases is None or reservations is None else activity(leases, reservations, wait)
 
 
 def database_faults(folder: Path, storage: str | None) -> list[str]:

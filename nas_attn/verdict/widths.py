@@ -79,7 +79,7 @@ class Widened:
         with workers(protocol, self.chain.jobs) as pool:
             evaluator = Evaluator(self._chain.timing, None, protocol, pool, self.chain.watch.on_epoch)
             store = partial(self.chain.store, protocol)
-            train_width_matched(study, rows, evaluator, on_row, self.chain.claims, store)
+            train_width_matched(study, rows, evaluator, on_row, self.chain.reservations, store)
 
     @property
     def _chain(self) -> Chain:

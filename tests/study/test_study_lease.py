@@ -50,11 +50,11 @@ def make(folder, url):
 
 def searched(folder, url, trials, evaluator=None):
     file = study_file(search={"storage": url, "sampler": "random"})
-    with shared(folder, url) as claims:
+    with shared(folder, url) as reservations:
         study = find_study(folder, url, "final") or begin_study(folder, url, file.objectives, "final")
         write_question(study, {"objectives": file.objectives, "seed": file.seed}, space(), FACTS)
         evaluator = evaluator or FakeEvaluator()
-        Search(study, space(), file, file.steps[-1], evaluator, lambda *_: None, claims=claims).run(trials)
+        Search(study, space(), file, file.steps[-1], evaluator, lambda *_: None, reservations=reservations).run(trials)
 
 
 def begun_by_two(folder, elsewhere, url):
@@ -172,36 +172,42 @@ def test_another_folder_joins_only_where_all_weights_lie_in_one_place(folder, el
         expected = rf"a process on .* \(process {holder.process.pid}, in .*there/digits, since 20.*artifacts"
         with pytest.raises(InputError, match=expected), shared(folder, url):
             pass
-        with shared(folder, url, artifacts="s3://place") as claims:
-            assert claims.rank == 1
+        with shared(folder, url, artifacts="s3://place") as reservations:
+            assert reservations.rank == 1
         assert holder.answer() == "still locked\n"
 
 
 def test_a_killed_search_on_another_machine_is_taken_over_when_it_gives_no_sign_of_life(folder, elsewhere, url):
     begun_by_two(folder, elsewhere, url)
-    with Holder(elsewhere, url, "renews", "final 0 0") as holder, shared(folder, url, artifacts="there") as claims:
-        assert not claims.take("final 0 0")
+    with (
+        Holder(elsewhere, url, "renews", "final 0 0") as holder,
+        shared(folder, url, artifacts="there") as reservations,
+    ):
+        assert not reservations.take("final 0 0")
         holder.process.send_signal(signal.SIGKILL)
         holder.process.wait()
-        with claims.alone_with("final 0 0"):
-            assert claims.living() == {claims.number}
+        with reservations.alone_with("final 0 0"):
+            assert reservations.living() == {reservations.number}
 
 
 def test_a_search_that_slept_while_another_took_over_writes_nothing_more(folder, elsewhere, url):
     begun_by_two(folder, elsewhere, url)
-    with Holder(elsewhere, url, "sleeps", "final 0 0") as holder, shared(folder, url, artifacts="there") as claims:
-        with claims.alone_with("final 0 0"):
+    with (
+        Holder(elsewhere, url, "sleeps", "final 0 0") as holder,
+        shared(folder, url, artifacts="there") as reservations,
+    ):
+        with reservations.alone_with("final 0 0"):
             pass
         assert "another process has taken over the work of this one" in holder.answer()
 
 
 def test_a_storage_that_was_away_shows_no_dead_process(folder, elsewhere, url, monkeypatch):
     begun_by_two(folder, elsewhere, url)
-    with Holder(elsewhere, url, "sleeps") as holder, shared(folder, url, artifacts="there") as claims:
-        assert len(claims.living()) == 2
+    with Holder(elsewhere, url, "sleeps") as holder, shared(folder, url, artifacts="there") as reservations:
+        assert len(reservations.living()) == 2
         now = lease.time.monotonic
         monkeypatch.setattr(lease.time, "monotonic", lambda: now() + 3600)
-        assert len(claims.living()) == 2  # nothing was seen for an hour, a sign of life neither
+        assert len(reservations.living()) == 2  # nothing was seen for an hour, a sign of life neither
         assert holder.answer() == "still locked\n"
 
 
@@ -209,21 +215,21 @@ def test_a_search_that_is_killed_here_goes_on_at_once(folder, url, monkeypatch):
     monkeypatch.setattr(lease, "STALE_AFTER_S", 3600)
     script = f"""
         from nas_attn.study import shared; import os, pathlib
-        with shared(pathlib.Path({str(folder)!r}), {url!r}) as claims:
-            claims.take("final none 0")
+        with shared(pathlib.Path({str(folder)!r}), {url!r}) as reservations:
+            reservations.take("final none 0")
             os._exit(9)
     """
     processes.program(script)
-    with shared(folder, url) as claims:
-        assert claims.take("final none 0")
+    with shared(folder, url) as reservations:
+        assert reservations.take("final none 0")
     assert [*(folder / ".workers").iterdir()] == []
 
 
 def test_the_lock_of_a_killed_search_is_removed_although_another_machine_has_ended_its_lease(folder, url):
     script = f"""
         from nas_attn.study import shared; import os, pathlib
-        with shared(pathlib.Path({str(folder)!r}), {url!r}) as claims:
-            claims.lease.study.tell(claims.number, state=__import__('optuna').trial.TrialState.FAIL)
+        with shared(pathlib.Path({str(folder)!r}), {url!r}) as reservations:
+            reservations.lease.study.tell(reservations.number, state=__import__('optuna').trial.TrialState.FAIL)
             os._exit(9)
     """
     processes.program(script)
@@ -239,18 +245,18 @@ def test_nothing_is_written_once_the_work_is_taken_over(tmp_path):
             raise InputError("it is another's")
 
     searching = search(tmp_path, FakeEvaluator())
-    searching.claims = Lost()
+    searching.reservations = Lost()
     with pytest.raises(InputError, match="another's"):
         searching.run(2)
     study = begun(tmp_path)
     with pytest.raises(InputError, match="another's"):
-        screen(study, study_file().steps[0], 0, space().baselines(), FakeEvaluator().count, claims=Lost())
+        screen(study, study_file().steps[0], 0, space().baselines(), FakeEvaluator().count, reservations=Lost())
     assert read_rows(study) == {}
 
 
 def test_a_finished_search_leaves_nothing_claimed(folder, url):
     searched(folder, url, 2)
-    for kind, number in (("lease", 1), ("claims", 2)):
+    for kind, number in (("lease", 1), ("reservations", 2)):
         (left,) = [name for name in optuna.get_all_study_names(url) if name.endswith(f"search-{kind}")]
         states = [trial.state for trial in optuna.load_study(study_name=left, storage=url).trials]
         assert states == number * [optuna.trial.TrialState.FAIL]

@@ -68,9 +68,9 @@ def test_a_locked_database_is_waited_for_and_said_once(tmp_path):
             return super().train(row)
 
     file = study_file()
-    with shared(tmp_path, None, waited) as claims:
+    with shared(tmp_path, None, waited) as reservations:
         searching = search(tmp_path, Locking(), file=file)
-        searching = replace(searching, claims=claims)
+        searching = replace(searching, reservations=reservations)
         assert searching.run(4).startswith("4 of 4")
     away, again = said
     assert "database is locked" in away

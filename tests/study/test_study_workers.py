@@ -93,7 +93,7 @@ class Crew:
 
     def strays(self):
         """What workers have left behind that should not be there: running trials, locks, and rows unwritten."""
-        names = ("final", "search-lease", "search-claims")
+        names = ("final", "search-lease", "search-reservations")
         running = [trial for name in names for trial in self.study(name).get_trials(states=(TrialState.RUNNING,))]
         left = [path for folder in self.folders for path in folder.rglob("*") if path.is_file()]
         return running + [path for path in left if path.suffix in (".lock", ".part") or "unwritten" in path.parts]

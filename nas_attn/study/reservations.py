@@ -1,4 +1,4 @@
-"""Claims of the processes that work on a study: nothing is trained by two of them."""
+"""Reservations of the processes that work on a study: nothing is trained by two of them."""
 
 import secrets
 import time
@@ -16,8 +16,8 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 2.0
 
 
 @dataclass(frozen=True)
-class Claim:
-    """What a process has claimed: the earliest of the claims of one item, which has the lowest number, counts."""
+class Reservation:
+    """What a process has reserved: of the reservations of one item the earliest, with the lowest number, counts."""
 
     number: int
     item: str
@@ -26,7 +26,7 @@ class Claim:
 
 
 class Unshared:
-    """Claims of a process that shares its study with none: each is granted."""
+    """Reservations of a process that shares its study with none: each is granted."""
 
     number = 0
     """Of this process's lease."""
@@ -37,18 +37,18 @@ class Unshared:
         """Raise `TakenOver` where another process has taken over the work of this one."""
 
     def take(self, item: str) -> bool:
-        """Claim an item; False where another process has it."""
+        """Reserve an item; False where another process has it."""
         return True
 
     def finish(self, item: str) -> None:
         """Give an item back: it is done, or not needed."""
 
     def before(self, item: str) -> list[str]:
-        """The items that are claimed earlier than this one of our own."""
+        """The items that are reserved earlier than this one of our own."""
         return []
 
     def elsewhere(self) -> list[str]:
-        """The items that other living processes have claimed."""
+        """The items that other living processes have reserved."""
         return []
 
     def living(self) -> set[int]:
@@ -60,17 +60,17 @@ class Unshared:
 
     @contextmanager
     def alone_with(self, item: str) -> Iterator[None]:
-        """Within it the item is claimed; before, it is waited for until no other process has it."""
+        """Within it the item is reserved; before, it is waited for until no other process has it."""
         yield
 
 
 @dataclass
-class Claims(Unshared):
-    """Claims in a study's storage: each is a running trial of an Optuna study of claims, written at once."""
+class Reservations(Unshared):
+    """Reservations in a study's storage: each is a running trial of an Optuna study of its own, written at once."""
 
     study: optuna.Study
     lease: Lease
-    _mine: dict[str, Claim] = field(init=False, default_factory=dict)
+    _mine: dict[str, Reservation] = field(init=False, default_factory=dict)
     _pause_s: float = field(init=False, default=_FIRST_PAUSE_S)
 
     @property
@@ -88,7 +88,7 @@ class Claims(Unshared):
         self.lease.check()
 
     def take(self, item: str) -> bool:
-        """Claim an item; False where another process has it. Raises as `check` does."""
+        """Reserve an item; False where another process has it. Raises as `check` does."""
         self.check()
         token = secrets.token_hex(8)
         attributes = {_ITEM: item, _WORKER: self.number, _TOKEN: token}
@@ -105,15 +105,15 @@ class Claims(Unshared):
 
     def finish(self, item: str) -> None:
         """Give an item back: it is done, or not needed."""
-        if (claim := self._mine.pop(item, None)) is not None:
-            self._end(claim)
+        if (reservation := self._mine.pop(item, None)) is not None:
+            self._end(reservation)
 
     def before(self, item: str) -> list[str]:
-        """The items that are claimed earlier than this one of our own."""
+        """The items that are reserved earlier than this one of our own."""
         return [one.item for one in self._living() if one.number < self._mine[item].number]
 
     def elsewhere(self) -> list[str]:
-        """The items that other living processes have claimed."""
+        """The items that other living processes have reserved."""
         return [one.item for one in self._living() if one.worker != self.number]
 
     def living(self) -> set[int]:
@@ -128,7 +128,7 @@ class Claims(Unshared):
 
     @contextmanager
     def alone_with(self, item: str) -> Iterator[None]:
-        """Within it the item is claimed; before, it is waited for until no other process has it."""
+        """Within it the item is reserved; before, it is waited for until no other process has it."""
         while not self.take(item):
             while item in self.elsewhere():
                 self.pause()
@@ -137,17 +137,19 @@ class Claims(Unshared):
         finally:
             self.finish(item)
 
-    def _living(self) -> list[Claim]:
-        """The claims of living processes, the earliest first; those of the others are ended."""
+    def _living(self) -> list[Reservation]:
+        """The reservations of living processes, the earliest first; those of the others are ended."""
         running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-        claims = [Claim(one.number, *(one.user_attrs[name] for name in (_ITEM, _WORKER, _TOKEN))) for one in running]
-        if all(one.worker == self.number for one in claims):
-            return claims
+        reservations = [
+            Reservation(one.number, *(one.user_attrs[name] for name in (_ITEM, _WORKER, _TOKEN))) for one in running
+        ]
+        if all(one.worker == self.number for one in reservations):
+            return reservations
         living = self.living()
-        for one in claims:
+        for one in reservations:
             if one.worker not in living:
                 self._end(one)
-        return [one for one in claims if one.worker in living]
+        return [one for one in reservations if one.worker in living]
 
-    def _end(self, claim: Claim) -> None:
-        self.study.tell(claim.number, state=TrialState.FAIL, skip_if_finished=True)
+    def _end(self, reservation: Reservation) -> None:
+        self.study.tell(reservation.number, state=TrialState.FAIL, skip_if_finished=True)
