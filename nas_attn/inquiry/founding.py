@@ -14,6 +14,7 @@ from nas_attn.attention import STARTS, allowed_positions, keyword_options, usabl
 from nas_attn.backbones import network, sites
 from nas_attn.settings import Backbone, Recipe, toml_lines, toml_value
 from nas_attn.space import InputError, Site, allowed, make_folder, parse, write_whole
+from nas_attn.study import StudyFolder
 
 from .candidate import START
 from .spelling import Wish, places, wishes, with_options
@@ -150,11 +151,19 @@ def refused_whole(folder: Path, new: bool) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        begun = (folder / "study.db").exists()
+        begun = _is_begun(folder)
         if new and not begun:
             shutil.rmtree(folder)
         made = re.escape(str(folder)) + r"/(space|study)\.toml(:\d+)?: "
         raise InputError(str(error) if begun else re.sub(made, "", str(error))) from None
+
+
+def _is_begun(folder: Path) -> bool:
+    """Whether anything was trained there, or was about to be."""
+    try:
+        return bool(StudyFolder.open(folder).studies())
+    except InputError:
+        return False
 
 
 def is_study(subject: Path | str) -> bool:

@@ -194,14 +194,11 @@ class Study:
         place, trainer = self.folder.file.search.artifacts, self.folder.file.trainer
         check_trainer(trainer)
         about = {"device": device_name(training_device(trainer)), "versions": versions()}
-        with (
-            storage_faults(path, storage),
-            terminable(),
-            shared(path, storage, watch.on_waiting, place, **about) as reservations,
-        ):
-            write_definition(reservations.lease.study, path, self.folder.file)
+        with storage_faults(path, storage), terminable():
             chain = self._checked(jobs, watch) if check else Chain.open(self.folder, jobs, watch)
-            yield replace(chain, reservations=reservations)
+            with shared(path, storage, watch.on_waiting, place, **about) as reservations:
+                write_definition(reservations.lease.study, path, self.folder.file)
+                yield replace(chain, reservations=reservations)
 
     def _checked(self, jobs: int, watch: Watch) -> Chain:
         """The chain, after a preflight without faults."""

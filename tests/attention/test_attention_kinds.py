@@ -104,6 +104,7 @@ def test_every_file_of_the_room_is_in_the_table():
         "kinds.py",
         "options.py",
         "own.py",
+        "programs.py",
         "signature.py",
         "start.py",
         "trial.py",

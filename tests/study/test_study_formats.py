@@ -54,6 +54,7 @@ def test_a_latency(tmp_path):
     readings.put(question, LatencyReading(2.0, 1.9, 2.1, 0.3, 300, "a processor"))
     line = json.loads(readings.path.read_text())
     assert line.pop("format_version") == 1
+    assert line.pop("sha256")
     readings.path.write_text(json.dumps(line) + "\n")
     assert readings.get(question).median_ms == 2.0
     readings.path.write_text(json.dumps({**line, "format_version": 2}) + "\n")
@@ -65,6 +66,7 @@ def test_the_rankings_of_an_audit(tmp_path):
     path, rankings = tmp_path / "audit.json", [Ranking("one", {"a": 1.0, "b": math.nan}, seconds=math.inf)]
     write_rankings(rankings, path)
     stored = json.loads(path.read_text())
+    assert stored.pop("sha256")
     assert stored == {
         "format_version": 2,
         "rankings": [

@@ -120,7 +120,8 @@ def make(request, tmp_path):
 def check(crew, tmp_path, networks, seeds=1, repeated=0):
     """Every network and seed has its row, once trained, as one worker alone writes it."""
     rows, trained = crew.rows(), crew.trained()
-    assert {(key, str(seed)) for key, seed in rows} == {*trained}
+    assert {(key, str(seed)) for key, seed in rows} <= {*trained}
+    assert len(trained) - len(rows) <= repeated  # what is broken off may give way to another network
     assert sum(trained.values()) - len(trained) <= repeated
     assert len({key for key, _ in rows}) == networks
     assert len(rows) == networks * seeds
@@ -185,7 +186,7 @@ def test_further_seeds_are_shared_too(make, tmp_path):
     rows, trained = crew.rows(), crew.trained()
     assert {(key, str(seed)): 1 for key, seed in rows} == trained
     more = len([seed for _, seed in rows if seed > 1])
-    assert 0 < more <= 6
+    assert more <= 6
     assert len(rows) - more == 14
     assert all(f"; {more} of 6 more trainings were spent" in line for line in ends)
     assert rows == alone(tmp_path, rows)
