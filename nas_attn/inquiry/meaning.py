@@ -30,7 +30,7 @@ WORDS: Mapping[str, str] = {
     "why": """what the answer rests on. An attention that cannot be trained, or costs more than the study's
         budget, has no answer, and where no width that was trained costs as much (the widest costs less), none
         over width: more seeds would not tell.""",
-    "more": """the time, from a second, seconds or a minute to hours, and the number of more seeds that would most likely
+    "more": """the time, a second, seconds, a minute or hours, and the number of more seeds that would most likely
         tell: in at least half of all futures that what is known leaves open, there is an answer by then. Two
         seeds of each network are the least that may tell, before noise is known; not even 64 times as many are
         tried.""",
