@@ -1,5 +1,6 @@
 """Workers on one study: real processes, on a file and on a server, killed, restarted and cut off from it."""
 
+import os
 import random
 import signal
 import time
@@ -25,6 +26,10 @@ from nas_attn.study.identity import write_study_id
 from nas_attn.study.patience import is_passing
 
 STORAGES = ["sqlite", "postgresql"]
+
+
+THOROUGH = bool(os.environ.get("NAS_ATTN_THOROUGH"))
+thorough = pytest.mark.skipif(not THOROUGH, reason="takes long: make thorough")
 
 
 @pytest.fixture(autouse=True)
@@ -141,7 +146,7 @@ def alone(tmp_path, rows):
     return {place: found[place] for place in rows}
 
 
-@pytest.mark.parametrize(("storage", "workers"), [("sqlite", 4), ("postgresql", 10)])
+@pytest.mark.parametrize(("storage", "workers"), [("sqlite", 3), ("postgresql", 10 if THOROUGH else 4)])
 def test_workers_that_begin_at_one_instant_train_everything_once(make, tmp_path, storage, workers):
     crew = make(storage, 5, seconds=0.05, networks=14, seeds=2)
     began = time.time() + 1.0
@@ -168,6 +173,7 @@ def test_workers_that_are_stopped_and_restarted_lose_nothing(make, tmp_path, sto
     check(crew, tmp_path, 12, 2, repeated=stopped)
 
 
+@thorough
 def test_a_worker_may_join_later_and_leave_earlier(make, tmp_path):
     crew = make("postgresql", seconds=0.2, networks=16)
     first = crew.begin(0)
@@ -180,6 +186,7 @@ def test_a_worker_may_join_later_and_leave_earlier(make, tmp_path):
     check(crew, tmp_path, 16, repeated=1)
 
 
+@thorough
 def test_further_seeds_are_shared_too(make, tmp_path):
     crew = make("postgresql", seconds=0.05, networks=7, seeds=2, extra_trainings=6)
     ends = [line for line in crew.end(*map(crew.begin, range(3))) if line.startswith("ends")]
@@ -206,6 +213,7 @@ def test_a_server_that_restarts_ends_no_worker(make, tmp_path, server):
     check(crew, tmp_path, 14)
 
 
+@thorough
 def test_a_short_partition_is_waited_out(make, tmp_path, server):
     crew = make("postgresql", seconds=0.1, networks=10)
     with Proxy(server.socket) as proxy:
