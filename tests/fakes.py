@@ -1,5 +1,6 @@
 """A space and an evaluator that cost nothing, so that a search can be watched."""
 
+import random
 from concurrent.futures import Future
 from dataclasses import replace
 
@@ -80,6 +81,19 @@ class FakeEvaluator:
             return replace(row, state="failed", reason="the loss is not finite")
         accuracy = 0.5 + int(former_key(row.key), 16) % 1000 / 2500 + row.seed / 1000
         return row.but(state="complete", accuracy=accuracy, loss=1.0, train_loss=0.5, train_seconds=2.0)
+
+
+class Noisy(FakeEvaluator):
+    """Accuracies that differ by network, by seed, and by a noise of both."""
+
+    def __init__(self, noise, stops_at=None):
+        super().__init__(stops_at=stops_at)
+        self.noise = noise
+
+    def result(self, row):
+        noise = random.Random(f"{former_key(row.key)} {row.seed}").gauss(0, self.noise)
+        mean = 0.5 + int(former_key(row.key), 16) % 1000 / 2500
+        return super().result(row).but(accuracy=min(1.0, max(0.0, mean + 0.01 * row.seed + noise)))
 
 
 def study_file(**tables):

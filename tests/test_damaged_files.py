@@ -24,8 +24,7 @@ from nas_attn.preflight.remembered import read_checked, write_checked
 from nas_attn.results import Outcomes, outcomes_file, read_outcomes, write_outcomes
 from nas_attn.settings import Backbone
 from nas_attn.space import InputError, parse
-from nas_attn.study import StudyFolder
-from nas_attn.study.unwritten import keep_row, kept_rows
+from nas_attn.study import StudyFolder, Unwritten
 from nas_attn.verdict.changed_images import THUMBNAILS, read_thumbnails, write_thumbnails
 
 SE, CBAM = (f"stage1.block0.branch={kind}" for kind in ("se(reduction=4)", "cbam(reduction=4)"))
@@ -154,9 +153,9 @@ def checked(folder):
 
 def unwritten(folder):
     known = row(SE, state="complete", loss=1.0, accuracy=0.5)
-    keep_row(folder, known)
+    Unwritten(folder).keep(known)
     (path,) = folder.iterdir()
-    return Stored(path, lambda: [(one.key, one["loss"]) for one in kept_rows(folder, "final")], b"[1, 2]", [])
+    return Stored(path, lambda: [(one.key, one["loss"]) for one in Unwritten(folder).rows("final")], b"[1, 2]", [])
 
 
 KINDS = (

@@ -1,33 +1,25 @@
 """A worker in a process of its own, whose evaluator costs nothing but time; it prints what it does, line by line."""
 
-import random
 import time
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from fakes import FACTS, FakeEvaluator, space, study_file
+from fakes import FACTS, Noisy, space, study_file
 
 from nas_attn.search import Search
 from nas_attn.space import InputError
-from nas_attn.study import begin_study, find_study, identity, lease, shared, terminable, write_question
+from nas_attn.study import Unwritten, begin_study, find_study, identity, lease, shared, terminable, write_question
 
+NOISE = 0.02
 say = partial(print, flush=True)
-
-
-class Noisy(FakeEvaluator):
-    """Finds accuracies that differ by chance from seed to seed."""
-
-    def result(self, row):
-        noise = random.Random(f"{row.key} {row.seed}").gauss(0, 0.02)
-        return (found := super().result(row)).but(accuracy=min(1.0, max(0.0, found["accuracy"] + noise)))
 
 
 class Slow(Noisy):
     """Trains for some time, and says so."""
 
-    def __init__(self, seconds):
-        super().__init__()
+    def __init__(self, seconds, noise):
+        super().__init__(noise)
         self.seconds = seconds
 
     def train(self, row):
@@ -36,7 +28,7 @@ class Slow(Noisy):
         return super().train(row)
 
 
-def searched(folder, url, networks, seconds, seeds=1, extra_trainings=0, waited=lambda _line: None):
+def searched(folder, url, networks, seconds, seeds=1, extra_trainings=0, noise=NOISE, waited=lambda _line: None):
     """Why a search of this folder's study has stopped; without a URL, in its own SQLite file."""
     step = {"proxy": "final", "networks": networks, "seeds": seeds, "extra_trainings": extra_trainings}
     file = study_file(search={"storage": url}, chain=[step])
@@ -44,9 +36,9 @@ def searched(folder, url, networks, seconds, seeds=1, extra_trainings=0, waited=
         study = find_study(folder, url, "final") or begin_study(folder, url, file.objectives, "final")
         write_question(study, {"objectives": file.objectives, "seed": file.seed}, space(), FACTS)
         searching = Search(
-            study, space(), file, file.steps[0], Slow(seconds), lambda *_: None, reservations=reservations
+            study, space(), file, file.steps[0], Slow(seconds, noise), lambda *_: None, reservations=reservations
         )
-        searching.unwritten = folder / "unwritten"
+        searching.unwritten = Unwritten(folder / "unwritten")
         return searching.run()
 
 

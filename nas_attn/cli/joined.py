@@ -117,7 +117,7 @@ def _say_status(folder: "StudyFolder", as_json: bool) -> None:
 
 def _step(folder: "StudyFolder", name: str, networks: int, seeds: int) -> dict[str, Any]:
     """How far a step is: networks by their state, over their seeds."""
-    begun = any(study.study_name.endswith(name) for study in folder.studies())
+    begun = any(study.study_name.rpartition(".")[2] == name for study in folder.studies())
     rows = folder.rows(name).values() if begun else []
     states = [row.state for row in rows]
     return {
@@ -138,7 +138,7 @@ def _record(one: "Working") -> dict[str, Any]:
 
 def _line(one: "Working") -> list[str]:
     trains = "; ".join(
-        f"{each.what} seed {each.seed}, {each.seconds:.0f} s" if each.seed is not None else f"{each.step} {each.what}"
+        f"{each.what} seed {each.seed}, {each.seconds:.0f} s" if each.seed is not None else each.what
         for each in one.trainings
     )
     who = f"{one.worker.host} {one.worker.pid}"

@@ -2,20 +2,23 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from nas_attn.evaluation import weights_file
 from nas_attn.export.standalone.weights import broken
 from nas_attn.results import OUTCOMES, Evaluation, outcomes_file
-from nas_attn.settings import FINAL
+from nas_attn.settings import FINAL, unsealed
 from nas_attn.space import first_line, stray_files, write_whole
 from nas_attn.study import Reservations, StudyFolder, database_faults, read_rows, shared
 
 from .findings import Checked, Finding, Findings, OnFinding
 
 _MOST_LINES = 10
+_OF_PARTS = re.compile(r"-in\d+(?=\.ckpt$)")
+"""In the name of a checkpoint whose batches pass in parts."""
 
 
 def examine(folder: StudyFolder, on_finding: OnFinding = lambda _finding: None, *, mend: bool = True) -> Checked:
@@ -71,14 +74,8 @@ class _Doctor:
 
     def sealed(self, what: str) -> Iterator[Finding]:
         """Files whose digests stand in rows."""
-        place = self.folder.path / what
-        file: Callable[[Path, str, int], Path] = outcomes_file if what == OUTCOMES else weights_file
         whole = 0
-        for row in self._trained():
-            seal = row.outcomes_sha256 if what == OUTCOMES else row.weights_sha256
-            if not seal:
-                continue
-            path = file(place, row.key, row.seed)
+        for path, seal in self._outcomes() if what == OUTCOMES else self._weights():
             fault = _differs(path, seal)
             if fault and self.mend and self._fetched_again(path, seal):
                 yield Finding(what, "coped with", f"{path.name} {fault}; a whole one was fetched from the artifacts")
@@ -89,9 +86,27 @@ class _Doctor:
                 yield Finding(what, "warning", f"{path.name} {fault}: {less}", "put a copy of it there")
         yield Finding(what, "ok", f"{whole} files are as they were written")
 
-    def _trained(self) -> list[Evaluation]:
-        rows = [row for row in self.folder.all_rows() if row.step == FINAL]
-        return [row for row in [*rows, *self.folder.width_matched()] if row.state == "complete"]
+    def _weights(self) -> Iterator[tuple[Path, str]]:
+        """Files of trained weights, with their digests: of the search, and of what was trained for good."""
+        retrained = self.folder.retrained()
+        rows = {"weights": self._full(), "retrained": [] if retrained is None else [*read_rows(retrained).values()]}
+        for place, some in rows.items():
+            for row in some:
+                if row.weights_sha256:
+                    yield weights_file(self.folder.path / place, row.key, row.seed), row.weights_sha256
+
+    def _outcomes(self) -> Iterator[tuple[Path, str]]:
+        for row in (*self._full(), *self.folder.width_matched()):
+            if row.outcomes_sha256:
+                yield outcomes_file(self.folder.path / OUTCOMES, row.key, row.seed), row.outcomes_sha256
+
+    def _full(self) -> list[Evaluation]:
+        return [row for row in self.folder.all_rows() if row.step == FINAL]
+
+    @property
+    def _alone(self) -> bool:
+        """Whether what may be in use can be mended."""
+        return self.mend and len(self.reservations.living()) == 1
 
     def _fetched_again(self, path: Path, seal: str) -> bool:
         if self.folder.artifacts.url is None:
@@ -115,21 +130,21 @@ class _Doctor:
                 damaged = True
             whole += not damaged
             if damaged:
-                if self.mend:
+                if self._alone:
                     path.unlink()
-                done = "was removed, and is trained again" if self.mend else "is trained again"
+                done = "was removed, and is trained again" if self._alone else "is trained again"
                 yield Finding("base", "coped with", f"{path.name} holds other numbers than were written; it {done}")
         yield Finding("base", "ok", f"{whole} files of bases and supernets are whole")
 
     def latencies(self) -> Iterator[Finding]:
         path = self.folder.path / "latency.jsonl"
         lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
-        good = [line for line in lines if _is_table(line)]
+        good = [line for line in lines if _is_reading(line)]
         if len(good) < len(lines):
-            if self.mend:
+            if self._alone:
                 write_whole(path, b"".join(good))
-            done = "were removed" if self.mend else "are passed over"
-            text = f"{len(lines) - len(good)} of {len(lines)} lines of {path.name} were not written to their end"
+            done = "were removed" if self._alone else "are passed over"
+            text = f"{len(lines) - len(good)} of {len(lines)} lines of {path.name} are not what was written"
             yield Finding("latencies", "coped with", f"{text}; they {done}, and timed again")
         yield Finding("latencies", "ok", f"{len(good)} readings are whole")
 
@@ -139,7 +154,7 @@ class _Doctor:
             return
         running = self.folder.path / "running"
         done = {f"{row.step}-{row.key}-seed{row.seed}.ckpt" for row in self.folder.all_rows() if row.state != "priced"}
-        known = [path for path in sorted(running.glob("*.ckpt")) if path.name in done]
+        known = [path for path in sorted(running.glob("*.ckpt")) if _OF_PARTS.sub("", path.name) in done]
         paths = [*stray_files(self.folder.path), *known]
         for path in paths[:_MOST_LINES]:
             what = "is of a training that has its row" if path in known else "was left half-written"
@@ -166,8 +181,8 @@ def _differs(path: Path, seal: str) -> str:
     return "" if found == seal else "is not what was written"
 
 
-def _is_table(line: bytes) -> bool:
+def _is_reading(line: bytes) -> bool:
     try:
-        return line.endswith(b"\n") and isinstance(json.loads(line), dict)
+        return line.endswith(b"\n") and isinstance(unsealed(json.loads(line)), dict)
     except (ValueError, RecursionError):
         return False

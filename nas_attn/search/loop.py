@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 
 import optuna
 from optuna.trial import TrialState
@@ -17,10 +16,8 @@ from nas_attn.study import (
     STORAGE_FAULTS,
     TakenOver,
     Unshared,
+    Unwritten,
     below_floor,
-    drop_row,
-    keep_row,
-    kept_rows,
     over_budget,
     read_objectives,
     write_row,
@@ -68,8 +65,8 @@ class Search:
     """What is trained, these and no others; without it, baselines and then what the sampler proposes."""
     reservations: Unshared = field(default_factory=Unshared)
     """They keep processes that work on the step apart."""
-    unwritten: Path | None = None
-    """The folder for rows that are finished and not written down yet; without one they are lost with the process."""
+    unwritten: Unwritten = field(default_factory=Unwritten)
+    """Rows that are finished and not written down yet."""
     store: OnTrained = lambda _row: None
     """Called with each row that was trained, before it is written down."""
     _known: Known = field(init=False)
@@ -138,6 +135,8 @@ class Search:
                     if self._take(key, seed := training.seeds.popleft()):
                         return replace(training.row, seed=seed)
             elsewhere = self._sharing.elsewhere()
+            if self._sharing.given_up(elsewhere):
+                self._proposals.renew()
             busy = {*self._trainings, *(key for key, _ in elsewhere)}
             if self._proposals.prepare(busy, self._known.in_progress()):
                 self._try()
@@ -266,27 +265,24 @@ class Search:
 
     def _write_trained(self, row: Evaluation) -> None:
         """Write a row down whose training was reserved; whatever happens meanwhile, it is kept."""
+        self.unwritten.keep(row)
         self.store(row)
-        if self.unwritten is not None:
-            keep_row(self.unwritten, row)
         self._write(row, self._trainings[row.key].trials[0])
         self._sharing.finish(row.key, row.seed)
         self._running.discard((row.key, row.seed))
-        if self.unwritten is not None:
-            drop_row(self.unwritten, row)
+        self.unwritten.drop(row)
 
     def _write_kept(self) -> None:
         """Write down the rows that a process of this folder had finished when it ended, if nobody else trains them."""
-        if self.unwritten is None:
-            return
-        for row in kept_rows(self.unwritten, self.step.name):
+        for row in self.unwritten.rows(self.step.name):
             if self._sharing.take(row.key, row.seed):
+                self.store(row)
                 with self._trial(parse(row.architecture)) as (trial, _):
                     self._write(row, trial)
                 self._answers.end_orphans(self.reservations, ours=True)
                 self._sharing.finish(row.key, row.seed)
             if self._known.has(row.key, row.seed):  # else another process trains it, or is about to write this one
-                drop_row(self.unwritten, row)
+                self.unwritten.drop(row)
 
     def _report(self, row: Evaluation) -> None:
         self.on_row(row, len(self._known.trained))

@@ -22,6 +22,7 @@ class Sharing:
     reservations: Unshared
     known: Known
     _seen: set[str] = field(init=False, default_factory=set)
+    _elsewhere: set[Training] = field(init=False, default_factory=set)
 
     def refresh(self) -> list[Evaluation]:
         """Take in the rows that were written since the last time, and return them."""
@@ -52,6 +53,13 @@ class Sharing:
     def elsewhere(self) -> set[Training]:
         """The trainings that other living processes have reserved."""
         return self._of_step(self.reservations.elsewhere())
+
+    def given_up(self, elsewhere: set[Training]) -> set[Training]:
+        """What others had reserved the last time, have not now, and have not trained."""
+        gone, self._elsewhere = self._elsewhere - elsewhere, elsewhere
+        if gone:
+            self.refresh()
+        return {(key, seed) for key, seed in gone if not self.known.has(key, seed)}
 
     def _item(self, key: str, seed: int) -> str:
         return f"{self.step} {key} {seed}"

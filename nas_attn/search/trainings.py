@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import suppress
 from typing import Protocol
 
 from nas_attn.pricing import SpacePrices
 from nas_attn.results import Evaluation
-from nas_attn.space import Architecture, SearchSpace
+from nas_attn.space import Architecture, InputError, SearchSpace
+from nas_attn.study import STORAGE_FAULTS
 
 OnTrained = Callable[[Evaluation], None]
 """Called with each row that was trained."""
@@ -69,5 +71,6 @@ def train_all(
     except BaseException:
         for future in [*running]:
             if not future.cancel() and future.done() and future.exception() is None:
-                take(future)
+                with suppress(InputError, *STORAGE_FAULTS):  # what stopped all of them is raised
+                    take(future)
         raise

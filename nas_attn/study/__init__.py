@@ -37,4 +37,4 @@ from .storage import (
     storage_faults,
     storage_url,
 )
-from .unwritten import drop_row, keep_row, kept_rows
+from .unwritten import Unwritten

@@ -87,10 +87,14 @@ def _working(
 
 
 def _training(reservation: FrozenTrial) -> Training:
-    step, _, rest = str(reservation.user_attrs.get("item", "")).partition(" ")
-    what, _, seed = rest.partition(" ")
+    item = str(reservation.user_attrs.get("item", ""))
     seconds = _seconds(reservation.datetime_start, reservation.datetime_complete)
-    return Training(step, what or step, int(seed) if seed.isdigit() else None, seconds)
+    match item.split(" "):
+        case [step, key, seed] if seed.isdigit():
+            return Training(step, key, int(seed), seconds)
+        case [step, *_]:
+            return Training(step, item, None, seconds)  # such as a base, the screening of a step, or its front
+    raise AssertionError(item)
 
 
 def _seconds(start: datetime | None, end: datetime | None = None) -> float:

@@ -91,7 +91,6 @@ def _served(url: str) -> str | RDBStorage:
     if not url.startswith("postgresql") or make_url(url).get_driver_name() not in ("psycopg", "psycopg2"):
         return url
     arguments = {name: value for name, value in _LIBPQ.items() if name not in make_url(url).query}
-    logging.getLogger("psycopg").setLevel(logging.ERROR)  # it remarks on queries that Ctrl-C has broken off
     storage = RDBStorage(url, engine_kwargs={"connect_args": arguments})
     event.listen(storage.engine, "connect", _end_when_silent)
     storage.engine.dispose()  # what it has opened before

@@ -93,12 +93,15 @@ class Reservations(Unshared):
         token = secrets.token_hex(8)
         attributes = {_ITEM: item, _WORKER: self.number, _TOKEN: token}
         self.study.add_trial(create_trial(state=TrialState.RUNNING, user_attrs=attributes))
-        first, *others = [one for one in self._living() if one.item == item]
-        for mine in others:
+        found = [one for one in self._living() if one.item == item]
+        if not found:
+            self.check()  # our lease was ended at this moment, and so was what it reserves
+        for mine in found[1:]:
             if mine.token == token:  # several where the answer of the storage was lost, and it was written again
                 self._end(mine)
-        if first.token != token:
+        if not found or found[0].token != token:
             return False
+        first = found[0]
         self._mine[item] = first
         self._pause_s = _FIRST_PAUSE_S
         return True

@@ -1,5 +1,6 @@
 """Optuna storage of a study, by default a SQLite file in the study's folder."""
 
+import logging
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -77,9 +78,10 @@ def shared(
     """Work on a study beside any number of other processes, here and elsewhere; with what keeps them apart.
 
     They see `about` this process what its lease says: its `device` and its `versions`. A storage that is away is waited
-    for meanwhile, with a line for `on_waiting`. Raises `InputError` where the folder
-    cannot be written to, or is a copy whose weights would lie apart from the other's, as no `artifacts` are named, and
-    where others work with other versions of packages.
+    for meanwhile, with a line for `on_waiting`.
+
+    Raises `InputError` where the folder cannot be written to, or is a copy whose weights would lie apart from the
+    other's, as no `artifacts` are named, and where others work with other versions of packages.
     """
     apart = storage is not None and artifacts is None
     with patient(on_waiting), _without_log():
@@ -162,13 +164,19 @@ def _opened(url: str) -> Iterator[BaseStorage]:
 
 @contextmanager
 def _without_log() -> Iterator[None]:
-    """Within it Optuna logs nothing, such as that another process has ended a trial before."""
-    before = optuna.logging.get_verbosity()
+    """Within it Optuna logs nothing, such as that another process has ended a trial before.
+
+    Nor does psycopg remark on a query that Ctrl-C has broken off.
+    """
+    driver = logging.getLogger("psycopg")
+    before, of_driver = optuna.logging.get_verbosity(), driver.level
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
+    driver.setLevel(logging.ERROR)
     try:
         yield
     finally:
         optuna.logging.set_verbosity(before)
+        driver.setLevel(of_driver)
 
 
 def _fault(url: str, error: Exception) -> InputError:

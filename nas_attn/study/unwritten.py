@@ -2,6 +2,7 @@
 
 import json
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 
 from nas_attn.results import Evaluation, read_row, written_row
@@ -11,30 +12,36 @@ from nas_attn.space import InputError, first_line, make_folder, write_whole
 _LOG = logging.getLogger(__name__)
 
 
-def keep_row(folder: Path, row: Evaluation) -> None:
-    """Keep a finished row until it stands in the storage; raises `InputError` where that cannot be."""
-    make_folder(folder)
-    write_whole(_file(folder, row), json.dumps(sealed(with_null(written_row(row)))).encode())
+@dataclass(frozen=True)
+class Unwritten:
+    """The folder of such rows; without one they are lost with the process."""
+
+    folder: Path | None = None
+
+    def keep(self, row: Evaluation) -> None:
+        """Keep a finished row until it stands in the storage; raises `InputError` where that cannot be."""
+        if self.folder is not None:
+            make_folder(self.folder)
+            write_whole(self.folder / _name(row), json.dumps(sealed(with_null(written_row(row)))).encode())
+
+    def drop(self, row: Evaluation) -> None:
+        """Forget a row that stands in the storage."""
+        if self.folder is not None:
+            (self.folder / _name(row)).unlink(missing_ok=True)
+
+    def rows(self, step: str) -> list[Evaluation]:
+        """Those of a step that a process could not write down before it ended; a damaged one is named in the log."""
+        rows = []
+        for path in [] if self.folder is None else sorted(self.folder.glob(f"{step}-*.json")):
+            try:
+                row = read_row(with_nan(unsealed(json.loads(path.read_bytes()))), str(path), None)
+            except (InputError, ValueError, OSError, RecursionError) as error:
+                _LOG.warning("%s: is no row, so its network is trained again: %s", path, first_line(error))
+                continue
+            if row.step == step:
+                rows.append(row)
+        return rows
 
 
-def drop_row(folder: Path, row: Evaluation) -> None:
-    """Forget a row that stands in the storage."""
-    _file(folder, row).unlink(missing_ok=True)
-
-
-def kept_rows(folder: Path, step: str) -> list[Evaluation]:
-    """The rows of a step that a process could not write down before it ended; a damaged one is named in the log."""
-    rows = []
-    for path in sorted(folder.glob(f"{step}-*.json")):
-        try:
-            row = read_row(with_nan(unsealed(json.loads(path.read_bytes()))), str(path), None)
-        except (InputError, ValueError, OSError, RecursionError) as error:
-            _LOG.warning("%s: is no row, so its network is trained again: %s", path, first_line(error))
-            continue
-        if row.step == step:
-            rows.append(row)
-    return rows
-
-
-def _file(folder: Path, row: Evaluation) -> Path:
-    return folder / f"{row.step}-{row.key}-seed{row.seed}.json"
+def _name(row: Evaluation) -> str:
+    return f"{row.step}-{row.key}-seed{row.seed}.json"

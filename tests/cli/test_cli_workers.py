@@ -109,10 +109,11 @@ def test_doctor_finds_and_mends(first, tmp_path):
     (folder / "weights" / ".0123456789abcdef.part").touch()
     row = StudyFolder.open(folder).all_rows()[0]
     (folder / "running").mkdir(exist_ok=True)
-    for seed in (row.seed, row.seed + 7):
-        (folder / "running" / f"{row.step}-{row.key}-seed{seed}.ckpt").touch()
-    with (folder / "latency.jsonl").open("a") as file:
-        file.write('{"question": ')
+    for left in (f"{row.seed}", f"{row.seed}-in2", f"{row.seed + 7}"):
+        (folder / "running" / f"{row.step}-{row.key}-seed{left}.ckpt").touch()
+    latencies = folder / "latency.jsonl"
+    whole = latencies.read_text().splitlines(keepends=True)
+    latencies.write_text("".join([whole[0].replace('"median_ms": ', '"median_ms": 7'), *whole[1:], '{"question": ']))
     untouched = json.dumps(sorted(map(str, folder.rglob("*"))))
     lines = [json.loads(line) for line in processes.command("doctor", folder, "--no-mend", "--json").splitlines()]
     assert json.dumps(sorted(map(str, folder.rglob("*")))) == untouched
@@ -127,7 +128,8 @@ def test_doctor_finds_and_mends(first, tmp_path):
     assert flipped.read_bytes() == (first / "weights" / flipped.name).read_bytes()
     assert gone.read_bytes() == (first / "weights" / gone.name).read_bytes()
     assert not base.exists()
-    assert "1 of" in said
+    assert f"2 of {len(whole) + 1} lines of latency.jsonl are not what was written" in said
+    assert latencies.read_text() == "".join(whole[1:])
     assert not [*folder.rglob("*.part")]
     assert [path.name for path in (folder / "running").iterdir()] == [f"{row.step}-{row.key}-seed{row.seed + 7}.ckpt"]
     again = processes.command("doctor", folder)

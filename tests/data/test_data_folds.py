@@ -66,7 +66,9 @@ def test_images_of_a_group_and_copies_share_a_fold_whatever_the_order():
 
 def test_most_images_may_be_for_test(tmp_path):
     data = load_data(Digits(folds=2, test=0.9), tmp_path)
-    assert [len(one.validation) for one in data.folds] == [90, 89]
+    apart = load_data(Digits(test=0.9, validation=0.05), tmp_path)
+    assert len(data.test) == len(apart.test) == 1618
+    assert [len(one.validation) for one in data.folds] == [90, 89], "the 179 others"
 
 
 def test_a_limit_comes_first():

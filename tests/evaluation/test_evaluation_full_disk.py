@@ -13,7 +13,7 @@ from nas_attn.cost import LatencyReading, Readings
 from nas_attn.evaluation import PretrainedStore
 from nas_attn.settings import Backbone
 from nas_attn.space import InputError
-from nas_attn.study.unwritten import keep_row
+from nas_attn.study import Unwritten
 
 SE = "stage1.block0.branch=se(reduction=4)"
 FULL = os.strerror(28)
@@ -75,7 +75,7 @@ def reading(protocol, disk):
 
 def unwritten(protocol, disk):
     known = row(SE, state="complete", loss=1.0, accuracy=0.5)
-    return lambda: keep_row(disk / "unwritten", known) or "complete", "unwritten/", 0
+    return lambda: Unwritten(disk / "unwritten").keep(known) or "complete", "unwritten/", 0
 
 
 @pytest.mark.parametrize(

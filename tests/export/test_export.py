@@ -373,6 +373,9 @@ def test_attention_of_a_library_leaves_with_a_call_of_its_library_and_for_its_si
     with torch.no_grad():
         (theirs,) = outputs_of(tmp_path / "out", [images])
         torch.testing.assert_close(theirs, given.network(images), rtol=1e-5, atol=1e-6)
+        program = torch.export.load(tmp_path / "out" / "model.pt2").module()
+        for batch in (images, images[:1]):
+            torch.testing.assert_close(program(batch), given.network(batch), rtol=1e-5, atol=1e-6)
 
 
 def test_an_attention_for_one_size_leaves_with_a_program_for_that_size_and_the_card_says_so(tmp_path, forked_proofs):

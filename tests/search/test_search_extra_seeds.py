@@ -1,38 +1,33 @@
-import random
 from concurrent.futures import ThreadPoolExecutor
 
+import fakes
 import numpy as np
 import pytest
-from fakes import FakeEvaluator, begun, search, study_file
+from fakes import begun, search, study_file
 from made_up import evaluation
 
 from nas_attn.search.extra_seeds import Race
 from nas_attn.search.progress import Known
 from nas_attn.settings import Budget
-from nas_attn.space import Architecture, former_key
+from nas_attn.space import Architecture
 from nas_attn.statistics import membership
 from nas_attn.study import StudyFolder, read_rows
 
 PLAIN = Architecture().key
 
 
-class Noisy(FakeEvaluator):
-    """Accuracies that differ by network, by seed, and by a noise of both."""
+class Noisy(fakes.Noisy):
+    """It remembers the trainings, and may train several networks at once."""
 
     def __init__(self, noise, stops_at=None, jobs=1):
-        super().__init__(stops_at=stops_at)
-        self.noise, self.jobs, self.pool, self.pairs = noise, jobs, ThreadPoolExecutor(jobs), []
+        super().__init__(noise, stops_at=stops_at)
+        self.jobs, self.pool, self.pairs = jobs, ThreadPoolExecutor(jobs), []
 
     def train(self, row):
         self.pairs.append((row.key, row.seed))
         if self.jobs > 1:
             return self.pool.submit(self.result, row)
         return super().train(row)
-
-    def result(self, row):
-        noise = random.Random(f"{former_key(row.key)} {row.seed}").gauss(0, self.noise)
-        mean = 0.5 + int(former_key(row.key), 16) % 1000 / 2500
-        return super().result(row).but(accuracy=mean + 0.01 * row.seed + noise)
 
 
 def raced(trainings, seeds=2):

@@ -11,10 +11,21 @@ import optuna
 import processes
 import pytest
 from fakes import FACTS, FakeEvaluator, begun, search, space, study_file
+from optuna.trial import TrialState, create_trial
 
 from nas_attn.search import Search, screen
 from nas_attn.space import InputError
-from nas_attn.study import StudyFolder, Unshared, begin_study, find_study, lease, read_rows, shared, write_question
+from nas_attn.study import (
+    StudyFolder,
+    TakenOver,
+    Unshared,
+    begin_study,
+    find_study,
+    lease,
+    read_rows,
+    shared,
+    write_question,
+)
 
 HOLDING = [sys.executable, str(Path(__file__).parent.parent / "holding.py")]
 STUDY = 'space = "space.toml"\n[search]\nstorage = "{url}"\n'
@@ -260,3 +271,18 @@ def test_a_finished_search_leaves_nothing_claimed(folder, url):
         (left,) = [name for name in optuna.get_all_study_names(url) if name.endswith(f"search-{kind}")]
         states = [trial.state for trial in optuna.load_study(study_name=left, storage=url).trials]
         assert states == number * [optuna.trial.TrialState.FAIL]
+
+
+def test_a_lease_that_ends_while_something_is_reserved_is_said_so(folder, url):
+    with shared(folder, url) as reservations:
+        others = {"item": "final b 0", "worker": 999, "token": "1"}
+        reservations.study.add_trial(create_trial(state=TrialState.RUNNING, user_attrs=others))
+        check, leases = reservations.lease.check, reservations.lease.study
+
+        def checked():
+            check()
+            leases.tell(reservations.number, state=TrialState.FAIL, skip_if_finished=True)  # as another process would
+
+        reservations.lease.check = checked
+        with pytest.raises(TakenOver, match="what was finished before is kept"):
+            reservations.take("final a 0")
