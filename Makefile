@@ -1,6 +1,6 @@
 # Everything from nothing but Python 3.11 or newer and the package registry. `make help` lists the commands.
 .DEFAULT_GOAL := help
-.PHONY: help demo examples check floors thorough families parity docs wheel audit gpu gpu-wheels format clean
+.PHONY: help demo examples check floors thorough families parity docs wheel lock audit gpu gpu-wheels format clean
 
 OLD_ENOUGH = import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))
 NEW_ENOUGH = import sys; sys.exit(sys.version_info < (3, 11))
@@ -54,7 +54,7 @@ thorough: .venv/developer ## an hour: every built-in network, kind, position and
 families: .venv/developer ## many minutes: attention on a member of every family of timm and torchvision; docs/families.md
 	NAS_ATTN_FAMILIES=1 $(BIN)/pytest tests/families
 
-docs: .venv/docs ## the site in build/site: every page, and the public names from their docstrings; a warning is an error
+docs: .venv/developer ## the site in build/site: every page, and the public names from their docstrings; a warning is an error
 	rm -rf build/site
 	$(BIN)/sphinx-build -q -W --keep-going -c docs -d build/doctrees . build/site
 	! grep -rE --include='*.html' '(src|srcset|data)="(https?:)?//|<link [^>]*href="(https?:)?//' build/site  # nothing is loaded from elsewhere
@@ -63,17 +63,22 @@ docs: .venv/docs ## the site in build/site: every page, and the public names fro
 parity: .venv/developer ## half an hour: every kind and ten families, exported, in fresh processes as source, program and ONNX; docs/parity.md
 	NAS_ATTN_PARITY=1 $(BIN)/pytest tests/parity
 
-wheel: .venv/bin/python ## build the wheel, install it into an empty environment, and run the demo from it, away from here
+wheel: .venv/versions.txt ## build the wheel, install it into an empty environment, and run the demo from it, away from here
 	rm -rf build/wheel
 	$(BIN)/pip wheel --quiet --no-deps --wheel-dir build/wheel .
 	$(PYTHON) -m venv build/wheel/env
-	build/wheel/env/bin/pip install --quiet --constraint constraints.txt build/wheel/*.whl
+	build/wheel/env/bin/pip install --quiet --constraint .venv/versions.txt build/wheel/*.whl
 	set -e; study=$$(mktemp -d); cp $(STUDY)/*.toml $$study; cd $$study; \
 		$(MAKE) -f $(CURDIR)/Makefile -o .venv/user demo BIN=$(CURDIR)/build/wheel/env/bin STUDY=$$study
 
+lock: .venv/bin/python ## requirements.txt anew: the newest versions that pyproject.toml allows, for every platform, with the digests of their files
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras --generate-hashes --no-annotate \
+		--custom-compile-command "make lock" --output-file requirements.txt pyproject.toml
+
 audit: .venv/bin/python ## known vulnerabilities of the pinned packages, by the package index's advisory service
 	$(BIN)/pip install --quiet pip-audit
-	$(BIN)/pip-audit --requirement constraints.txt --no-deps --disable-pip
+	$(BIN)/pip-audit --requirement requirements.txt --no-deps --disable-pip
 
 gpu: ## everything that one GPU can tell, in under 9 minutes, with the Python at hand; GPU_OPTIONS=--help lists options
 	PYTHONPATH=.:benchmarks $(firstword $(wildcard $(BIN)/python) $(PYTHON)) -m gpu $(GPU_OPTIONS)
@@ -93,12 +98,17 @@ clean: ## remove the environments, the caches and what studies/tiny and examples
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 ..." >&2; exit 2; }
 	$(PYTHON) -m venv .venv
 
-.venv/user: .venv/bin/python pyproject.toml constraints.txt
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
+# requirements.txt says which files a package has; pip takes no other for whoever develops. A user needs a few of them.
+.venv/versions.txt: .venv/bin/python requirements.txt
+	sed -n 's/^\([a-z].*\) \\$$/\1/p' requirements.txt >$@
+
+.venv/user: .venv/versions.txt pyproject.toml
+	$(BIN)/pip install --quiet --constraint .venv/versions.txt --editable .
 	@touch $@
 
-.venv/developer: .venv/bin/python pyproject.toml constraints.txt
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+.venv/developer: .venv/bin/python pyproject.toml requirements.txt
+	$(BIN)/pip install --quiet --require-hashes --requirement requirements.txt
+	$(BIN)/pip install --quiet --no-deps --editable .
 	@touch $@ .venv/user
 
 # Lowest versions stand in pyproject.toml alone; what those packages need in turn is as new as they take it. Wheels of the
@@ -110,10 +120,6 @@ clean: ## remove the environments, the caches and what studies/tiny and examples
 		sed 's/"//; s/>=/==/' >.floors/lowest.txt
 	$(FLOORS)/pip install --quiet --constraint .floors/lowest.txt --editable '.[tests]'
 	@touch $@
-
-.venv/docs: .venv/bin/python pyproject.toml constraints.txt
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[docs]'
-	@touch $@ .venv/user
 
 # Pages are opened in a Chromium. It is fetched once, where Debian's tools can; where not, what needs it is skipped.
 .venv/browser: | .venv/bin/python

@@ -270,7 +270,7 @@ class Place:
     def strays(self) -> list[str]:
         """What is left behind: locks, files that are not whole, rows that are not written, running trials."""
         files = [path for folder in self.folders for path in folder.rglob("*") if path.is_file()]
-        found = [str(path) for path in files if path.suffix == ".part" or path.parent.name in (".workers", "unwritten")]
+        found = [str(path) for path in files if path.suffix == ".part" or {".workers", "unwritten"} & {*path.parts}]
         for name in ("final", "search-lease", "search-reservations"):
             study = find_study(self.folders[0], self.url, name)
             running = [] if study is None else [one for one in study.trials if not one.state.is_finished()]

@@ -39,6 +39,14 @@ class Server:
         """Die at once, with all its connections, and come back."""
         self._control("-l", str(self._server.log), "restart")
 
+    @contextmanager
+    def away(self):
+        self._control("stop")
+        try:
+            yield
+        finally:
+            self.restart()
+
     def stop(self):
         """Die at once, and leave nothing."""
         self._control("stop")

@@ -1,6 +1,6 @@
 """Gathers the wheels that a machine with a GPU lacks: `python -m gpu.wheels --python 3.12`.
 
-The versions are those that are installed here, where `constraints.txt` fixes them; what comes as source is built.
+The versions are those that are installed here, where `requirements.txt` fixes them; what comes as source is built.
 """
 
 import argparse

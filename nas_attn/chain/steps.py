@@ -123,7 +123,7 @@ class Chain:
             on_epoch, failures = self.watch.on_epoch, self.failures
             evaluator = Evaluator(self.timing, learnt, protocol, pool, on_epoch, failures=failures)
             searching = Search(study, self.space, self.folder.file, step, evaluator, self.watch.on_row, chosen)
-            store, unwritten = partial(self.store, protocol), Unwritten(self.folder.path / "unwritten")
+            store, unwritten = partial(self.store, protocol), Unwritten.of(self.folder.path, study)
             return replace(searching, reservations=self.reservations, unwritten=unwritten, store=store).run()
 
     def pool(self, networks: int) -> list[Architecture]:

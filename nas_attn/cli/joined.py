@@ -42,16 +42,16 @@ def worker(
     `nas-attn search` does in a second copy. Nothing is trained twice, and what a killed process has begun is taken up
     by another. Trained weights lie in the place that study.toml names as `artifacts`.
     """
-    from nas_attn.study import StudyFolder, TakenOver, make_worker_folder
+    from nas_attn.study import StudyFolder, TakenOver, make_worker_folder, patient
 
-    study = folder or Path(name)
-    make_worker_folder(url, name, study, data, trust=trust)
+    study, reporter = folder or Path(name), Reporter(Loudness(quiet, verbose, as_json))
+    with patient(lambda said: reporter.say("waits", said)):
+        make_worker_folder(url, name, study, data, trust=trust)
     if StudyFolder.open(study).file.search.artifacts is None:
         raise InputError(
             f"{study / 'study.toml'}: names no [search] artifacts, so that weights would lie in several folders; name "
             "a shared folder, or a URL such as s3://bucket/studies, where the study was begun"
         )
-    reporter = Reporter(Loudness(quiet, verbose, as_json))
     reporter.say("worker", f"{study}: works on the study {name}")
 
     from nas_attn.launch import open_study

@@ -27,7 +27,16 @@ from nas_attn.retraining import Retrained
 from nas_attn.retraining.run import run_retraining
 from nas_attn.settings import LatencyTarget
 from nas_attn.space import Architecture, InputError, parse
-from nas_attn.study import StudyFolder, read_facts, read_outline, shared, storage_faults, terminable, write_definition
+from nas_attn.study import (
+    StudyFolder,
+    patient,
+    read_facts,
+    read_outline,
+    shared,
+    storage_faults,
+    terminable,
+    write_definition,
+)
 from nas_attn.training import check_trainer, training_device
 from nas_attn.verdict.run import Verdict, read_verdict, run_verdict
 
@@ -194,7 +203,7 @@ class Study:
         place, trainer = self.folder.file.search.artifacts, self.folder.file.trainer
         check_trainer(trainer)
         about = {"device": device_name(training_device(trainer)), "versions": versions()}
-        with storage_faults(path, storage), terminable():
+        with storage_faults(path, storage), terminable(), patient(watch.on_waiting):
             chain = self._checked(jobs, watch) if check else Chain.open(self.folder, jobs, watch)
             with shared(path, storage, watch.on_waiting, place, **about) as reservations:
                 write_definition(reservations.lease.study, path, self.folder.file)

@@ -18,6 +18,7 @@ from nas_attn.space import Architecture, InputError, parse, reported
 from nas_attn.study import (
     RETRAINED,
     OptunaStudy,
+    Unwritten,
     check_images,
     read_picks,
     read_rows,
@@ -104,9 +105,8 @@ class Retraining:
             costs = {one: evaluator.measure(evaluator.count(one)) for one in networks}
             rows = [replace(costs[one], seed=seed, step=self.step.name) for one, seed in pairs]
             rows = [row if parse(row.architecture).placements else replace(row, role="baseline") for row in rows]
-            train_width_matched(
-                self.study, rows, evaluator, self._on_row, chain.reservations, partial(chain.store, protocol)
-            )
+            store, unwritten = partial(chain.store, protocol), Unwritten.of(chain.folder.path, self.study)
+            train_width_matched(self.study, rows, evaluator, self._on_row, chain.reservations, store, unwritten)
 
     def _train_baseline(self, baseline: Widened) -> None:
         known, row = read_rows(self.study), replace(baseline.row(), step=self.step.name)

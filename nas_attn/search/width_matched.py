@@ -8,7 +8,7 @@ import optuna
 from nas_attn.results import Evaluation
 from nas_attn.settings import Budget
 from nas_attn.space import present_key
-from nas_attn.study import Unshared, write_rows
+from nas_attn.study import Unshared, Unwritten, write_rows
 
 from .progress import Known
 from .sharing import Sharing
@@ -24,13 +24,16 @@ def train_width_matched(
     on_row: OnTrained = lambda _row: None,
     reservations: Unshared | None = None,
     store: OnTrained = lambda _row: None,
+    unwritten: Unwritten | None = None,
 ) -> None:
     """Train these rows, each for its seed, and write each down once it is known; what others train is waited for.
 
     Whatever is raised meanwhile, `KeyboardInterrupt` among it, what is finished is written down first; but nothing is
-    once `reservations.check` raises. `store` is called with each row before it is written down.
+    once `reservations.check` raises. `store` is called with each row before it is written down; until then it stands in
+    `unwritten`, and what stands there of an earlier process is written down instead of being trained again.
     """
-    reservations, left = reservations or Unshared(), deque(rows)
+    reservations, unwritten, left = reservations or Unshared(), unwritten or Unwritten(), deque(rows)
+    kept = {(row.key, row.seed): row for step in {row.step for row in left} for row in unwritten.rows(step)}
     known = Known(Budget(), range(0))
     sharing = Sharing(study, study.study_name, reservations, known)
 
@@ -38,16 +41,20 @@ def train_width_matched(
         for _ in range(len(left)):
             row = left.popleft()
             if sharing.take(row.key, row.seed):
-                return row
-            if not known.has(row.key, row.seed):
+                if (row.key, row.seed) not in kept:
+                    return row
+                write(kept[row.key, row.seed])
+            elif not known.has(row.key, row.seed):
                 left.append(row)
         return None
 
     def write(row: Evaluation) -> None:
+        unwritten.keep(row)
         store(row)
         reservations.check()
         write_rows(study, [row], sum(map(len, known.rows.values())))
         sharing.finish(row.key, row.seed)
+        unwritten.drop(row)
 
     def waiting() -> bool:
         if left:

@@ -7,6 +7,7 @@ from .definition import make_worker_folder, write_definition
 from .folder import StudyFolder, below_floor, over_budget
 from .interrupts import terminable
 from .lease import OnWaiting, TakenOver, Worker
+from .patience import patient
 from .record import (
     ARCHITECTURE,
     WIDTH_MATCHED,

@@ -18,10 +18,13 @@ from nas_attn.space import InputError
 
 LONGEST_S = 3600.0
 """How long a storage may be away."""
+OPENING_S = 120.0
+"""How long one may be that was never there: its URL may be wrong."""
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 15.0
 _SAID_EVERY_S = 60.0
 _LASTING = ("no such table", "no such column", "does not exist", "syntax error", "readonly database", "too long")
-"""Parts of messages of operational errors that no waiting mends."""
+_WRONG = ("unable to open database file", "authentication failed", "pg_hba.conf", "Name or service not known")
+"""Parts of messages of operational errors that no waiting mends, and of those that say so when a storage is opened."""
 _OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE)
 _ENDS = "set_trial_state_values"
 """The method that ends a trial, which is not to be ended twice."""
@@ -46,8 +49,11 @@ _patience: ContextVar[_Patience | None] = ContextVar("patience", default=None)
 def patient(say: Callable[[str], None]) -> Iterator[None]:
     """Within it, in this thread, each storage is opened once, and used with patience.
 
-    `say` is called with what is waited for.
+    `say` is called with what is waited for; within another `patient` it is that one's.
     """
+    if _patience.get() is not None:
+        yield
+        return
     before = _patience.set(_Patience(say))
     try:
         yield
@@ -70,20 +76,28 @@ def is_passing(error: BaseException | None) -> bool:
     return False
 
 
-def _patiently(say: Callable[[str], None], act: Callable[[], T], cause: Callable[[Exception], str]) -> T:
+def _may_come(error: Exception) -> bool:
+    """Whether a storage that cannot be opened may only be away, as a server that has not begun yet is."""
+    return is_passing(error) and not any(part in str(error) for part in _WRONG)
+
+
+def _patiently(
+    say: Callable[[str], None], act: Callable[[], T], cause: Callable[[Exception], str], opens: bool = False
+) -> T:
     """What `act` returns, tried again with growing pauses as long as the storage is away; raises what else it raises.
 
-    Raises `InputError` after an hour.
+    Raises `InputError` after an hour, or two minutes where it `opens` the storage.
     """
+    passes, longest_s = (_may_come, OPENING_S) if opens else (is_passing, LONGEST_S)
     began, said, pause_s = time.monotonic(), -_SAID_EVERY_S, _FIRST_PAUSE_S
     while True:
         try:
             found = act()
         except Exception as error:
             away_s = time.monotonic() - began
-            if not is_passing(error):
+            if not passes(error):
                 raise
-            if away_s > LONGEST_S:
+            if away_s > longest_s:
                 raise InputError(f"the storage has been away for {away_s / 60:.0f} minutes: {cause(error)}") from None
             if away_s >= said + _SAID_EVERY_S:
                 say(f"the storage is away, which is tried again; what is finished is kept: {cause(error)}")
@@ -97,15 +111,13 @@ def _patiently(say: Callable[[str], None], act: Callable[[], T], cause: Callable
 
 
 def open_storage(url: str, open_it: Callable[[str], BaseStorage], cause: Callable[[Exception], str]) -> BaseStorage:
-    """The storage of a URL; within `patient` one whose methods are tried again, `cause` saying in a line what fails.
-
-    What cannot be opened is not waited for: its URL may be wrong.
-    """
+    """The storage of a URL; within `patient` one whose methods are tried again, `cause` saying in a line what fails."""
     patience = _patience.get()
     if patience is None:
         return open_it(url)
     if url not in patience.storages:
-        patience.storages[url] = _with_patience(open_it(url), cause)
+        opened = _patiently(patience.say, partial(open_it, url), cause, opens=True)
+        patience.storages[url] = _with_patience(opened, cause)
     return patience.storages[url]
 
 

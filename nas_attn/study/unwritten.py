@@ -5,6 +5,8 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
+import optuna
+
 from nas_attn.results import Evaluation, read_row, written_row
 from nas_attn.settings import sealed, unsealed, with_nan, with_null
 from nas_attn.space import InputError, first_line, make_folder, write_whole
@@ -17,6 +19,11 @@ class Unwritten:
     """The folder of such rows; without one they are lost with the process."""
 
     folder: Path | None = None
+
+    @classmethod
+    def of(cls, folder: Path, study: optuna.Study) -> "Unwritten":
+        """Those of one step of a study's folder."""
+        return cls(folder / "unwritten" / study.study_name.rpartition(".")[2])
 
     def keep(self, row: Evaluation) -> None:
         """Keep a finished row until it stands in the storage; raises `InputError` where that cannot be."""

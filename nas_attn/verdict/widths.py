@@ -15,7 +15,7 @@ from nas_attn.results import Evaluation
 from nas_attn.search import train_width_matched
 from nas_attn.settings import FINAL, Backbone, Step, StudyFile, measure
 from nas_attn.space import Architecture
-from nas_attn.study import OptunaStudy, read_rows
+from nas_attn.study import OptunaStudy, Unwritten, read_rows
 
 
 def widths_of(chain: Chain) -> "tuple[list[Widened], str]":
@@ -78,8 +78,8 @@ class Widened:
         protocol = replace(self._chain.protocol(step), keeps=keeps)
         with workers(protocol, self.chain.jobs) as pool:
             evaluator = Evaluator(self._chain.timing, None, protocol, pool, self.chain.watch.on_epoch)
-            store = partial(self.chain.store, protocol)
-            train_width_matched(study, rows, evaluator, on_row, self.chain.reservations, store)
+            store, unwritten = partial(self.chain.store, protocol), Unwritten.of(self.chain.folder.path, study)
+            train_width_matched(study, rows, evaluator, on_row, self.chain.reservations, store, unwritten)
 
     @property
     def _chain(self) -> Chain:

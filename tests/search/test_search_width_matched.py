@@ -9,8 +9,8 @@ from fakes import FakeEvaluator, begun, search, study_file
 from small_study import reproducible
 
 from nas_attn.search import train_width_matched
-from nas_attn.space import Architecture
-from nas_attn.study import WIDTH_MATCHED, StudyFolder
+from nas_attn.space import Architecture, InputError
+from nas_attn.study import WIDTH_MATCHED, StudyFolder, Unwritten
 
 FILE = study_file()
 
@@ -33,8 +33,12 @@ class Single:
 
     jobs = 1
 
+    def __init__(self):
+        self.begun = []
+
     def train(self, row):
         future = Future()
+        self.begun.append((row.key, row.seed))
         future.set_result(result(row))
         return future
 
@@ -94,3 +98,23 @@ def test_what_is_finished_when_a_training_is_stopped_is_written_down(tmp_path, s
     assert kept == {*evaluator.begun} - {stop}
     train_width_matched(study, [row for row in rows() if (row.key, row.seed) not in kept], Single())
     assert len(StudyFolder(tmp_path, FILE).width_matched()) == len(rows())
+
+
+def test_what_was_finished_and_could_not_be_written_is_not_trained_again(tmp_path):
+    study, unwritten = begun(tmp_path, FILE, step=WIDTH_MATCHED), Unwritten(tmp_path / "unwritten")
+
+    def full(_row):
+        raise InputError("no space left")
+
+    with pytest.raises(InputError, match="no space left"):
+        train_width_matched(study, rows(), Single(), store=full, unwritten=unwritten)
+    (kept,) = unwritten.rows("final")
+    assert StudyFolder(tmp_path, FILE).width_matched() == []
+    stored, evaluator = [], Single()
+    train_width_matched(study, rows(), evaluator, store=stored.append, unwritten=unwritten)
+    assert (kept.key, kept.seed) not in evaluator.begun
+    assert len(evaluator.begun) == len(rows()) - 1
+    found = StudyFolder(tmp_path, FILE).width_matched()
+    assert sorted(reproducible(found)) == sorted(reproducible(map(result, rows())))
+    assert len(stored) == len(rows())
+    assert unwritten.rows("final") == []

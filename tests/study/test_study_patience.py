@@ -1,4 +1,4 @@
-"""A storage that is away for a while is waited for, and one that never was there is not."""
+"""A storage that is away for a while is waited for, and one that cannot be there is not."""
 
 import errno
 import sqlite3
@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from fakes import FakeEvaluator, begun, search, study_file
 from optuna.exceptions import StorageInternalError
+from optuna.storages import InMemoryStorage
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 from working import searched
 
@@ -89,6 +90,49 @@ def test_a_storage_that_stays_away_ends_the_work(monkeypatch):
 
 def fails():
     raise operational("postgresql://me:secret@host refuses")
+
+
+def opened(faults):
+    """A storage behind a URL that cannot be opened as long as there are faults, and what is said meanwhile."""
+    said, left = [], [*faults]
+
+    def open_it(_url):
+        if left:
+            raise left.pop(0)
+        return InMemoryStorage()
+
+    with patience.patient(said.append):
+        patience.open_storage("postgresql://host/db", open_it, str)
+    return said
+
+
+def test_a_server_that_has_not_begun_yet_is_waited_for():
+    refused, starting = (operational(text) for text in ("Connection refused", "the database system is starting up"))
+    away, there = opened([refused, starting, refused])
+    assert "the storage is away, which is tried again" in away
+    assert "the storage is there again, after" in there
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'connection failed: FATAL:  password authentication failed for user "me"',
+        'FATAL:  no pg_hba.conf entry for host "10.0.0.1", user "me", database "db", no encryption',
+        "failed to resolve host 'nohost': [Errno -2] Name or service not known",
+        'FATAL:  database "other" does not exist',
+        "unable to open database file",
+    ],
+)
+def test_a_storage_that_cannot_be_there_is_not_waited_for(text):
+    with pytest.raises(OperationalError):
+        opened([operational(text)])
+
+
+def test_a_server_that_does_not_come_is_waited_for_two_minutes(monkeypatch):
+    assert patience.OPENING_S == 120.0
+    monkeypatch.setattr(patience, "OPENING_S", 0.1)
+    with pytest.raises(InputError, match=r"has been away for 0 minutes: .*Connection refused"):
+        opened(20 * [operational("Connection refused")])
 
 
 def test_a_storage_that_was_never_there_is_reported_at_once(tmp_path):

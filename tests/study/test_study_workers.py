@@ -212,6 +212,16 @@ def test_a_server_that_restarts_ends_no_worker(make, tmp_path, server):
     check(crew, tmp_path, 14)
 
 
+def test_a_worker_that_begins_while_the_server_is_away_waits_for_it(make, tmp_path, server):
+    crew = make("postgresql", seconds=0.0, networks=4)
+    with server.away():
+        worker = crew.begin()
+        crew.lines.append(said := worker.stdout.readline().rstrip())
+    assert said.startswith("waits: the storage is away, which is tried again")
+    assert crew.end(worker)[-1] == "ends: 4 of 4 networks are trained"
+    check(crew, tmp_path, 4)
+
+
 @thorough
 def test_a_short_partition_is_waited_out(make, tmp_path, server):
     crew = make("postgresql", seconds=0.1, networks=10)
