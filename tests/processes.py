@@ -15,6 +15,7 @@ from threading import Thread
 
 import pytest
 from sqlalchemy import Engine, event
+from versions import ONNX
 
 from nas_attn import cli
 
@@ -28,15 +29,27 @@ FORKS.set_forkserver_preload(
 )
 
 
+_ONNX_NEEDS = "nas_attn.export.program._ONNX_NEEDS"
+
+
 def make_haste(patch):
-    """Do without what only steadies latencies, which counts in tests/cost alone, and what only outlasts a power cut."""
+    """Do without what only steadies latencies, which counts in tests/cost alone, and what only outlasts a power cut.
+
+    Exports are as where `onnx` is not installed, but in tests of what `model.onnx` does.
+    """
     patch.setattr("nas_attn.cost.latency.WARM_UP_MS", 0.0)
+    patch.setattr(_ONNX_NEEDS, ("onnx-in-a-hurry",))
     event.listen(Engine, "connect", _wait_for_no_disk)
 
 
 def fork_workers(patch):
     """Fork the processes that train networks."""
     patch.setattr("nas_attn.evaluation.jobs.get_context", lambda _: FORKS)
+
+
+def export_to_onnx(patch):
+    """Export `model.onnx` too, where it can be had."""
+    patch.setattr(_ONNX_NEEDS, ONNX)
 
 
 def _wait_for_no_disk(connection, _):

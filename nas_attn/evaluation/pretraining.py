@@ -4,6 +4,7 @@ import copy
 import hashlib
 import json
 import logging
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -18,9 +19,10 @@ from nas_attn.settings import Backbone, Recipe, check_format, lasting, learnt
 from nas_attn.space import Architecture, InputError, Placement, SearchSpace, first_line, make_folder
 from nas_attn.study import Artifacts, Unshared
 from nas_attn.tasks import Task, Training
-from nas_attn.training import Variants, deciding, drop_checkpoint, faults_reported, logging_apart
+from nas_attn.training import Score, Variants, deciding, drop_checkpoint, faults_reported, logging_apart
 
 from .coverage import covering, culprits
+from .halving import PARTS, whole_or_halved
 from .protocol import read_weights, write_weights
 from .supernet import Supernet, build_supernet, variants
 
@@ -106,8 +108,12 @@ class PretrainedStore:
 
         def attempt(architecture: Architecture) -> None:
             tried.choose(architecture)
+            whole_or_halved(iteration, self.task, recipe.batch_size, named=f"the supernet with {architecture}")
+
+        def iteration(parts: int) -> None:
+            images = None if parts == 1 else math.ceil(recipe.batch_size / parts)
             with faults_reported():
-                self.task.try_iteration(tried, self._how(recipe, self.trainer))
+                self.task.try_iteration(tried, self._how(recipe, self.trainer), images)
 
         attempt(Architecture())
         for architecture in covering(space, options=True):
@@ -144,21 +150,31 @@ class PretrainedStore:
         self, what: str, network: nn.Module, recipe: Recipe, path: Path, sampled: Callable[[], Variants] | None
     ) -> Checkpoint:
         """The network, trained and kept."""
-        checkpoint = path.with_suffix(".ckpt")
+        checkpoints = {1: path.with_suffix(".ckpt"), PARTS: path.with_name(f"{path.stem}-in{PARTS}.ckpt")}
         make_folder(path.parent)
-        with faults_reported():
-            how = self._how(
-                recipe,
-                logging_apart(self.trainer, self.folder.parent / "logs", what, path.stem, {"seed": self.seed}),
-                on_epoch=lambda done, epochs: self.on_epoch(what, done, epochs),
-                checkpoint=checkpoint,
-                variants=sampled and sampled(),
-            )
-            score = self.task.train(network, how)
+        initial = copy.deepcopy(network.state_dict())
+
+        def attempt(parts: int) -> Score:
+            if parts > 1:
+                network.load_state_dict(initial)
+            with faults_reported():
+                how = self._how(
+                    recipe,
+                    logging_apart(self.trainer, self.folder.parent / "logs", what, path.stem, {"seed": self.seed}),
+                    on_epoch=lambda done, epochs: self.on_epoch(what, done, epochs),
+                    checkpoint=checkpoints[parts],
+                    variants=sampled and sampled(),
+                    parts=parts,
+                )
+                return self.task.train(network, how)
+
+        halved = checkpoints[PARTS].exists()
+        score = whole_or_halved(attempt, self.task, recipe.batch_size, named=f"the {what}", halved=halved)
         found = {**score.validation, "seconds": score.train_seconds}
         words = {name: repr(value) for name, value in found.items()} | {_NAME: path.stem}
         write_weights(network, path, format_version=str(_NEWEST), **words)
-        drop_checkpoint(checkpoint)
+        for checkpoint in checkpoints.values():
+            drop_checkpoint(checkpoint)
         if self.artifacts is not None:
             self.artifacts.put(path)
         return Checkpoint(path, score.validation, score.train_seconds)

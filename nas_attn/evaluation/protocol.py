@@ -1,7 +1,6 @@
 """Training protocol of a step, and the files of trained weights."""
 
 import hashlib
-import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -32,19 +31,12 @@ from nas_attn.training import (
 )
 
 from .failures import failed_row
+from .halving import PARTS, whole_or_halved
 
 _CURE = (
     "the file was damaged or exchanged after training: put a copy of the right one there; without one, search in a new "
     "folder, because a network that has its row is not trained again"
 )
-
-
-_PARTS = 2  # of a batch that needs more memory than there is
-_AGAIN = (
-    "%s, seed %d: %s; batches of %d images need more memory than there is, so it is trained once more with each batch "
-    "in %d parts, whose gradients are added up: batch normalisation sees parts, and its row says so as batch_parts"
-)
-_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -109,26 +101,24 @@ class TrainingProtocol:
 
     def forget(self, row: Evaluation) -> None:
         """Remove the checkpoints of a training whose row is known."""
-        for parts in (1, _PARTS):
+        for parts in (1, PARTS):
             if (checkpoint := self._checkpoint(row, parts)) is not None:
                 drop_checkpoint(checkpoint)
 
     def _found(self, row: Evaluation, on_epoch: OnEpoch | None) -> Evaluation:
         """The row of a training, once more in parts of a batch where the whole needs more memory than there is."""
-        begun = self._checkpoint(row, _PARTS)
-        if begun is None or not begun.exists():
-            try:
-                return self._attempt(row, on_epoch, 1)
-            except OutOfMemory as failure:
-                if not self.task.divisible:
-                    return self._failed(
-                        row, _remarked(failure, "code of your own makes the batches, so they stay whole")
-                    )
-                _LOG.warning(_AGAIN, row.key, row.seed, str(failure), self.recipe.batch_size, _PARTS)
+        begun = self._checkpoint(row, PARTS)
         try:
-            return self._attempt(row, on_epoch, _PARTS)
+            return whole_or_halved(
+                lambda parts: self._attempt(row, on_epoch, parts),
+                self.task,
+                self.recipe.batch_size,
+                named=f"{row.key}, seed {row.seed}",
+                told=", and its row says so as batch_parts",
+                halved=begun is not None and begun.exists(),
+            )
         except OutOfMemory as failure:
-            return self._failed(row, _remarked(failure, f"with each batch in {_PARTS} parts too"))
+            return self._failed(row, failure)
 
     def _attempt(self, row: Evaluation, on_epoch: OnEpoch | None, parts: int) -> Evaluation:
         """The row of a training whose batches pass in so many parts; raises `OutOfMemory`."""
@@ -195,11 +185,6 @@ class TrainingProtocol:
             return self.trainer
         facts = {name: row[name] for name in ("key", "architecture", "step", "seed", "params", "macs", "flops")}
         return logging_apart(self.trainer, self.logs, row.step, f"{row.key}-seed{row.seed}", facts)
-
-
-def _remarked(failure: OutOfMemory, remark: str) -> OutOfMemory:
-    failure.args = (f"{failure} ({remark})",)
-    return failure
 
 
 def weights_file(folder: Path, key: str, seed: int) -> Path:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import ExifTags, Image
+from processes import export_to_onnx
 from small_study import SPACE, STUDY
 from versions import needs_onnx
 
@@ -76,7 +77,9 @@ def study(tmp_path_factory):
 def exported(study, tmp_path_factory):
     """Its network, and the notes about it."""
     out = tmp_path_factory.mktemp("exported") / "out"
-    row, notes = study.export(out)
+    with pytest.MonkeyPatch.context() as patch:
+        export_to_onnx(patch)
+        row, notes = study.export(out)
     return out, row, notes
 
 
