@@ -49,7 +49,7 @@ floors: .floors/tests .venv/browser ## the tests in .floors, with the lowest ver
 thorough: .venv/developer ## an hour: every built-in network, kind, position and option, and 1,000 counts of each space of search_spaces/
 	NAS_ATTN_THOROUGH=1 $(BIN)/pytest --numprocesses 2 tests/evaluation/test_evaluation_ledger.py tests/assembly/test_assembly.py \
 		tests/assembly/test_assembly_every_kind_everywhere.py tests/attention/test_attention_export.py \
-		tests/study/test_study_workers.py
+		tests/study/test_study_workers.py tests/examples
 
 families: .venv/developer ## many minutes: attention on a member of every family of timm and torchvision; docs/families.md
 	NAS_ATTN_FAMILIES=1 $(BIN)/pytest tests/families

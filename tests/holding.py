@@ -1,30 +1,20 @@
-"""Works on a study as on another machine, and says so: `FOLDER URL renews|sleeps [ITEM]`; what is typed is answered."""
-
-import sys
-from functools import partial
-from pathlib import Path
+"""Works on a study as on another machine, in a process of its own, and answers whether it still has its lease."""
 
 from nas_attn.space import InputError
 from nas_attn.study import identity, lease, shared
 
-say = partial(print, flush=True)
 
-
-def main():
-    folder, url, how, *items = sys.argv[1:]
+def hold(line, folder, url, how, *items):
+    """Say `locked` through a connection once the items are reserved; its lease `renews` or `sleeps`."""
     lease.machine = identity.machine = lambda: "elsewhere"
     lease.RENEWED_EVERY_S = 0.1 if how == "renews" else 3600
-    with shared(Path(folder), url, artifacts="there") as reservations:
+    with shared(folder, url, artifacts="there") as reservations:
         for item in items:
             assert reservations.take(item)
-        say("locked")
-        for _ in sys.stdin:
+        line.send("locked")
+        while line.recv():
             try:
                 reservations.check()
-                say("still locked")
+                line.send("still locked")
             except InputError as error:
-                say(error)
-
-
-if __name__ == "__main__":
-    main()
+                line.send(str(error))

@@ -1,11 +1,11 @@
 """An architecture becomes a network: the right modules at the right sites, with weights that can be compared."""
 
-import os
 import random
 from pathlib import Path
 
 import pytest
 import torch
+from thoroughness import THOROUGH
 
 from nas_attn.assembly import build, load_space
 from nas_attn.attention import ATTENTIONS, IdentityStart
@@ -16,7 +16,7 @@ FILES = sorted(Path(__file__).parents[2].joinpath("search_spaces").glob("*.toml"
 BARE = Architecture()
 WITH_WEIGHTS = [kind for kind, attention in ATTENTIONS.items() if attention(64).state_dict()]
 POSITIONS = ("pre", "inner", "branch", "identity", "block")
-DRAWN = 20 if os.environ.get("NAS_ATTN_THOROUGH") else 5
+DRAWN = 20 if THOROUGH else 5
 
 
 def network(text, *, seed=0, backbone="resnet8", in_channels=3, classes=10):

@@ -5,12 +5,12 @@ one class differ in their depth alone; all of them are gone through, and exporte
 export takes ten times as long as all else, so that otherwise only one is, and every kind in `tests/export`.
 """
 
-import os
 from functools import cache
 
 import pytest
 import torch
 from made_up import evaluation
+from thoroughness import THOROUGH
 from torch import nn
 
 from nas_attn.assembly import build
@@ -21,7 +21,6 @@ from nas_attn.export import Winner, export
 from nas_attn.settings import Backbone, ImageFacts
 from nas_attn.space import Architecture, Attention, Placement
 
-THOROUGH = bool(os.environ.get("NAS_ATTN_THOROUGH"))
 NETWORKS = list(BACKBONES) if THOROUGH else ["resnet8", "mobilenetv2_small_images", "vgg11"]
 IMAGE = (3, 35, 37)  # odd sides, so that no stride divides them
 

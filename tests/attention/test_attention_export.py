@@ -1,8 +1,7 @@
-import os
-
 import pytest
 import torch
 from attention_cases import CASES, build, inputs, too_small
+from thoroughness import THOROUGH
 from torch.export import Dim, export
 
 SHAPES = [(1, 8, 5, 9), (4, 8, 7, 7), (2, 8, 6, 3)]
@@ -14,7 +13,7 @@ def exported_cases():
     """The first case of each kind and those with other operators; all where NAS_ATTN_THOROUGH is set."""
     seen = set()
     for kind, options in CASES:
-        if os.environ.get("NAS_ATTN_THOROUGH") or kind not in seen or {*options} - WIDTHS:
+        if THOROUGH or kind not in seen or {*options} - WIDTHS:
             yield kind, options
         seen.add(kind)
 

@@ -1,6 +1,5 @@
 """What an architecture costs: a sum over what stands at its sites, exactly what the network that is built costs."""
 
-import os
 import random
 from itertools import cycle, product
 from pathlib import Path
@@ -11,6 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from placing import installed
+from thoroughness import THOROUGH
 from torch.utils.flop_counter import FlopCounterMode
 
 from nas_attn.assembly import build, load_space
@@ -23,7 +23,6 @@ from nas_attn.space import POSITIONS, Architecture, Attention, InputError, Place
 IMAGE = (3, 18, 13)
 FILES = sorted(Path(__file__).parents[2].joinpath("search_spaces").glob("*.toml"))
 MEASURES = ("params", "macs", "flops")
-THOROUGH = bool(os.environ.get("NAS_ATTN_THOROUGH"))
 DRAWN = 1000 if THOROUGH else 3  # direct counts of each space take a second each
 KINDS_AT = [*(product if THOROUGH else zip)(ATTENTIONS, POSITIONS if THOROUGH else cycle(POSITIONS))]
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import processes
 import pytest
 import torch
-from example_cases import CASES, Case
+from example_cases import CASES, KILLED, Case
+from thoroughness import THOROUGH
 from torch.utils._pytree import tree_leaves
 from typer.testing import CliRunner
 
@@ -148,6 +149,8 @@ def first_loss(task, network, how, monkeypatch):
 
 
 def test_a_search_that_was_killed_goes_on_to_the_rows_of_an_unbroken_one(searched):
+    if not (searched.case.name in KILLED or THOROUGH):
+        pytest.skip("takes long: make thorough")
     folder = searched.again
     process = processes.start("search", "--no-check", "--verbose", ".", cwd=folder)
     assert any(re.match(r"[\d:]{8} +[01]/2", line) for line in process.stdout), process.stderr.read()

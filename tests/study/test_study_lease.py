@@ -1,16 +1,12 @@
 """Studies that share a storage: each has its own rows; and the leases of the processes that work on one."""
 
-import os
 import shutil
-import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import optuna
 import processes
 import pytest
 from fakes import FACTS, FakeEvaluator, begun, search, space, study_file
+from holding import hold
 from optuna.trial import TrialState, create_trial
 
 from nas_attn.search import Search, screen
@@ -27,7 +23,6 @@ from nas_attn.study import (
     write_question,
 )
 
-HOLDING = [sys.executable, str(Path(__file__).parent.parent / "holding.py")]
 STUDY = 'space = "space.toml"\n[search]\nstorage = "{url}"\n'
 
 
@@ -50,7 +45,7 @@ def elsewhere(tmp_path):
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
     monkeypatch.setattr(lease, "STALE_AFTER_S", 2.0)
-    monkeypatch.setattr(lease, "RENEWED_EVERY_S", 0.2)
+    monkeypatch.setattr(lease, "RENEWED_EVERY_S", 1.0)
 
 
 def make(folder, url):
@@ -78,22 +73,23 @@ class Holder:
     """A process on another machine that holds a study."""
 
     def __init__(self, *arguments):
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-        self.process = subprocess.Popen([*HOLDING, *map(str, arguments)], env=environment, **pipes)
+        self.line, there = processes.FORKS.Pipe()
+        self.process = processes.FORKS.Process(target=hold, args=(there, *arguments))
+        self.process.start()
+        there.close()
 
     def __enter__(self):
-        assert self.process.stdout.readline() == "locked\n"
+        assert self.line.recv() == "locked"
         return self
 
     def __exit__(self, *_):
         self.process.kill()
-        self.process.communicate()
+        self.process.join()
+        self.line.close()
 
     def answer(self):
-        self.process.stdin.write("?\n")
-        self.process.stdin.flush()
-        return self.process.stdout.readline()
+        self.line.send("?")
+        return self.line.recv()
 
 
 def test_another_folder_of_the_same_name_has_rows_of_its_own(folder, elsewhere, url):
@@ -185,7 +181,7 @@ def test_another_folder_joins_only_where_all_weights_lie_in_one_place(folder, el
             pass
         with shared(folder, url, artifacts="s3://place") as reservations:
             assert reservations.rank == 1
-        assert holder.answer() == "still locked\n"
+        assert holder.answer() == "still locked"
 
 
 def test_a_killed_search_on_another_machine_is_taken_over_when_it_gives_no_sign_of_life(folder, elsewhere, url):
@@ -195,8 +191,8 @@ def test_a_killed_search_on_another_machine_is_taken_over_when_it_gives_no_sign_
         shared(folder, url, artifacts="there") as reservations,
     ):
         assert not reservations.take("final 0 0")
-        holder.process.send_signal(signal.SIGKILL)
-        holder.process.wait()
+        holder.process.kill()
+        holder.process.join()
         with reservations.alone_with("final 0 0"):
             assert reservations.living() == {reservations.number}
 
@@ -219,7 +215,7 @@ def test_a_storage_that_was_away_shows_no_dead_process(folder, elsewhere, url, m
         now = lease.time.monotonic
         monkeypatch.setattr(lease.time, "monotonic", lambda: now() + 3600)
         assert len(reservations.living()) == 2  # nothing was seen for an hour, a sign of life neither
-        assert holder.answer() == "still locked\n"
+        assert holder.answer() == "still locked"
 
 
 def test_a_search_that_is_killed_here_goes_on_at_once(folder, url, monkeypatch):

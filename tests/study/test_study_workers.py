@@ -1,6 +1,5 @@
 """Workers on one study: real processes, on a file and on a server, killed, restarted and cut off from it."""
 
-import os
 import random
 import signal
 import time
@@ -18,6 +17,7 @@ from optuna.trial import TrialState
 from servers import Proxy, Server
 from sqlalchemy import Engine, event, text
 from sqlalchemy.exc import DBAPIError
+from thoroughness import THOROUGH, thorough
 from working import NOISE, work
 
 from nas_attn.space import parse
@@ -26,10 +26,6 @@ from nas_attn.study.identity import write_study_id
 from nas_attn.study.patience import is_passing
 
 STORAGES = ["sqlite", "postgresql"]
-
-
-THOROUGH = bool(os.environ.get("NAS_ATTN_THOROUGH"))
-thorough = pytest.mark.skipif(not THOROUGH, reason="takes long: make thorough")
 
 
 @pytest.fixture(autouse=True)
