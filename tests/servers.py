@@ -110,7 +110,11 @@ class Proxy:
                 near, _ = self._listener.accept()
                 far = socket.socket(socket.AF_UNIX)
                 self._sockets += [near, far]
-                far.connect(self._path)
+                try:
+                    far.connect(self._path)
+                except OSError:  # the server is away at this moment
+                    near.close()
+                    continue
                 for ends in ((near, far), (far, near)):
                     self._began.append(Thread(target=self._forward, args=ends, daemon=True))
                     self._began[-1].start()
