@@ -14,6 +14,7 @@ SHA-256 of its weights and of what each image got among it; and nothing may be l
 import hashlib
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -336,7 +337,8 @@ def report(chaos: Chaos, quiet: dict[Any, Evaluation], place: Place, said: str) 
         f"said: taken over {said.count('has taken over')}, storage away {said.count('storage is away')}, "
         f"tracebacks {said.count('Traceback')}; left behind: {len(left)}"
     )
-    for line in [*faults[:20], *failed[:20], *left[:20]]:
+    raised = re.findall(r"Traceback .*\n(?:[ \t].*\n)*(.*)", said)
+    for line in [*faults[:20], *failed[:20], *left[:20], *raised[:20]]:
         typer.echo(f"  {line}")
     return not (faults or failed or left)
 

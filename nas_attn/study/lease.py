@@ -158,7 +158,7 @@ def leased(study: optuna.Study, folder: Path, **about: str) -> Iterator[Lease]:
     """A lease of this process, for its work in a study's folder; with its `device` and its `versions`."""
     folder = folder.resolve()
     make_folder(folder / _LOCKS)
-    name = f"{secrets.token_hex(8)}.lock"
+    name = f"{machine()}-{secrets.token_hex(8)}.lock"
     lock = FileLock(folder / _LOCKS / name)
     try:
         lock.acquire(timeout=0)
@@ -192,11 +192,13 @@ def leased(study: optuna.Study, folder: Path, **about: str) -> Iterator[Lease]:
 
 
 def _remove_locks(study: optuna.Study, folder: Path) -> None:
-    """Remove the locks of killed processes whose leases others have ended, which cannot reach their locks."""
+    """Remove the locks of processes that were killed here: before they had a lease, or where others have ended it."""
     ended = {one.lock: one for one in map(Worker.of, study.get_trials(deepcopy=False, states=(TrialState.FAIL,)))}
     for path in (folder / _LOCKS).glob("*.lock"):
-        if path.name in ended and is_local(ended[path.name]):
-            is_locked(ended[path.name])
+        with suppress(FileNotFoundError):
+            old = time.time() - path.stat().st_mtime > STALE_AFTER_S
+            if (path.name in ended and is_local(ended[path.name])) or (old and path.name.startswith(machine())):
+                _is_held(path)
 
 
 def is_local(worker: Worker) -> bool:
@@ -206,7 +208,10 @@ def is_local(worker: Worker) -> bool:
 
 def is_locked(worker: Worker) -> bool:
     """Whether a local process has its lock; one that nobody has is removed."""
-    path = Path(worker.folder) / _LOCKS / worker.lock
+    return _is_held(Path(worker.folder) / _LOCKS / worker.lock)
+
+
+def _is_held(path: Path) -> bool:
     try:
         make_folder(path.parent)
         lock = FileLock(path)

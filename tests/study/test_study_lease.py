@@ -1,11 +1,13 @@
 """Studies that share a storage: each has its own rows; and the leases of the processes that work on one."""
 
+import os
 import shutil
 
 import optuna
 import processes
 import pytest
 from fakes import FACTS, FakeEvaluator, begun, search, space, study_file
+from filelock import FileLock
 from holding import hold
 from optuna.trial import TrialState, create_trial
 
@@ -244,6 +246,24 @@ def test_the_lock_of_a_killed_search_is_removed_although_another_machine_has_end
     with shared(folder, url):
         assert len([*(folder / ".workers").iterdir()]) == 1
     assert [*(folder / ".workers").iterdir()] == []
+
+
+def test_the_lock_of_a_search_that_was_killed_before_it_had_a_lease_is_removed_when_it_is_old(folder, url):
+    with shared(folder, url):
+        (mine,) = (folder / ".workers").iterdir()
+    names = [f"{lease.machine()}-0123.lock", f"{lease.machine()}-4567.lock", "another-0123.lock"]
+    assert mine.name.startswith(lease.machine())
+    old, new, of_another = (mine.with_name(name) for name in names)
+    for path in (old, of_another):
+        path.touch()
+        os.utime(path, (0, 0))
+    new.touch()
+    with FileLock(held := mine.with_name(f"{lease.machine()}-89ab.lock")):
+        os.utime(held, (0, 0))
+        with shared(folder, url):
+            left = {path.name for path in held.parent.iterdir()}
+    assert left > {new.name, of_another.name, held.name}
+    assert old.name not in left
 
 
 def test_nothing_is_written_once_the_work_is_taken_over(tmp_path):
