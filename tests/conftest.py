@@ -28,7 +28,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background
 @pytest.fixture(scope="session", autouse=True)
 def _haste():
     gc.freeze()  # what has been imported stays, and is not gone through again and again
-    gc.set_threshold(5000)
+    gc.set_threshold(100_000, 20, 20)
     with pytest.MonkeyPatch.context() as patch:
         make_haste(patch)
         yield

@@ -19,11 +19,11 @@ T = TypeVar("T")
 
 
 def whole_or_halved(
-    attempt: Callable[[int], T], task: Task, batch_size: int, *, named: str, told: str = "", halved: bool = False
+    attempt: Callable[[int], T], task: Task, batch_size: int, *, named: str, noted: str = "", halved: bool = False
 ) -> T:
     """What an attempt gives with each batch in one part or, where that needs more memory than there is, in `PARTS`.
 
-    The log says of what is `named` so that it is in parts, and where that is `told`. With `halved` it has been before.
+    The log says so of what is `named` so, and where that is `noted`. With `halved` it has gone in parts before.
     Raises `OutOfMemory` where parts need too much memory too, or code of the user's makes the batches.
     """
     if not halved:
@@ -34,7 +34,7 @@ def whole_or_halved(
                 raise _remarked(
                     failure, "code of your own makes the batches, so they stay whole"
                 ) from failure.__cause__
-            _LOG.warning(_AGAIN, named, str(failure), batch_size, PARTS, told)
+            _LOG.warning(_AGAIN, named, str(failure), batch_size, PARTS, noted)
     try:
         return attempt(PARTS)
     except OutOfMemory as failure:

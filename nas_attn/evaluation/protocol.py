@@ -114,7 +114,7 @@ class TrainingProtocol:
                 self.task,
                 self.recipe.batch_size,
                 named=f"{row.key}, seed {row.seed}",
-                told=", and its row says so as batch_parts",
+                noted=", and its row says so as batch_parts",
                 halved=begun is not None and begun.exists(),
             )
         except OutOfMemory as failure:

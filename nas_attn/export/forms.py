@@ -1,6 +1,5 @@
 """Forms in which a network leaves, source and programs, and how fast each runs."""
 
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -60,13 +59,18 @@ def timed(network: nn.Module, forms: Forms, target: LatencyTarget) -> Forms:
     reference = Reference(own, found["model.py"].median_ms)
     for name, program in forms.programs.items():
         if program.shapes:
-            made = partial(_PASSES[name], program.content, images, target.threads)
+            made = partial(_PASSES[name], program, images, target.threads)
             found[name] = measure_pass(made, target, images.device, reference)
     return replace(forms, latencies=found, threads=target.threads)
 
 
-def _torch_pass(content: bytes, images: torch.Tensor, _threads: int) -> Pass:
-    return partial(torch.export.load(io.BytesIO(content)).module(), images)
+def _torch_pass(program: Program, images: torch.Tensor, _threads: int) -> Pass:
+    assert program.exported is not None, "it has shapes"
+    return partial(program.exported.module(), images)
 
 
-_PASSES = {TORCH: _torch_pass, ONNX: onnx_pass}
+def _onnx_pass(program: Program, images: torch.Tensor, threads: int) -> Pass:
+    return onnx_pass(program.content, images, threads)
+
+
+_PASSES = {TORCH: _torch_pass, ONNX: _onnx_pass}

@@ -12,7 +12,7 @@ from nas_attn.export.standalone.weights import broken
 from nas_attn.results import OUTCOMES, Evaluation, outcomes_file
 from nas_attn.settings import FINAL, unsealed
 from nas_attn.space import first_line, stray_files, write_whole
-from nas_attn.study import Reservations, StudyFolder, database_faults, read_rows, shared
+from nas_attn.study import Reservations, StudyFolder, Unwritten, database_faults, find_study, read_rows, shared
 
 from .findings import Checked, Finding, Findings, OnFinding
 
@@ -155,6 +155,9 @@ class _Doctor:
         running = self.folder.path / "running"
         done = {f"{row.step}-{row.key}-seed{row.seed}.ckpt" for row in self.folder.all_rows() if row.state != "priced"}
         known = [path for path in sorted(running.glob("*.ckpt")) if _OF_PARTS.sub("", path.name) in done]
+        for place in sorted((self.folder.path / "unwritten").glob("*")):
+            study = find_study(self.folder.path, self.folder.file.search.storage, place.name)
+            known += [] if study is None else Unwritten(place).written(read_rows(study))
         paths = [*stray_files(self.folder.path), *known]
         for path in paths[:_MOST_LINES]:
             what = "is of a training that has its row" if path in known else "was left half-written"

@@ -274,7 +274,7 @@ class Search:
 
     def _write_kept(self) -> None:
         """Write down the rows that a process of this folder had finished when it ended, if nobody else trains them."""
-        for row in self.unwritten.rows(self.step.name):
+        for row in self.unwritten.rows():
             if self._sharing.take(row.key, row.seed):
                 self.store(row)
                 with self._trial(parse(row.architecture)) as (trial, _):

@@ -1,7 +1,7 @@
 """Width-matched baselines: the plain backbone at other widths, trained beside the space; their rows stand apart."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import optuna
 
@@ -28,14 +28,13 @@ def train_width_matched(
 ) -> None:
     """Train these rows, each for its seed, and write each down once it is known; what others train is waited for.
 
-    Whatever is raised meanwhile, `KeyboardInterrupt` among it, what is finished is written down first; but nothing is
-    once `reservations.check` raises. `store` is called with each row before it is written down; until then it stands in
-    `unwritten`, and what stands there of an earlier process is written down instead of being trained again.
+    Whatever is raised meanwhile, what is finished is written down first; but nothing is once `reservations.check`
+    raises. `store` is called with each row before; until it is written it is kept among the `unwritten`, and none that
+    an earlier process has left there is trained again.
     """
     reservations, unwritten, left = reservations or Unshared(), unwritten or Unwritten(), deque(rows)
-    kept = {(row.key, row.seed): row for step in {row.step for row in left} for row in unwritten.rows(step)}
-    known = Known(Budget(), range(0))
-    sharing = Sharing(study, study.study_name, reservations, known)
+    kept = {(row.key, row.seed): row for row in unwritten.rows()}
+    sharing = Sharing(study, study.study_name, reservations, known := Known(Budget(), range(0)))
 
     def following() -> Evaluation | None:
         for _ in range(len(left)):
@@ -56,12 +55,14 @@ def train_width_matched(
         sharing.finish(row.key, row.seed)
         unwritten.drop(row)
 
-    def waiting() -> bool:
-        if left:
-            reservations.pause()
-        return bool(left)
+    train_all(evaluator, following, write, on_row, lambda: _paused(left, reservations))
 
-    train_all(evaluator, following, write, on_row, waiting)
+
+def _paused(left: Collection[Evaluation], reservations: Unshared) -> bool:
+    """Whether others train some that are left; then after a pause."""
+    if left:
+        reservations.pause()
+    return bool(left)
 
 
 def write_comparing(study: optuna.Study, key: str) -> None:

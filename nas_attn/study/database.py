@@ -30,6 +30,8 @@ OPENING_FAULTS: tuple[type[Exception], ...] = (ImportError, OSError, RuntimeErro
 """What is raised where it cannot even be opened."""
 
 _LOG = logging.getLogger(__name__)
+_checked: set[str] = set()
+"""The URLs of databases whose tables are of this version of Optuna."""
 _SILENT_S = 60
 """How long a connection may be silent in the midst of a transaction, whose locks stop all others."""
 _LIBPQ = {
@@ -84,16 +86,23 @@ def database(url: str) -> BaseStorage:
             time.sleep(_PAUSE_S)
 
 
-def _served(url: str) -> str | RDBStorage:
-    """The database of a URL; of PostgreSQL one that neither waits for a cut-off connection, nor lets others wait."""
+def _served(url: str) -> RDBStorage:
+    """The database of a URL; of PostgreSQL one that neither waits for a cut-off connection, nor lets others wait.
+
+    Whether its tables are of this version of Optuna, which takes a tenth of a second, is checked once in a process.
+    """
+    said = url
     if url.startswith("postgresql://") and find_spec("psycopg") is not None:
         url = url.replace("postgresql", "postgresql+psycopg", 1)  # SQLAlchemy 2.0 means psycopg2
-    if not url.startswith("postgresql") or make_url(url).get_driver_name() not in ("psycopg", "psycopg2"):
-        return url
-    arguments = {name: value for name, value in _LIBPQ.items() if name not in make_url(url).query}
-    storage = RDBStorage(url, engine_kwargs={"connect_args": arguments})
-    event.listen(storage.engine, "connect", _end_when_silent)
-    storage.engine.dispose()  # what it has opened before
+    is_ours = url.startswith("postgresql") and make_url(url).get_driver_name() in ("psycopg", "psycopg2")
+    arguments = {name: value for name, value in _LIBPQ.items() if is_ours and name not in make_url(url).query}
+    storage = RDBStorage(
+        url, engine_kwargs={"connect_args": arguments} if is_ours else None, skip_compatibility_check=said in _checked
+    )
+    if is_ours:
+        event.listen(storage.engine, "connect", _end_when_silent)
+        storage.engine.dispose()  # what it has opened before
+    _checked.add(said)
     return storage
 
 

@@ -198,7 +198,7 @@ def _remove_locks(study: optuna.Study, folder: Path) -> None:
         with suppress(FileNotFoundError):
             old = time.time() - path.stat().st_mtime > STALE_AFTER_S
             if (path.name in ended and is_local(ended[path.name])) or (old and path.name.startswith(machine())):
-                _is_held(path)
+                _is_in_use(path)
 
 
 def is_local(worker: Worker) -> bool:
@@ -208,10 +208,10 @@ def is_local(worker: Worker) -> bool:
 
 def is_locked(worker: Worker) -> bool:
     """Whether a local process has its lock; one that nobody has is removed."""
-    return _is_held(Path(worker.folder) / _LOCKS / worker.lock)
+    return _is_in_use(Path(worker.folder) / _LOCKS / worker.lock)
 
 
-def _is_held(path: Path) -> bool:
+def _is_in_use(path: Path) -> bool:
     try:
         make_folder(path.parent)
         lock = FileLock(path)

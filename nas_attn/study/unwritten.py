@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,17 +37,21 @@ class Unwritten:
         if self.folder is not None:
             (self.folder / _name(row)).unlink(missing_ok=True)
 
-    def rows(self, step: str) -> list[Evaluation]:
-        """Those of a step that a process could not write down before it ended; a damaged one is named in the log."""
-        rows = []
-        for path in [] if self.folder is None else sorted(self.folder.glob(f"{step}-*.json")):
+    def rows(self) -> list[Evaluation]:
+        """Those that a process could not write down before it ended; a damaged one is named in the log."""
+        return [*self._files().values()]
+
+    def written(self, known: Container[tuple[str, int]]) -> list[Path]:
+        """The files of rows that stand in the storage by now, as their keys and seeds are known there."""
+        return [path for path, row in self._files().items() if (row.key, row.seed) in known]
+
+    def _files(self) -> dict[Path, Evaluation]:
+        rows = {}
+        for path in [] if self.folder is None else sorted(self.folder.glob("*.json")):
             try:
-                row = read_row(with_nan(unsealed(json.loads(path.read_bytes()))), str(path), None)
+                rows[path] = read_row(with_nan(unsealed(json.loads(path.read_bytes()))), str(path), None)
             except (InputError, ValueError, OSError, RecursionError) as error:
                 _LOG.warning("%s: is no row, so its network is trained again: %s", path, first_line(error))
-                continue
-            if row.step == step:
-                rows.append(row)
         return rows
 
 

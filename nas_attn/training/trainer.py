@@ -72,17 +72,24 @@ def check_trainer(trainer: Trainer | None) -> None:
         make_trainer(1, training_device(trainer), trainer)
 
 
+_devices: dict[str, torch.device] = {}
+"""Those that Lightning has found, by settings and accelerators, which takes a hundredth of a second each time."""
+
+
 def training_device(trainer: Trainer | None = None) -> torch.device:
     """The one device that `accelerator` and `devices` name; without these, the first accelerator, else the CPU.
 
     Raises `InputError` where there is no such device, or several are named.
     """
     named = {name: value for name, value in (trainer or {}).items() if name in ("accelerator", "devices")}
-    with quiet(), reported("trainer", Exception):
-        made = pl.Trainer(**{"devices": 1, **named, "plugins": [LightningEnvironment()], "logger": False})
-    if made.num_devices != 1:
-        raise InputError(f"trainer.devices: found {named['devices']!r}; {_ONE}: 1, or a list of one number")
-    return made.strategy.root_device
+    wanted = repr((named, torch.cuda.is_available(), torch.cuda.device_count(), torch.backends.mps.is_available()))
+    if wanted not in _devices:
+        with quiet(), reported("trainer", Exception):
+            made = pl.Trainer(**{"devices": 1, **named, "plugins": [LightningEnvironment()], "logger": False})
+        if made.num_devices != 1:
+            raise InputError(f"trainer.devices: found {named['devices']!r}; {_ONE}: 1, or a list of one number")
+        _devices[wanted] = made.strategy.root_device
+    return _devices[wanted]
 
 
 def make_trainer(

@@ -2,12 +2,13 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import processes
 import pytest
 from small_study import SPACE
 
-from nas_attn.study import StudyFolder
+from nas_attn.study import StudyFolder, Unwritten
 
 STUDY = """
 space = "space.toml"
@@ -111,6 +112,9 @@ def test_doctor_finds_and_mends(first, tmp_path):
     (folder / "running").mkdir(exist_ok=True)
     for left in (f"{row.seed}", f"{row.seed}-in2", f"{row.seed + 7}"):
         (folder / "running" / f"{row.step}-{row.key}-seed{left}.ckpt").touch()
+    kept = Unwritten(folder / "unwritten" / row.step)
+    for seed in (row.seed, row.seed + 7):
+        kept.keep(replace(row, seed=seed))
     latencies = folder / "latency.jsonl"
     whole = latencies.read_text().splitlines(keepends=True)
     latencies.write_text("".join([whole[0].replace('"median_ms": ', '"median_ms": 7'), *whole[1:], '{"question": ']))
@@ -132,5 +136,6 @@ def test_doctor_finds_and_mends(first, tmp_path):
     assert latencies.read_text() == "".join(whole[1:])
     assert not [*folder.rglob("*.part")]
     assert [path.name for path in (folder / "running").iterdir()] == [f"{row.step}-{row.key}-seed{row.seed + 7}.ckpt"]
+    assert [one.seed for one in kept.rows()] == [row.seed + 7], "which no row has"
     again = processes.command("doctor", folder)
     assert "coped with" not in again

@@ -108,7 +108,7 @@ def test_what_was_finished_and_could_not_be_written_is_not_trained_again(tmp_pat
 
     with pytest.raises(InputError, match="no space left"):
         train_width_matched(study, rows(), Single(), store=full, unwritten=unwritten)
-    (kept,) = unwritten.rows("final")
+    (kept,) = unwritten.rows()
     assert StudyFolder(tmp_path, FILE).width_matched() == []
     stored, evaluator = [], Single()
     train_width_matched(study, rows(), evaluator, store=stored.append, unwritten=unwritten)
@@ -117,4 +117,4 @@ def test_what_was_finished_and_could_not_be_written_is_not_trained_again(tmp_pat
     found = StudyFolder(tmp_path, FILE).width_matched()
     assert sorted(reproducible(found)) == sorted(reproducible(map(result, rows())))
     assert len(stored) == len(rows())
-    assert unwritten.rows("final") == []
+    assert unwritten.rows() == []

@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import ModuleType
 from typing import Any
 
@@ -56,7 +57,7 @@ class _Collection:
     def add(self, module: ModuleType, name: str) -> None:
         """Add the definition or the import of a name in a module; a name that has neither is a builtin."""
         source = inspect.getsource(module)
-        tree = ast.parse(source)
+        tree = _parsed(source)
         for position, node in enumerate(tree.body):
             if isinstance(node, ast.Import | ast.ImportFrom):
                 self._follow(module, node, name)
@@ -114,6 +115,10 @@ class _Collection:
         for origin, line in (*sorted(plain), *sorted(named, key=lambda one: one[0].lower())):
             groups[_root(origin) in sys.stdlib_module_names].append(line)
         return "\n\n".join("\n".join(lines) for lines in groups.values() if lines)
+
+
+_parsed = lru_cache(maxsize=256)(ast.parse)
+"""The tree of a source, which nobody changes: a module is gone through once for each of its names."""
 
 
 def _root(module: str) -> str:
