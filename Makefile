@@ -46,10 +46,8 @@ check: .venv/developer .venv/browser ## format, lint, types, import plan, tests 
 floors: .floors/tests .venv/browser ## the tests in .floors, with the lowest version of every package that pyproject.toml allows
 	$(FLOORS)/pytest --numprocesses 2 --dist worksteal
 
-thorough: .venv/developer ## an hour: every built-in network, kind, position and option, and 1,000 counts of each space of search_spaces/
-	NAS_ATTN_THOROUGH=1 $(BIN)/pytest --numprocesses 2 tests/evaluation/test_evaluation_ledger.py tests/assembly/test_assembly.py \
-		tests/assembly/test_assembly_every_kind_everywhere.py tests/attention/test_attention_export.py \
-		tests/study/test_study_workers.py tests/examples
+thorough: .venv/developer ## an hour: what takes too long for every change, such as every kind at every place of every built-in network
+	NAS_ATTN_THOROUGH=1 $(BIN)/pytest --numprocesses 2 --dist worksteal $$(grep -lE 'import (THOROUGH|thorough)' -r tests)
 
 families: .venv/developer ## many minutes: attention on a member of every family of timm and torchvision; docs/families.md
 	NAS_ATTN_FAMILIES=1 $(BIN)/pytest tests/families

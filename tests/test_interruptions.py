@@ -8,6 +8,7 @@ import processes
 import pytest
 from optuna.trial import TrialState
 from small_study import STUDY
+from thoroughness import thorough
 
 from nas_attn.study import StudyFolder
 
@@ -21,7 +22,12 @@ def running(folder):
 
 
 @pytest.mark.parametrize(
-    ("sent", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 130), (signal.SIGINT, 130)]
+    ("sent", "code"),
+    [
+        (signal.SIGKILL, -signal.SIGKILL),
+        (signal.SIGINT, 130),
+        pytest.param(signal.SIGTERM, 130, marks=thorough),
+    ],
 )
 def test_a_stopped_search_goes_on_and_trains_nothing_twice(make_study, sent, code):
     folder = make_study(study=SLOWER)

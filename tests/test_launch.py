@@ -11,6 +11,7 @@ import pytest
 import torch
 from processes import command
 from small_study import SPACE, STUDY
+from thoroughness import thorough
 
 import nas_attn
 from nas_attn.chain import Watch
@@ -199,6 +200,7 @@ def test_images_of_the_users_own_run_to_the_export(make_study, make_images, tmp_
     assert json.loads((tmp_path / "out" / "config.json").read_text())["class_names"] == ["bright", "dark"]
 
 
+@thorough
 @pytest.mark.skipif(not CIFAR10.is_dir(), reason="needs the CIFAR-10 Parquet files")
 def test_cifar10_runs_to_the_export(make_study, tmp_path, forked_proofs):
     source = f'kind = "parquet"\npath = "{CIFAR10}/train-00000-of-00001.parquet"\nlimit = 300'

@@ -5,7 +5,9 @@ import sys
 
 import pytest
 from small_study import STUDY
+from thoroughness import thorough
 
+import nas_attn
 from nas_attn.study import StudyFolder
 
 BARE = "import nas_attn\n{call}\n"
@@ -33,7 +35,13 @@ def test_a_script_without_a_main_guard_is_told_of_it_and_loses_nothing(run, tmp_
     folder = StudyFolder.open(tmp_path / "study")
     assert folder.rows() == {}
 
+    nas_attn.open_study(folder.path).run(trials=2)
+    assert [row.state for row in folder.rows().values()] == ["complete"] * 2
+
+
+@thorough
+def test_a_script_with_one_trains_in_several_processes(run, tmp_path):
     ended = run(GUARDED.format(call=CALL))
     assert ended.returncode == 0, ended.stderr
-    rows = folder.rows().values()
+    rows = StudyFolder.open(tmp_path / "study").rows().values()
     assert [row.state for row in rows] == ["complete"] * 2

@@ -10,7 +10,7 @@ from functools import cache
 import pytest
 import torch
 from made_up import evaluation
-from thoroughness import THOROUGH
+from thoroughness import THOROUGH, thorough
 from torch import nn
 
 from nas_attn.assembly import build
@@ -85,7 +85,8 @@ def test_a_network_with_them_is_counted_and_trained(backbone, number):
     optimizer.step()
 
 
-@pytest.mark.parametrize(("backbone", "number"), CASES if THOROUGH else [("resnet8", 0)])
+@thorough
+@pytest.mark.parametrize(("backbone", "number"), CASES)
 def test_a_network_with_them_is_exported(backbone, number, tmp_path, forked_proofs):
     architecture = architectures(backbone)[number]
     network = build(architecture, backbone, in_channels=3, classes=3, seed=number)

@@ -7,6 +7,7 @@ from pathlib import Path
 import processes
 import pytest
 from small_study import CHAIN, SPACE, reproducible
+from thoroughness import thorough
 
 import nas_attn
 from nas_attn.study import StudyFolder
@@ -77,6 +78,7 @@ def kill(process, reached):
     process.communicate()
 
 
+@thorough
 def test_a_chain_that_is_killed_at_every_stage_finds_what_one_finds_that_is_not(undisturbed, tmp_path):
     folder = write(tmp_path)
     for stage, reached in REACHED.items():

@@ -13,7 +13,7 @@ from pathlib import Path
 import processes
 import pytest
 import torch
-from example_cases import CASES, KILLED, Case
+from example_cases import CASES, OFTEN, Case
 from thoroughness import THOROUGH
 from torch.utils._pytree import tree_leaves
 from typer.testing import CliRunner
@@ -149,8 +149,7 @@ def first_loss(task, network, how, monkeypatch):
 
 
 def test_a_search_that_was_killed_goes_on_to_the_rows_of_an_unbroken_one(searched):
-    if not (searched.case.name in KILLED or THOROUGH):
-        pytest.skip("takes long: make thorough")
+    often_alone(searched.case)
     folder = searched.again
     process = processes.start("search", "--no-check", "--verbose", ".", cwd=folder)
     assert any(re.match(r"[\d:]{8} +[01]/2", line) for line in process.stdout), process.stderr.read()
@@ -174,15 +173,24 @@ def known(folder):
     }
 
 
-def test_front_page_verdict_and_export_speak_of_its_own_measure(searched, tmp_path, forked_proofs):
+def often_alone(case):
+    if case.name not in OFTEN and not THOROUGH:
+        pytest.skip("takes long: make thorough")
+
+
+def test_front_page_and_verdict_speak_of_its_own_measure(searched):
     case, folder = searched.case, searched.folder
     assert case.measure in searched.command("front", folder)
     noise = rf"has a standard deviation of \d+\.\d+ {case.unit.format(case.word)} \("
     assert re.search(noise, searched.command("verdict", folder, "--no-train"))
     searched.command("report", folder)
     assert case.head.format(measure(case.measure).title) in (folder / "report.html").read_text()
-    out = tmp_path / "exported"
-    searched.command("export", folder, out)
+
+
+def test_it_leaves_as_a_program_that_gives_what_the_network_gives(searched, tmp_path, forked_proofs):
+    often_alone(searched.case)
+    case, out = searched.case, tmp_path / "exported"
+    searched.command("export", searched.folder, out)
     assert f"| {case.word}, validation part" in (out / "README.md").read_text()
     network, images = searched.study.network("knee"), torch.rand(2, *searched.case.image)
     program = torch.export.load(out / "model.pt2").module()

@@ -10,6 +10,7 @@ import torch
 from made_up import evaluation
 from placing import installed
 from safetensors.torch import load_file
+from thoroughness import thorough
 
 from nas_attn.assembly import build
 from nas_attn.attention import ATTENTIONS
@@ -333,7 +334,7 @@ def test_a_network_for_one_size_leaves_with_a_program_for_that_size(tmp_path, ow
     "backbone",
     [
         {"name": "timm:seresnet18", "attention": "strip", "arguments": {"drop_rate": 0.1}},
-        {"name": "torchvision:resnet18"},
+        pytest.param({"name": "torchvision:resnet18"}, marks=thorough),
     ],
     ids=lambda backbone: backbone["name"],
 )

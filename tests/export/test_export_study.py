@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 from small_study import SPACE, STUDY
 from test_export import winner
 from test_export_folder import snapshot
+from thoroughness import thorough
 
 import nas_attn
 from nas_attn.data import load_data
@@ -151,7 +152,9 @@ def test_a_program_for_which_there_is_no_space_is_reported(study, exported, tmp_
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "sent", [signal.SIGKILL, *(pytest.param(one, marks=thorough) for one in (signal.SIGTERM, signal.SIGINT))]
+)
 @pytest.mark.usefixtures("forked_proofs")
 def test_an_export_that_is_stopped_leaves_the_earlier_one_and_the_next_clears_the_rest(study, exported, tmp_path, sent):
     out = Path(shutil.copytree(exported[0], tmp_path / "out"))

@@ -78,7 +78,7 @@ FAMILIES = (
     Family("EfficientFormer", "timm:efficientformer_l1", 224),
 )
 
-FAST = ("VGG", "MobileNetV3", "ConvNeXt")
+FAST = ("MobileNetV3", "ConvNeXt")
 """Families that every run of the tests looks at."""
 
 

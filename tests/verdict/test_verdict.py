@@ -10,6 +10,7 @@ from functools import partial
 import pandas as pd
 import pytest
 from small_study import STUDY, reproducible
+from thoroughness import thorough
 from torch import nn
 
 import nas_attn
@@ -185,7 +186,7 @@ def test_a_second_verdict_trains_nothing_and_says_the_same(judged):
     assert not [one for one in heard if isinstance(one, str)]
 
 
-@pytest.mark.parametrize("at", [1, 8, 14])
+@pytest.mark.parametrize("at", [8, *(pytest.param(at, marks=thorough) for at in (1, 14))])
 def test_an_interrupted_verdict_goes_on_where_it_stopped(searched, judged, copied, at):
     """Stopped within a training of the leader, of itself with less, or of a rival; then all is as without a stop."""
     begun = []
