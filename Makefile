@@ -47,7 +47,7 @@ floors: .floors/tests .venv/browser ## the tests in .floors, with the lowest ver
 	$(FLOORS)/pytest --numprocesses 2 --dist worksteal
 
 thorough: .venv/developer ## an hour: what takes too long for every change, such as every kind at every place of every built-in network
-	NAS_ATTN_THOROUGH=1 $(BIN)/pytest --numprocesses 2 --dist worksteal $$(grep -lE 'import (THOROUGH|thorough)' -r tests)
+	NAS_ATTN_THOROUGH=1 $(BIN)/pytest --numprocesses 2 --dist worksteal $$(grep -lE 'import (THOROUGH|thorough)' -r tests --include='*.py')
 
 families: .venv/developer ## many minutes: attention on a member of every family of timm and torchvision; docs/families.md
 	NAS_ATTN_FAMILIES=1 $(BIN)/pytest tests/families
