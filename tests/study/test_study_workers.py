@@ -164,7 +164,8 @@ def test_workers_that_are_stopped_and_restarted_lose_nothing(make, tmp_path, sto
         crew.end(working[number])
         working[number], stopped = crew.begin(number), stopped + 1
     crew.end(*working)
-    crew.end(crew.begin())  # what the last that was killed has left behind is found by its next start
+    late = {"stale_s": 0.0, "renewed_s": 1.0}  # as if a minute had passed
+    crew.end(crew.begin(**late))  # what those that were killed have left behind is found by the next start
     check(crew, tmp_path, 12, 2, repeated=stopped)
 
 
