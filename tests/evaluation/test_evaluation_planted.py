@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from thoroughness import thorough
 
 import nas_attn
 from nas_attn.assembly import build
@@ -72,6 +73,7 @@ def has_it(row):
     return placed.get("stage2.block0.block") == "coordinate"
 
 
+@thorough
 def test_the_right_kind_at_the_right_place_is_surely_on_the_front(rows):
     known = membership([row for row in rows if row.step == "final"], ["accuracy", "flops"])
     number = [row.architecture for row in known.networks].index(PLANTED)
@@ -79,6 +81,7 @@ def test_the_right_kind_at_the_right_place_is_surely_on_the_front(rows):
     assert known.estimates[number].low > 0.9
 
 
+@thorough
 def test_no_network_without_it_is_nearly_as_accurate(rows):
     """Of 240 images that are judged by luck, five standard deviations beyond the half are 0.66."""
     without = [row for row in rows if not has_it(row)]
@@ -86,6 +89,7 @@ def test_no_network_without_it_is_nearly_as_accurate(rows):
     assert max(row["accuracy"] for row in without) < 0.66
 
 
+@thorough
 def test_what_costs_more_than_it_is_not_surely_on_the_front(rows):
     known = membership([row for row in rows if row.step == "final"], ["accuracy", "flops"])
     price = next(row["flops"] for row in rows if row.architecture == PLANTED)
