@@ -61,3 +61,6 @@ def main() -> None:
     except InputError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(2)
+    except KeyboardInterrupt:  # before the command has begun
+        typer.echo("Interrupted", err=True)
+        sys.exit(130)

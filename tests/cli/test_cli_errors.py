@@ -189,3 +189,15 @@ def test_a_table_that_cannot_be_written_is_told(nas_attn, make_study):
     assert_refused(
         nas_attn("front", folder, "--csv", folder / "file" / "rows.csv"), "cannot be written: Not a directory"
     )
+
+
+def test_an_interrupt_before_a_command_has_begun_is_a_line(monkeypatch, capsys):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("typer.main.get_group", interrupted)
+    monkeypatch.setattr(sys, "argv", ["nas-attn", "kinds"])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "Interrupted\n"
