@@ -25,8 +25,6 @@ from nas_attn.study import database, find_study, read_rows
 from nas_attn.study.identity import write_study_id
 from nas_attn.study.patience import is_passing
 
-STORAGES = ["sqlite", "postgresql"]
-
 
 @pytest.fixture(autouse=True)
 def _closed():
@@ -151,11 +149,11 @@ def test_workers_that_begin_at_one_instant_train_everything_once(make, tmp_path,
     assert {line for line in crew.lines if line.startswith("ends")} == {"ends: 14 of 14 networks are trained"}
 
 
-@pytest.mark.parametrize("storage", STORAGES)
-def test_workers_that_are_stopped_and_restarted_lose_nothing(make, tmp_path, storage):
-    crew, rng = make(storage, seconds=0.1, networks=12, seeds=2), random.Random(storage)
+@pytest.mark.parametrize(("storage", "networks", "stops"), [("sqlite", 12, 5), ("postgresql", 24, 10)])
+def test_workers_that_are_stopped_and_restarted_lose_nothing(make, tmp_path, storage, networks, stops):
+    crew, rng = make(storage, seconds=0.1, networks=networks, seeds=2), random.Random(storage)
     working, stopped = [crew.begin(number) for number in range(3)], 0
-    while stopped < 5:
+    while stopped < stops:
         number = rng.randrange(3)
         time.sleep(rng.uniform(0.0, 0.3))
         if working[number].poll() is not None:
@@ -166,7 +164,8 @@ def test_workers_that_are_stopped_and_restarted_lose_nothing(make, tmp_path, sto
     crew.end(*working)
     late = {"stale_s": 0.0, "renewed_s": 1.0}  # as if a minute had passed
     crew.end(crew.begin(**late))  # what those that were killed have left behind is found by the next start
-    check(crew, tmp_path, 12, 2, repeated=stopped)
+    assert stopped == stops
+    check(crew, tmp_path, networks, 2, repeated=stopped)
 
 
 @thorough
