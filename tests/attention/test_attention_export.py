@@ -3,6 +3,7 @@ import torch
 from attention_cases import CASES, build, inputs, too_small
 from thoroughness import THOROUGH
 from torch.export import Dim, export
+from versions import TORCH_FREES_FEWER_SIZES
 
 SHAPES = [(1, 8, 5, 9), (4, 8, 7, 7), (2, 8, 6, 3)]
 WIDTHS = {"reduction", "divisor", "bias", "e_lambda", "kernel_size", "dilation", "group_width", "norm_groups"}
@@ -20,6 +21,8 @@ def exported_cases():
 
 @pytest.mark.parametrize(("kind", "options"), [*exported_cases()])
 def test_an_exported_attention_takes_any_batch_height_and_width(kind, options):
+    if TORCH_FREES_FEWER_SIZES and options.keys() & {"subsample", "extent"}:
+        pytest.skip("torch 2.6 fixes the size of what is pooled")
     least = 3 if options.get("subsample") else 1 + options.get("extent", 0)  # torch.export fixes a pooled side of 1
     attention = build(kind, 8, **options)
     examples = inputs(attention, 3, 8, 8, 6)

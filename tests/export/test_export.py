@@ -11,6 +11,7 @@ from made_up import evaluation
 from placing import installed
 from safetensors.torch import load_file
 from thoroughness import thorough
+from versions import TORCH_FREES_FEWER_SIZES
 
 from nas_attn.assembly import build
 from nas_attn.attention import ATTENTIONS
@@ -344,7 +345,8 @@ def test_a_librarys_network_leaves_with_a_call_of_its_library(tmp_path, backbone
         pytest.skip(f"{library} is not installed")
     spelling = "stage1.block0.branch=gate stage2.block1.inner=coordinate(start=identity) stage4.block1.stage=bam"
     given = winner(spelling, backbone)
-    assert export(given, tmp_path / "out") == []
+    notes = export(given, tmp_path / "out")
+    assert [note for note in notes if not (TORCH_FREES_FEWER_SIZES and "torch.export refused others" in note)] == []
     source = (tmp_path / "out" / "model.py").read_text()
     assert f"import {library}" in source
     assert f"Needs {' and '.join(sorted([library, 'torch']))}" in source

@@ -38,7 +38,7 @@ def test_what_is_left_over_is_what_a_regression_leaves_over():
     found, rng = squares(2), np.random.default_rng(1)
     means = rng.standard_normal(9)
     design = np.array([[1.0, *(float(n.get(s) == k) for s in ("stage1", "stage2") for k in KINDS[1:])] for n in found])
-    left = np.linalg.lstsq(design, means)[1][0]
+    left = np.linalg.lstsq(design, means, rcond=None)[1][0]
     fit = additive(found, [False] * 9, known(means.tolist()))
     assert means @ fit.left(means[:, None]) == pytest.approx(4 * left)
     assert fit.remainder == pytest.approx(max(0.0, (4 * left - 4 * 1.0) / (4 * 4)))

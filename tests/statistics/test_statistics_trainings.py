@@ -29,7 +29,7 @@ def test_networks_and_seeds_are_fitted_as_a_regression_on_dummies_fits_them(gaps
     who, when = np.nonzero(np.isfinite(gaps))
     design = np.concatenate([np.eye(8)[who], np.eye(5)[when][:, 1:]], axis=1)
     y = gaps[who, when]
-    solved, squares, rank, _ = np.linalg.lstsq(design, y)
+    solved, squares, rank, _ = np.linalg.lstsq(design, y, rcond=None)
     found = adjusted_means(trainings(rows_of(gaps), "accuracy"))
     assert found.freedom == len(y) - rank
     assert found.variance == pytest.approx(squares[0] / found.freedom)
