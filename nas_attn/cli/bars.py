@@ -1,6 +1,7 @@
 """Bars of a search: the whole, the step and the network in training, with their rates and the time that is left."""
 
 import time
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 
@@ -17,10 +18,15 @@ class Bars:
         note = TextColumn("{task.fields[note]}")
         columns = (TextColumn("{task.description:<10.38}"), BarColumn(24), MofNCompleteColumn(), note)
         self.progress = Progress(*columns, console=screen, transient=True, disable=not shown)
+        self._shown = shown
         self.whole, self.step, self.part = (self._bar(name) for name in ("search", "", ""))
         self.planned: dict[str, Any] = {}
         self.spent = [0, 0.0]  # trainings of this step and their seconds
         self.began: tuple[Any, float] = (None, 0.0)  # what is in training, and since when
+
+    def shown(self) -> AbstractContextManager[Any]:
+        """Context in which they are shown, where they are: Rich 14.1 ends those that are not with an empty line."""
+        return self.progress if self._shown else nullcontext()
 
     def _bar(self, name: str) -> Any:
         return self.progress.add_task(name, total=None, visible=False, note="")

@@ -24,7 +24,7 @@ def watched(reporter: Reporter, study: Path, command: str) -> Iterator[Any]:
     from nas_attn.study import StudyFolder
 
     progress = _Progress(reporter, StudyFolder.open(study))
-    with progress.bars.progress:
+    with progress.bars.shown():
         try:
             yield Watch(
                 on_step=progress.on_step,
