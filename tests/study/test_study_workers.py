@@ -163,7 +163,8 @@ def test_workers_that_are_stopped_and_restarted_lose_nothing(make, tmp_path, sto
         working[number], stopped = crew.begin(number), stopped + 1
     crew.end(*working)
     late = {"stale_s": 0.0, "renewed_s": 1.0}  # as if a minute had passed
-    crew.end(crew.begin(**late))  # what those that were killed have left behind is found by the next start
+    for number in range(len(crew.folders)):
+        crew.end(crew.begin(number, **late))  # what those that were killed have left behind is found by the next start
     assert stopped == stops
     check(crew, tmp_path, networks, 2, repeated=stopped)
 
