@@ -2,7 +2,7 @@
 
 A network holds as many kinds as it has sites for, so a few networks see every kind in every position. The networks of
 one class differ in their depth alone; all of them are gone through, and exported, where NAS_ATTN_THOROUGH is set. An
-export takes ten times as long as all else, so that otherwise only one is, and every kind in `tests/export`.
+export takes ten times as long as all else, so that otherwise none is here, but every kind in `tests/export`.
 """
 
 from functools import cache
