@@ -21,6 +21,11 @@ def needs_onnx(test):
     )
 
 
+OF_OLD_VERSIONS = (
+    ("pillow", "12.0", "'mode' parameter is deprecated:DeprecationWarning"),
+    ("torch", "2.8", "The epoch parameter in `scheduler.step:UserWarning"),  # of its own schedulers
+)
+"""Warnings of a package older than this."""
 TIMM_HAS_COORDINATE = pytest.mark.skipif(older("timm", "1.0.23"), reason="timm has it from 1.0.23 on")
 TIMM_JOINS_DPN = pytest.mark.skipif(
     older("timm", "1.0.31"), reason="timm up to 1.0.25 hands two maps on between blocks"
