@@ -78,8 +78,6 @@ class Search:
     """By key."""
     _running: set[Training] = field(init=False, default_factory=set)
     """Those that are reserved by this process."""
-    _waited: bool = field(init=False, default=False)
-    """Whether others were training when we waited last."""
 
     def __post_init__(self) -> None:
         self._known = Known(self.file.budget, range(self.file.seed, self.file.seed + self.step.seeds))
@@ -171,8 +169,9 @@ class Search:
 
     def _wait(self) -> bool:
         """Wait for what others train; whether something may be left to train afterwards."""
-        elsewhere, before = self._sharing.elsewhere(), self._waited
-        written, self._waited = self._sharing.refresh(), bool(elsewhere)
+        before = self._sharing.stirred()
+        elsewhere = self._sharing.elsewhere()
+        written = self._sharing.refresh()
         for training in self._trainings.values():
             left = {seed for key, seed in elsewhere if key == training.row.key}
             training.seeds.extend(sorted(training.elsewhere - left))  # where it is done, it is not reserved again

@@ -23,11 +23,13 @@ class Sharing:
     known: Known
     _seen: set[str] = field(init=False, default_factory=set)
     _elsewhere: set[Training] = field(init=False, default_factory=set)
+    _stirred: bool = field(init=False, default=False)
 
     def refresh(self) -> list[Evaluation]:
         """Take in the rows that were written since the last time, and return them."""
         rows = [*read_rows(self.study, self._seen).values()]
         self.known.add(rows)
+        self._stirred |= bool(rows)
         return rows
 
     def take(self, key: str, seed: int) -> bool:
@@ -52,7 +54,18 @@ class Sharing:
 
     def elsewhere(self) -> set[Training]:
         """The trainings that other living processes have reserved."""
-        return self._of_step(self.reservations.elsewhere())
+        elsewhere = self._of_step(self.reservations.elsewhere())
+        self._stirred |= bool(elsewhere)
+        return elsewhere
+
+    def stirred(self) -> bool:
+        """Whether anything was reserved elsewhere, or written, since the last call.
+
+        As long as it was, nothing follows from there being nothing left to reserve: another process may have been
+        between two trainings at that moment.
+        """
+        stirred, self._stirred = self._stirred, False
+        return stirred
 
     def given_up(self, elsewhere: set[Training]) -> set[Training]:
         """What others had reserved the last time, have not now, and have not trained."""

@@ -7,9 +7,8 @@ from optuna.trial import TrialState
 
 from nas_attn.results import front, table
 from nas_attn.search.samplers import SAMPLERS
-from nas_attn.search.trials import begun as begun_trial
 from nas_attn.space import InputError, parse
-from nas_attn.study import StudyFolder, Unshared, Unwritten, find_study, read_rows
+from nas_attn.study import StudyFolder, Unwritten, find_study, read_rows
 
 
 def test_baselines_come_first_and_each_network_is_trained_once(tmp_path):
@@ -263,27 +262,3 @@ def test_what_is_finished_while_the_artifacts_are_away_is_kept_and_written_at_th
     assert not set(first.trained) & set(second.trained)
     assert [row.architecture for row in stored] == first.trained + second.trained
     assert [*(tmp_path / "unwritten").iterdir()] == []
-
-
-def test_what_another_process_gives_up_comes_before_what_is_new(tmp_path):
-    """A network that another one had begun, of which it has written nothing."""
-
-    class Leaving(Unshared):
-        trainings = ("final {} 0",)
-
-        def elsewhere(self):
-            return [one.format(stopped.key) for one in self.trainings]
-
-    over, leaving = space(), Leaving()
-    stopped = [*over.architectures()][11]
-    evaluator = FakeEvaluator()
-    searching = replace(search(tmp_path, evaluator, over=over), reservations=leaving)
-    with begun_trial(searching.study, over, leaving.number + 1, stopped):
-        pass
-
-    def leaves(row, trained):
-        if trained == 5:
-            leaving.trainings = ()
-
-    assert replace(searching, on_row=leaves).run(8) == "8 of 8 networks are trained"
-    assert evaluator.trained[5] == str(stopped)
