@@ -66,6 +66,12 @@ class Server:
         subprocess.run(command, user=self._server.system_user, cwd="/", check=True, **out)
 
 
+def free_port():
+    """A port of this machine that nobody listens to."""
+    with socket.create_server(("127.0.0.1", 0)) as one:
+        return one.getsockname()[1]
+
+
 class Proxy:
     """A port of this machine that leads to a server's socket; within `cut` nothing passes, and nothing is refused."""
 

@@ -30,8 +30,8 @@ class Search(Settings):
     sampler: Literal["known_cost", "tpe", "nsga2", "random"] = "known_cost"
     """Who proposes the next network."""
     storage: str | None = None
-    """Any Optuna storage: the URL of a SQL database or of Redis, or the path of a journal file, relative to the study's
-    folder; without it `study.db` (SQLite) there."""
+    """Any Optuna storage: the URL of a SQL database, of Redis or of a gRPC proxy (`grpc://host:port`), or the path of a
+    journal file, relative to the study's folder; without it `study.db` (SQLite) there."""
     artifacts: str | None = Field(None, min_length=1)
     """Where trained weights lie when several folders work on one storage: a shared folder, relative to the study's, or
     any fsspec URL such as `s3://bucket/studies`."""

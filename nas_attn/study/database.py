@@ -1,17 +1,25 @@
-"""What may stand behind a study's `storage`: a SQL database, Redis, or a journal file, by Optuna's own names."""
+"""What may stand behind a study's `storage`: a SQL database, Redis, Optuna's gRPC proxy, or a journal file."""
 
 import logging
 import time
 import warnings
+from collections.abc import Iterable
 from contextlib import suppress
+from functools import wraps
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from optuna.exceptions import ExperimentalWarning, OptunaError
-from optuna.storages import BaseStorage, JournalStorage, RDBStorage, get_storage
-from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock, JournalRedisBackend
+from optuna.exceptions import ExperimentalWarning, OptunaError, StorageInternalError
+from optuna.storages import BaseStorage, GrpcStorageProxy, JournalStorage, RDBStorage, get_storage
+from optuna.storages.journal import (
+    BaseJournalBackend,
+    JournalFileBackend,
+    JournalFileSymlinkLock,
+    JournalRedisBackend,
+)
 from sqlalchemy import event, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError, NoSuchModuleError, SQLAlchemyError
 
@@ -24,6 +32,8 @@ def _faults() -> tuple[type[Exception], ...]:
     return SQLAlchemyError, OptunaError
 
 
+METHODS = [name for name, one in vars(BaseStorage).items() if callable(one) and not name.startswith("_")]
+"""What every storage can do."""
 FAULTS = _faults()
 """What a storage raises that cannot be reached or read."""
 OPENING_FAULTS: tuple[type[Exception], ...] = (ImportError, OSError, RuntimeError, ValueError, KeyError, *FAULTS)
@@ -43,7 +53,9 @@ _LIBPQ = {
 }
 """Of a connection to PostgreSQL: without them one that is cut off is missed after hours."""
 _TRIES, _PAUSE_S = 10, 0.5
-_DATABASES = ("postgresql", "mysql", "mariadb", "sqlite", "oracle", "mssql", "redis")
+_PROXY_S, _PROXY_PORT = 10.0, 13000
+"""How long a gRPC proxy may take to answer at first, and where it listens by Optuna's own default."""
+_DATABASES = ("postgresql", "mysql", "mariadb", "sqlite", "oracle", "mssql", "redis", "grpc")
 _PACKAGES = {
     "psycopg": "'psycopg[binary]'",
     "psycopg2": "psycopg2-binary",
@@ -54,6 +66,7 @@ _PACKAGES = {
     "cx_Oracle": "cx_Oracle",
     "pyodbc": "pyodbc",
     "redis": "redis",
+    "grpc": "grpcio protobuf",
 }
 """The package to install for a module that is missing."""
 
@@ -73,7 +86,9 @@ def database(url: str) -> BaseStorage:
     if url.startswith("redis"):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
-            return JournalStorage(JournalRedisBackend(url))
+            return JournalStorage(_WithoutSnapshots(JournalRedisBackend(url)))
+    if url.startswith("grpc:"):
+        return _proxied(url)
     tries_left = _TRIES
     while True:
         try:
@@ -104,6 +119,49 @@ def _served(url: str) -> RDBStorage:
         storage.engine.dispose()  # what it has opened before
     _checked.add(said)
     return storage
+
+
+class _WithoutSnapshots(BaseJournalBackend):
+    """The lines of a journal alone: its snapshots are pickles, which anybody may have put into Redis."""
+
+    def __init__(self, backend: BaseJournalBackend) -> None:
+        self._backend = backend
+
+    def read_logs(self, log_number_from: int) -> Iterable[dict[str, Any]]:
+        """The lines from this one on."""
+        return self._backend.read_logs(log_number_from)
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        """Write lines after all others."""
+        self._backend.append_logs(logs)
+
+
+def _proxied(url: str) -> BaseStorage:
+    """The database behind an Optuna gRPC proxy, whose errors are Optuna's."""
+    address = urlsplit(url)
+    made: type[GrpcStorageProxy] = type(
+        "ProxiedStorage", (GrpcStorageProxy,), {name: _as_optunas(name) for name in METHODS}
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        proxy = made(host=address.hostname or "localhost", port=address.port or _PROXY_PORT)
+    try:
+        proxy.wait_server_ready(_PROXY_S)
+    except ConnectionError:
+        raise ConnectionError(f"no gRPC proxy has answered for {_PROXY_S:.0f} s") from None
+    return proxy
+
+
+def _as_optunas(name: str) -> Any:
+    @wraps(method := getattr(GrpcStorageProxy, name))
+    def call(*arguments: Any, **named: Any) -> Any:
+        grpc = import_module("grpc")
+        try:
+            return method(*arguments, **named)
+        except grpc.RpcError as error:
+            raise StorageInternalError(error.details()) from error
+
+    return call
 
 
 def _end_when_silent(connection: Any, _record: Any) -> None:

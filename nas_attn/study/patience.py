@@ -16,6 +16,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from nas_attn.space import InputError
 
+from .database import METHODS
+
 LONGEST_S = 3600.0
 """How long a storage may be away."""
 OPENING_S = 120.0
@@ -29,6 +31,8 @@ _OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE)
 _ENDS = "set_trial_state_values"
 """The method that ends a trial, which is not to be ended twice."""
 _OF_REDIS = ("ConnectionError", "TimeoutError", "BusyLoadingError", "ReadOnlyError")
+_OF_GRPC = ("StatusCode.UNAVAILABLE", "OperationalError", "InterfaceError", "TimeoutError")
+"""Parts of what a gRPC proxy says that is away, or whose own database is."""
 
 T = TypeVar("T")
 
@@ -68,10 +72,12 @@ def is_passing(error: BaseException | None) -> bool:
             return not any(part in str(error) for part in _LASTING)
         if isinstance(error, DBAPIError):
             return error.connection_invalidated
-        if isinstance(error, OSError) and error.errno in _OF_THE_DISK:
+        if isinstance(error, ConnectionError) or (isinstance(error, OSError) and error.errno in _OF_THE_DISK):
             return True
         if type(error).__module__.startswith("redis.") and type(error).__name__ in _OF_REDIS:
             return True
+        if type(error).__module__.startswith("grpc."):
+            return any(part in str(error) for part in _OF_GRPC) and not any(part in str(error) for part in _LASTING)
         error = error.__cause__ or error.__context__
     return False
 
@@ -141,6 +147,5 @@ def _with_patience(storage: BaseStorage, cause: Callable[[Exception], str]) -> B
 
         return call
 
-    names = [name for name, one in vars(BaseStorage).items() if callable(one) and not name.startswith("_")]
-    made: BaseStorage = type("PatientStorage", (BaseStorage,), {name: called(name) for name in names})()
+    made: BaseStorage = type("PatientStorage", (BaseStorage,), {name: called(name) for name in METHODS})()
     return made

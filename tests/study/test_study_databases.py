@@ -48,19 +48,6 @@ def test_a_study_in_a_journal_file_goes_on_and_is_read_by_optuna_itself(tmp_path
     assert values == table["accuracy"].tolist()
 
 
-def test_redis_is_asked_by_optunas_own_backend(tmp_path, monkeypatch):
-    asked = []
-
-    def backend(url):
-        asked.append(url)
-        return JournalFileBackend(str(tmp_path / "stands-in.log"))
-
-    monkeypatch.setattr("nas_attn.study.database.JournalRedisBackend", backend)
-    begin_study(tmp_path, "redis://:pass@here:6379/0", ["accuracy"], "final")
-    assert find_study(tmp_path, "redis://:pass@here:6379/0", "final") is not None
-    assert set(asked) == {"redis://:pass@here:6379/0"}
-
-
 @pytest.fixture
 def _bare(monkeypatch):
     """An environment without any driver."""
@@ -75,6 +62,7 @@ def _bare(monkeypatch):
             "oracledb",
             "pyodbc",
             "redis",
+            "grpc",
         ):
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
         return known(name, scope, names, fromlist, level)
@@ -92,6 +80,7 @@ def _bare(monkeypatch):
         ("mysql+pymysql://me:secret@here/db", "needs the package pymysql: pip install pymysql"),
         ("mssql+pyodbc://me:secret@here/db", "needs the package pyodbc: pip install pyodbc"),
         ("redis://:secret@here:6379", "needs the package redis: pip install redis"),
+        ("grpc://here:13000", "needs the package grpc: pip install grpcio protobuf"),
         ("postgress://me:secret@here/db", "there is no database 'postgress'; did you mean 'postgresql'"),
         ("study.db", "a SQLite file is sqlite:///study.db"),
     ],

@@ -3,26 +3,17 @@
 import random
 import signal
 import time
-from collections import Counter
-from dataclasses import dataclass, field
-from functools import partial
-from pathlib import Path
 from threading import Thread
 
-import processes
 import pytest
-from fakes import Noisy, search, study_file
+from crews import Crew, alone, check
 from optuna.study import StudyDirection
-from optuna.trial import TrialState
 from servers import Proxy, Server
 from sqlalchemy import Engine, event, text
 from sqlalchemy.exc import DBAPIError
 from thoroughness import THOROUGH, thorough
-from working import NOISE, work
 
-from nas_attn.space import parse
-from nas_attn.study import database, find_study, read_rows
-from nas_attn.study.identity import write_study_id
+from nas_attn.study import database
 from nas_attn.study.patience import is_passing
 
 
@@ -52,52 +43,6 @@ def server():
     made.stop()
 
 
-@dataclass
-class Crew:
-    """Workers on one study, and all that they have said."""
-
-    folders: list[Path]
-    url: str | None
-    options: dict
-    """Of `work`."""
-    lines: list[str] = field(default_factory=list)
-    ended: list[int] = field(default_factory=list)
-    """Exit codes."""
-
-    def begin(self, number=0, **options):
-        """Begin a worker in one of the folders."""
-        arguments = {"url": self.url, **self.options, **options}
-        return processes.Forked(partial(work, str(self.folders[number % len(self.folders)]), **arguments))
-
-    def end(self, *workers):
-        """Wait until they have ended, and return what they have said."""
-        said = []
-        for worker in workers:
-            printed, error = worker.communicate()
-            assert error == "", error
-            said += printed.splitlines()
-            self.ended.append(worker.returncode)
-        self.lines += said
-        return said
-
-    def trained(self):
-        """How often each training was begun, by key and seed."""
-        return Counter(tuple(line.split()[1:]) for line in self.lines if line.startswith("trains"))
-
-    def rows(self):
-        return read_rows(self.study())
-
-    def study(self, name="final"):
-        return find_study(self.folders[0], self.url, name)
-
-    def strays(self):
-        """What workers have left behind that should not be there: running trials, locks, and rows unwritten."""
-        names = ("final", "search-lease", "search-reservations")
-        running = [trial for name in names for trial in self.study(name).get_trials(states=(TrialState.RUNNING,))]
-        left = [path for folder in self.folders for path in folder.rglob("*") if path.is_file()]
-        return running + [path for path in left if path.suffix in (".lock", ".part") or "unwritten" in path.parts]
-
-
 @pytest.fixture
 def make(request, tmp_path):
     """Make a crew for a study: in one folder with a SQLite file, or in several with a database of the server."""
@@ -105,38 +50,9 @@ def make(request, tmp_path):
     def make(storage, folders=3, **options):
         if storage == "sqlite":
             return Crew([tmp_path / "study"], None, options)
-        crew = Crew(
-            [tmp_path / f"study{n}" for n in range(folders)], request.getfixturevalue("server").database(), options
-        )
-        for folder in crew.folders:
-            folder.mkdir()
-            write_study_id(folder, "study-1")
-        return crew
+        return Crew.apart(tmp_path, request.getfixturevalue("server").database(), options, folders)
 
     return make
-
-
-def check(crew, tmp_path, networks, seeds=1, repeated=0):
-    """Every network and seed has its row, once trained, as one worker alone writes it."""
-    rows, trained = crew.rows(), crew.trained()
-    assert {(key, str(seed)) for key, seed in rows} == {*trained}
-    assert sum(trained.values()) - len(trained) <= repeated
-    assert len({key for key, _ in rows}) == networks
-    assert len(rows) == networks * seeds
-    assert rows == alone(tmp_path, rows)
-    assert crew.strays() == []
-
-
-def alone(tmp_path, rows, noise=NOISE):
-    """The rows of the same networks, by one worker in one process, with the same seeds."""
-    seeds = {seed for _, seed in rows}
-    file = study_file(chain=[{"proxy": "final", "seeds": len(seeds)}])
-    given = dict.fromkeys(parse(row.architecture) for row in rows.values())
-    (tmp_path / "alone").mkdir()
-    searching = search(tmp_path / "alone", Noisy(noise), file=file, given=[*given])
-    searching.run()
-    found = read_rows(searching.study)
-    return {place: found[place] for place in rows}
 
 
 @pytest.mark.parametrize(("storage", "workers"), [("sqlite", 3), ("postgresql", 10 if THOROUGH else 4)])
