@@ -144,6 +144,7 @@ def _proxied(url: str) -> BaseStorage:
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
+        warnings.filterwarnings("ignore", "Protobuf gencode")  # Optuna's is older than the protobuf that is installed
         proxy = made(host=address.hostname or "localhost", port=address.port or _PROXY_PORT)
     try:
         proxy.wait_server_ready(_PROXY_S)
@@ -159,7 +160,7 @@ def _as_optunas(name: str) -> Any:
         try:
             return method(*arguments, **named)
         except grpc.RpcError as error:
-            raise StorageInternalError(error.details()) from error
+            raise StorageInternalError(error.details()) from None
 
     return call
 

@@ -150,9 +150,10 @@ def fronts(member: Membership, objectives: Sequence[str]) -> str:
     for number, key in enumerate(member.posterior.keys):
         sets[member.standing(number)].append(key)
     names = listed([measure(name).word for name in objectives])
+    out = f"{len(sets['out'])} network{'s' if len(sets['out']) != 1 else ''}"
     return (
         f"On the front of {names} with probability at least 0.95: {_keys(sets['in'])}; undecided: "
-        f"{_keys(sets['undecided'])}; out: {len(sets['out'])} networks."
+        f"{_keys(sets['undecided'])}; out: {out}."
     )
 
 

@@ -29,7 +29,7 @@ def gallery(counts, files=None, groups=None, **more):
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.integers(12, 60), min_size=2, max_size=5), st.integers(2, 6), st.integers(0, 9), st.booleans())
 def test_folds_are_of_one_size_and_leave_the_test_part_as_it_is(counts, number, seed, by_content):
-    images = gallery(counts, [bytes([row]) for row in range(sum(counts))] if by_content else None)
+    images = gallery(counts, [row.to_bytes(2) for row in range(sum(counts))] if by_content else None)
     train, validation, test = split(images, *SHARES, seed)
     folds, kept_apart = split_in_folds(images, number, SHARES, seed)
     np.testing.assert_array_equal(kept_apart, test)
