@@ -38,7 +38,7 @@ def front(
     from nas_attn.study import StudyFolder
     from nas_attn.verdict import standings
 
-    folder = StudyFolder.open(study)
+    folder = StudyFolder.open(study).once()
     table = folder.table() if where is None else selected(folder.table(), where)
     found = pareto_front(table, objective or folder.file.objectives)
     meeting = f" where {where}" if where else ""
