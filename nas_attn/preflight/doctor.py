@@ -74,17 +74,22 @@ class _Doctor:
 
     def sealed(self, what: str) -> Iterator[Finding]:
         """Files whose digests stand in rows."""
-        whole = 0
+        whole = fetched = 0
         for path, seal in self._outcomes() if what == OUTCOMES else self._weights():
-            fault = _differs(path, seal)
+            there, fault = path.exists(), _differs(path, seal)
             if fault and self.mend and self._fetched_again(path, seal):
-                yield Finding(what, "coped with", f"{path.name} {fault}; a whole one was fetched from the artifacts")
+                fetched += not there  # as all is that others have trained
+                if there:
+                    yield Finding(
+                        what, "coped with", f"{path.name} {fault}; a whole one was fetched from the artifacts"
+                    )
                 fault = ""
             whole += not fault
             if fault:
                 less = "its images do not count in the verdict" if what == OUTCOMES else "this seed cannot be exported"
                 yield Finding(what, "warning", f"{path.name} {fault}: {less}", "put a copy of it there")
-        yield Finding(what, "ok", f"{whole} files are as they were written")
+        from_others = f", {fetched} of them fetched from the artifacts" if fetched else ""
+        yield Finding(what, "ok", f"{whole} files are as they were written{from_others}")
 
     def _weights(self) -> Iterator[tuple[Path, str]]:
         """Files of trained weights, with their digests: of the search, and of what was trained for good."""
