@@ -50,6 +50,8 @@ class Unwritten:
         for path in [] if self.folder is None else sorted(self.folder.glob("*.json")):
             try:
                 rows[path] = read_row(with_nan(unsealed(json.loads(path.read_bytes()))), str(path), None)
+            except FileNotFoundError:
+                continue  # another process has written its row down, and dropped it
             except (InputError, ValueError, OSError, RecursionError) as error:
                 _LOG.warning("%s: is no row, so its network is trained again: %s", path, first_line(error))
         return rows

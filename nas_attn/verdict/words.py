@@ -197,9 +197,10 @@ def ahead(found: Comparison, later: Lookahead) -> Iterator[str]:
     if spent_on:
         time = "" if math.isnan(later.minutes) else f"{duration(60 * later.minutes)} of training: "
         some = "" if len(spent_on) == len(later.undecided) else f" {len(spent_on)} of"
+        decided = f"{later.decided:.0f}" if round(later.decided) else "none"
         yield (
             f"{time}{later.seeds} more {'seed' if later.seeds == 1 else 'seeds'} of{some} the {len(later.undecided)} "
-            f"undecided networks, and of those on the front, would most likely decide {later.decided:.0f} of the "
+            f"undecided networks, and of those on the front, would most likely decide {decided} of the "
             f"{len(later.undecided)}."
         )
     hopes = [one for one in (*found.effects, *found.networks) if one.gain.value > 0 and 1 < one.missing < math.inf]

@@ -5,7 +5,7 @@ from dataclasses import replace
 from fakes import FakeEvaluator, search, space, study_file
 
 from nas_attn.search.trials import begun as begun_trial
-from nas_attn.study import Unshared
+from nas_attn.study import Unshared, Unwritten
 
 
 def test_what_another_process_gives_up_comes_before_what_is_new(tmp_path):
@@ -60,3 +60,9 @@ def test_a_search_does_not_end_while_another_is_between_two_trainings(tmp_path):
     searching = search(tmp_path, evaluator, file=file, given=[theirs, ours, last])
     assert replace(searching, reservations=Other()).run() == "3 of 3 networks are trained"
     assert evaluator.trained == [str(ours), str(ours), str(last)]
+
+
+def test_a_row_that_another_process_has_just_written_down_is_not_called_damaged(tmp_path, caplog):
+    (tmp_path / "final-h40bedbf9c-seed0.json").symlink_to(tmp_path / "gone")  # listed, and not there
+    assert Unwritten(tmp_path).rows() == []
+    assert caplog.text == ""
