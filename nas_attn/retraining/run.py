@@ -68,8 +68,7 @@ class Retraining:
         networks += [Architecture()] if networks[0].placements else []
         keys = [one.key for one in networks[1:]] + ([baseline.row(timed=False).key] if baseline else [])
         write_pick(self.study, self.row.key, keys)
-        trainings = (1 + len(keys)) * self.step.seeds
-        said = {"name": "training for good", "networks": trainings}
+        said = {"name": "training for good", "networks": 1 + len(keys)}
         self.chain.watch.on_step(self.step.model_copy(update=said))
         self._train(networks)
         if baseline is not None:
@@ -116,8 +115,8 @@ class Retraining:
 
     def _on_row(self, row: Evaluation) -> None:
         known = read_rows(self.study)
-        keys = {self.row.key, *read_picks(self.study)[self.row.key]}
-        self.chain.watch.on_row(row, sum(key in keys and seed in self.seeds for key, seed in known))
+        keys = (self.row.key, *read_picks(self.study)[self.row.key])
+        self.chain.watch.on_row(row, sum(all((key, seed) in known for seed in self.seeds) for key in keys))
 
     def _test(self, backbones: dict[str, Backbone]) -> None:
         """Judge each training by the test part, if there is one, that it has not judged yet."""

@@ -44,8 +44,11 @@ def found(study):
     """What training for good has found, after it was killed in the middle."""
     key = nas_attn.parse(SE).key
     process = processes.start("train", study.folder.path, "--pick", key, "--seeds", "2")
-    while "   3/6 " not in (line := process.stdout.readline()):
+    said = []
+    while "   1/3 " not in (line := process.stdout.readline()):
         assert line, process.communicate()
+        said.append(line[9:].rstrip())
+    assert "step training for good: up to 3 networks with 2 seeds each" in said
     process.send_signal(signal.SIGKILL)
     process.communicate()
     before = snapshot(study)
@@ -54,7 +57,10 @@ def found(study):
     found, remarks = study.train(key, 2, watch=Watch(on_row=lambda row, done: told.append((row.key, row.seed, done))))
     assert remarks == []
     assert before.items() <= snapshot(study).items()  # what was trained is trained no more
-    assert [done for _, _, done in told] == [*range(len(before) + 1, 7)]
+    done = [done for _, _, done in told]  # networks with both seeds
+    assert len(done) == 6 - len(before)
+    assert done == sorted(done)
+    assert (done[0], done[-1]) in [(1, 3), (2, 3), (3, 3)]
     return found
 
 
