@@ -12,7 +12,7 @@ import pytest
 from fakes import FakeEvaluator, begun, search
 from optuna.trial import TrialState
 
-from nas_attn.study import read_rows
+from nas_attn.study import WORKER, read_rows
 
 HERE = Path(__file__).parent.parent
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), *sys.path])}
@@ -33,6 +33,12 @@ def noted(log, kind):
     return [tuple(line.split()[1:]) for line in lines if line.startswith(kind)]
 
 
+def left(folder, step):
+    """What is known of the trials that nobody has ended; of one that was interrupted as it began, nothing."""
+    trials = begun(folder, step=step).trials
+    return [trial.user_attrs for trial in trials if trial.state == TrialState.RUNNING]
+
+
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT])
 @pytest.mark.parametrize(
     ("what", "step", "kind", "rows", "lost"),
@@ -51,8 +57,10 @@ def test_a_stopped_process_loses_no_more_than_it_had_in_hand(tmp_path, sent, wha
     begun_before = set(noted(first, "begin"))
     assert set(noted(first, "row")) <= kept <= begun_before
     assert 0 < len(begun_before - kept) <= (lost if sent == signal.SIGKILL or what == "search" else 1)
-    states = {trial.state for trial in begun(tmp_path, step=step).trials}
-    assert sent == signal.SIGKILL or TrialState.RUNNING not in states
+    if sent == signal.SIGINT:
+        running = left(tmp_path, step)
+        assert len(running) < 2
+        assert not any(WORKER in attributes for attributes in running), "it was not only interrupted as it began"
     again = start(tmp_path, second, what)
     _, said = again.communicate(timeout=120)
     assert again.returncode == 0, said
@@ -60,6 +68,7 @@ def test_a_stopped_process_loses_no_more_than_it_had_in_hand(tmp_path, sent, wha
     found = {(key, str(seed)) for key, seed in read_rows(begun(tmp_path, step=step))}
     assert len(found) == rows
     assert begun_before <= found
+    assert left(tmp_path, step) == []
 
 
 FULL_DISK = """
