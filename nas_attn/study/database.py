@@ -155,12 +155,18 @@ def _proxied(url: str) -> BaseStorage:
 
 def _as_optunas(name: str) -> Any:
     @wraps(method := getattr(GrpcStorageProxy, name))
-    def call(*arguments: Any, **named: Any) -> Any:
+    def call(proxy: GrpcStorageProxy, *arguments: Any, **named: Any) -> Any:
         grpc = import_module("grpc")
         try:
-            return method(*arguments, **named)
+            return method(proxy, *arguments, **named)
         except grpc.RpcError as error:
             raise StorageInternalError(error.details()) from None
+        except KeyError:
+            if name != "set_trial_param":
+                raise
+        for study in proxy.get_all_studies():  # Optuna's server, begun again, takes no parameter of trials that it
+            proxy.get_all_trials(study._study_id, deepcopy=False)  # has not listed yet
+        return method(proxy, *arguments, **named)
 
     return call
 

@@ -11,10 +11,11 @@ from threading import Thread
 
 import pytest
 from crews import Crew, check
+from optuna.trial import Trial
 from servers import free_port
 
 from nas_attn.space import InputError
-from nas_attn.study import begin_study, find_study
+from nas_attn.study import begin_study, find_study, patient
 
 _PROXY = """
 import sys
@@ -93,6 +94,19 @@ def test_a_grpc_proxy_that_is_away_is_waited_for(tmp_path):
     assert len([line for line in crew.lines if "the storage is away" in line]) == 2
     assert [line for line in crew.lines if line.startswith("ends")] == 2 * ["ends: 10 of 10 networks are trained"]
     check(crew, tmp_path, 10)
+
+
+def test_a_proxy_that_was_restarted_goes_on_with_a_trial_begun_before(tmp_path):
+    pytest.importorskip("grpc")
+    behind, port = f"sqlite:///{tmp_path}/behind.db", free_port()
+    with grpc_proxy(behind, port):
+        study = begin_study(tmp_path, f"grpc://127.0.0.1:{port}", ["accuracy"], "final")
+        trial = study.ask()
+    with grpc_proxy(behind, port), patient(lambda _: None):
+        again = find_study(tmp_path, f"grpc://127.0.0.1:{port}", "final")
+        taken = Trial(again, trial._trial_id)
+        assert taken.suggest_categorical("stage1", ["none"]) == "none"
+        assert again.get_trials()[0].params == {"stage1": "none"}
 
 
 def test_nobody_answers_behind_a_grpc_url(tmp_path, monkeypatch):
